@@ -1,0 +1,2 @@
+// Moved.
+#include "runtime/file.h"

@@ -1,0 +1,103 @@
+// fuse.c: the rewrite rules. Each looks at one node and the node that makes, or takes, one of its tensors.
+#include "graph/fuse.h"
+
+#include <string.h>
+
+#include "graph/ops.h"
+#include "shaders/types.h"
+
+// How many inputs of living nodes take `tensor`; a tensor that the host reads counts as taken once more.
+static int count_uses(const graph *graph, const tensor *tensor) {
+  int uses = tensor->keep;
+  for (int i = 0; i < graph->node_count; i++) {
+    const node *node = graph->nodes[i];
+    for (int k = 0; k < node->input_count && !node->removed; k++) uses += node->inputs[k] == tensor;
+  }
+  return uses;
+}
+
+// The node that makes `tensor` if nothing else takes it, so that the two can become one.
+static node *sole_producer(const graph *graph, const tensor *tensor) {
+  if (!tensor->producer || tensor->producer->removed || count_uses(graph, tensor) != 1) return NULL;
+  return tensor->producer;
+}
+
+static epilogue *epilogue_of(node *node) { return (epilogue *)(void *)node->attributes; }
+
+// `front` takes over `node`'s output and `node` goes.
+static void absorb(node *front, node *node) {
+  front->outputs[0] = node->outputs[0];
+  front->outputs[0]->producer = front;
+  node->removed = true;
+}
+
+static void fuse_concat(graph *graph, node *node) {
+  const op *op = node->op;
+  if (!op->second_input || node->inputs[op->second_input]) return;
+  struct node *front = node->inputs[0]->producer;
+  if (!front || front->op != &concat_op) return;
+  struct tensor *whole = node->inputs[0];
+  node->inputs[0] = front->inputs[0];
+  node->inputs[op->second_input] = front->inputs[1];
+  if (count_uses(graph, whole) == 0) front->removed = true;
+}
+
+// Only where statistics are fixed: the node then has no tensors of its own beside its output.
+static void fuse_batch_norm(graph *graph, node *node) {
+  if (node->op != &batch_norm_op || node->output_count != 1) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || !front->op->weight_input) return;
+  const epilogue *before = epilogue_of(front);
+  bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
+  if (before->activation != ACTIVATION_NONE || has_residual || before->scale != 1) return;
+  tensor **weight = &front->inputs[front->op->weight_input];
+  phase phase = graph->phase;
+  graph->phase = PHASE_ONCE;
+  if (batch_norm_fold(graph, weight, weight + 1, &node->inputs[1])) {
+    uint32_t activation = epilogue_of(node)->activation;
+    absorb(front, node);
+    epilogue_of(front)->activation = activation;
+  }
+  graph->phase = phase;
+}
+
+static void fuse_activation(graph *graph, node *node) {
+  if (node->op != &gelu_op && node->op != &relu_op) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || !front->op->has_epilogue) return;
+  bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
+  epilogue *before = epilogue_of(front);
+  if (before->activation != ACTIVATION_NONE || has_residual || before->scale != 1) return;
+  before->activation = node->op == &gelu_op ? ACTIVATION_GELU : ACTIVATION_RELU;
+  absorb(front, node);
+}
+
+// (a + conv(…)) · scale, where `a` is ready before the convolution runs.
+static void fuse_add(graph *graph, node *node) {
+  if (node->op != &add_op) return;
+  struct node *front = sole_producer(graph, node->inputs[1]);
+  if (!front || !front->op->residual_input || front->inputs[front->op->residual_input]) return;
+  const tensor *residual = node->inputs[0];
+  if (residual->producer && residual->producer->index > front->index) return;
+  if (epilogue_of(front)->scale != 1) return;
+  front->inputs[front->op->residual_input] = node->inputs[0];
+  epilogue_of(front)->scale = epilogue_of(node)->scale;
+  absorb(front, node);
+}
+
+mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
+  static const struct {
+    unsigned bit;
+    void (*apply)(struct graph *graph, node *node);
+  } all[] = {
+      {FUSE_CONCAT, fuse_concat},
+      {FUSE_BATCH_NORM, fuse_batch_norm},
+      {FUSE_ACTIVATION, fuse_activation},
+      {FUSE_ADD, fuse_add},
+  };
+  for (size_t rule = 0; rule < sizeof all / sizeof *all; rule++)
+    for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit); i++)
+      if (!graph->nodes[i]->removed) all[rule].apply(graph, graph->nodes[i]);
+  if (graph->status) return fail(error, graph->status, "%s", graph->error.message);
+  return MOTE_OK;
+}

@@ -1,0 +1,18 @@
+// fuse.h: rewrite rules that merge nodes into the epilogue or the inputs of the node beside them.
+#ifndef MOTE_GRAPH_FUSE_H
+#define MOTE_GRAPH_FUSE_H
+
+#include "graph/graph.h"
+
+enum {
+  FUSE_CONCAT = 1,      // concat into the two inputs of the conv behind it
+  FUSE_BATCH_NORM = 2,  // batch_norm with running statistics into the weights of the conv before it
+  FUSE_ACTIVATION = 4,  // gelu and relu into the epilogue of the op before them
+  FUSE_ADD = 8,         // add into the epilogue of the conv that makes its second operand
+  FUSE_ALL = 15,
+};
+
+// Applies `rules` to the whole graph. Every rule keeps the results, up to rounding; each can be left out.
+mote_status fuse(graph *graph, unsigned rules, mote_error *error);
+
+#endif

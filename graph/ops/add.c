@@ -1,0 +1,28 @@
+// add.c: the scaled sum of two tensors.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/add.h"
+
+// (a + b) · scale; a and b are of one shape and layout.
+tensor *add(graph *graph, tensor *a, tensor *b, float scale) {
+  if (!a || !b) return NULL;
+  if (!shape_equal(a->shape, b->shape) || a->layout != b->layout)
+    return graph_fail(graph, "add: %s and %s differ", shape_format(a->shape).text, shape_format(b->shape).text);
+  const epilogue attributes = {.scale = scale};
+  node *node = graph_append(graph, &add_op, (tensor *[]){a, b}, 2, 0, &attributes, sizeof attributes);
+  return node ? node_output(graph, node, a->shape, a->layout) : NULL;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const epilogue *attributes = (const void *)node->attributes;
+  struct add_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16), .scale = attributes->scale};
+  step step = {.shader = "add",
+               .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op add_op = {.name = "add", .forward = forward};

@@ -1,0 +1,65 @@
+// group_norm.c: group normalisation (Wu & He 2018) with eight groups and PyTorch's epsilon.
+#include "graph/channel_stats.h"
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/group_norm.h"
+
+enum { X, GAMMA, BETA };
+enum { Y, MEAN, VARIANCE, CHANNEL_MEAN, CHANNEL_DEVIATION };
+
+// x (N, C, H, W) with C a multiple of 8, gamma and beta (1, C, 1, 1) give x's like.
+tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
+  if (!x || !gamma || !beta) return NULL;
+  if (gamma->shape.c != x->shape.c || x->shape.c % 8 || x->layout != LAYOUT_C8)
+    return graph_fail(graph, "group_norm: %s and %d weights do not fit", shape_format(x->shape).text,
+                      gamma->shape.c);
+  const epilogue attributes = {.scale = 1};
+  node *node = graph_append(graph, &group_norm_op, (tensor *[]){x, gamma, beta}, 3, 0, &attributes,
+                            sizeof attributes);
+  if (!node) return NULL;
+  tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
+  shape groups = {x->shape.n, GROUP_NORM_GROUPS, 1, 1}, channels = {x->shape.n, x->shape.c, 1, 1};
+  node_output(graph, node, groups, LAYOUT_C8);
+  node_output(graph, node, groups, LAYOUT_C8);
+  node_output(graph, node, channels, LAYOUT_C8);
+  node_output(graph, node, channels, LAYOUT_C8);
+  return y;
+}
+
+static mote_status dispatch_stats(const node *node, program *program, mote_error *error) {
+  const tensor *x = node->inputs[X];
+  TRY(dispatch_channel_stats(node, program, node->inputs[X], node->outputs[CHANNEL_MEAN],
+                             node->outputs[CHANNEL_DEVIATION], error));
+  struct group_norm_stats_parameters push = {
+      .batch = (uint)x->shape.n, .channels = (uint)x->shape.c, .pixels = (uint)(x->shape.h * x->shape.w)};
+  step step = {.shader = "group_norm_stats",
+               .bindings = {node->outputs[CHANNEL_MEAN], node->outputs[CHANNEL_DEVIATION], node->outputs[MEAN],
+                            node->outputs[VARIANCE]},
+               .binding_count = 4,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.batch * GROUP_NORM_GROUPS, 8, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const epilogue *attributes = (const void *)node->attributes;
+  const tensor *x = node->inputs[X];
+  TRY(dispatch_stats(node, program, error));
+  struct group_norm_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
+                                       .channels = (uint)x->shape.c,
+                                       .pixels = (uint)(x->shape.h * x->shape.w),
+                                       .epsilon = 1e-5f};
+  step step = {.shader = "group_norm",
+               .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation},
+               .spec_count = 1,
+               .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA], node->outputs[MEAN],
+                            node->outputs[VARIANCE], node->outputs[Y]},
+               .binding_count = 6,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op group_norm_op = {.name = "group_norm", .forward = forward, .has_epilogue = true};

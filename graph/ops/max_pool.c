@@ -1,0 +1,29 @@
+// max_pool.c: the largest of each 2×2 square.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/max_pool.h"
+
+// x (N, C, H, W), H and W even, gives (N, C, H/2, W/2).
+tensor *max_pool(graph *graph, tensor *x) {
+  if (!x) return NULL;
+  if (x->shape.h % 2 || x->shape.w % 2 || x->layout != LAYOUT_C8)
+    return graph_fail(graph, "max_pool: %s has an odd side", shape_format(x->shape).text);
+  node *node = graph_append(graph, &max_pool_op, &x, 1, 0, NULL, 0);
+  shape y = {x->shape.n, x->shape.c, x->shape.h / 2, x->shape.w / 2};
+  return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  shape y = node->outputs[0]->shape;
+  struct max_pool_parameters push = {
+      .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
+  step step = {.shader = "max_pool",
+               .bindings = {node->inputs[0], node->outputs[0]},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op max_pool_op = {.name = "max_pool", .forward = forward};

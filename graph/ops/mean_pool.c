@@ -1,0 +1,29 @@
+// mean_pool.c: the mean of each channel over the whole image.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/mean_pool.h"
+
+// x (N, C, H, W) gives (N, C, 1, 1).
+tensor *mean_pool(graph *graph, tensor *x) {
+  if (!x) return NULL;
+  const epilogue attributes = {.scale = 1};
+  node *node = graph_append(graph, &mean_pool_op, &x, 1, 0, &attributes, sizeof attributes);
+  return node ? node_output(graph, node, (shape){x->shape.n, x->shape.c, 1, 1}, LAYOUT_C8) : NULL;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const epilogue *attributes = (const void *)node->attributes;
+  shape x = node->inputs[0]->shape;
+  struct mean_pool_parameters push = {.quads = (uint)(x.n * (round_up(x.c, 8) / 4)), .pixels = (uint)(x.h * x.w)};
+  step step = {.shader = "mean_pool",
+               .spec = {[MEAN_POOL_ACTIVATION] = attributes->activation},
+               .spec_count = 1,
+               .bindings = {node->inputs[0], node->outputs[0]},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op mean_pool_op = {.name = "mean_pool", .forward = forward, .has_epilogue = true};

@@ -1,0 +1,23 @@
+// relu.c: ReLU as an op of its own; rewrite rules prefer the epilogue of the op before it.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/relu.h"
+
+// x: any shape and layout; the output is like it.
+tensor *relu(graph *graph, tensor *x) {
+  node *node = graph_append(graph, &relu_op, &x, 1, 0, NULL, 0);
+  return node ? node_output(graph, node, x->shape, x->layout) : NULL;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  struct relu_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16)};
+  step step = {.shader = "relu",
+               .bindings = {node->inputs[0], node->outputs[0]},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op relu_op = {.name = "relu", .forward = forward};

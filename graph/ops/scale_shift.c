@@ -1,0 +1,34 @@
+// scale_shift.c: how context and time enter the network: scale · x + shift, a number a channel each.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/scale_shift.h"
+
+// x (N, C, H, W), scale (N, C, 1, 1). Without `step`, shift is (N, C, 1, 1). With the step buffer, shift is
+// (steps, C, 1, 1) and all images take the row of the current step.
+tensor *scale_shift(graph *graph, tensor *x, tensor *scale, tensor *shift, tensor *step) {
+  if (!x || !scale || !shift) return NULL;
+  if (scale->shape.n != x->shape.n || scale->shape.c != x->shape.c || shift->shape.c != x->shape.c ||
+      x->shape.c % 8 || (!step && shift->shape.n != x->shape.n))
+    return graph_fail(graph, "scale_shift: %s, scale %s and shift %s do not fit", shape_format(x->shape).text,
+                      shape_format(scale->shape).text, shape_format(shift->shape).text);
+  node *node = graph_append(graph, &scale_shift_op, (tensor *[]){x, scale, shift, step}, 4, 1u << 3, NULL, 0);
+  return node ? node_output(graph, node, x->shape, LAYOUT_C8) : NULL;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0], *steps = node->inputs[3];
+  struct scale_shift_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
+                                        .channel_quads = (uint)x->shape.c / 4,
+                                        .pixels = (uint)(x->shape.h * x->shape.w)};
+  step step = {.shader = "scale_shift",
+               .spec = {[SCALE_SHIFT_ROW_FROM_STEP] = steps != NULL},
+               .spec_count = 1,
+               .bindings = {x, node->inputs[1], node->inputs[2], steps ? steps : x, node->outputs[0]},
+               .binding_count = 5,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op scale_shift_op = {.name = "scale_shift", .forward = forward};

@@ -1,0 +1,19 @@
+// step_advance.c: the device counts its own replays.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/step.h"
+
+// Adds one to the step index in the step buffer, (1, STEP_WORDS, 1, 1) raw.
+bool step_advance(graph *graph, tensor *step) {
+  if (!step) return false;
+  if (tensor_elements(step) != STEP_WORDS || step->layout != LAYOUT_RAW)
+    return graph_fail(graph, "step_advance: %s is not a step buffer", shape_format(step->shape).text);
+  return graph_append(graph, &step_advance_op, &step, 1, 0, NULL, 0);
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const step step = {.shader = "step_advance", .bindings = {node->inputs[0]}, .binding_count = 1};
+  return program_dispatch(program, node, &step, error);
+}
+
+const op step_advance_op = {.name = "step_advance", .forward = forward};

@@ -1,0 +1,318 @@
+// program.c: lowers a graph to dispatches, places its tensors, and records one command buffer a phase.
+#include "graph/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/layout.h"
+#include "shaders/types.h"
+
+enum { GUARD_BYTE = 0xA5 };
+
+// A step as it was given, with its own copy of the push constants.
+typedef struct lowered {
+  const node *node;
+  step step;
+  unsigned char push[MAX_PUSH_BYTES];
+} lowered;
+
+struct program {
+  mote_device *device;
+  graph *graph;
+  const char *name;
+  bool timed;
+  size_t guard_bytes;
+  phase phase;  // being lowered
+  lowered *steps[PHASE_COUNT];
+  int step_counts[PHASE_COUNT];
+  buffer **buffers;  // the arenas, or one a tensor
+  int buffer_count;
+  commands *commands[PHASE_COUNT];  // NULL where the phase is empty
+  plan_result activations;
+  float *scratch;  // for packing; grows to the largest tensor
+  size_t scratch_bytes;
+};
+
+const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
+graph *program_graph(program *program) { return program->graph; }
+
+void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
+  uint64_t needed = (invocations + local - 1) / local;
+  uint64_t along_y = (needed + 65534) / 65535;
+  groups[0] = (uint32_t)((needed + along_y - 1) / along_y);
+  groups[1] = (uint32_t)along_y;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Lowering
+
+mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error) {
+  phase phase = program->phase;
+  int count = program->step_counts[phase];
+  if ((count & (count - 1)) == 0) {
+    lowered *grown = realloc(program->steps[phase], (count ? 2 * (size_t)count : 1) * sizeof *grown);
+    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    program->steps[phase] = grown;
+  }
+  if (step->push_bytes > MAX_PUSH_BYTES)
+    return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", step->shader, step->push_bytes,
+                MAX_PUSH_BYTES);
+  lowered *lowered = &program->steps[phase][count];
+  *lowered = (struct lowered){.node = node, .step = *step};
+  for (int i = 0; i < 3; i++)
+    if (lowered->step.groups[i] == 0) lowered->step.groups[i] = 1;
+  if (step->push_bytes) memcpy(lowered->push, step->push, step->push_bytes);
+  program->step_counts[phase]++;
+  return MOTE_OK;
+}
+
+static mote_status lower(program *program, mote_error *error) {
+  for (int phase = 0; phase < PHASE_COUNT; phase++) {
+    program->phase = (enum phase)phase;
+    for (int i = 0; i < program->graph->node_count; i++) {
+      const node *node = program->graph->nodes[i];
+      if (node->phase == program->phase && !node->removed) TRY(node->op->forward(node, program, error));
+    }
+  }
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Memory
+
+// Where a tensor is first and last touched, counted over both phases; first < 0: never.
+typedef struct lifetime {
+  int first, last;
+} lifetime;
+
+static void find_lifetimes(const program *program, lifetime *lifetimes) {
+  int at = 0, phase_of[2] = {0, program->step_counts[PHASE_ONCE]};
+  int end = phase_of[1] + program->step_counts[PHASE_STEP];
+  for (int i = 0; i < program->graph->tensor_count; i++) lifetimes[i] = (lifetime){-1, -1};
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program->step_counts[phase]; i++, at++) {
+      const step *step = &program->steps[phase][i].step;
+      for (uint32_t b = 0; b < step->binding_count; b++) {
+        if (!step->bindings[b]) continue;
+        lifetime *life = &lifetimes[step->bindings[b]->index];
+        if (life->first < 0) life->first = at;
+        // What the first phase made and replays use stays for all of them.
+        life->last = phase == PHASE_STEP && life->first < phase_of[1] ? end : at;
+      }
+    }
+  for (int i = 0; i < program->graph->tensor_count; i++)
+    if (program->graph->tensors[i]->keep && lifetimes[i].first >= 0) lifetimes[i].last = end;
+}
+
+static mote_status add_buffer(program *program, size_t bytes, const char *name, buffer **out, mote_error *error) {
+  TRY(buffer_create(program->device, bytes, name, out, error));
+  program->buffers[program->buffer_count++] = *out;
+  return MOTE_OK;
+}
+
+static mote_status check_binding(const program *program, const tensor *tensor, mote_error *error) {
+  uint64_t most = program_caps(program)->max_binding_bytes;
+  if (tensor_bytes(tensor) <= most) return MOTE_OK;
+  return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %zu MiB, the device binds at most %zu MiB: a smaller batch fits",
+              tensor->name, tensor_bytes(tensor) >> 20, (size_t)(most >> 20));
+}
+
+static mote_status place_separately(program *program, mote_error *error) {
+  for (int i = 0; i < program->graph->tensor_count; i++) {
+    tensor *tensor = program->graph->tensors[i];
+    if (tensor->kind == TENSOR_PARAMETER) continue;
+    buffer *buffer;
+    size_t bytes = (tensor_bytes(tensor) + 15) / 16 * 16 + program->guard_bytes;
+    TRY(add_buffer(program, bytes, tensor->name, &buffer, error));
+    tensor->home = (binding){buffer, 0, bytes};
+    if (program->guard_bytes) {
+      unsigned char *fill = malloc(bytes);
+      if (!fill) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+      memset(fill, GUARD_BYTE, bytes);
+      mote_status status = buffer_upload(buffer, 0, fill, bytes, error);
+      free(fill);
+      if (status) return status;
+    }
+  }
+  return MOTE_OK;
+}
+
+// Inputs stand one after the other; activations where the planner puts them.
+static mote_status place_together(program *program, const lifetime *lifetimes, mote_error *error) {
+  graph *graph = program->graph;
+  size_t alignment = program_caps(program)->alignment, input_bytes = 0;
+  plan_item *items = calloc((size_t)graph->tensor_count + 1, sizeof *items);
+  if (!items) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  int count = 0;
+  for (int i = 0; i < graph->tensor_count; i++) {
+    const tensor *tensor = graph->tensors[i];
+    if (tensor->kind == TENSOR_INPUT)
+      input_bytes += (tensor_bytes(tensor) + alignment - 1) / alignment * alignment;
+    if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
+      items[count++] = (plan_item){tensor_bytes(tensor), lifetimes[i].first, lifetimes[i].last, 0};
+  }
+  buffer *inputs = NULL, *activations = NULL;
+  mote_status status = plan_place(items, count, alignment, &program->activations, error);
+  if (!status && input_bytes) status = add_buffer(program, input_bytes, "inputs", &inputs, error);
+  if (!status && program->activations.peak_bytes)
+    status = add_buffer(program, program->activations.peak_bytes, "activations", &activations, error);
+  size_t input_at = 0;
+  count = 0;
+  for (int i = 0; i < graph->tensor_count && !status; i++) {
+    tensor *tensor = graph->tensors[i];
+    size_t bytes = tensor_bytes(tensor), bound = (bytes + 15) / 16 * 16;
+    if (tensor->kind == TENSOR_INPUT) {
+      tensor->home = (binding){inputs, input_at, bound};
+      input_at += (bytes + alignment - 1) / alignment * alignment;
+    }
+    if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
+      tensor->home = (binding){activations, items[count++].offset, bound};
+  }
+  free(items);
+  return status;
+}
+
+static mote_status place(program *program, mote_error *error) {
+  graph *graph = program->graph;
+  for (int i = 0; i < graph->tensor_count; i++) TRY(check_binding(program, graph->tensors[i], error));
+  program->buffers = calloc((size_t)graph->tensor_count + 2, sizeof *program->buffers);
+  lifetime *lifetimes = calloc((size_t)graph->tensor_count + 1, sizeof *lifetimes);
+  if (!program->buffers || !lifetimes) {
+    free(lifetimes);
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  }
+  find_lifetimes(program, lifetimes);
+  mote_status status = program_caps(program)->separate_buffers ? place_separately(program, error)
+                                                               : place_together(program, lifetimes, error);
+  free(lifetimes);
+  return status;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Recording
+
+static mote_status record_step(program *program, commands *commands, const lowered *lowered, mote_error *error) {
+  const step *step = &lowered->step;
+  dispatch dispatch = {.label = lowered->node->label,
+                       .binding_count = step->binding_count,
+                       .push = lowered->push,
+                       .push_bytes = step->push_bytes,
+                       .groups = {step->groups[0], step->groups[1], step->groups[2]}};
+  TRY(kernel_get(program->device, step->shader, step->spec, step->spec_count, &dispatch.kernel, error));
+  for (uint32_t i = 0; i < step->binding_count; i++)
+    if (step->bindings[i]) dispatch.bindings[i] = step->bindings[i]->home;
+  return commands_dispatch(commands, &dispatch, error);
+}
+
+static mote_status record(program *program, mote_error *error) {
+  for (int phase = 0; phase < PHASE_COUNT; phase++) {
+    if (program->step_counts[phase] == 0) continue;
+    TRY(commands_create(program->device, program->name, program->timed, &program->commands[phase], error));
+    for (int i = 0; i < program->step_counts[phase]; i++)
+      TRY(record_step(program, program->commands[phase], &program->steps[phase][i], error));
+    TRY(commands_finish(program->commands[phase], error));
+  }
+  return MOTE_OK;
+}
+
+mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
+  *out = NULL;
+  program *made = calloc(1, sizeof *made);
+  if (!made) {
+    graph *graph = desc->graph;
+    graph_destroy(&graph);
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  }
+  made->device = desc->device;
+  made->graph = desc->graph;
+  made->name = desc->name;
+  made->timed = desc->timed;
+  made->guard_bytes = desc->guard_bytes;
+  mote_status status = made->graph->status;
+  if (status)
+    fail(error, status, "%s", made->graph->error.message);
+  else
+    status = fuse(made->graph, FUSE_ALL & ~desc->keep_unfused, error);
+  if (!status) status = lower(made, error);
+  if (!status) status = place(made, error);
+  if (!status) status = record(made, error);
+  if (status) {
+    program_destroy(&made);
+    return status;
+  }
+  *out = made;
+  return MOTE_OK;
+}
+
+void program_destroy(program **pointer) {
+  program *program = *pointer;
+  *pointer = NULL;
+  if (!program) return;
+  for (int phase = 0; phase < PHASE_COUNT; phase++) {
+    commands_destroy(&program->commands[phase]);
+    free(program->steps[phase]);
+  }
+  for (int i = 0; i < program->buffer_count; i++) buffer_destroy(&program->buffers[i]);
+  free(program->buffers);
+  free(program->scratch);
+  graph_destroy(&program->graph);
+  free(program);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running
+
+mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error) {
+  if (!program->commands[phase] || repeat == 0) return MOTE_OK;
+  return commands_run(program->commands[phase], repeat, error);
+}
+
+static mote_status need_scratch(program *program, size_t bytes, mote_error *error) {
+  if (bytes <= program->scratch_bytes) return MOTE_OK;
+  float *grown = realloc(program->scratch, bytes);
+  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  program->scratch = grown;
+  program->scratch_bytes = bytes;
+  return MOTE_OK;
+}
+
+mote_status program_write(program *program, tensor *tensor, const void *rows, mote_error *error) {
+  if (tensor->kind != TENSOR_INPUT) return fail(error, MOTE_ERROR_USAGE, "%s is not an input", tensor->name);
+  size_t bytes = tensor_bytes(tensor);
+  TRY(need_scratch(program, bytes, error));
+  layout_pack(tensor, rows, program->scratch);
+  return buffer_upload(tensor->home.buffer, tensor->home.offset, program->scratch, bytes, error);
+}
+
+mote_status program_read(program *program, const tensor *tensor, void *rows, mote_error *error) {
+  size_t bytes = tensor_bytes(tensor);
+  if (!tensor->home.buffer) return fail(error, MOTE_ERROR_USAGE, "%s is not in memory", tensor->name);
+  TRY(need_scratch(program, bytes, error));
+  TRY(buffer_download(tensor->home.buffer, tensor->home.offset, program->scratch, bytes, error));
+  layout_unpack(tensor, program->scratch, rows);
+  return MOTE_OK;
+}
+
+mote_status program_check_guards(program *program, const char **overrun, mote_error *error) {
+  *overrun = NULL;
+  if (!program->guard_bytes || !program_caps(program)->separate_buffers) return MOTE_OK;
+  for (int i = 0; i < program->graph->tensor_count && !*overrun; i++) {
+    const tensor *tensor = program->graph->tensors[i];
+    if (tensor->kind == TENSOR_PARAMETER) continue;
+    size_t from = (tensor_bytes(tensor) + 15) / 16 * 16;
+    TRY(need_scratch(program, program->guard_bytes, error));
+    TRY(buffer_download(tensor->home.buffer, from, program->scratch, program->guard_bytes, error));
+    for (size_t k = 0; k < program->guard_bytes; k++)
+      if (((unsigned char *)program->scratch)[k] != GUARD_BYTE) *overrun = tensor->name;
+  }
+  return MOTE_OK;
+}
+
+program_info program_get_info(const program *program) {
+  program_info info = {.activations = program->activations};
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    if (program->commands[phase]) info.commands[phase] = commands_get_info(program->commands[phase]);
+  for (int i = 0; i < program->buffer_count; i++) info.memory_bytes += buffer_bytes(program->buffers[i]);
+  return info;
+}

@@ -1,0 +1,62 @@
+// program.h: a graph made ready to run: dispatches, memory, and one recorded command buffer a phase.
+#ifndef MOTE_GRAPH_PROGRAM_H
+#define MOTE_GRAPH_PROGRAM_H
+
+#include "graph/fuse.h"
+#include "graph/graph.h"
+#include "graph/plan.h"
+
+// One dispatch of a kernel on tensors, as an op's `forward` describes it.
+typedef struct step {
+  const char *shader;                // file name in shaders/ without .comp
+  uint32_t spec[MAX_SPEC_CONSTANTS]; // specialization constants 0, 1, …
+  uint32_t spec_count;
+  tensor *bindings[MAX_BINDINGS];    // by binding number; all that the shader declares must be there
+  uint32_t binding_count;
+  const void *push;                  // the shader's parameter struct
+  uint32_t push_bytes;
+  uint32_t groups[3];                // workgroups; 0 counts as 1
+} step;
+
+typedef struct program program;
+
+typedef struct program_desc {
+  mote_device *device;
+  graph *graph;          // owned by the program from here on, also on failure
+  const char *name;      // shown by debuggers
+  unsigned keep_unfused; // rewrite rules to leave out, FUSE_… bits
+  bool timed;            // read the device's clock around every dispatch
+  size_t guard_bytes;    // with separate buffers: known bytes behind every tensor, inside its binding (tests)
+} program_desc;
+
+typedef struct program_info {
+  commands_info commands[PHASE_COUNT];
+  plan_result activations;
+  size_t memory_bytes;  // of all buffers; parameters not included
+} program_info;
+
+mote_status program_create(const program_desc *desc, program **out, mote_error *error);
+void program_destroy(program **program);
+
+// Appends one dispatch of `node`; called by ops.
+mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error);
+const device_caps *program_caps(const program *program);
+
+// Workgroups along x and y for `invocations` in groups of `local`; shaders/index.glsl undoes the split.
+void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]);
+
+// Runs one phase's commands `repeat` times in one submission.
+mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error);
+
+// Copies a tensor from or to row-major floats (LAYOUT_RAW: any 4-byte values). Only inputs may be written; inputs,
+// parameters and kept activations may be read.
+mote_status program_write(program *program, tensor *tensor, const void *rows, mote_error *error);
+mote_status program_read(program *program, const tensor *tensor, void *rows, mote_error *error);
+
+// The name of the first tensor whose guard bytes were overwritten, or NULL (also without guards).
+mote_status program_check_guards(program *program, const char **overrun, mote_error *error);
+
+program_info program_get_info(const program *program);
+graph *program_graph(program *program);
+
+#endif

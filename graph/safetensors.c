@@ -1,0 +1,525 @@
+// safetensors.c: parses hostile safetensors headers, and writes files as the official implementation lays them out.
+#include "graph/safetensors.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/file.h"
+#include "graph/half.h"
+#include "runtime/error.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor bytes are copied as they are");
+
+static const size_t max_header_bytes = 100000000;  // the official limit
+static const size_t max_header_values = 4000000;   // a parsed value takes 64 bytes or more; ten make up a tensor
+static const int max_header_depth = 16;            // a tensor's shape is at 3
+
+static const struct {
+  const char *name;
+  size_t bytes;
+} dtypes[SAFETENSORS_DTYPE_COUNT] = {
+    [SAFETENSORS_BOOL] = {"BOOL", 1},       [SAFETENSORS_U8] = {"U8", 1},           [SAFETENSORS_I8] = {"I8", 1},
+    [SAFETENSORS_F8_E5M2] = {"F8_E5M2", 1}, [SAFETENSORS_F8_E4M3] = {"F8_E4M3", 1}, [SAFETENSORS_I16] = {"I16", 2},
+    [SAFETENSORS_U16] = {"U16", 2},         [SAFETENSORS_F16] = {"F16", 2},         [SAFETENSORS_BF16] = {"BF16", 2},
+    [SAFETENSORS_I32] = {"I32", 4},         [SAFETENSORS_U32] = {"U32", 4},         [SAFETENSORS_F32] = {"F32", 4},
+    [SAFETENSORS_F64] = {"F64", 8},         [SAFETENSORS_I64] = {"I64", 8},         [SAFETENSORS_U64] = {"U64", 8},
+};
+
+const char *safetensors_dtype_name(safetensors_dtype dtype) {
+  return dtypes[dtype].name;
+}
+size_t safetensors_dtype_bytes(safetensors_dtype dtype) {
+  return dtypes[dtype].bytes;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Text
+
+// A string of a file as a message may show it: cut to what reads well, and free of terminal escapes.
+typedef struct shown {
+  char text[96];
+} shown;
+
+static shown show(const char *string) {
+  shown result;
+  size_t length = 0;
+  for (; string[length] && length < sizeof result.text - 4; length++) {
+    unsigned char c = (unsigned char)string[length];
+    result.text[length] = c < 0x20 || c >= 0x7f ? '?' : (char)c;
+  }
+  strcpy(result.text + length, string[length] ? "..." : "");
+  return result;
+}
+
+// Length of the well-formed UTF-8 sequence at `s` (RFC 3629: shortest form, no surrogates), 0 if it is none.
+static size_t utf8_sequence(const uint8_t *s, size_t available) {
+  if (s[0] < 0x80) return 1;
+  size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+  if (s[0] < 0xc2 || s[0] > 0xf4 || length > available) return 0;
+  uint8_t low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+  uint8_t high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+  if (s[1] < low || s[1] > high) return 0;
+  for (size_t i = 2; i < length; i++)
+    if (s[i] < 0x80 || s[i] > 0xbf) return 0;
+  return length;
+}
+
+// Refuses what cJSON would let through or stumble over: bad UTF-8, control characters and NULs inside strings (names
+// would silently end there), deep nesting, and more values than memory should be spent on.
+static mote_status check_header_text(const char *name, const uint8_t *text, size_t bytes, mote_error *error) {
+  bool in_string = false;
+  int depth = 0;
+  size_t commas = 0, step;
+  for (size_t i = 0; i < bytes; i += step) {
+    step = utf8_sequence(text + i, bytes - i);
+    if (!step) return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is not UTF-8", name, i);
+    uint8_t c = text[i];
+    if (c == 0 || (in_string && c < 0x20))
+      return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is a control character", name, i);
+    if (in_string && c == '\\') {
+      if (bytes - i >= 6 && !memcmp(text + i, "\\u0000", 6))
+        return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is a NUL character", name, i);
+      step = bytes - i > 1 && text[i + 1] < 0x80 ? 2 : 1;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+      commas += c == ',';
+      if (depth > max_header_depth)
+        return fail(error, MOTE_ERROR_FORMAT, "%s: the header is nested deeper than %d", name, max_header_depth);
+      if (commas > max_header_values)
+        return fail(error, MOTE_ERROR_FORMAT, "%s: the header holds more than %zu values", name, max_header_values);
+    }
+  }
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Reading
+
+// What the checks of one file share.
+typedef struct parser {
+  const char *name;
+  const uint8_t *data;  // after the header
+  size_t data_bytes;
+  mote_error *error;
+} parser;
+
+// JSON numbers arrive as doubles; below 2^53 they are the integers that the file says.
+static bool read_integer(const cJSON *item, uint64_t *value) {
+  if (!cJSON_IsNumber(item)) return false;
+  double number = item->valuedouble;
+  if (!(number >= 0 && number < 0x1p53) || number != floor(number)) return false;
+  *value = (uint64_t)number;
+  return true;
+}
+
+// bytes = element_bytes × product of dims; false if that overflows. Zeros are left out of the overflow check's
+// product, so that no part of the shape overflows either.
+static bool shape_bytes(const uint64_t *dims, int dim_count, size_t element_bytes, size_t *bytes) {
+  size_t product = element_bytes;
+  bool empty = false;
+  for (int i = 0; i < dim_count; i++) {
+    if (dims[i] == 0)
+      empty = true;
+    else if (__builtin_mul_overflow(product, dims[i], &product))
+      return false;
+  }
+  *bytes = empty ? 0 : product;
+  return true;
+}
+
+static mote_status read_dtype(const parser *p, const char *tensor, const cJSON *item, safetensors_dtype *dtype) {
+  if (!cJSON_IsString(item))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has no dtype string", p->name, tensor);
+  for (int i = 0; i < SAFETENSORS_DTYPE_COUNT; i++) {
+    if (!strcmp(item->valuestring, dtypes[i].name)) {
+      *dtype = (safetensors_dtype)i;
+      return MOTE_OK;
+    }
+  }
+  return fail(p->error, MOTE_ERROR_FORMAT,
+              "%s: tensor '%s' has the unknown dtype '%s', expected one such as F32 or F16", p->name, tensor,
+              show(item->valuestring).text);
+}
+
+static mote_status read_shape(const parser *p, const char *tensor, const cJSON *item, safetensors_entry *entry) {
+  if (!cJSON_IsArray(item))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has no shape array", p->name, tensor);
+  const cJSON *dim;
+  cJSON_ArrayForEach(dim, item) {
+    if (entry->dim_count == SAFETENSORS_MAX_DIMS)
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: the shape of tensor '%s' has %d dimensions, expected at most %d",
+                  p->name, tensor, cJSON_GetArraySize(item), SAFETENSORS_MAX_DIMS);
+    if (!read_integer(dim, &entry->dims[entry->dim_count]))
+      return fail(p->error, MOTE_ERROR_FORMAT,
+                  "%s: dimension %d in the shape of tensor '%s' is not an integer from 0 to 2^53 - 1", p->name,
+                  entry->dim_count, tensor);
+    entry->dim_count++;
+  }
+  if (!shape_bytes(entry->dims, entry->dim_count, dtypes[entry->dtype].bytes, &entry->bytes))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: the shape of tensor '%s' overflows 64 bits", p->name, tensor);
+  entry->element_count = entry->bytes / dtypes[entry->dtype].bytes;
+  return MOTE_OK;
+}
+
+static mote_status read_offsets(const parser *p, const char *tensor, const cJSON *item, safetensors_entry *entry) {
+  uint64_t begin, end;
+  if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) != 2 || !read_integer(item->child, &begin) ||
+      !read_integer(item->child->next, &end))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: data_offsets of tensor '%s' are not two integers from 0 to 2^53 - 1",
+                p->name, tensor);
+  unsigned long long from = begin, to = end;
+  if (begin > end)
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: data_offsets [%llu, %llu] of tensor '%s' run backwards", p->name,
+                from, to, tensor);
+  if (end > p->data_bytes)
+    return fail(p->error, MOTE_ERROR_FORMAT,
+                "%s: data_offsets [%llu, %llu] of tensor '%s' exceed the file's %zu bytes of data; is it cut short?",
+                p->name, from, to, tensor, p->data_bytes);
+  if (end - begin != entry->bytes)
+    return fail(p->error, MOTE_ERROR_FORMAT,
+                "%s: data_offsets [%llu, %llu] of tensor '%s' span %llu bytes, its dtype and shape need %zu", p->name,
+                from, to, tensor, to - from, entry->bytes);
+  entry->data = p->data + begin;
+  return MOTE_OK;
+}
+
+// Unknown members are passed over, as the official reader does.
+static mote_status read_entry(const parser *p, const cJSON *item, safetensors_entry *entry) {
+  shown tensor = show(item->string);
+  if (!cJSON_IsObject(item))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' is not described by a JSON object", p->name, tensor.text);
+  static const char *const keys[3] = {"dtype", "shape", "data_offsets"};
+  const cJSON *values[3] = {NULL, NULL, NULL}, *member;
+  cJSON_ArrayForEach(member, item) {
+    for (int i = 0; i < 3; i++) {
+      if (strcmp(member->string, keys[i])) continue;
+      if (values[i])
+        return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has more than one %s", p->name, tensor.text, keys[i]);
+      values[i] = member;
+    }
+  }
+  entry->name = item->string;
+  TRY(read_dtype(p, tensor.text, values[0], &entry->dtype));
+  TRY(read_shape(p, tensor.text, values[1], entry));
+  return read_offsets(p, tensor.text, values[2], entry);
+}
+
+static int compare_pairs(const void *a, const void *b) {
+  return strcmp(((const safetensors_pair *)a)->key, ((const safetensors_pair *)b)->key);
+}
+
+static mote_status read_metadata(const parser *p, const cJSON *item, safetensors *st) {
+  if (st->metadata) return fail(p->error, MOTE_ERROR_FORMAT, "%s: has more than one __metadata__", p->name);
+  if (!cJSON_IsObject(item)) return fail(p->error, MOTE_ERROR_FORMAT, "%s: __metadata__ is not a JSON object", p->name);
+  st->metadata = calloc((size_t)cJSON_GetArraySize(item) + 1, sizeof *st->metadata);
+  if (!st->metadata) return fail(p->error, MOTE_ERROR_MEMORY, "%s: no memory for its metadata", p->name);
+  const cJSON *pair;
+  cJSON_ArrayForEach(pair, item) {
+    if (!cJSON_IsString(pair))
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: metadata '%s' is not a string", p->name, show(pair->string).text);
+    st->metadata[st->metadata_count++] = (safetensors_pair){pair->string, pair->valuestring};
+  }
+  qsort(st->metadata, st->metadata_count, sizeof *st->metadata, compare_pairs);
+  for (size_t i = 1; i < st->metadata_count; i++)
+    if (!compare_pairs(&st->metadata[i - 1], &st->metadata[i]))
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: metadata '%s' is there more than once", p->name,
+                  show(st->metadata[i].key).text);
+  return MOTE_OK;
+}
+
+// Empty tensors come before the one that begins where they lie.
+static int compare_places(const void *a, const void *b) {
+  const safetensors_entry *x = a, *y = b;
+  if (x->data != y->data) return x->data < y->data ? -1 : 1;
+  return (x->bytes > y->bytes) - (x->bytes < y->bytes);
+}
+
+static int compare_names(const void *a, const void *b) {
+  return strcmp(((const safetensors_entry *)a)->name, ((const safetensors_entry *)b)->name);
+}
+
+// The specification asks that tensors cover the data without overlap or hole, so that no file is also something else.
+static mote_status check_layout(const parser *p, safetensors *st) {
+  qsort(st->entries, st->count, sizeof *st->entries, compare_places);
+  size_t covered = 0;
+  for (size_t i = 0; i < st->count; i++) {
+    const safetensors_entry *entry = &st->entries[i];
+    size_t begin = (size_t)(entry->data - p->data);
+    if (begin < covered)
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' begins at %zu and overlaps the one that ends at %zu",
+                  p->name, show(entry->name).text, begin, covered);
+    if (begin > covered)
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: bytes %zu to %zu of the data, before tensor '%s', belong to none",
+                  p->name, covered, begin, show(entry->name).text);
+    covered += entry->bytes;
+  }
+  if (covered != p->data_bytes)
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: holds %zu bytes of data, its tensors end at %zu", p->name,
+                p->data_bytes, covered);
+  qsort(st->entries, st->count, sizeof *st->entries, compare_names);
+  for (size_t i = 1; i < st->count; i++)
+    if (!compare_names(&st->entries[i - 1], &st->entries[i]))
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' is there more than once", p->name,
+                  show(st->entries[i].name).text);
+  return MOTE_OK;
+}
+
+static mote_status parse_header(const char *name, const char *text, size_t bytes, cJSON **json, mote_error *error) {
+  if (bytes == 0 || text[0] != '{')
+    return fail(error, MOTE_ERROR_FORMAT, "%s: the header does not begin with '{'; is this a safetensors file?", name);
+  TRY(check_header_text(name, (const uint8_t *)text, bytes, error));
+  const char *end = text;
+  *json = cJSON_ParseWithLengthOpts(text, bytes, &end, false);
+  if (!*json)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: the header is not valid JSON near byte %zu", name, (size_t)(end - text));
+  while (end < text + bytes && strchr(" \t\r\n", *end)) end++;
+  if (end < text + bytes)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header, after its JSON object, is not a space", name,
+                (size_t)(end - text));
+  return MOTE_OK;
+}
+
+mote_status safetensors_parse(const char *name, const void *data, size_t bytes, safetensors **st, mote_error *error) {
+  *st = NULL;
+  uint64_t header_bytes;
+  if (bytes < sizeof header_bytes)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %zu bytes long, a safetensors file has at least 8", name, bytes);
+  memcpy(&header_bytes, data, sizeof header_bytes);
+  if (header_bytes > max_header_bytes || header_bytes > bytes - 8)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: announces a header of %llu bytes, expected at most the %zu that follow and at most %zu; is this a "
+                "safetensors file?",
+                name, (unsigned long long)header_bytes, bytes - 8, max_header_bytes);
+  const char *header = (const char *)data + 8;
+  parser p = {name, (const uint8_t *)header + header_bytes, bytes - 8 - (size_t)header_bytes, error};
+  safetensors *result = calloc(1, sizeof *result);
+  if (!result) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", name);
+  mote_status status;
+  cJSON *json = NULL;
+  status = parse_header(name, header, (size_t)header_bytes, &json, error);
+  result->json = json;
+  if (status) goto failed;
+  result->entries = calloc((size_t)cJSON_GetArraySize(json) + 1, sizeof *result->entries);
+  if (!result->entries) {
+    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %d tensors", name, cJSON_GetArraySize(json));
+    goto failed;
+  }
+  const cJSON *item;
+  cJSON_ArrayForEach(item, json) {
+    if (!strcmp(item->string, "__metadata__"))
+      TRY_GOTO(failed, read_metadata(&p, item, result));
+    else
+      TRY_GOTO(failed, read_entry(&p, item, &result->entries[result->count++]));
+  }
+  TRY_GOTO(failed, check_layout(&p, result));
+  *st = result;
+  return MOTE_OK;
+failed:
+  safetensors_destroy(&result);
+  return status;
+}
+
+void safetensors_destroy(safetensors **st) {
+  if (!*st) return;
+  cJSON_Delete((*st)->json);
+  free((*st)->entries);
+  free((*st)->metadata);
+  free(*st);
+  *st = NULL;
+}
+
+const safetensors_entry *safetensors_find(const safetensors *st, const char *tensor_name) {
+  const safetensors_entry key = {.name = tensor_name};
+  return bsearch(&key, st->entries, st->count, sizeof *st->entries, compare_names);
+}
+
+const char *safetensors_metadata(const safetensors *st, const char *key) {
+  if (!st->metadata) return NULL;
+  const safetensors_pair wanted = {key, NULL};
+  const safetensors_pair *pair =
+      bsearch(&wanted, st->metadata, st->metadata_count, sizeof *st->metadata, compare_pairs);
+  return pair ? pair->value : NULL;
+}
+
+bool safetensors_read_float(const safetensors_entry *entry, float *out) {
+  const uint8_t *in = entry->data;
+  safetensors_dtype dtype = entry->dtype;
+  if (dtype == SAFETENSORS_F32) {
+    if (entry->bytes) memcpy(out, in, entry->bytes);
+  } else if (dtype == SAFETENSORS_F16 || dtype == SAFETENSORS_BF16) {
+    for (size_t i = 0; i < entry->element_count; i++) {
+      uint16_t bits;
+      memcpy(&bits, in + 2 * i, sizeof bits);
+      out[i] = dtype == SAFETENSORS_F16 ? half_to_float(bits) : bfloat16_to_float(bits);
+    }
+  } else if (dtype == SAFETENSORS_F64) {
+    for (size_t i = 0; i < entry->element_count; i++) {
+      double value;
+      memcpy(&value, in + 8 * i, sizeof value);
+      out[i] = (float)value;
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Writing
+
+// A tensor with the size of what is stored.
+typedef struct placed {
+  const safetensors_tensor *tensor;
+  size_t bytes;
+} placed;
+
+// The official order, which keeps every tensor aligned to its element size.
+static int compare_placed(const void *a, const void *b) {
+  const safetensors_tensor *x = ((const placed *)a)->tensor, *y = ((const placed *)b)->tensor;
+  if (x->dtype != y->dtype) return x->dtype > y->dtype ? -1 : 1;
+  return strcmp(x->name, y->name);
+}
+
+static mote_status place_tensors(const char *path, const safetensors_tensor *tensors, size_t count, placed *order,
+                                 mote_error *error) {
+  for (size_t i = 0; i < count; i++) {
+    const safetensors_tensor *t = &tensors[i];
+    order[i].tensor = t;
+    if (t->dtype != SAFETENSORS_F32 && t->dtype != SAFETENSORS_F16)
+      return fail(error, MOTE_ERROR_USAGE, "%s: tensor '%s' is to be stored as neither F32 nor F16", path, t->name);
+    if (t->dim_count < 0 || t->dim_count > SAFETENSORS_MAX_DIMS ||
+        !shape_bytes(t->dims, t->dim_count, sizeof(float), &order[i].bytes) || order[i].bytes >= (size_t)1 << 48)
+      return fail(error, MOTE_ERROR_USAGE, "%s: the shape of tensor '%s' is out of range", path, t->name);
+    if (t->dtype == SAFETENSORS_F16) order[i].bytes /= 2;
+  }
+  qsort(order, count, sizeof *order, compare_placed);
+  return MOTE_OK;
+}
+
+// Gives an item to its parent, which owns it from then on even if this fails.
+static bool json_give(cJSON *parent, const char *key, cJSON *item) {
+  if (item && (key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item))) return true;
+  cJSON_Delete(item);
+  return false;
+}
+
+static bool json_add_tensor(cJSON *header, const placed *place, uint64_t begin) {
+  const safetensors_tensor *tensor = place->tensor;
+  cJSON *info = cJSON_AddObjectToObject(header, tensor->name);
+  if (!info || !cJSON_AddStringToObject(info, "dtype", dtypes[tensor->dtype].name)) return false;
+  cJSON *shape = cJSON_AddArrayToObject(info, "shape");
+  for (int i = 0; i < tensor->dim_count; i++)
+    if (!json_give(shape, NULL, cJSON_CreateNumber((double)tensor->dims[i]))) return false;
+  cJSON *offsets = cJSON_AddArrayToObject(info, "data_offsets");
+  return json_give(offsets, NULL, cJSON_CreateNumber((double)begin)) &&
+         json_give(offsets, NULL, cJSON_CreateNumber((double)(begin + place->bytes)));
+}
+
+// The header's text, NUL-terminated, the caller's to free(); NULL if memory ran out.
+static char *make_header(const placed *order, size_t count, const safetensors_pair *metadata, size_t metadata_count) {
+  cJSON *header = cJSON_CreateObject();
+  bool ok = header != NULL;
+  if (ok && metadata_count) {
+    cJSON *object = cJSON_AddObjectToObject(header, "__metadata__");
+    for (size_t i = 0; ok && i < metadata_count; i++)
+      ok = cJSON_AddStringToObject(object, metadata[i].key, metadata[i].value) != NULL;
+  }
+  uint64_t begin = 0;
+  for (size_t i = 0; ok && i < count; i++) {
+    ok = json_add_tensor(header, &order[i], begin);
+    begin += order[i].bytes;
+  }
+  char *text = ok ? cJSON_PrintUnformatted(header) : NULL;
+  cJSON_Delete(header);
+  return text;
+}
+
+static mote_status write_half(file_writer *writer, const char *name, const float *data, size_t count,
+                              mote_error *error) {
+  uint16_t halves[4096];
+  size_t filled = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint16_t half = half_from_float(data[i]);
+    if ((half & 0x7fff) == 0x7c00 && isfinite(data[i]))
+      return fail(error, MOTE_ERROR_USAGE, "%s: %g in tensor '%s' is too large for F16 (65504); store it as F32",
+                  writer->path, (double)data[i], name);
+    halves[filled++] = half;
+    if (filled == 4096 || i + 1 == count) {
+      TRY(file_writer_write(writer, halves, filled * sizeof *halves, error));
+      filled = 0;
+    }
+  }
+  return MOTE_OK;
+}
+
+static mote_status write_all(file_writer *writer, const char *header, const placed *order, size_t count,
+                             mote_error *error) {
+  size_t length = strlen(header), padding = (8 - length % 8) % 8;
+  uint64_t header_bytes = length + padding;
+  TRY(file_writer_write(writer, &header_bytes, sizeof header_bytes, error));
+  TRY(file_writer_write(writer, header, length, error));
+  TRY(file_writer_write(writer, "        ", padding, error));
+  for (size_t i = 0; i < count; i++) {
+    const safetensors_tensor *tensor = order[i].tensor;
+    if (tensor->dtype == SAFETENSORS_F32)
+      TRY(file_writer_write(writer, tensor->data, order[i].bytes, error));
+    else
+      TRY(write_half(writer, tensor->name, tensor->data, order[i].bytes / 2, error));
+  }
+  return MOTE_OK;
+}
+
+static int compare_strings(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// The reader refuses two members of the same name. Sorts `names`.
+static mote_status check_distinct(const char *path, const char **names, size_t count, mote_error *error) {
+  qsort(names, count, sizeof *names, compare_strings);
+  for (size_t i = 1; i < count; i++)
+    if (!strcmp(names[i - 1], names[i]))
+      return fail(error, MOTE_ERROR_USAGE, "%s: '%s' is to be stored more than once", path, show(names[i]).text);
+  return MOTE_OK;
+}
+
+static mote_status check_names(const char *path, const safetensors_tensor *tensors, size_t count,
+                               const safetensors_pair *metadata, size_t metadata_count, mote_error *error) {
+  const char **names = calloc(count + metadata_count + 1, sizeof *names);
+  if (!names) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
+  for (size_t i = 0; i < count; i++) names[i] = tensors[i].name;
+  names[count] = "__metadata__";
+  mote_status status = check_distinct(path, names, count + 1, error);
+  for (size_t i = 0; i < metadata_count; i++) names[i] = metadata[i].key;
+  if (!status) status = check_distinct(path, names, metadata_count, error);
+  free(names);
+  return status;
+}
+
+mote_status safetensors_write(const char *path, const safetensors_tensor *tensors, size_t count,
+                              const safetensors_pair *metadata, size_t metadata_count, mote_error *error) {
+  file_writer writer = {0};
+  char *header = NULL;
+  mote_status status;
+  placed *order = calloc(count + 1, sizeof *order);
+  if (!order) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
+  TRY_GOTO(failed, check_names(path, tensors, count, metadata, metadata_count, error));
+  TRY_GOTO(failed, place_tensors(path, tensors, count, order, error));
+  header = make_header(order, count, metadata, metadata_count);
+  if (!header) {
+    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
+    goto failed;
+  }
+  TRY_GOTO(failed, check_header_text(path, (const uint8_t *)header, strlen(header), error));
+  TRY_GOTO(failed, file_writer_init(&writer, path, error));
+  TRY_GOTO(failed, write_all(&writer, header, order, count, error));
+  status = file_writer_commit(&writer, error);
+failed:
+  file_writer_abort(&writer);
+  cJSON_free(header);
+  free(order);
+  return status;
+}

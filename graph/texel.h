@@ -1,0 +1,16 @@
+// texel.h: when a convolution takes its kernel for CPU drivers.
+#ifndef MOTE_GRAPH_TEXEL_H
+#define MOTE_GRAPH_TEXEL_H
+
+#include "graph/graph.h"
+
+// The texel kernels need subgroups of at least 8 with shuffle, and texel views that hold the tensors (NULL entries are
+// passed over); they pay on CPU drivers, where storage-buffer reads are scalar and texel reads are not.
+static inline bool prefers_texels(const device_caps *caps, const tensor *const *tensors, int count) {
+  if (!caps->cpu || caps->plain_kernels || !caps->subgroup_shuffle || caps->subgroup_size < 8) return false;
+  for (int i = 0; i < count; i++)
+    if (tensors[i] && tensor_bytes(tensors[i]) / 16 > caps->max_texel_elements) return false;
+  return true;
+}
+
+#endif

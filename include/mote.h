@@ -1,0 +1,263 @@
+// mote.h: sample small image diffusion models on any Vulkan 1.2 device.
+//
+// Do this:
+//
+//     mote_error error;
+//     mote_device *device = NULL;
+//     mote_model *model = NULL;
+//     mote_sampler *sampler = NULL;
+//     if (mote_device_create(&(mote_device_desc){0}, &device, &error) ||
+//         mote_model_load_file(device, "sprites.safetensors", &model, &error) ||
+//         mote_sampler_create(&(mote_sampler_desc){.model = model, .batch = 4, .steps = 20}, &sampler, &error) ||
+//         mote_sampler_begin(sampler, &(mote_sampler_request){.seed = 7}, &error) ||
+//         mote_sampler_run(sampler, 20, &error))
+//       puts(error.message);
+//     else
+//       mote_sampler_read_pixels(sampler, pixels, &error);   // 4 images, height × height × channels bytes each
+//     mote_sampler_destroy(&sampler);
+//     mote_model_destroy(&model);
+//     mote_device_destroy(&device);
+//
+// What it does not do: print, exit, read the environment, start a thread, or keep global state. Everything that it
+// makes hangs off a mote_device. A device and what was made on it may be used by one thread at a time; two devices
+// are independent of each other.
+//
+// Conventions: a description struct filled with zeros asks for the documented defaults. Fallible functions return a
+// mote_status and, where `error` is not NULL, fill it with one sentence that names what was wrong, what was found and
+// what was expected; on failure they leave their output pointers NULL. `destroy` functions accept a pointer to NULL
+// and set the pointer to NULL. Destroy samplers before their model, models before their device.
+#ifndef MOTE_H
+#define MOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOTE_VERSION_MAJOR 0
+#define MOTE_VERSION_MINOR 1
+#define MOTE_VERSION_PATCH 0
+#define MOTE_VERSION "0.1.0"
+
+#if defined(_WIN32) && defined(MOTE_SHARED)
+#ifdef MOTE_BUILDING
+#define MOTE_API __declspec(dllexport)
+#else
+#define MOTE_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define MOTE_API __attribute__((visibility("default")))
+#else
+#define MOTE_API
+#endif
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Status
+
+typedef enum mote_status {
+  MOTE_OK = 0,
+  MOTE_ERROR_USAGE = 1,        // an argument is out of its documented range
+  MOTE_ERROR_FILE = 2,         // a file could not be opened, read, written or renamed
+  MOTE_ERROR_FORMAT = 3,       // a file was read and does not hold what it should
+  MOTE_ERROR_MEMORY = 4,       // host or device memory ran out
+  MOTE_ERROR_DEVICE = 5,       // no suitable device, or Vulkan reported a failure
+  MOTE_ERROR_DEVICE_LOST = 6,  // the device was lost; destroy everything made on it and start anew
+  MOTE_ERROR_UNSUPPORTED = 7,  // well-formed, but this version cannot do it
+} mote_status;
+
+typedef struct mote_error {
+  mote_status status;
+  char message[512];  // one sentence, NUL-terminated; empty when status is MOTE_OK
+} mote_error;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Devices
+
+typedef struct mote_device mote_device;
+
+typedef enum mote_device_type {
+  MOTE_DEVICE_OTHER = 0,
+  MOTE_DEVICE_INTEGRATED = 1,
+  MOTE_DEVICE_DISCRETE = 2,
+  MOTE_DEVICE_VIRTUAL = 3,
+  MOTE_DEVICE_CPU = 4,
+} mote_device_type;
+
+typedef struct mote_device_info {
+  uint32_t index;              // position in Vulkan's enumeration, accepted by mote_device_desc.select
+  mote_device_type type;
+  char name[256];              // as the driver reports it
+  char driver[256];            // driver name and version text
+  char uuid[37];               // 8-4-4-4-12 hexadecimal digits
+  uint32_t api_version[3];     // major, minor, patch
+  uint64_t memory_bytes;       // size of the largest device-local heap
+  uint32_t subgroup_size;      // invocations
+  uint32_t max_invocations;    // invocations in one workgroup
+  uint32_t shared_bytes;       // shared memory of one workgroup
+  bool subgroup_shuffle;       // subgroupShuffle in compute shaders
+  bool float16;                // fp16 arithmetic and storage
+  bool timestamps;             // the compute queue can write timestamps
+  bool usable;                 // meets the baseline: Vulkan 1.2 and a compute queue
+  char reason[160];            // why it is not usable, or why it would or would not be chosen
+  bool chosen;                 // the one that mote_device_create takes by default
+} mote_device_info;
+
+typedef void (*mote_log_fn)(void *user, const char *message);
+
+typedef struct mote_device_desc {
+  const char *select;           // index, UUID or part of the name (any case); NULL: the best GPU, else a CPU driver
+  const char *cache_directory;  // where the pipeline cache lives between runs; NULL: it is not kept
+  bool validation;              // load VK_LAYER_KHRONOS_validation; a message it reports makes the next call fail
+  bool separate_buffers;        // one VkBuffer a tensor and no aliasing, so that validation sees every overrun
+  bool staging;                 // copy through a staging buffer even where device memory is the host's (tests)
+  bool plain_kernels;           // take the simplest kernel of every op, whatever the device offers
+  mote_log_fn log;              // warnings worth showing to a person; NULL: they are dropped
+  void *log_user;               // handed to log
+} mote_device_desc;
+
+// Lists every Vulkan device. `*infos` is one allocation that the caller releases with mote_free; a machine with no
+// Vulkan loader or no device gives MOTE_ERROR_DEVICE.
+MOTE_API mote_status mote_device_list(mote_device_info **infos, size_t *count, mote_error *error);
+
+// Chooses a device and makes it ready. `desc` may be NULL for all defaults. Fails with MOTE_ERROR_DEVICE when nothing
+// fits `select`, naming what there is.
+MOTE_API mote_status mote_device_create(const mote_device_desc *desc, mote_device **device, mote_error *error);
+MOTE_API void mote_device_destroy(mote_device **device);
+
+// What was chosen; lives as long as the device.
+MOTE_API const mote_device_info *mote_device_get_info(const mote_device *device);
+
+// What the device was asked to do since it was made: for tests, --verbose and the curious.
+typedef struct mote_device_counters {
+  uint64_t commands_begun;      // vkBeginCommandBuffer
+  uint64_t submissions;         // vkQueueSubmit
+  uint64_t descriptor_writes;   // descriptors written by vkUpdateDescriptorSets
+  uint64_t dispatches_recorded; // vkCmdDispatch
+  uint64_t barriers_recorded;   // vkCmdPipelineBarrier
+  uint64_t pipelines_created;
+  uint64_t memory_bytes;        // device memory held now
+  uint64_t memory_peak_bytes;   // the most it has been
+} mote_device_counters;
+
+MOTE_API mote_device_counters mote_device_get_counters(const mote_device *device);
+
+// Releases memory that a mote function said the caller must release. NULL is accepted.
+MOTE_API void mote_free(void *memory);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Models
+
+typedef struct mote_model mote_model;
+
+#define MOTE_MAX_LABELS 64
+#define MOTE_MAX_CONTEXT 256  // n_cfeat at most
+
+typedef enum mote_schedule { MOTE_SCHEDULE_LINEAR = 0, MOTE_SCHEDULE_COSINE = 1 } mote_schedule;
+typedef enum mote_prediction { MOTE_PREDICT_EPSILON = 0, MOTE_PREDICT_V = 1, MOTE_PREDICT_X0 = 2 } mote_prediction;
+
+typedef struct mote_model_info {
+  char architecture[32];    // "context_unet"
+  int channels;             // C, 1 to 4
+  int height;               // h = w, pixels, a multiple of 4
+  int n_feat;               // f, a multiple of 8
+  int n_cfeat;              // K, length of the context vector
+  int timesteps;            // T
+  mote_schedule schedule;
+  double beta_start, beta_end;
+  mote_prediction prediction;
+  int label_count;          // 0, or n_cfeat
+  char labels[MOTE_MAX_LABELS][32];
+  char trained_on[256];     // provenance of the data, may be empty
+  uint64_t parameter_count; // learned numbers, running statistics not among them
+  uint64_t multiply_adds;   // of one image through the network
+} mote_model_info;
+
+// Loads weights in safetensors form (F32 or F16, PyTorch names; see docs/formats.md) onto the device. Absent metadata
+// is inferred from shapes or defaulted and said through the device's log. MOTE_ERROR_FORMAT names the tensor or the
+// metadata key that is wrong.
+MOTE_API mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **model, mote_error *error);
+
+// The same from `bytes` bytes at `data`, which are copied; `name` stands for the path in messages.
+MOTE_API mote_status mote_model_load_memory(mote_device *device, const char *name, const void *data, size_t bytes,
+                                            mote_model **model, mote_error *error);
+MOTE_API void mote_model_destroy(mote_model **model);
+MOTE_API const mote_model_info *mote_model_get_info(const mote_model *model);
+
+typedef struct mote_forward_desc {
+  int batch;             // images, 1 to 4096
+  const float *x;        // batch × channels × height × height (NCHW)
+  const int32_t *steps;  // batch timesteps, 0 to T
+  const float *context;  // batch × n_cfeat, or NULL for none (zeros)
+  bool train;            // BatchNorm over the batch's own statistics; the running ones are left as they are
+} mote_forward_desc;
+
+// One pass through the network: `output` receives batch × channels × height × height floats (NCHW).
+MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output,
+                                        mote_error *error);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Sampling
+
+typedef struct mote_sampler mote_sampler;
+
+typedef enum mote_sampler_kind {
+  MOTE_SAMPLER_DDIM = 0,  // Song et al. 2021, with eta
+  MOTE_SAMPLER_DDPM = 1,  // Ho et al. 2020, ancestral
+} mote_sampler_kind;
+
+typedef struct mote_sampler_desc {
+  mote_model *model;       // required; must outlive the sampler
+  mote_sampler_kind kind;
+  int steps;               // network evaluations, 1 to T; 0: 25 for DDIM, T for DDPM
+  int batch;               // images at once, 1 to 4096; 0: 1
+  double eta;              // DDIM: 0 deterministic (default) to 1 as noisy as DDPM
+} mote_sampler_desc;
+
+typedef struct mote_sampler_request {
+  uint64_t seed;           // the same seed gives the same sprites on every device
+  uint32_t first_sample;   // index of the batch's first image within the run: image i draws the noise of
+                           // sample first_sample + i, whatever the batch it is made in
+  const float *context;    // batch × n_cfeat numbers, or NULL for none (zeros)
+  const float *x_init;     // x_T, batch × channels × height × height (NCHW), or NULL to draw it from the seed
+} mote_sampler_request;
+
+// Builds, plans and records the denoising step for one batch size. All memory and pipelines are made here.
+MOTE_API mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **sampler, mote_error *error);
+MOTE_API void mote_sampler_destroy(mote_sampler **sampler);
+
+// Starts a new run: draws or uploads x_T and sets the step counter on the device to 0.
+MOTE_API mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error);
+
+// Replays the recorded step `step_count` times in one submission and waits for it. Running past the last step is
+// MOTE_ERROR_USAGE.
+MOTE_API mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *error);
+
+// Steps done since mote_sampler_begin, and steps of a whole run.
+MOTE_API int mote_sampler_steps_done(const mote_sampler *sampler);
+MOTE_API int mote_sampler_step_count(const mote_sampler *sampler);
+
+// Copies the current x, batch × channels × height × height floats (NCHW), nominally in [-1, 1].
+MOTE_API mote_status mote_sampler_read(mote_sampler *sampler, float *images, mote_error *error);
+
+// Copies the current x as pixels, batch × height × height × channels bytes (NHWC), [-1, 1] mapped to [0, 255].
+MOTE_API mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pixels, mote_error *error);
+
+typedef struct mote_sampler_info {
+  uint32_t dispatches;           // of one step
+  uint32_t barriers;             // of one step
+  uint32_t setup_dispatches;     // of what runs once a run
+  uint64_t activation_bytes;     // planned peak of the activations
+  uint64_t activation_bound;     // lower bound of that peak: the largest sum of tensors alive at once
+  uint64_t memory_bytes;         // all device memory of the sampler, weights not included
+} mote_sampler_info;
+
+MOTE_API mote_sampler_info mote_sampler_get_info(const mote_sampler *sampler);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

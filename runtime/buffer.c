@@ -1,0 +1,110 @@
+// buffer.c: device memory: mapped where it is the host's own, staged through a copy elsewhere.
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/vulkan.h"
+
+// The first memory type that `types` allows with all of `flags`; UINT32_MAX if there is none.
+static uint32_t find_memory_type(const mote_device *device, uint32_t types, VkMemoryPropertyFlags flags) {
+  for (uint32_t i = 0; i < device->memory.memoryTypeCount; i++)
+    if ((types >> i & 1) && (device->memory.memoryTypes[i].propertyFlags & flags) == flags) return i;
+  return UINT32_MAX;
+}
+
+static mote_status allocate(buffer *buffer, bool mapped, mote_error *error) {
+  mote_device *device = buffer->device;
+  VkMemoryRequirements requirements;
+  device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &requirements);
+  const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+  VkMemoryPropertyFlags wanted = mapped ? host : VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+  uint32_t type = find_memory_type(device, requirements.memoryTypeBits,
+                                   mapped ? wanted | VK_MEMORY_PROPERTY_HOST_CACHED_BIT : wanted);
+  if (type == UINT32_MAX) type = find_memory_type(device, requirements.memoryTypeBits, wanted);
+  if (type == UINT32_MAX) return fail(error, MOTE_ERROR_DEVICE, "the device offers no memory of the kind a buffer needs");
+  const VkMemoryAllocateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = requirements.size, .memoryTypeIndex = type};
+  if (device->vk.vkAllocateMemory(device->handle, &info, NULL, &buffer->memory) < 0)
+    return fail(error, MOTE_ERROR_MEMORY, "the device has no room for %zu MiB more (it holds %zu MiB): a smaller batch needs less",
+                (size_t)(requirements.size >> 20), (size_t)(device->counters.memory_bytes >> 20));
+  buffer->allocated_bytes = requirements.size;
+  device->counters.memory_bytes += requirements.size;
+  if (device->counters.memory_bytes > device->counters.memory_peak_bytes)
+    device->counters.memory_peak_bytes = device->counters.memory_bytes;
+  TRY(CHECK(error, device->vk.vkBindBufferMemory(device->handle, buffer->handle, buffer->memory, 0)));
+  if (mapped)
+    return CHECK(error, device->vk.vkMapMemory(device->handle, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->mapped));
+  return MOTE_OK;
+}
+
+static mote_status create(mote_device *device, size_t bytes, const char *name, bool mapped, buffer **out,
+                          mote_error *error) {
+  *out = NULL;
+  buffer *made = calloc(1, sizeof *made);
+  if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  made->device = device;
+  made->bytes = (bytes + 15) / 16 * 16;  // whole texels
+  const VkBufferCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+      .size = made->bytes,
+      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT |
+               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+  mote_status status = CHECK(error, device->vk.vkCreateBuffer(device->handle, &info, NULL, &made->handle));
+  if (!status) status = allocate(made, mapped, error);
+  if (status) {
+    buffer_destroy(&made);
+    return status;
+  }
+  device_name_object(device, VK_OBJECT_TYPE_BUFFER, (uint64_t)(uintptr_t)made->handle, name);
+  *out = made;
+  return MOTE_OK;
+}
+
+mote_status buffer_create(mote_device *device, size_t bytes, const char *name, buffer **out, mote_error *error) {
+  return create(device, bytes, name, device->mapped, out, error);
+}
+
+void buffer_destroy(buffer **pointer) {
+  buffer *buffer = *pointer;
+  *pointer = NULL;
+  if (!buffer) return;
+  mote_device *device = buffer->device;
+  device->vk.vkDestroyBuffer(device->handle, buffer->handle, NULL);
+  device->vk.vkFreeMemory(device->handle, buffer->memory, NULL);
+  device->counters.memory_bytes -= buffer->allocated_bytes;
+  free(buffer);
+}
+
+size_t buffer_bytes(const buffer *buffer) { return buffer->bytes; }
+
+// Copies between `target` and a staging buffer made for the purpose: `upload` or download.
+static mote_status copy_staged(buffer *target, size_t offset, void *data, size_t bytes, bool upload,
+                               mote_error *error) {
+  mote_device *device = target->device;
+  buffer *staging;
+  TRY(create(device, bytes, "staging", true, &staging, error));
+  if (upload) memcpy(staging->mapped, data, bytes);
+  VkCommandBuffer commands = NULL;
+  mote_status status = device_begin_once(device, &commands, error);
+  if (!status) {
+    const VkBufferCopy region = {
+        .srcOffset = upload ? 0 : offset, .dstOffset = upload ? offset : 0, .size = bytes};
+    device->vk.vkCmdCopyBuffer(commands, upload ? staging->handle : target->handle,
+                               upload ? target->handle : staging->handle, 1, &region);
+    status = device_end_once(device, commands, error);
+  }
+  if (!status && !upload) memcpy(data, staging->mapped, bytes);
+  buffer_destroy(&staging);
+  return status;
+}
+
+mote_status buffer_upload(buffer *buffer, size_t offset, const void *data, size_t bytes, mote_error *error) {
+  if (!buffer->mapped) return copy_staged(buffer, offset, (void *)(uintptr_t)data, bytes, true, error);
+  memcpy((char *)buffer->mapped + offset, data, bytes);
+  return MOTE_OK;
+}
+
+mote_status buffer_download(buffer *buffer, size_t offset, void *data, size_t bytes, mote_error *error) {
+  if (!buffer->mapped) return copy_staged(buffer, offset, data, bytes, false, error);
+  memcpy(data, (const char *)buffer->mapped + offset, bytes);
+  return MOTE_OK;
+}

@@ -1,0 +1,153 @@
+// choose.c: describes every Vulkan device and picks one: a GPU before a CPU driver, or what the user named.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "runtime/vulkan.h"
+
+static mote_device_type type_of(VkPhysicalDeviceType type) {
+  switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return MOTE_DEVICE_INTEGRATED;
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return MOTE_DEVICE_DISCRETE;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return MOTE_DEVICE_VIRTUAL;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return MOTE_DEVICE_CPU;
+    default: return MOTE_DEVICE_OTHER;
+  }
+}
+
+static const char *type_name(mote_device_type type) {
+  static const char *const names[] = {"unknown type", "integrated GPU", "discrete GPU", "virtual GPU", "CPU driver"};
+  return names[type];
+}
+
+// Higher is better; types rank as a person would rank them for speed.
+static int rank_of(mote_device_type type) {
+  static const int ranks[] = {1, 3, 4, 2, 0};
+  return ranks[type];
+}
+
+static bool has_compute_queue(VkPhysicalDevice physical, bool *timestamps) {
+  VkQueueFamilyProperties families[32];
+  uint32_t count = 32;
+  vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
+  for (uint32_t i = 0; i < count; i++)
+    if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
+      *timestamps = families[i].timestampValidBits > 0;
+      return true;
+    }
+  return false;
+}
+
+static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info *info) {
+  VkPhysicalDeviceVulkan12Properties v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
+  VkPhysicalDeviceVulkan11Properties v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES,
+                                            .pNext = &v12};
+  VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &v11};
+  VkPhysicalDeviceVulkan12Features f12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+  VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f12};
+  VkPhysicalDeviceMemoryProperties memory;
+  vkGetPhysicalDeviceProperties2(physical, &properties);
+  vkGetPhysicalDeviceFeatures2(physical, &features);
+  vkGetPhysicalDeviceMemoryProperties(physical, &memory);
+
+  const VkPhysicalDeviceProperties *p = &properties.properties;
+  *info = (mote_device_info){
+      .index = index,
+      .type = type_of(p->deviceType),
+      .api_version = {VK_API_VERSION_MAJOR(p->apiVersion), VK_API_VERSION_MINOR(p->apiVersion),
+                      VK_API_VERSION_PATCH(p->apiVersion)},
+      .subgroup_size = v11.subgroupSize,
+      .max_invocations = p->limits.maxComputeWorkGroupInvocations,
+      .shared_bytes = p->limits.maxComputeSharedMemorySize,
+      .subgroup_shuffle = (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) &&
+                          (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT),
+      .float16 = f12.shaderFloat16,
+  };
+  snprintf(info->name, sizeof info->name, "%s", p->deviceName);
+  snprintf(info->driver, sizeof info->driver, "%.100s %.100s", v12.driverName, v12.driverInfo);
+  const uint8_t *u = v11.deviceUUID;
+  for (int i = 0, at = 0; i < 16; i++)
+    at += snprintf(info->uuid + at, sizeof info->uuid - (size_t)at, "%s%02x",
+                   i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
+  for (uint32_t i = 0; i < memory.memoryHeapCount; i++)
+    if ((memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) &&
+        memory.memoryHeaps[i].size > info->memory_bytes)
+      info->memory_bytes = memory.memoryHeaps[i].size;
+
+  bool compute = has_compute_queue(physical, &info->timestamps);
+  info->usable = compute && p->apiVersion >= VK_API_VERSION_1_2;
+  if (!compute)
+    snprintf(info->reason, sizeof info->reason, "not usable: no compute queue");
+  else if (!info->usable)
+    snprintf(info->reason, sizeof info->reason, "not usable: Vulkan %u.%u, 1.2 is needed", info->api_version[0],
+             info->api_version[1]);
+}
+
+static bool contains_ignoring_case(const char *text, const char *part) {
+  size_t length = strlen(part);
+  for (; *text; text++)
+    if (strncasecmp(text, part, length) == 0) return true;
+  return false;
+}
+
+static bool selected(const mote_device_info *info, const char *select) {
+  char *end;
+  unsigned long index = strtoul(select, &end, 10);
+  if (*select && !*end) return index == info->index;
+  return strcasecmp(select, info->uuid) == 0 || contains_ignoring_case(info->name, select);
+}
+
+// The best usable device, among those that `select` names if it is not NULL; `count` if there is none.
+static uint32_t choose(const mote_device_info *infos, uint32_t count, const char *select) {
+  uint32_t best = count;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!infos[i].usable || (select && !selected(&infos[i], select))) continue;
+    if (best == count || rank_of(infos[i].type) > rank_of(infos[best].type)) best = i;
+  }
+  return best;
+}
+
+static void explain(mote_device_info *infos, uint32_t count, uint32_t chosen, const char *select) {
+  for (uint32_t i = 0; i < count; i++) {
+    mote_device_info *info = &infos[i];
+    info->chosen = i == chosen;
+    if (!info->usable) continue;
+    if (i == chosen && select)
+      snprintf(info->reason, sizeof info->reason, "chosen: it matches '%.60s'", select);
+    else if (i == chosen && info->type == MOTE_DEVICE_CPU)
+      snprintf(info->reason, sizeof info->reason, "chosen: there is no usable GPU");
+    else if (i == chosen)
+      snprintf(info->reason, sizeof info->reason, "chosen: %s", type_name(info->type));
+    else if (chosen < count && rank_of(infos[chosen].type) > rank_of(info->type))
+      snprintf(info->reason, sizeof info->reason, "not chosen: a %s goes before a %s", type_name(infos[chosen].type),
+               type_name(info->type));
+    else
+      snprintf(info->reason, sizeof info->reason, "not chosen: an earlier one serves; name it to take it");
+  }
+}
+
+mote_status device_describe_all(VkInstance instance, const char *select, VkPhysicalDevice **physicals,
+                                mote_device_info **infos, uint32_t *count, uint32_t *chosen, mote_error *error) {
+  *physicals = NULL;
+  *infos = NULL;
+  TRY(CHECK(error, vkEnumeratePhysicalDevices(instance, count, NULL)));
+  if (*count == 0)
+    return fail(error, MOTE_ERROR_DEVICE,
+                "no Vulkan device found: install a driver (on Debian, mesa-vulkan-drivers brings a CPU one)");
+  *physicals = calloc(*count, sizeof **physicals);
+  *infos = calloc(*count, sizeof **infos);
+  mote_status status = *physicals && *infos ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) status = CHECK(error, vkEnumeratePhysicalDevices(instance, count, *physicals));
+  if (status) {
+    free(*physicals);
+    free(*infos);
+    *physicals = NULL;
+    *infos = NULL;
+    return status;
+  }
+  for (uint32_t i = 0; i < *count; i++) describe((*physicals)[i], i, &(*infos)[i]);
+  *chosen = choose(*infos, *count, select);
+  explain(*infos, *count, *chosen, select);
+  return MOTE_OK;
+}

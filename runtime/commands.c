@@ -1,0 +1,308 @@
+// commands.c: records dispatches into a command buffer. The one place where barriers are emitted.
+//
+// Hazards: since the last barrier, every byte range that a dispatch read or wrote is remembered. The next dispatch
+// needs a barrier exactly when one of its ranges overlaps a remembered one and either of the two is a write. Placed as
+// late as possible, one barrier serves all hazards pending, so for a given order of dispatches their number is least.
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/vulkan.h"
+
+enum { SETS_A_POOL = 64, LABEL_DEPTH = 8, LABEL_BYTES = 96 };
+
+typedef struct access {
+  const buffer *buffer;
+  size_t begin, end;
+  bool write;
+} access;
+
+struct commands {
+  mote_device *device;
+  VkCommandPool pool;
+  VkCommandBuffer handle;
+  VkDescriptorPool *descriptor_pools;
+  uint32_t descriptor_pool_count, sets_left;
+  VkBufferView *views;
+  uint32_t view_count;
+  access *pending;  // since the last barrier
+  uint32_t pending_count, pending_capacity;
+  VkQueryPool queries;  // two timestamps a dispatch; timed commands only
+  bool timed;
+  char label[LABEL_BYTES];  // the region that is open, "" for none
+  commands_info info;
+};
+
+enum { MAX_TIMED_DISPATCHES = 2048 };
+
+// A list grows by doubling; `count` is how many entries it holds.
+static mote_status grow(void **list, uint32_t count, size_t entry_bytes, mote_error *error) {
+  if (count & (count - 1)) return MOTE_OK;  // not a power of two: there is room
+  void *grown = realloc(*list, (count ? 2 * (size_t)count : 1) * entry_bytes);
+  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  *list = grown;
+  return MOTE_OK;
+}
+
+static void emit_barrier(commands *commands) {
+  const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                                   .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+                                   .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
+  commands->device->vk.vkCmdPipelineBarrier(commands->handle, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                                            VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
+  commands->pending_count = 0;
+  commands->info.barriers++;
+  commands->device->counters.barriers_recorded++;
+}
+
+static bool conflicts(const access *a, const access *b) {
+  return a->buffer == b->buffer && (a->write || b->write) && a->begin < b->end && b->begin < a->end;
+}
+
+static mote_status order_accesses(commands *commands, const dispatch *dispatch, mote_error *error) {
+  access accesses[MAX_BINDINGS];
+  uint32_t count = 0;
+  bool hazard = false;
+  for (uint32_t i = 0; i < dispatch->binding_count; i++) {
+    const spirv_binding *declared = &dispatch->kernel->interface.bindings[i];
+    const binding *bound = &dispatch->bindings[i];
+    if (!declared->kind) continue;
+    access *a = &accesses[count++];
+    *a = (access){bound->buffer, bound->offset, bound->offset + bound->bytes, declared->writes};
+    for (uint32_t j = 0; j < commands->pending_count && !hazard; j++) hazard = conflicts(a, &commands->pending[j]);
+  }
+  if (hazard) emit_barrier(commands);
+  for (uint32_t i = 0; i < count; i++) {
+    TRY(grow((void **)&commands->pending, commands->pending_count, sizeof *commands->pending, error));
+    commands->pending[commands->pending_count++] = accesses[i];
+  }
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Regions
+
+// Opens and closes debug regions so that the open ones are the folders of `path`; the last name labels the dispatch.
+static void move_to_region(commands *commands, const char *path) {
+  mote_device *device = commands->device;
+  if (!device->debug_utils || !vkCmdBeginDebugUtilsLabelEXT) return;
+  char *open = commands->label;
+  size_t common = 0;  // bytes of the shared path, cut at a '/'
+  for (size_t i = 0;; i++) {
+    bool open_ends = !open[i] || open[i] == '/', path_ends = !path[i] || path[i] == '/';
+    if (open_ends && path_ends) common = i;
+    if (!open[i] || open[i] != path[i]) break;
+  }
+  if (open[0] && common < strlen(open)) {
+    uint32_t closing = 1;
+    for (const char *c = open + common + (common > 0); *c; c++) closing += *c == '/';
+    while (closing--) vkCmdEndDebugUtilsLabelEXT(commands->handle);
+  }
+  open[common] = 0;
+  while (path[common]) {
+    size_t start = common + (path[common] == '/');
+    size_t length = strcspn(path + start, "/");
+    char name[LABEL_BYTES] = {0};
+    memcpy(name, path + start, length < sizeof name - 1 ? length : sizeof name - 1);
+    const VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = name};
+    vkCmdBeginDebugUtilsLabelEXT(commands->handle, &label);
+    common = start + length;
+  }
+  strncpy(open, path, LABEL_BYTES - 1);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Descriptors
+
+static mote_status add_descriptor_pool(commands *commands, mote_error *error) {
+  mote_device *device = commands->device;
+  TRY(grow((void **)&commands->descriptor_pools, commands->descriptor_pool_count, sizeof(VkDescriptorPool), error));
+  const VkDescriptorPoolSize sizes[] = {
+      {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, SETS_A_POOL * MAX_BINDINGS},
+      {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, SETS_A_POOL * MAX_BINDINGS}};
+  const VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                           .maxSets = SETS_A_POOL,
+                                           .poolSizeCount = 2,
+                                           .pPoolSizes = sizes};
+  VkDescriptorPool pool;
+  TRY(CHECK(error, device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &pool)));
+  commands->descriptor_pools[commands->descriptor_pool_count++] = pool;
+  commands->sets_left = SETS_A_POOL;
+  return MOTE_OK;
+}
+
+static mote_status add_view(commands *commands, const binding *bound, spirv_binding_kind kind, VkBufferView *out,
+                            mote_error *error) {
+  mote_device *device = commands->device;
+  TRY(grow((void **)&commands->views, commands->view_count, sizeof(VkBufferView), error));
+  const VkBufferViewCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+      .buffer = bound->buffer->handle,
+      .format = kind == SPIRV_BINDING_TEXEL_R32F ? VK_FORMAT_R32_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
+      .offset = bound->offset,
+      .range = bound->bytes};
+  TRY(CHECK(error, device->vk.vkCreateBufferView(device->handle, &info, NULL, out)));
+  commands->views[commands->view_count++] = *out;
+  return MOTE_OK;
+}
+
+static mote_status write_set(commands *commands, const dispatch *dispatch, VkDescriptorSet set, mote_error *error) {
+  VkDescriptorBufferInfo buffers[MAX_BINDINGS];
+  VkBufferView views[MAX_BINDINGS];
+  VkWriteDescriptorSet writes[MAX_BINDINGS];
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < MAX_BINDINGS; i++) {
+    spirv_binding_kind kind = dispatch->kernel->interface.bindings[i].kind;
+    if (!kind) continue;
+    if (i >= dispatch->binding_count || !dispatch->bindings[i].buffer)
+      return fail(error, MOTE_ERROR_USAGE, "shader %s: nothing is bound at binding %u",
+                  dispatch->kernel->shader->name, i);
+    const binding *bound = &dispatch->bindings[i];
+    VkWriteDescriptorSet *write = &writes[count++];
+    *write = (VkWriteDescriptorSet){
+        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set, .dstBinding = i, .descriptorCount = 1};
+    if (kind == SPIRV_BINDING_STORAGE_BUFFER) {
+      buffers[i] = (VkDescriptorBufferInfo){bound->buffer->handle, bound->offset, bound->bytes};
+      write->descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+      write->pBufferInfo = &buffers[i];
+    } else {
+      TRY(add_view(commands, bound, kind, &views[i], error));
+      write->descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER;
+      write->pTexelBufferView = &views[i];
+    }
+  }
+  commands->device->vk.vkUpdateDescriptorSets(commands->device->handle, count, writes, 0, NULL);
+  commands->device->counters.descriptor_writes += count;
+  return MOTE_OK;
+}
+
+static mote_status bind_set(commands *commands, const dispatch *dispatch, mote_error *error) {
+  mote_device *device = commands->device;
+  if (commands->sets_left == 0) TRY(add_descriptor_pool(commands, error));
+  const VkDescriptorSetAllocateInfo allocate = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+      .descriptorPool = commands->descriptor_pools[commands->descriptor_pool_count - 1],
+      .descriptorSetCount = 1,
+      .pSetLayouts = &dispatch->kernel->set_layout};
+  VkDescriptorSet set;
+  TRY(CHECK(error, device->vk.vkAllocateDescriptorSets(device->handle, &allocate, &set)));
+  commands->sets_left--;
+  TRY(write_set(commands, dispatch, set, error));
+  device->vk.vkCmdBindDescriptorSets(commands->handle, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch->kernel->layout, 0, 1,
+                                     &set, 0, NULL);
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Recording
+
+mote_status commands_create(mote_device *device, const char *name, bool timed, commands **out, mote_error *error) {
+  *out = NULL;
+  commands *made = calloc(1, sizeof *made);
+  if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  made->device = device;
+  made->timed = timed && device->info.timestamps;
+  mote_status status;
+  const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                        .queueFamilyIndex = device->queue_family};
+  TRY_GOTO(failed, CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &made->pool)));
+  const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                                .commandPool = made->pool,
+                                                .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                                .commandBufferCount = 1};
+  TRY_GOTO(failed, CHECK(error, device->vk.vkAllocateCommandBuffers(device->handle, &allocate, &made->handle)));
+  device_name_object(device, VK_OBJECT_TYPE_COMMAND_BUFFER, (uint64_t)(uintptr_t)made->handle, name);
+  // Replays follow each other in one submission, so the same buffer is pending several times.
+  const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                          .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
+  TRY_GOTO(failed, CHECK(error, device->vk.vkBeginCommandBuffer(made->handle, &begin)));
+  device->counters.commands_begun++;
+  if (made->timed) {
+    const VkQueryPoolCreateInfo queries = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                           .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                           .queryCount = 2 * MAX_TIMED_DISPATCHES};
+    TRY_GOTO(failed, CHECK(error, device->vk.vkCreateQueryPool(device->handle, &queries, NULL, &made->queries)));
+    device->vk.vkCmdResetQueryPool(made->handle, made->queries, 0, 2 * MAX_TIMED_DISPATCHES);
+  }
+  emit_barrier(made);  // against whatever ran before: another replay of this buffer, or other commands
+  *out = made;
+  return MOTE_OK;
+failed:
+  commands_destroy(&made);
+  return status;
+}
+
+void commands_destroy(commands **pointer) {
+  commands *commands = *pointer;
+  *pointer = NULL;
+  if (!commands) return;
+  mote_device *device = commands->device;
+  for (uint32_t i = 0; i < commands->view_count; i++)
+    device->vk.vkDestroyBufferView(device->handle, commands->views[i], NULL);
+  for (uint32_t i = 0; i < commands->descriptor_pool_count; i++)
+    device->vk.vkDestroyDescriptorPool(device->handle, commands->descriptor_pools[i], NULL);
+  device->vk.vkDestroyQueryPool(device->handle, commands->queries, NULL);
+  device->vk.vkDestroyCommandPool(device->handle, commands->pool, NULL);
+  free(commands->views);
+  free(commands->descriptor_pools);
+  free(commands->pending);
+  free(commands);
+}
+
+mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote_error *error) {
+  mote_device *device = commands->device;
+  const kernel *kernel = dispatch->kernel;
+  if (dispatch->push_bytes != kernel->interface.push_bytes)
+    return fail(error, MOTE_ERROR_USAGE, "shader %s: %u bytes of push constants, its SPIR-V declares %u",
+                kernel->shader->name, dispatch->push_bytes, kernel->interface.push_bytes);
+  for (int i = 0; i < 3; i++)
+    if (dispatch->groups[i] == 0 || dispatch->groups[i] > device->caps.max_groups[i])
+      return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %u workgroups along %c, the device takes 1 to %u", dispatch->label,
+                  dispatch->groups[i], "xyz"[i], device->caps.max_groups[i]);
+  TRY(order_accesses(commands, dispatch, error));
+  move_to_region(commands, dispatch->label);
+  device->vk.vkCmdBindPipeline(commands->handle, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->pipeline);
+  TRY(bind_set(commands, dispatch, error));
+  if (dispatch->push_bytes)
+    device->vk.vkCmdPushConstants(commands->handle, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                  dispatch->push_bytes, dispatch->push);
+  uint32_t query = 2 * commands->info.dispatches;
+  bool timed = commands->timed && commands->info.dispatches < MAX_TIMED_DISPATCHES;
+  if (timed)
+    device->vk.vkCmdWriteTimestamp(commands->handle, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, commands->queries, query);
+  device->vk.vkCmdDispatch(commands->handle, dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]);
+  if (timed)
+    device->vk.vkCmdWriteTimestamp(commands->handle, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, commands->queries,
+                                   query + 1);
+  commands->info.dispatches++;
+  device->counters.dispatches_recorded++;
+  return MOTE_OK;
+}
+
+mote_status commands_finish(commands *commands, mote_error *error) {
+  move_to_region(commands, "");
+  TRY(CHECK(error, commands->device->vk.vkEndCommandBuffer(commands->handle)));
+  return device_check_validation(commands->device, error);
+}
+
+mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error) {
+  VkCommandBuffer *handles = malloc(repeat * sizeof *handles);
+  if (!handles) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (uint32_t i = 0; i < repeat; i++) handles[i] = commands->handle;
+  mote_status status = device_submit(commands->device, handles, repeat, error);
+  free(handles);
+  return status;
+}
+
+commands_info commands_get_info(const commands *commands) { return commands->info; }
+
+mote_status commands_read_times(commands *commands, double *nanoseconds, mote_error *error) {
+  mote_device *device = commands->device;
+  if (!commands->timed) return fail(error, MOTE_ERROR_UNSUPPORTED, "the device's compute queue has no timestamps");
+  for (uint32_t i = 0; i < commands->info.dispatches && i < MAX_TIMED_DISPATCHES; i++) {
+    uint64_t ticks[2];
+    TRY(CHECK(error, device->vk.vkGetQueryPoolResults(device->handle, commands->queries, 2 * i, 2, sizeof ticks, ticks,
+                                                      8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT)));
+    nanoseconds[i] = (double)(ticks[1] - ticks[0]) * device->timestamp_period;
+  }
+  return MOTE_OK;
+}

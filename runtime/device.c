@@ -1,0 +1,311 @@
+// device.c: instance, logical device, validation messages, and submission.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/vulkan.h"
+
+static const char *result_name(VkResult result) {
+  switch (result) {
+    case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
+    case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
+    case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
+    case VK_ERROR_DEVICE_LOST: return "device lost";
+    case VK_ERROR_LAYER_NOT_PRESENT: return "layer not present";
+    case VK_ERROR_EXTENSION_NOT_PRESENT: return "extension not present";
+    case VK_ERROR_FEATURE_NOT_PRESENT: return "feature not present";
+    case VK_ERROR_INCOMPATIBLE_DRIVER: return "incompatible driver";
+    case VK_ERROR_TOO_MANY_OBJECTS: return "too many objects";
+    case VK_ERROR_FRAGMENTED_POOL: return "fragmented pool";
+    default: return "VkResult";
+  }
+}
+
+mote_status check_result(mote_error *error, VkResult result, const char *call) {
+  if (result >= 0) return MOTE_OK;
+  mote_status status = MOTE_ERROR_DEVICE;
+  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) status = MOTE_ERROR_MEMORY;
+  if (result == VK_ERROR_DEVICE_LOST) status = MOTE_ERROR_DEVICE_LOST;
+  return fail(error, status, "%.*s: %s (%d)", (int)strcspn(call, "("), call, result_name(result), result);
+}
+
+void mote_free(void *memory) { free(memory); }
+
+void device_log(const mote_device *device, const char *format, ...) {
+  if (!device->log) return;
+  char message[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  device->log(device->log_user, message);
+}
+
+const device_caps *device_get_caps(const mote_device *device) { return &device->caps; }
+const mote_device_info *mote_device_get_info(const mote_device *device) { return &device->info; }
+mote_device_counters mote_device_get_counters(const mote_device *device) { return device->counters; }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Instance
+
+static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
+                                                 VkDebugUtilsMessageTypeFlagsEXT type,
+                                                 const VkDebugUtilsMessengerCallbackDataEXT *data, void *user) {
+  mote_device *device = user;
+  (void)severity;
+  if (!(type & VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT)) return VK_FALSE;
+  if (!device->validation_message[0])
+    snprintf(device->validation_message, sizeof device->validation_message, "%s", data->pMessage);
+  return VK_FALSE;
+}
+
+static bool has_instance_extension(const char *name) {
+  uint32_t count = 0;
+  vkEnumerateInstanceExtensionProperties(NULL, &count, NULL);
+  VkExtensionProperties *extensions = calloc(count + 1, sizeof *extensions);
+  bool found = false;
+  if (extensions && vkEnumerateInstanceExtensionProperties(NULL, &count, extensions) >= 0)
+    for (uint32_t i = 0; i < count; i++) found |= strcmp(extensions[i].extensionName, name) == 0;
+  free(extensions);
+  return found;
+}
+
+// `device` (may be NULL, for listing) receives debug_utils and, with validation, its messages.
+static mote_status create_instance(const mote_device_desc *desc, mote_device *device, VkInstance *out,
+                                   mote_error *error) {
+  if (volkInitialize() != VK_SUCCESS)
+    return fail(error, MOTE_ERROR_DEVICE, "no Vulkan loader found (libvulkan.so.1): install a Vulkan driver");
+  const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+                                         .pApplicationName = "mote",
+                                         .pEngineName = "mote",
+                                         .apiVersion = VK_API_VERSION_1_2};
+  VkValidationFeatureEnableEXT enables[] = {VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT,
+                                            VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_EXT};
+  const VkDebugUtilsMessengerCreateInfoEXT messenger = {
+      .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
+      .messageSeverity =
+          VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+      .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
+      .pfnUserCallback = on_message,
+      .pUserData = device};
+  const VkValidationFeaturesEXT features = {.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
+                                            .pNext = &messenger,
+                                            .enabledValidationFeatureCount = desc->separate_buffers ? 2 : 1,
+                                            .pEnabledValidationFeatures = enables};
+  const char *extensions[2];
+  uint32_t extension_count = 0;
+  bool debug_utils = has_instance_extension(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
+  if (debug_utils) extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
+  if (desc->validation) extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
+  const char *layer = "VK_LAYER_KHRONOS_validation";
+  const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                     .pNext = desc->validation ? &features : NULL,
+                                     .pApplicationInfo = &application,
+                                     .enabledLayerCount = desc->validation,
+                                     .ppEnabledLayerNames = &layer,
+                                     .enabledExtensionCount = extension_count,
+                                     .ppEnabledExtensionNames = extensions};
+  TRY(CHECK(error, vkCreateInstance(&info, NULL, out)));
+  volkLoadInstanceOnly(*out);
+  if (device) device->debug_utils = debug_utils;
+  if (device && desc->validation && debug_utils)
+    return CHECK(error, vkCreateDebugUtilsMessengerEXT(*out, &messenger, NULL, &device->messenger));
+  return MOTE_OK;
+}
+
+mote_status mote_device_list(mote_device_info **infos, size_t *count, mote_error *error) {
+  *infos = NULL;
+  *count = 0;
+  VkInstance instance = NULL;
+  TRY(create_instance(&(mote_device_desc){0}, NULL, &instance, error));
+  VkPhysicalDevice *physicals = NULL;
+  uint32_t found = 0, chosen = 0;
+  mote_status status = device_describe_all(instance, NULL, &physicals, infos, &found, &chosen, error);
+  if (!status) *count = found;
+  free(physicals);
+  vkDestroyInstance(instance, NULL);
+  return status;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Device
+
+static mote_status pick_physical(mote_device *device, const char *select, mote_error *error) {
+  VkPhysicalDevice *physicals;
+  mote_device_info *infos;
+  uint32_t count, chosen;
+  TRY(device_describe_all(device->instance, select, &physicals, &infos, &count, &chosen, error));
+  mote_status status = MOTE_OK;
+  if (chosen < count) {
+    device->physical = physicals[chosen];
+    device->info = infos[chosen];
+  } else {
+    char names[300] = "";
+    for (uint32_t i = 0; i < count && strlen(names) < sizeof names - 90; i++)
+      snprintf(names + strlen(names), sizeof names - strlen(names), "%s%u '%.60s'", i ? ", " : "", i, infos[i].name);
+    status = fail(error, MOTE_ERROR_DEVICE, "no usable Vulkan device %s%s%s; there is %s", select ? "matches '" : "found",
+                  select ? select : "", select ? "'" : "", names);
+  }
+  free(physicals);
+  free(infos);
+  return status;
+}
+
+static void read_caps(mote_device *device, const mote_device_desc *desc) {
+  VkPhysicalDeviceProperties properties;
+  vkGetPhysicalDeviceProperties(device->physical, &properties);
+  vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
+  const VkPhysicalDeviceLimits *limits = &properties.limits;
+  size_t alignment = 64;  // a cache line, so that neighbouring tensors share none
+  if (limits->minStorageBufferOffsetAlignment > alignment) alignment = limits->minStorageBufferOffsetAlignment;
+  if (limits->minTexelBufferOffsetAlignment > alignment) alignment = limits->minTexelBufferOffsetAlignment;
+  device->timestamp_period = limits->timestampPeriod;
+  bool cpu = device->info.type == MOTE_DEVICE_CPU;
+  device->mapped = (cpu || device->info.type == MOTE_DEVICE_INTEGRATED) && !desc->staging;
+  device->caps = (device_caps){
+      .cpu = cpu,
+      .plain_kernels = desc->plain_kernels,
+      .separate_buffers = desc->separate_buffers,
+      .subgroup_shuffle = device->info.subgroup_shuffle,
+      .subgroup_size = device->info.subgroup_size,
+      .max_invocations = device->info.max_invocations,
+      .max_binding_bytes = limits->maxStorageBufferRange,
+      .max_texel_elements = limits->maxTexelBufferElements,
+      .alignment = alignment,
+  };
+  memcpy(device->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof device->caps.max_groups);
+}
+
+static mote_status create_handle(mote_device *device, mote_error *error) {
+  VkQueueFamilyProperties families[32];
+  uint32_t count = 32;
+  vkGetPhysicalDeviceQueueFamilyProperties(device->physical, &count, families);
+  while (device->queue_family < count && !(families[device->queue_family].queueFlags & VK_QUEUE_COMPUTE_BIT))
+    device->queue_family++;
+  const float priority = 1;
+  const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                         .queueFamilyIndex = device->queue_family,
+                                         .queueCount = 1,
+                                         .pQueuePriorities = &priority};
+  const VkDeviceCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue};
+  TRY(CHECK(error, vkCreateDevice(device->physical, &info, NULL, &device->handle)));
+  volkLoadDeviceTable(&device->vk, device->handle);
+  device->vk.vkGetDeviceQueue(device->handle, device->queue_family, 0, &device->queue);
+  return MOTE_OK;
+}
+
+// The command buffer that ends every submission: what the device wrote becomes visible to the host.
+static mote_status create_submission(mote_device *device, mote_error *error) {
+  const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                        .queueFamilyIndex = device->queue_family};
+  TRY(CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &device->pool)));
+  const VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+  TRY(CHECK(error, device->vk.vkCreateFence(device->handle, &fence, NULL, &device->fence)));
+  const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                                .commandPool = device->pool,
+                                                .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                                .commandBufferCount = 1};
+  TRY(CHECK(error, device->vk.vkAllocateCommandBuffers(device->handle, &allocate, &device->to_host)));
+  const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+  TRY(CHECK(error, device->vk.vkBeginCommandBuffer(device->to_host, &begin)));
+  const VkMemoryBarrier barrier = {
+      .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+      .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+      .dstAccessMask = VK_ACCESS_HOST_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
+                       VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
+  const VkPipelineStageFlags stages = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+  device->vk.vkCmdPipelineBarrier(device->to_host, stages, stages | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0,
+                                  NULL, 0, NULL);
+  return CHECK(error, device->vk.vkEndCommandBuffer(device->to_host));
+}
+
+mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, mote_error *error) {
+  static const mote_device_desc defaults = {0};
+  if (!desc) desc = &defaults;
+  *out = NULL;
+  mote_device *device = calloc(1, sizeof *device);
+  if (!device) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  device->log = desc->log;
+  device->log_user = desc->log_user;
+  mote_status status;
+  TRY_GOTO(failed, create_instance(desc, device, &device->instance, error));
+  TRY_GOTO(failed, pick_physical(device, desc->select, error));
+  read_caps(device, desc);
+  TRY_GOTO(failed, create_handle(device, error));
+  TRY_GOTO(failed, create_submission(device, error));
+  TRY_GOTO(failed, pipeline_cache_create(device, desc->cache_directory, error));
+  TRY_GOTO(failed, device_check_validation(device, error));
+  *out = device;
+  return MOTE_OK;
+failed:
+  mote_device_destroy(&device);
+  return status;
+}
+
+void mote_device_destroy(mote_device **pointer) {
+  mote_device *device = *pointer;
+  *pointer = NULL;
+  if (!device) return;
+  if (device->handle) {
+    device->vk.vkDeviceWaitIdle(device->handle);
+    kernel_destroy_all(device);
+    pipeline_cache_destroy(device);
+    device->vk.vkDestroyFence(device->handle, device->fence, NULL);
+    device->vk.vkDestroyCommandPool(device->handle, device->pool, NULL);
+    device->vk.vkDestroyDevice(device->handle, NULL);
+  }
+  if (device->messenger) vkDestroyDebugUtilsMessengerEXT(device->instance, device->messenger, NULL);
+  if (device->instance) vkDestroyInstance(device->instance, NULL);
+  free(device);
+}
+
+mote_status device_check_validation(mote_device *device, mote_error *error) {
+  if (!device->validation_message[0]) return MOTE_OK;
+  mote_status status = fail(error, MOTE_ERROR_DEVICE, "validation: %s", device->validation_message);
+  device->validation_message[0] = 0;
+  return status;
+}
+
+void device_name_object(mote_device *device, VkObjectType type, uint64_t handle, const char *name) {
+  if (!device->debug_utils || !vkSetDebugUtilsObjectNameEXT) return;
+  const VkDebugUtilsObjectNameInfoEXT info = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
+                                              .objectType = type,
+                                              .objectHandle = handle,
+                                              .pObjectName = name};
+  vkSetDebugUtilsObjectNameEXT(device->handle, &info);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Submission
+
+mote_status device_submit(mote_device *device, const VkCommandBuffer *buffers, uint32_t count, mote_error *error) {
+  const VkSubmitInfo submits[] = {
+      {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = buffers},
+      {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &device->to_host}};
+  TRY(CHECK(error, device->vk.vkResetFences(device->handle, 1, &device->fence)));
+  TRY(CHECK(error, device->vk.vkQueueSubmit(device->queue, 2, submits, device->fence)));
+  device->counters.submissions++;
+  TRY(CHECK(error, device->vk.vkWaitForFences(device->handle, 1, &device->fence, VK_TRUE, UINT64_MAX)));
+  return device_check_validation(device, error);
+}
+
+mote_status device_begin_once(mote_device *device, VkCommandBuffer *out, mote_error *error) {
+  const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                                .commandPool = device->pool,
+                                                .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                                .commandBufferCount = 1};
+  TRY(CHECK(error, device->vk.vkAllocateCommandBuffers(device->handle, &allocate, out)));
+  const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                          .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
+  device->counters.commands_begun++;
+  return CHECK(error, device->vk.vkBeginCommandBuffer(*out, &begin));
+}
+
+mote_status device_end_once(mote_device *device, VkCommandBuffer commands, mote_error *error) {
+  mote_status status = CHECK(error, device->vk.vkEndCommandBuffer(commands));
+  if (!status) status = device_submit(device, &commands, 1, error);
+  device->vk.vkFreeCommandBuffers(device->handle, device->pool, 1, &commands);
+  return status;
+}

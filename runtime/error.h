@@ -1,0 +1,26 @@
+// error.h: how a failure travels: a status, and one message made where the fault is seen.
+#ifndef MOTE_RUNTIME_ERROR_H
+#define MOTE_RUNTIME_ERROR_H
+
+#include "mote.h"
+
+// Fills `error` (which may be NULL) with `status` and the formatted sentence, and returns `status`, so that a
+// fallible function ends with `return fail(error, MOTE_ERROR_FORMAT, "%s: ...", path);`.
+mote_status fail(mote_error *error, mote_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Returns early from a function that has nothing to unwind.
+#define TRY(call)                         \
+  do {                                    \
+    mote_status try_status_ = (call);     \
+    if (try_status_) return try_status_;  \
+  } while (0)
+
+// Jumps to `label` with `status` set, for functions that unwind.
+#define TRY_GOTO(label, call)             \
+  do {                                    \
+    status = (call);                      \
+    if (status) goto label;               \
+  } while (0)
+
+#endif

@@ -1,0 +1,222 @@
+// file.c: whole-file reading and atomic writing over POSIX files.
+#include "runtime/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/error.h"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Reading
+
+static mote_status fail_too_large(const char *path, size_t max_bytes, mote_error *error) {
+  return fail(error, MOTE_ERROR_FILE, "%s: larger than %zu bytes, the most that is read of such a file", path,
+              max_bytes);
+}
+
+// Grows as it reads, since a pipe has no size and a file may change under us.
+static mote_status read_all(int descriptor, const char *path, size_t max_bytes, size_t capacity, uint8_t **data,
+                            size_t *bytes, mote_error *error) {
+  uint8_t *buffer = malloc(capacity + 1);
+  size_t filled = 0;
+  mote_status status = MOTE_OK;
+  while (buffer) {
+    ssize_t got = read(descriptor, buffer + filled, capacity - filled + 1);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      status = fail(error, MOTE_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+      break;
+    }
+    if (got == 0) {
+      buffer[filled] = 0;
+      *data = buffer;
+      *bytes = filled;
+      return MOTE_OK;
+    }
+    filled += (size_t)got;
+    if (filled > max_bytes) {
+      status = fail_too_large(path, max_bytes, error);
+      break;
+    }
+    if (filled > capacity) {  // the spare byte is taken: there is more than was expected
+      capacity = capacity > max_bytes / 2 ? max_bytes : capacity * 2;
+      uint8_t *larger = realloc(buffer, capacity + 1);
+      if (!larger) free(buffer);
+      buffer = larger;
+    }
+  }
+  if (!buffer) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %zu bytes", path, capacity);
+  free(buffer);
+  return status;
+}
+
+mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
+  *data = NULL;
+  *bytes = 0;
+  if (max_bytes > SIZE_MAX / 2) max_bytes = SIZE_MAX / 2;  // room for the spare byte
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+  mote_status status;
+  struct stat info;
+  if (fstat(descriptor, &info))
+    status = fail(error, MOTE_ERROR_FILE, "%s: cannot be examined: %s", path, strerror(errno));
+  else if (S_ISDIR(info.st_mode))
+    status = fail(error, MOTE_ERROR_FILE, "%s: is a directory, expected a file", path);
+  else if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+    status = fail(error, MOTE_ERROR_FILE, "%s: is a device or socket, expected a regular file or a pipe", path);
+  else if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > max_bytes)
+    status = fail_too_large(path, max_bytes, error);
+  else {
+    size_t expected = info.st_size > 0 ? (size_t)info.st_size : 65536;  // pipes and /proc tell no size
+    status = read_all(descriptor, path, max_bytes, expected < max_bytes ? expected : max_bytes, data, bytes, error);
+  }
+  close(descriptor);
+  return status;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Writing
+
+static mote_status fail_write(const file_writer *writer, int cause, mote_error *error) {
+  return fail(error, MOTE_ERROR_FILE, "%s: cannot be written: %s", writer->path, strerror(cause));
+}
+
+// Sets `target`, and says in `mode` what a temporary file should be created with, or -1 to write in place.
+static mote_status resolve_target(file_writer *writer, int *mode, mote_error *error) {
+  const char *path = writer->path;
+  struct stat info;
+  size_t length = strlen(path);
+  if (!length) return fail(error, MOTE_ERROR_FILE, "the output path is empty, expected a file name");
+  if (length >= sizeof writer->target) return fail_write(writer, ENAMETOOLONG, error);
+  *mode = 0666;
+  if (stat(path, &info)) {
+    if (errno != ENOENT) return fail_write(writer, errno, error);
+    if (path[length - 1] == '/')
+      return fail(error, MOTE_ERROR_FILE, "%s: names a directory that does not exist, expected a file name", path);
+    if (!lstat(path, &info))
+      return fail(error, MOTE_ERROR_FILE, "%s: is a symbolic link to a file that does not exist", path);
+    memcpy(writer->target, path, length + 1);
+    return MOTE_OK;
+  }
+  if (S_ISDIR(info.st_mode)) return fail(error, MOTE_ERROR_FILE, "%s: is a directory, expected a file name", path);
+  if (access(path, W_OK)) return fail_write(writer, errno, error);  // rename alone would replace a write-protected file
+  *mode = S_ISREG(info.st_mode) ? (int)(info.st_mode & 0777) : -1;
+  char resolved[PATH_MAX];
+  if (*mode >= 0 && !realpath(path, resolved)) return fail_write(writer, errno, error);
+  memcpy(writer->target, *mode >= 0 ? resolved : path, *mode >= 0 ? strlen(resolved) + 1 : length + 1);
+  return MOTE_OK;
+}
+
+// Length of the part of `path` up to and including the last slash, 0 for a bare name.
+static size_t directory_length(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+// Opens a file that did not exist, beside the target so that rename cannot cross file systems. Its name is short
+// whatever the target's, which may already be as long as the file system allows.
+static int open_temporary(file_writer *writer, int mode) {
+  enum { attempts = 1000 };  // other threads' files, and what a killed process of the same id left
+  int descriptor = -1;
+  for (int attempt = 0; attempt < attempts; attempt++) {
+    int length = snprintf(writer->temporary, sizeof writer->temporary, "%.*s.mote-%ld-%d.tmp",
+                          (int)directory_length(writer->target), writer->target, (long)getpid(), attempt);
+    if (length >= (int)sizeof writer->temporary) {
+      errno = ENAMETOOLONG;
+      break;
+    }
+    descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (descriptor >= 0 || errno != EEXIST) break;
+  }
+  if (descriptor < 0) writer->temporary[0] = 0;
+  return descriptor;
+}
+
+mote_status file_writer_init(file_writer *writer, const char *path, mote_error *error) {
+  writer->stream = NULL;
+  writer->path = path;
+  writer->target[0] = writer->temporary[0] = 0;
+  writer->write_errno = 0;
+  int mode;
+  TRY(resolve_target(writer, &mode, error));
+  int descriptor = mode < 0 ? open(path, O_WRONLY | O_CLOEXEC) : open_temporary(writer, mode);
+  if (descriptor < 0) return fail_write(writer, errno, error);
+  struct stat info;
+  bool replaces = mode >= 0 && !stat(writer->target, &info);
+  if ((replaces && fchmod(descriptor, (mode_t)mode)) ||  // open() took the umask off the old file's permissions
+      !(writer->stream = fdopen(descriptor, "wb"))) {
+    int cause = errno;
+    close(descriptor);
+    file_writer_abort(writer);
+    return fail_write(writer, cause, error);
+  }
+  return MOTE_OK;
+}
+
+mote_status file_writer_write(file_writer *writer, const void *data, size_t bytes, mote_error *error) {
+  if (bytes == 0 || fwrite(data, 1, bytes, writer->stream) == bytes) return MOTE_OK;
+  if (!writer->write_errno) writer->write_errno = errno;
+  return fail_write(writer, writer->write_errno, error);
+}
+
+// Makes the rename itself last through a power cut. A directory that cannot be opened for reading, or a file system
+// that cannot sync one, leaves that to the system.
+static int sync_directory(const char *target) {
+  char directory[PATH_MAX] = ".";
+  size_t length = directory_length(target);
+  if (length) memcpy(directory, target, length), directory[length] = 0;
+  int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return 0;
+  int cause = fsync(descriptor) && errno != EINVAL && errno != ENOTSUP ? errno : 0;
+  close(descriptor);
+  return cause;
+}
+
+// Brings all that was written to the disk, closes the stream and returns 0 or the errno of what went wrong.
+static int finish_stream(file_writer *writer) {
+  int cause = writer->write_errno;
+  if (!cause && fflush(writer->stream)) cause = errno;
+  if (!cause && ferror(writer->stream)) cause = EIO;  // stdio wrote it for the caller, and errno is long gone
+  if (!cause && writer->temporary[0] && fsync(fileno(writer->stream))) cause = errno;
+  if (fclose(writer->stream) && !cause) cause = errno;
+  writer->stream = NULL;
+  return cause;
+}
+
+mote_status file_writer_commit(file_writer *writer, mote_error *error) {
+  int cause = finish_stream(writer);
+  if (!cause && writer->temporary[0]) {
+    if (rename(writer->temporary, writer->target)) {
+      cause = errno;
+    } else {
+      writer->temporary[0] = 0;
+      cause = sync_directory(writer->target);
+    }
+  }
+  file_writer_abort(writer);
+  return cause ? fail_write(writer, cause, error) : MOTE_OK;
+}
+
+void file_writer_abort(file_writer *writer) {
+  if (writer->stream) fclose(writer->stream);
+  if (writer->temporary[0]) unlink(writer->temporary);
+  writer->stream = NULL;
+  writer->temporary[0] = 0;
+}
+
+mote_status file_check_writable(const char *path, mote_error *error) {
+  struct stat info;
+  // Opening a pipe waits for its reader, and closing it again would end the reader's input.
+  if (!stat(path, &info) && !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode)) {
+    if (!access(path, W_OK)) return MOTE_OK;
+    return fail(error, MOTE_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+  }
+  file_writer writer;
+  TRY(file_writer_init(&writer, path, error));
+  file_writer_abort(&writer);
+  return MOTE_OK;
+}

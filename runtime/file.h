@@ -1,0 +1,49 @@
+// file.h: reads a whole file, and writes one so that the old content or the new one is there, never a part.
+//
+//     file_writer writer;
+//     TRY(file_writer_init(&writer, path, error));
+//     TRY_GOTO(fail, file_writer_write(&writer, data, bytes, error));
+//     return file_writer_commit(&writer, error);
+//   fail:
+//     file_writer_abort(&writer);
+#ifndef MOTE_RUNTIME_FILE_H
+#define MOTE_RUNTIME_FILE_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mote.h"
+
+// Reads all of the regular file or pipe at `path`. `*data` is the caller's to free(); it is never NULL on success and
+// a zero byte, not counted in `*bytes`, follows it. More than `max_bytes` is MOTE_ERROR_FILE.
+mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error);
+
+// Notices before work starts that `path` could not be written: makes a temporary file beside it and removes it again.
+mote_status file_check_writable(const char *path, mote_error *error);
+
+// Writes to a temporary file beside the target and renames it at commit. Pipes and devices are written in place, since
+// renaming over /dev/null would destroy it. Symbolic links are followed. A new file gets the permissions that the umask
+// leaves, a replaced one keeps its own.
+typedef struct file_writer {
+  FILE *stream;              // may be written with stdio too: commit notices those failures; NULL: ended
+  const char *path;          // as the caller gave it, for messages; borrowed until commit or abort
+  char target[PATH_MAX];     // what rename replaces, links resolved
+  char temporary[PATH_MAX];  // empty when the target is written in place, and once it was renamed or removed
+  int write_errno;           // of the first failed file_writer_write, else 0
+} file_writer;
+
+// On failure nothing is left behind and there is nothing to abort.
+mote_status file_writer_init(file_writer *writer, const char *path, mote_error *error);
+
+// After a failure only file_writer_abort, or a commit that fails, is left to do.
+mote_status file_writer_write(file_writer *writer, const void *data, size_t bytes, mote_error *error);
+
+// Flushes, syncs the file, renames it, syncs the directory. Ends the writer whether or not it succeeds; on failure the
+// old file is whole.
+mote_status file_writer_commit(file_writer *writer, mote_error *error);
+
+// Removes the temporary file. Does nothing to a writer that has ended or is all zeros.
+void file_writer_abort(file_writer *writer);
+
+#endif

@@ -1,0 +1,109 @@
+// kernel.c: compute pipelines from embedded SPIR-V, their layouts reflected, each made once a device.
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/vulkan.h"
+
+static VkDescriptorType descriptor_type(spirv_binding_kind kind) {
+  return kind == SPIRV_BINDING_STORAGE_BUFFER ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+                                              : VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER;
+}
+
+static mote_status create_layouts(mote_device *device, kernel *kernel, mote_error *error) {
+  VkDescriptorSetLayoutBinding bindings[MAX_BINDINGS];
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < MAX_BINDINGS; i++)
+    if (kernel->interface.bindings[i].kind)
+      bindings[count++] =
+          (VkDescriptorSetLayoutBinding){.binding = i,
+                                         .descriptorType = descriptor_type(kernel->interface.bindings[i].kind),
+                                         .descriptorCount = 1,
+                                         .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+  const VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                               .bindingCount = count,
+                                               .pBindings = bindings};
+  TRY(CHECK(error, device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &kernel->set_layout)));
+  const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kernel->interface.push_bytes};
+  const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                             .setLayoutCount = 1,
+                                             .pSetLayouts = &kernel->set_layout,
+                                             .pushConstantRangeCount = push.size > 0,
+                                             .pPushConstantRanges = &push};
+  return CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL, &kernel->layout));
+}
+
+static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_error *error) {
+  const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                                .codeSize = kernel->shader->word_count * 4,
+                                                .pCode = kernel->shader->words};
+  VkShaderModule module;
+  TRY(CHECK(error, device->vk.vkCreateShaderModule(device->handle, &module_info, NULL, &module)));
+  VkSpecializationMapEntry entries[MAX_SPEC_CONSTANTS];
+  for (uint32_t i = 0; i < kernel->spec_count; i++)
+    entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
+  const VkSpecializationInfo constants = {.mapEntryCount = kernel->spec_count,
+                                          .pMapEntries = entries,
+                                          .dataSize = 4 * kernel->spec_count,
+                                          .pData = kernel->spec};
+  const VkComputePipelineCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+      .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                .module = module,
+                .pName = "main",
+                .pSpecializationInfo = &constants},
+      .layout = kernel->layout};
+  mote_status status = CHECK(error, device->vk.vkCreateComputePipelines(device->handle, device->pipeline_cache, 1,
+                                                                        &info, NULL, &kernel->pipeline));
+  device->vk.vkDestroyShaderModule(device->handle, module, NULL);
+  if (!status)
+    device_name_object(device, VK_OBJECT_TYPE_PIPELINE, (uint64_t)(uintptr_t)kernel->pipeline, kernel->shader->name);
+  return status;
+}
+
+static void kernel_destroy(mote_device *device, kernel *kernel) {
+  device->vk.vkDestroyPipeline(device->handle, kernel->pipeline, NULL);
+  device->vk.vkDestroyPipelineLayout(device->handle, kernel->layout, NULL);
+  device->vk.vkDestroyDescriptorSetLayout(device->handle, kernel->set_layout, NULL);
+  free(kernel);
+}
+
+mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
+                       kernel **out, mote_error *error) {
+  *out = NULL;
+  const shader *shader = shader_find(shader_name);
+  if (!shader) return fail(error, MOTE_ERROR_DEVICE, "there is no shader called %s", shader_name);
+  if (spec_count > MAX_SPEC_CONSTANTS)
+    return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", shader_name, spec_count,
+                MAX_SPEC_CONSTANTS);
+  for (kernel *k = device->kernels; k; k = k->next)
+    if (k->shader == shader && k->spec_count == spec_count && memcmp(k->spec, spec, 4 * spec_count) == 0) {
+      *out = k;
+      return MOTE_OK;
+    }
+  kernel *made = calloc(1, sizeof *made);
+  if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  made->shader = shader;
+  made->spec_count = spec_count;
+  if (spec_count) memcpy(made->spec, spec, 4 * spec_count);
+  mote_status status = spirv_reflect(shader, &made->interface, error);
+  if (!status) status = create_layouts(device, made, error);
+  if (!status) status = create_pipeline(device, made, error);
+  if (status) {
+    kernel_destroy(device, made);
+    return status;
+  }
+  device->counters.pipelines_created++;
+  made->next = device->kernels;
+  device->kernels = made;
+  *out = made;
+  return MOTE_OK;
+}
+
+void kernel_destroy_all(mote_device *device) {
+  while (device->kernels) {
+    kernel *next = device->kernels->next;
+    kernel_destroy(device, device->kernels);
+    device->kernels = next;
+  }
+}

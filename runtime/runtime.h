@@ -1,0 +1,117 @@
+// runtime.h: everything the layers above may ask of Vulkan, with no Vulkan in it.
+//
+// A mote_device owns kernels. A buffer is a piece of device memory. A kernel is a shader with its constants chosen. A
+// commands object is a recorded command buffer: dispatches are added once, then it is submitted any number of times.
+#ifndef MOTE_RUNTIME_RUNTIME_H
+#define MOTE_RUNTIME_RUNTIME_H
+
+#include "mote.h"
+#include "runtime/error.h"
+
+#define MAX_BINDINGS 12
+#define MAX_SPEC_CONSTANTS 16
+#define MAX_PUSH_BYTES 128  // what every Vulkan device offers
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Device
+
+// What ops choose their kernels by. Never a vendor.
+typedef struct device_caps {
+  bool cpu;                        // a CPU driver: texel reads are fast, shared memory is not
+  bool plain_kernels;              // asked for by the user: the simplest kernel of every op
+  bool separate_buffers;           // one buffer a tensor, no aliasing
+  bool subgroup_shuffle;
+  uint32_t subgroup_size;
+  uint32_t max_invocations;        // of a workgroup
+  uint32_t max_groups[3];          // of a dispatch
+  uint64_t max_binding_bytes;      // of one storage buffer binding
+  uint64_t max_texel_elements;     // of one texel buffer view
+  size_t alignment;                // of an offset at which a storage or texel buffer may be bound
+} device_caps;
+
+const device_caps *device_get_caps(const mote_device *device);
+
+// Hands a warning to the host's log, if it gave one.
+void device_log(const mote_device *device, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Buffers
+
+typedef struct buffer buffer;
+
+// Makes `bytes` bytes (at least 4) of device memory, mapped where the device's own memory is the host's. Contents are
+// undefined. `name` is copied and shown by debuggers.
+mote_status buffer_create(mote_device *device, size_t bytes, const char *name, buffer **out, mote_error *error);
+void buffer_destroy(buffer **buffer);
+size_t buffer_bytes(const buffer *buffer);
+
+// Copy to and from the host. They wait for the copy; the caller sees to it that no submission is in flight.
+mote_status buffer_upload(buffer *buffer, size_t offset, const void *data, size_t bytes, mote_error *error);
+mote_status buffer_download(buffer *buffer, size_t offset, void *data, size_t bytes, mote_error *error);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Kernels
+
+// One compiled shader: its SPIR-V words, embedded at build time, by the name of its file.
+typedef struct shader {
+  const char *name;
+  const uint32_t *words;
+  size_t word_count;
+} shader;
+
+// The embedded shader of that name, or NULL.
+const shader *shader_find(const char *name);
+
+typedef struct kernel kernel;
+
+// The pipeline of `shader` with specialization constants 0 … spec_count-1 set to `spec`. Made at the first call with
+// these values and kept by the device, which owns it. Bindings, their access, and the size of the push constants are
+// reflected from the SPIR-V.
+mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
+                       kernel **out, mote_error *error);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Commands
+
+typedef struct commands commands;
+
+// Bytes [offset, offset + bytes) of a buffer, as a shader's binding sees them.
+typedef struct binding {
+  buffer *buffer;
+  size_t offset, bytes;
+} binding;
+
+typedef struct dispatch {
+  const char *label;                    // path of the layer, "down1/model.0/conv1"; regions nest along it
+  kernel *kernel;
+  binding bindings[MAX_BINDINGS];       // by binding number
+  uint32_t binding_count;
+  const void *push;                     // push constants, push_bytes of them, copied
+  uint32_t push_bytes;
+  uint32_t groups[3];                   // workgroups along x, y, z
+} dispatch;
+
+typedef struct commands_info {
+  uint32_t dispatches, barriers;
+} commands_info;
+
+// Begins recording. With `timed`, the device's clock is read around every dispatch.
+mote_status commands_create(mote_device *device, const char *name, bool timed, commands **out, mote_error *error);
+void commands_destroy(commands **commands);
+
+// Appends one dispatch. A barrier goes in front of it when, and only when, it touches bytes that an earlier dispatch
+// wrote, or writes bytes that an earlier dispatch read, since the last barrier.
+mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote_error *error);
+
+// Ends recording; from here on the commands can be submitted and no longer changed.
+mote_status commands_finish(commands *commands, mote_error *error);
+
+// Runs the commands `repeat` times, one after the other, in a single submission, and waits for the end.
+mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error);
+
+commands_info commands_get_info(const commands *commands);
+
+// Nanoseconds that dispatch `index` took in the last run (timed commands only; the last repetition counts).
+mote_status commands_read_times(commands *commands, double *nanoseconds, mote_error *error);
+
+#endif

@@ -1,0 +1,89 @@
+// vulkan.h: the runtime's own view of its objects. Included by runtime/*.c alone.
+#ifndef MOTE_RUNTIME_VULKAN_H
+#define MOTE_RUNTIME_VULKAN_H
+
+#include <volk.h>
+
+#include "runtime/runtime.h"
+#include "runtime/spirv.h"
+
+// Every Vulkan result goes through here: failures become a status and a message that names the call.
+#define CHECK(error, call) check_result(error, call, #call)
+mote_status check_result(mote_error *error, VkResult result, const char *call);
+
+struct kernel {
+  kernel *next;  // in the device's list
+  const shader *shader;
+  uint32_t spec[MAX_SPEC_CONSTANTS];
+  uint32_t spec_count;
+  spirv_interface interface;
+  VkDescriptorSetLayout set_layout;
+  VkPipelineLayout layout;
+  VkPipeline pipeline;
+};
+
+struct mote_device {
+  mote_device_info info;
+  device_caps caps;
+  mote_device_counters counters;
+  mote_log_fn log;
+  void *log_user;
+
+  VkInstance instance;
+  VkDebugUtilsMessengerEXT messenger;
+  char validation_message[400];  // the first message that the validation layers reported, empty if none
+  bool debug_utils;              // VK_EXT_debug_utils is enabled
+
+  VkPhysicalDevice physical;
+  VkPhysicalDeviceMemoryProperties memory;
+  VkDevice handle;
+  struct VolkDeviceTable vk;  // every device-level function, of this device
+  VkQueue queue;
+  uint32_t queue_family;
+  double timestamp_period;  // nanoseconds a tick
+  bool mapped;              // device memory is host memory: buffers are mapped, not staged
+
+  VkPipelineCache pipeline_cache;
+  char *cache_path;            // NULL: not kept
+  uint64_t cache_hash;         // of the blob that was loaded, to write it only when it changed
+  kernel *kernels;
+
+  VkCommandPool pool;
+  VkCommandBuffer to_host;     // recorded once: makes device writes visible to the host; ends every submission
+  VkFence fence;
+};
+
+struct buffer {
+  mote_device *device;
+  VkBuffer handle;
+  VkDeviceMemory memory;
+  size_t bytes, allocated_bytes;
+  void *mapped;  // NULL: staged
+};
+
+// Submits `count` command buffers followed by the one that makes their writes visible to the host, and waits.
+mote_status device_submit(mote_device *device, const VkCommandBuffer *buffers, uint32_t count, mote_error *error);
+
+// Begins a command buffer of the device's pool that will be submitted once.
+mote_status device_begin_once(mote_device *device, VkCommandBuffer *out, mote_error *error);
+
+// Ends, submits, awaits and frees it.
+mote_status device_end_once(mote_device *device, VkCommandBuffer commands, mote_error *error);
+
+// Shows `name` for a Vulkan object in debuggers and validation messages.
+void device_name_object(mote_device *device, VkObjectType type, uint64_t handle, const char *name);
+
+// Fails when the validation layers have reported anything.
+mote_status device_check_validation(mote_device *device, mote_error *error);
+
+// choose.c: fills `infos[i]` for every physical device and marks the one that `select` picks; `*chosen` is its index.
+mote_status device_describe_all(VkInstance instance, const char *select, VkPhysicalDevice **physicals,
+                                mote_device_info **infos, uint32_t *count, uint32_t *chosen, mote_error *error);
+
+// pipeline_cache.c
+mote_status pipeline_cache_create(mote_device *device, const char *directory, mote_error *error);
+void pipeline_cache_destroy(mote_device *device);  // writes it back if it changed
+
+void kernel_destroy_all(mote_device *device);
+
+#endif

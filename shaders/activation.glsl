@@ -1,0 +1,24 @@
+// activation.glsl: the activations that epilogues apply.
+#include "shaders/types.h"
+
+// erf to 1.5e-7 absolute (Abramowitz & Stegun 1964, 7.1.26): as good as fp32 gets in GELU, and the same on all drivers
+// but for their exp.
+float erf_approximate(float x) {
+  float t = 1.0 / (1.0 + 0.3275911 * abs(x));
+  float polynomial = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+  return sign(x) * (1.0 - polynomial * exp(-x * x));
+}
+
+// GELU (Hendrycks & Gimpel 2016), the exact form: x · Φ(x).
+float gelu(float x) { return 0.5 * x * (1.0 + erf_approximate(x * 0.70710678118654752)); }
+
+float activate(float x, uint activation) {
+  if (activation == ACTIVATION_GELU) return gelu(x);
+  if (activation == ACTIVATION_RELU) return max(x, 0.0);
+  return x;
+}
+
+vec4 activate(vec4 x, uint activation) {
+  return vec4(activate(x.x, activation), activate(x.y, activation), activate(x.z, activation),
+              activate(x.w, activation));
+}

@@ -1,0 +1,53 @@
+// batch_norm.c: cases of batch normalisation, by the batch's and by running statistics.
+#include "tests/ops/reference.h"
+
+enum { RUNNING = 0, TRAIN = 1 };
+
+static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
+  const batch_norm_tensors tensors = {in[1], in[2], in[3], in[4]};
+  return batch_norm(graph, in[0], &tensors, test->attribute == TRAIN);
+}
+
+static void batch_statistics(shape s, const double *x, int c, double *mean, double *variance) {
+  double count = (double)s.n * s.h * s.w, sum = 0, squares = 0;
+  for (int n = 0; n < s.n; n++)
+    for (int i = 0; i < s.h * s.w; i++) sum += x[at(s, n, c, 0, 0) + (size_t)i];
+  *mean = sum / count;
+  for (int n = 0; n < s.n; n++)
+    for (int i = 0; i < s.h * s.w; i++) {
+      double d = x[at(s, n, c, 0, 0) + (size_t)i] - *mean;
+      squares += d * d;
+    }
+  *variance = squares / count;
+}
+
+static void reference(const op_case *test, double *const *in, double *out) {
+  shape s = test->inputs[0].shape;
+  for (int c = 0; c < s.c; c++) {
+    double mean = in[3][c], variance = in[4][c];
+    if (test->attribute == TRAIN) batch_statistics(s, in[0], c, &mean, &variance);
+    for (int n = 0; n < s.n; n++)
+      for (int i = 0; i < s.h * s.w; i++) {
+        size_t k = at(s, n, c, 0, 0) + (size_t)i;
+        out[k] = in[1][c] * (in[0][k] - mean) / sqrt(variance + 1e-5) + in[2][c];
+      }
+  }
+}
+
+// x far from zero, so that a variance computed as E[x²] - E[x]² would show.
+#define NORM(title, train, n, c, h, w)                                                                         \
+  {                                                                                                            \
+    .name = title, .build = build, .reference = reference, .attribute = train, .tolerance = 2e-5,              \
+    .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},   \
+               {{1, c, 1, 1}, 0, 0.5, 2}},                                                                     \
+  }
+
+// 22 in fp32 has an absolute rounding of 1e-6, against a standard deviation of 0.6.
+static const op_case cases[] = {
+    NORM("batch statistics", TRAIN, 4, 16, 8, 8),
+    NORM("batch statistics, odd sizes", TRAIN, 3, 13, 5, 7),
+    NORM("batch statistics, one image", TRAIN, 1, 8, 4, 4),
+    NORM("running statistics", RUNNING, 2, 24, 4, 4),
+    NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),
+};
+CASES(batch_norm, cases);

@@ -1,0 +1,73 @@
+// conv.c: cases of the convolution, its two inputs and its epilogue.
+#include "tests/ops/reference.h"
+
+enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4 };
+static const float scale = 0.75f;
+
+// inputs: x, weight, bias, then the second input and the residual where the case has them. The epilogue comes from
+// rewrite rules, as in a network.
+static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
+  tensor *const *next = in + 3;
+  tensor *x = test->attribute & TWO_INPUTS ? concat(graph, in[0], *next++) : in[0];
+  tensor *y = conv(graph, x, in[1], in[2]);
+  if (test->attribute & GELU) y = gelu(graph, y);
+  if (test->attribute & RESIDUAL) y = add(graph, *next, y, scale);
+  return y;
+}
+
+static double pixel(const op_case *test, double *const *in, int n, int o, int y, int x) {
+  shape a = test->inputs[0].shape, w = test->inputs[1].shape, b = test->inputs[3].shape;
+  double sum = in[2][o];
+  for (int c = 0; c < w.c; c++)
+    for (int i = 0; i < w.h; i++)
+      for (int j = 0; j < w.w; j++) {
+        int r = y + i - w.h / 2, k = x + j - w.w / 2;
+        if (r < 0 || r >= a.h || k < 0 || k >= a.w) continue;
+        double value = c < a.c ? in[0][at(a, n, c, r, k)] : in[3][at(b, n, c - a.c, r, k)];
+        sum += in[1][at(w, o, c, i, j)] * value;
+      }
+  return sum;
+}
+
+static void reference(const op_case *test, double *const *in, double *out) {
+  shape x = test->inputs[0].shape, w = test->inputs[1].shape, to = {x.n, w.n, x.h, x.w};
+  const double *residual = in[test->attribute & TWO_INPUTS ? 4 : 3];
+  for (int n = 0; n < x.n; n++)
+    for (int o = 0; o < w.n; o++)
+      for (int y = 0; y < x.h; y++)
+        for (int k = 0; k < x.w; k++) {
+          double value = pixel(test, in, n, o, y, k);
+          if (test->attribute & GELU) value = reference_gelu(value);
+          if (test->attribute & RESIDUAL) value = (value + residual[at(to, n, o, y, k)]) * scale;
+          out[at(to, n, o, y, k)] = value;
+        }
+}
+
+#define CONV(title, flags, n, c, h, w, o, k, ...)                                                           \
+  {                                                                                                         \
+    .name = title, .build = build, .reference = reference, .attribute = (flags), .tolerance = TOLERANCE_SUM, \
+    .inputs = {{{n, c, h, w}}, {{o, (c) + ((flags) & TWO_INPUTS ? 16 : 0), k, k}, LAYOUT_WEIGHT},           \
+               {{1, o, 1, 1}}, __VA_ARGS__ },                                                               \
+  }
+
+static const op_case cases[] = {
+    CONV("3x3, 16x16 as in the network", PLAIN, 2, 64, 16, 16, 64, 3, {{0}}),
+    CONV("3x3, 8x8", PLAIN, 3, 16, 8, 8, 24, 3, {{0}}),
+    CONV("3x3, 4x4", PLAIN, 2, 16, 4, 4, 32, 3, {{0}}),
+    CONV("3x3, 12x12, 3 to 8 channels", PLAIN, 2, 3, 12, 12, 8, 3, {{0}}),
+    CONV("3x3, 28x28", PLAIN, 1, 8, 28, 28, 8, 3, {{0}}),
+    CONV("3x3, 14x14", PLAIN, 1, 8, 14, 14, 16, 3, {{0}}),
+    CONV("3x3, 7x7", PLAIN, 3, 8, 7, 7, 8, 3, {{0}}),
+    CONV("3x3, 3x3 image", PLAIN, 3, 16, 3, 3, 8, 3, {{0}}),
+    CONV("3x3, one pixel", PLAIN, 1, 8, 1, 1, 8, 3, {{0}}),
+    CONV("3x3, 24 wide", PLAIN, 1, 8, 5, 24, 8, 3, {{0}}),
+    CONV("3x3, wider than a tile", PLAIN, 1, 8, 3, 64, 8, 3, {{0}}),
+    CONV("3x3, wider than a tile and odd", PLAIN, 2, 5, 4, 45, 3, 3, {{0}}),
+    CONV("1x1, 3 channels", PLAIN, 2, 3, 16, 16, 16, 1, {{0}}),
+    CONV("1x1, odd, wide", PLAIN, 2, 9, 5, 37, 5, 1, {{0}}),
+    CONV("two inputs", TWO_INPUTS, 2, 8, 16, 16, 16, 3, {{2, 16, 16, 16}}),
+    CONV("two inputs, odd, GELU", TWO_INPUTS | GELU, 1, 24, 6, 6, 3, 3, {{1, 16, 6, 6}}),
+    CONV("GELU, residual", GELU | RESIDUAL, 2, 8, 12, 12, 8, 3, {{2, 8, 12, 12}}),
+    CONV("two inputs, residual", TWO_INPUTS | RESIDUAL, 1, 8, 4, 4, 16, 3, {{1, 16, 4, 4}}, {{1, 16, 4, 4}}),
+};
+CASES(conv, cases);

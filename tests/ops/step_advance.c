@@ -1,0 +1,22 @@
+// step_advance.c: cases of the device's own step counter.
+#include "tests/ops/reference.h"
+
+static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
+  (void)test;
+  return step_advance(graph, in[0]) && step_advance(graph, in[0]) ? in[0] : NULL;
+}
+
+static void reference(const op_case *test, double *const *in, double *out) {
+  for (int i = 0; i < 4; i++) out[i] = test->words[i] + (i == 0 ? 2 : 0);
+  (void)in;
+}
+
+static const uint32_t before[] = {7, 8, 9, 10};
+
+static const op_case cases[] = {{.name = "twice",
+                                 .build = build,
+                                 .reference = reference,
+                                 .inputs = {{{1, 4, 1, 1}, LAYOUT_RAW}},
+                                 .words = before,
+                                 .tolerance = 0}};
+CASES(step_advance, cases);

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# seeded_faults.sh: puts one fault after the other into a copy of the shaders and requires that the op tests turn red:
+# tests that pass over a wrong kernel are worth nothing. Ends with "N passed, N failed".
+#
+# Usage: tests/seeded_faults.sh [TEXT]     only the faults whose line holds TEXT
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+# One fault a line: file, sed expression. To add a kernel: add a line; an expression that changes nothing is an error.
+# Each is a mistake that someone could make: a lost term, an off-by-one, a wrong index, a forgotten factor.
+faults=(
+  'add.comp                  s/(a\[i\] + b\[i\])/(a[i] - b[i])/'
+  'add.comp                  s/ \* p\.scale;/;/'
+  'batch_norm.comp           s/ + p\.epsilon)/)/'
+  'batch_norm.comp           s/(x\[i\] - mean\[c\])/x[i]/'
+  'batch_norm_fold.comp      s/(bias\[o\] - mean\[o\])/(bias[o] + mean[o])/'
+  'batch_norm_stats.comp     s/delta \* delta \* float(p\.pixels)/delta * delta/'
+  'channel_stats.comp        s/float d = x\[from + pixel \* 8\] - m;/float d = x[from + pixel * 8];/'
+  'concat.comp               s/b\[n \* p\.b_quads + at - p\.a_quads\]/b[n * p.b_quads]/'
+  'conv.comp                 s|tap % KERNEL - KERNEL / 2;|tap % KERNEL;|'
+  'conv.comp                 s/ + bias\[block \* 2 + half_block\]//'
+  'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
+  'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
+  'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
+  'conv_transpose_texel.comp s/const int TAPS = 4;/const int TAPS = 3;/'
+  'gelu.comp                 s/ACTIVATION_GELU/ACTIVATION_RELU/'
+  'group_norm.comp           s/(c + k) \/ members/c \/ members/'
+  'group_norm_stats.comp     s/k < members; k++/k < members - 1; k++/'
+  'linear.comp               s/float sum = bias\[o\];/float sum = 0.0;/'
+  'max_pool.comp             s/max(x\[below\], x\[below + 2\])/x[below]/'
+  'mean_pool.comp            s/sum \/ float(p\.pixels)/sum \/ float(p.pixels - 1)/'
+  'relu.comp                 s/vec4(0\.0)/vec4(-0.01)/'
+  'scale_shift.comp          s/shift\[row \* p\.channel_quads + c\]/shift[c]/'
+  'activation.glsl           s/0\.254829592/0.255829592/'
+)
+
+work=$PWD/build-faults
+tree=$work/tree
+passed=0 failed=0
+
+copy_tree() {  # times are kept, so that a second run builds little
+  rm -rf "$tree" "$work/build/shaders"
+  mkdir -p "$tree"
+  cp -Rp CMakeLists.txt include runtime graph shaders tools tests "$tree/"
+  [ ! -d models ] || cp -Rp models "$tree/"
+}
+
+configure() {
+  [ -f "$work/build/CMakeCache.txt" ] && return
+  local generator=()
+  if command -v ninja >/dev/null; then generator=(-G Ninja); fi
+  cmake -S "$tree" -B "$work/build" "${generator[@]}" -DCMAKE_C_FLAGS_RELEASE=-O1
+}
+
+build() {
+  cmake --build "$work/build" --target test_ops --parallel "$(nproc)"
+}
+
+run_tests() {
+  timeout 900 "$work/build/tests/test_ops"
+}
+
+report() {  # ok|FAIL text
+  printf '%-4s  %s\n' "$1" "$2"
+  if [ "$1" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+try_fault() {  # file expression
+  local shader=$tree/shaders/$1 status=0
+  if [ ! -r "$shader" ]; then
+    report FAIL "$1: there is no such shader"
+    return
+  fi
+  sed "$2" "shaders/$1" >"$shader"
+  if cmp -s "shaders/$1" "$shader"; then
+    report FAIL "$1: $2 changes nothing"
+  elif ! build >"$work/build.log" 2>&1; then
+    report FAIL "$1: $2 does not compile"
+    tail -n 20 "$work/build.log"
+  else
+    run_tests >"$work/test.log" 2>&1 || status=$?
+    # A test that was killed has shown nothing, and one that could not start neither.
+    if [ $status = 1 ] || { [ $status -gt 1 ] && [ $status -lt 124 ]; }; then
+      report ok "$1: $2"
+    else
+      report FAIL "$1: $2 goes unnoticed (exit status $status)"
+    fi
+  fi
+  cp "shaders/$1" "$shader"
+}
+
+mkdir -p "$work"
+copy_tree
+if ! { configure && build; } >"$work/build.log" 2>&1; then
+  cat "$work/build.log"
+  report FAIL "the op tests do not build"
+elif ! run_tests >"$work/test.log" 2>&1; then
+  cat "$work/test.log"
+  report FAIL "the op tests fail without any fault"
+else
+  for fault in "${faults[@]}"; do
+    [[ $fault == *"${1:-}"* ]] || continue
+    read -r file expression <<<"$fault"
+    try_fault "$file" "$expression"
+  done
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

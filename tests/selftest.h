@@ -1,0 +1,51 @@
+// selftest.h: one description per op drives its correctness test, here and in `mote selftest`.
+#ifndef MOTE_TESTS_SELFTEST_H
+#define MOTE_TESTS_SELFTEST_H
+
+#include "graph/ops.h"
+#include "graph/program.h"
+
+#define CASE_INPUTS 8
+
+typedef struct case_input {
+  shape shape;
+  tensor_layout layout;  // LAYOUT_C8 if left out
+  double low, high;      // values are uniform in between; both 0: -1 to 1
+} case_input;
+
+typedef struct op_case op_case;
+
+// The first output of the op on `inputs`, all row-major, into `output`, in double precision.
+typedef void (*op_reference)(const op_case *test, double *const *inputs, double *output);
+
+struct op_case {
+  const char *name;
+  tensor *(*build)(graph *graph, const op_case *test, tensor *const *inputs);  // returns what is compared
+  op_reference reference;
+  case_input inputs[CASE_INPUTS];  // up to the first without a shape
+  const uint32_t *words;           // contents of the first input with LAYOUT_RAW that holds words, or NULL
+  double tolerance;                // of ‖a - b‖ / ‖b‖; 0: bit-equal after rounding to float
+  uint32_t attribute;              // for build and reference to agree on
+};
+
+typedef struct op_cases {
+  const op_case *cases;
+  int count;
+} op_cases;
+
+#define OP(name, builder) extern const op_cases name##_cases;
+#include "graph/ops.def"
+#undef OP
+
+#define CASES(name, list) const op_cases name##_cases = {list, (int)(sizeof(list) / sizeof *(list))}
+
+// Rounding of fp32 sums of a few hundred terms.
+#define TOLERANCE_SUM 2e-6
+// One or two rounded operations an element.
+#define TOLERANCE_ELEMENT 3e-7
+
+// Runs all cases on `device`, printing failures, and every case if `verbose`; `json`: one object a case on stdout.
+// Returns how many failed; -1 if the device did.
+int selftest_run(mote_device *device, bool verbose, bool json);
+
+#endif

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# test_layers.sh: the rules about files: who may include whom, where Vulkan's names may stand, sizes, first lines, and
+# that every shader is used. Prints one line a broken rule, and "N passed, N failed" at the end.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+passed=0 failed=0
+
+rule() {  # name command...: the command prints the offenders; none is a pass
+  local name=$1 offenders
+  shift
+  offenders=$("$@")
+  if [ -z "$offenders" ]; then
+    passed=$((passed + 1))
+    echo "ok    $name"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $name"
+    # shellcheck disable=SC2001
+    sed 's/^/      /' <<<"$offenders"
+  fi
+}
+
+sources() {  # folder...: their C files and headers
+  find "$@" -type f \( -name '*.c' -o -name '*.h' \) | sort
+}
+
+included() {  # file pattern: lines of it that include something that matches
+  grep -nHE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]$2" "$1" || true
+}
+
+forbid_includes() {  # pattern folder...: nothing in the folders includes it
+  local pattern=$1 file
+  shift
+  for file in $(sources "$@"); do included "$file" "$pattern"; done
+}
+
+# A comment may speak of Vulkan; code may not. tests/validation is a Vulkan program of its own.
+vulkan_names_outside() {
+  local file
+  for file in $(sources graph tools tests | grep -v '^tests/validation/'); do
+    sed 's|//.*||' "$file" | grep -nE '\b([vV]k[A-Z][A-Za-z]+|VK_[A-Z_0-9]+|volk[A-Z][a-zA-Z]*)\b' |
+      sed "s|^|$file:|" || true
+  done
+}
+
+too_long() {
+  find include runtime graph tools tests shaders examples docs -type f \
+    \( -name '*.[ch]' -o -name '*.comp' -o -name '*.glsl' -o -name '*.py' -o -name '*.sh' -o -path 'tools/[a-z]*' \) \
+    -exec wc -l {} + 2>/dev/null | awk '$2 != "total" && $1 > 800 {print $2 ": " $1 " lines"}' || true
+}
+
+first_lines() {  # "// name.c: what it does"
+  local file
+  for file in $(sources include runtime graph tools tests); do
+    [[ $(head -n 1 "$file") == "// $(basename "$file"): "* ]] || echo "$file:1: $(head -n 1 "$file")"
+  done
+}
+
+unused_shaders() {  # a shader that nothing asks for by its name
+  local path name
+  for path in shaders/*.comp; do
+    name=$(basename "$path" .comp)
+    grep -rqF "\"$name\"" --include='*.c' --include='*.h' --include='*.def' graph runtime || echo "$path"
+  done
+}
+
+untested_ops() {  # an op without a file of cases
+  [ -r graph/ops.def ] || { echo "graph/ops.def is missing"; return; }
+  local op
+  for op in $(sed -n 's/^OP(\([a-z_0-9]*\).*/\1/p' graph/ops.def); do
+    [ -s "tests/ops/$op.c" ] || echo "tests/ops/$op.c is missing"
+  done
+}
+
+# A shader is covered when an op that has cases takes it, or when a test names it.
+uncovered_shaders() {
+  local path name op
+  for path in shaders/*.comp; do
+    name=$(basename "$path" .comp)
+    grep -rqF "\"$name\"" --include='*.c' tests && continue
+    for op in $(grep -rlF "\"$name\"" --include='*.c' graph/ops 2>/dev/null); do
+      [ -s "tests/ops/$(basename "$op")" ] && continue 2
+    done
+    echo "$path"
+  done
+}
+
+not_executable() {
+  local file
+  for file in tools/demo tools/check .ci/run; do
+    [ -x "$file" ] || echo "$file"
+  done
+}
+
+rule "runtime includes nothing from above it" forbid_includes '(graph|tools|tests)/' runtime include
+rule "graph includes nothing from above it" forbid_includes '(tools|tests)/' graph
+rule "runtime/vulkan.h stays in runtime" forbid_includes '(runtime/vulkan\.h|volk|vulkan/)' graph tools tests/ops
+rule "the public header stands alone" forbid_includes '(runtime|graph|tools|tests|vulkan|volk)' include
+rule "includes are written from the root" forbid_includes '\.\./' runtime graph tools tests include
+rule "Vulkan's names stand in runtime only" vulkan_names_outside
+rule "no file has more than 800 lines" too_long
+rule "the first line of a C file says what it does" first_lines
+rule "every shader is used" unused_shaders
+rule "every op has cases" untested_ops
+rule "every shader is covered by cases or named in a test" uncovered_shaders
+rule "scripts are executable" not_executable
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,69 @@
+// command_devices.c: `mote devices`: every Vulkan device, what it offers, which one would be chosen and why.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/command.h"
+#include "tools/json.h"
+#include "tools/open.h"
+#include "tools/options.h"
+
+static const struct poptOption table[] = {POPT_TABLEEND};
+
+static const options_desc desc = {
+    .name = "devices",
+    .usage = "[OPTION...]",
+    .table = table,
+    .notes =
+        "The star marks the device that is chosen when --device is not given.\n\n"
+        "Example:\n  mote devices --json\n",
+};
+
+static void print_device(const mote_device_info *d) {
+  printf("%c %" PRIu32 "  %s (%s)\n", d->chosen ? '*' : ' ', d->index, d->name, device_type_name(d->type));
+  printf("     driver %s, Vulkan %" PRIu32 ".%" PRIu32 ".%" PRIu32 ", %.1f GiB\n", d->driver, d->api_version[0],
+         d->api_version[1], d->api_version[2], (double)d->memory_bytes / (1024.0 * 1024.0 * 1024.0));
+  printf("     workgroups of %" PRIu32 " invocations and %" PRIu32 " KiB, subgroups of %" PRIu32
+         "%s, fp16 %s, "
+         "timestamps %s\n",
+         d->max_invocations, d->shared_bytes / 1024, d->subgroup_size, d->subgroup_shuffle ? " with shuffle" : "",
+         d->float16 ? "yes" : "no", d->timestamps ? "yes" : "no");
+  printf("     uuid %s\n", d->uuid);
+  if (d->reason[0]) printf("     %s\n", d->reason);
+}
+
+static int list_devices(const options *o) {
+  mote_device_info *infos = NULL;
+  size_t count = 0;
+  mote_error error;
+  if (mote_device_list(&infos, &count, &error)) return report(&error);
+  for (size_t i = 0; i < count; i++) {
+    if (!o->common.json) {
+      print_device(&infos[i]);
+      continue;
+    }
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "event", "device");
+    json_fill_device(json, &infos[i]);
+    json_print_line(json);
+  }
+  mote_free(infos);
+  return COMMAND_DONE;
+}
+
+int command_devices(int argc, const char **argv) {
+  options options;
+  mote_error error;
+  const char *text = NULL;
+  int exit_code = COMMAND_USAGE;
+  if (options_init(&options, &desc, argc, argv, &error)) {
+    exit_code = report(&error);
+  } else if (options_next(&options, &text) == OPTIONS_STOP) {
+    exit_code = options.exit_code;
+  } else if (options_no_more_words(&options, &error)) {
+    exit_code = report(&error);
+  } else {
+    exit_code = list_devices(&options);
+  }
+  options_finish(&options);
+  return exit_code;
+}

@@ -1,0 +1,157 @@
+// command_info.c: `mote info`: what a model is: shapes, labels, memory and cost on the chosen device.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "runtime/error.h"
+#include "tools/command.h"
+#include "tools/json.h"
+#include "tools/open.h"
+#include "tools/options.h"
+
+static const struct poptOption table[] = {POPT_TABLEEND};
+
+static const options_desc desc = {
+    .name = "info",
+    .usage = "[MODEL] [OPTION...]",
+    .table = table,
+    .notes = "Example:\n  mote info sprites.safetensors\n",
+};
+
+static const char *const schedule_names[] = {[MOTE_SCHEDULE_LINEAR] = "linear", [MOTE_SCHEDULE_COSINE] = "cosine"};
+static const char *const prediction_names[] = {
+    [MOTE_PREDICT_EPSILON] = "epsilon", [MOTE_PREDICT_V] = "v", [MOTE_PREDICT_X0] = "x0"};
+
+static const int batches[] = {1, 64};
+#define BATCH_COUNT (sizeof batches / sizeof batches[0])
+
+typedef struct info_report {
+  const char *path;
+  const mote_model_info *model;
+  const mote_device_info *device;
+  uint64_t model_bytes;                     // device memory that the weights took
+  int steps;                                // of a run with the default sampler
+  mote_sampler_info samplers[BATCH_COUNT];  // for these batches
+} info_report;
+
+static mote_status measure_samplers(mote_model *model, info_report *r, mote_error *error) {
+  for (size_t i = 0; i < BATCH_COUNT; i++) {
+    mote_sampler *sampler = NULL;
+    mote_sampler_desc sampler_desc = {.model = model, .batch = batches[i]};
+    // The default 25 steps are too many for a model with fewer timesteps.
+    if (r->model->timesteps < 25) sampler_desc.steps = r->model->timesteps;
+    TRY(mote_sampler_create(&sampler_desc, &sampler, error));
+    r->samplers[i] = mote_sampler_get_info(sampler);
+    r->steps = mote_sampler_step_count(sampler);
+    mote_sampler_destroy(&sampler);
+  }
+  return MOTE_OK;
+}
+
+static void print_text(const info_report *r) {
+  const mote_model_info *m = r->model;
+  const double mebibyte = 1024.0 * 1024.0;
+  printf("%s\n", r->path);
+  printf("architecture    %s\n", m->architecture);
+  printf("images          %d x %d, %d channel%s\n", m->height, m->height, m->channels, m->channels == 1 ? "" : "s");
+  printf("features        %d (n_feat)\n", m->n_feat);
+  printf("context         %d number%s (n_cfeat)\n", m->n_cfeat, m->n_cfeat == 1 ? "" : "s");
+  printf("labels         ");
+  for (int i = 0; i < m->label_count; i++) printf("%s %s", i ? "," : "", m->labels[i]);
+  printf("%s\n", m->label_count ? "" : " none");
+  printf("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
+  if (m->schedule == MOTE_SCHEDULE_LINEAR) printf(", beta %g to %g", m->beta_start, m->beta_end);
+  printf(", predicts %s\n", prediction_names[m->prediction]);
+  if (m->trained_on[0]) printf("trained on      %s\n", m->trained_on);
+  printf("parameters      %" PRIu64 "\n", m->parameter_count);
+  printf("an image        %.2f M multiply-adds a step, %.2f G for the default %d steps\n",
+         (double)m->multiply_adds / 1e6, (double)m->multiply_adds * r->steps / 1e9, r->steps);
+  printf("on              %s\n", r->device->name);
+  printf("  weights       %.1f MiB\n", (double)r->model_bytes / mebibyte);
+  for (size_t i = 0; i < BATCH_COUNT; i++)
+    printf("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
+           (double)r->samplers[i].memory_bytes / mebibyte, r->samplers[i].dispatches, r->samplers[i].barriers);
+}
+
+static void add_model(cJSON *json, const info_report *r) {
+  const mote_model_info *m = r->model;
+  cJSON_AddStringToObject(json, "model", r->path);
+  cJSON_AddStringToObject(json, "architecture", m->architecture);
+  cJSON_AddNumberToObject(json, "channels", m->channels);
+  cJSON_AddNumberToObject(json, "height", m->height);
+  cJSON_AddNumberToObject(json, "n_feat", m->n_feat);
+  cJSON_AddNumberToObject(json, "n_cfeat", m->n_cfeat);
+  cJSON_AddNumberToObject(json, "timesteps", m->timesteps);
+  cJSON_AddStringToObject(json, "schedule", schedule_names[m->schedule]);
+  cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
+  cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
+  cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
+  cJSON *labels = cJSON_AddArrayToObject(json, "labels");
+  for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
+  cJSON_AddStringToObject(json, "trained_on", m->trained_on);
+  json_add_uint64(json, "parameters", m->parameter_count);
+  json_add_uint64(json, "multiply_adds", m->multiply_adds);
+}
+
+static void print_json(const info_report *r) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "model");
+  add_model(json, r);
+  json_add_device(json, "device", r->device);
+  json_add_uint64(json, "weights_bytes", r->model_bytes);
+  cJSON_AddNumberToObject(json, "default_steps", r->steps);
+  cJSON *samplers = cJSON_AddArrayToObject(json, "samplers");
+  for (size_t i = 0; i < BATCH_COUNT; i++) {
+    cJSON *sampler = cJSON_CreateObject();
+    cJSON_AddNumberToObject(sampler, "batch", batches[i]);
+    json_add_uint64(sampler, "memory_bytes", r->samplers[i].memory_bytes);
+    json_add_uint64(sampler, "activation_bytes", r->samplers[i].activation_bytes);
+    json_add_uint64(sampler, "activation_bound", r->samplers[i].activation_bound);
+    cJSON_AddNumberToObject(sampler, "dispatches", r->samplers[i].dispatches);
+    cJSON_AddNumberToObject(sampler, "barriers", r->samplers[i].barriers);
+    cJSON_AddItemToArray(samplers, sampler);
+  }
+  json_print_line(json);
+}
+
+static mote_status show_model(const options *o, const char *path, mote_error *error) {
+  mote_device *device = NULL;
+  mote_model *model = NULL;
+  info_report r = {.path = path ? path : "the built-in weights"};
+  mote_status status = MOTE_OK;
+  TRY_GOTO(end, open_device(&o->common, &device, error));
+  r.device = mote_device_get_info(device);
+  r.model_bytes = mote_device_get_counters(device).memory_bytes;
+  TRY_GOTO(end, open_model(device, path, &model, error));
+  r.model_bytes = mote_device_get_counters(device).memory_bytes - r.model_bytes;
+  r.model = mote_model_get_info(model);
+  TRY_GOTO(end, measure_samplers(model, &r, error));
+  if (o->common.json)
+    print_json(&r);
+  else
+    print_text(&r);
+end:
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+  return status;
+}
+
+int command_info(int argc, const char **argv) {
+  options options;
+  mote_error error;
+  const char *text = NULL, *path = NULL;
+  int exit_code = COMMAND_DONE;
+  if (options_init(&options, &desc, argc, argv, &error)) goto fail;
+  if (options_next(&options, &text) == OPTIONS_STOP) {
+    exit_code = options.exit_code;
+    goto end;
+  }
+  path = options_word(&options);
+  if (options_no_more_words(&options, &error) || check_model_given(path, &error) || show_model(&options, path, &error))
+    goto fail;
+  goto end;
+fail:
+  exit_code = report(&error);
+end:
+  options_finish(&options);
+  return exit_code;
+}

@@ -1,0 +1,20 @@
+// json.h: prints the lines of --json, and adds what cJSON's doubles cannot hold.
+#ifndef MOTE_TOOLS_JSON_H
+#define MOTE_TOOLS_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdint.h>
+
+#include "mote.h"
+
+// All 64 bits, where cJSON's numbers keep 53.
+void json_add_uint64(cJSON *object, const char *name, uint64_t value);
+
+// The device as a bug report should name it.
+cJSON *json_add_device(cJSON *object, const char *name, const mote_device_info *device);
+void json_fill_device(cJSON *object, const mote_device_info *device);
+
+// Prints the object on a line of its own on stdout and deletes it.
+void json_print_line(cJSON *object);
+
+#endif

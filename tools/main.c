@@ -1,0 +1,63 @@
+// main.c: the mote program: finds the command that was asked for and runs it.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mote.h"
+#include "tools/command.h"
+
+typedef struct command {
+  const char *name;
+  int (*run)(int argc, const char **argv);
+  const char *summary;
+} command;
+
+// To add a command: write tools/command_NAME.c, declare its function in tools/command.h, add one line here.
+static const command commands[] = {
+    {"sample", command_sample, "make images from a model"},
+    {"info", command_info, "what a model is: shapes, labels, memory and cost"},
+    {"devices", command_devices, "every Vulkan device, what it offers, which one would be chosen and why"},
+    {"forward", command_forward, "one pass through the network, .npy in and out"},
+    {"selftest", command_selftest, "every kernel against its CPU reference on this device; for bug reports"},
+};
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static void print_help(FILE *stream) {
+  fprintf(stream, "Usage: mote COMMAND [OPTION...]\n\nSamples small image diffusion models on any Vulkan device.\n\n");
+  for (size_t i = 0; i < COMMAND_COUNT; i++) fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
+  fprintf(stream,
+          "\n`mote COMMAND --help` lists a command's options. `mote --version` prints the version.\n"
+          "Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+static int command_run(int argc, const char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return COMMAND_USAGE;
+  }
+  if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    print_help(stdout);
+    return COMMAND_DONE;
+  }
+  if (!strcmp(argv[1], "--version")) {
+    puts("mote " MOTE_VERSION);
+    return COMMAND_DONE;
+  }
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
+  fprintf(stderr, "mote: found \"%s\", expected a command:", argv[1]);
+  for (size_t i = 0; i < COMMAND_COUNT; i++) fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
+  fprintf(stderr, "\n");
+  return COMMAND_USAGE;
+}
+
+int main(int argc, char **argv) {
+  int code = command_run(argc, (const char **)argv);
+  // A result that did not reach a full disk or a closed pipe is a failure, and stdio notices only here.
+  errno = 0;
+  if ((fflush(stdout) || ferror(stdout)) && code == COMMAND_DONE) {
+    fprintf(stderr, "mote: standard output: %s\n", errno ? strerror(errno) : "write failed");
+    code = COMMAND_FAILED;
+  }
+  return code;
+}

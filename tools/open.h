@@ -1,0 +1,24 @@
+// open.h: opens the device and the model that the options ask for.
+#ifndef MOTE_TOOLS_OPEN_H
+#define MOTE_TOOLS_OPEN_H
+
+#include "mote.h"
+#include "tools/options.h"
+
+// Makes the device; the library's warnings go to stderr. Finds and makes the cache folder, which only matters when
+// --cache named it: a home that cannot be written to is no reason to fail.
+mote_status open_device(const common_options *common, mote_device **device, mote_error *error);
+
+// Fails with MOTE_ERROR_USAGE when `path` is NULL and no model was built in.
+mote_status check_model_given(const char *path, mote_error *error);
+
+// Loads `path`, or the built-in weights when it is NULL.
+mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
+
+// Says on stderr which device the work runs on.
+void say_device(const mote_device_info *device);
+
+// "discrete GPU" and so on.
+const char *device_type_name(mote_device_type type);
+
+#endif

@@ -1,0 +1,226 @@
+// options.c: reads a command's options: the shared ones, strict numbers, and errors that name option and range.
+#include "tools/options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "tools/command.h"
+
+enum {
+  COMMON_DEVICE = OPTIONS_COMMON,
+  COMMON_CACHE,
+  COMMON_JSON,
+  COMMON_VERBOSE,
+  COMMON_VALIDATION,
+  COMMON_PLAIN_KERNELS,
+  COMMON_HELP,
+};
+
+// popt takes its tables as mutable, but writes to none whose options have no `arg`.
+static const struct poptOption common_table[] = {
+    {"device", 0, POPT_ARG_STRING, NULL, COMMON_DEVICE,
+     "index, UUID or part of the name (default: the best GPU, else a CPU driver)", "D"},
+    {"cache", 0, POPT_ARG_STRING, NULL, COMMON_CACHE,
+     "keep compiled pipelines there, \"none\": nowhere (default: $XDG_CACHE_HOME/mote or ~/.cache/mote)", "DIR"},
+    {"json", 0, POPT_ARG_NONE, NULL, COMMON_JSON, "print one JSON object a line on standard output", NULL},
+    {"verbose", 'v', POPT_ARG_NONE, NULL, COMMON_VERBOSE, "say more", NULL},
+    {"validation", 0, POPT_ARG_NONE, NULL, COMMON_VALIDATION,
+     "load the Khronos validation layer; whatever it reports is an error", NULL},
+    {"plain-kernels", 0, POPT_ARG_NONE, NULL, COMMON_PLAIN_KERNELS, "take the simplest kernel of every op", NULL},
+    POPT_TABLEEND,
+};
+
+static const struct poptOption help_table[] = {
+    {"help", 'h', POPT_ARG_NONE, NULL, COMMON_HELP, "print this", NULL},
+    POPT_TABLEEND,
+};
+
+mote_status options_init(options *o, const options_desc *desc, int argc, const char **argv, mote_error *error) {
+  *o = (options){.desc = desc, .exit_code = COMMAND_USAGE};
+  o->tables[0] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desc->table, 0, "Options:", NULL};
+  o->tables[1] =
+      (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)common_table, 0, "Every command's options:", NULL};
+  o->tables[2] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)help_table, 0, "Help:", NULL};
+  o->tables[3] = (struct poptOption)POPT_TABLEEND;
+  o->context = poptGetContext(NULL, argc, argv, o->tables, 0);
+  if (!o->context) return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
+  return MOTE_OK;
+}
+
+void options_finish(options *o) {
+  for (size_t i = 0; i < o->owned_count; i++) free(o->owned[i]);
+  free(o->owned);
+  if (o->context) poptFreeContext(o->context);
+  *o = (options){0};
+}
+
+// popt prints the words of a table well, but its first line would begin with the bare command's name.
+static void print_help(options *o) {
+  printf("Usage: mote %s %s\n\n", o->desc->name, o->desc->usage);
+  fflush(stdout);
+  char *text = NULL;
+  size_t bytes = 0;
+  FILE *stream = open_memstream(&text, &bytes);
+  if (!stream) return;
+  poptPrintHelp(o->context, stream, 0);
+  fclose(stream);
+  const char *tables = text ? strchr(text, '\n') : NULL;
+  while (tables && *tables == '\n') tables++;
+  if (tables) fputs(tables, stdout);
+  if (o->desc->notes) printf("\n%s", o->desc->notes);
+  free(text);
+}
+
+static mote_status keep_argument(options *o, char *argument, mote_error *error) {
+  char **grown = realloc(o->owned, (o->owned_count + 1) * sizeof *grown);
+  if (!grown) {
+    free(argument);
+    return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
+  }
+  o->owned = grown;
+  o->owned[o->owned_count++] = argument;
+  return MOTE_OK;
+}
+
+// True when `value` was a shared option and reading goes on.
+static bool take_common(options *o, int value, const char *argument) {
+  switch (value) {
+    case COMMON_DEVICE: o->common.device = argument; return true;
+    case COMMON_CACHE: o->common.cache = argument; return true;
+    case COMMON_JSON: o->common.json = true; return true;
+    case COMMON_VERBOSE: o->common.verbose = true; return true;
+    case COMMON_VALIDATION: o->common.validation = true; return true;
+    case COMMON_PLAIN_KERNELS: o->common.plain_kernels = true; return true;
+    default: return false;
+  }
+}
+
+static const char *option_name(const options *o, int value) {
+  for (const struct poptOption *option = o->desc->table; option->longName || option->shortName; option++)
+    if (option->val == value && option->longName) return option->longName;
+  for (const struct poptOption *option = common_table; option->longName; option++)
+    if (option->val == value) return option->longName;
+  return "?";
+}
+
+int options_next(options *o, const char **argument) {
+  for (;;) {
+    int value = poptGetNextOpt(o->context);
+    if (value == -1) return OPTIONS_END;
+    *argument = NULL;
+    if (value < -1) {
+      say("%s: %s; `mote %s --help` lists the options", poptBadOption(o->context, POPT_BADOPTION_NOALIAS),
+          value == POPT_ERROR_NOARG    ? "expected an argument, found none"
+          : value == POPT_ERROR_BADOPT ? "unknown option"
+                                       : poptStrerror(value),
+          o->desc->name);
+      return OPTIONS_STOP;
+    }
+    if (value == COMMON_HELP) {
+      print_help(o);
+      o->exit_code = COMMAND_DONE;
+      return OPTIONS_STOP;
+    }
+    char *text = poptGetOptArg(o->context);
+    mote_error error;
+    if (text && keep_argument(o, text, &error)) {
+      o->exit_code = report(&error);
+      return OPTIONS_STOP;
+    }
+    if (text && !*text) {
+      say("--%s: found an empty argument", option_name(o, value));
+      return OPTIONS_STOP;
+    }
+    *argument = text;
+    if (!take_common(o, value, text)) return value;
+  }
+}
+
+const char *options_word(options *o) { return poptGetArg(o->context); }
+
+mote_status options_no_more_words(options *o, mote_error *error) {
+  const char *word = poptGetArg(o->context);
+  if (!word) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "found \"%s\", expected nothing there: mote %s %s", word, o->desc->name,
+              o->desc->usage);
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+mote_status option_int(const char *option, const char *text, int minimum, int maximum, int *value, mote_error *error) {
+  char *end = NULL;
+  errno = 0;
+  long parsed = is_digit(text[text[0] == '-']) ? strtol(text, &end, 10) : 0;
+  if (!end || *end || errno || parsed < minimum || parsed > maximum)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected a whole number from %d to %d", option, text,
+                minimum, maximum);
+  *value = (int)parsed;
+  return MOTE_OK;
+}
+
+mote_status option_uint64(const char *option, const char *text, uint64_t maximum, uint64_t *value, mote_error *error) {
+  char *end = NULL;
+  errno = 0;
+  unsigned long long parsed = is_digit(text[0]) ? strtoull(text, &end, 10) : 0;
+  if (!end || *end || errno || parsed > maximum)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected a whole number from 0 to %" PRIu64, option, text,
+                maximum);
+  *value = parsed;
+  return MOTE_OK;
+}
+
+bool number_parse(const char *text, const char **end, double *value) {
+  const char *digits = text + (*text == '-' || *text == '+');
+  // strtod alone would take leading blanks, hexadecimal digits, "inf" and "nan".
+  if (!is_digit(digits[0]) && !(digits[0] == '.' && is_digit(digits[1]))) return false;
+  if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) return false;
+  char *after = NULL;
+  *value = strtod(text, &after);
+  *end = after;
+  return isfinite(*value);
+}
+
+mote_status option_double(const char *option, const char *text, double minimum, double maximum, double *value,
+                          mote_error *error) {
+  const char *end = NULL;
+  double parsed = 0;
+  if (!number_parse(text, &end, &parsed) || *end || parsed < minimum || parsed > maximum)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected a number from %g to %g", option, text, minimum,
+                maximum);
+  *value = parsed;
+  return MOTE_OK;
+}
+
+mote_status option_choice(const char *option, const char *text, const char *const *choices, int *value,
+                          mote_error *error) {
+  char list[256] = "";
+  for (int i = 0; choices[i]; i++) {
+    if (!strcmp(text, choices[i])) {
+      *value = i;
+      return MOTE_OK;
+    }
+    size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", choices[i]);
+  }
+  return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected one of: %s", option, text, list);
+}
+
+int report(const mote_error *error) {
+  say("%s", error->message[0] ? error->message : "failed without a message");
+  return error->status == MOTE_ERROR_USAGE ? COMMAND_USAGE : COMMAND_FAILED;
+}
+
+void say(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("mote: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}

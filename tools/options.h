@@ -1,0 +1,75 @@
+// options.h: reads a command's options: the shared ones, strict numbers, and errors that name option and range.
+#ifndef MOTE_TOOLS_OPTIONS_H
+#define MOTE_TOOLS_OPTIONS_H
+
+#include <popt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mote.h"
+
+// What every command understands. Strings live until options_finish.
+typedef struct common_options {
+  const char *device;  // --device; NULL: the library chooses
+  const char *cache;   // --cache; NULL: the user's cache folder
+  bool json;           // --json
+  bool verbose;        // --verbose
+  bool validation;     // --validation
+  bool plain_kernels;  // --plain-kernels
+} common_options;
+
+// What a command says about itself.
+typedef struct options_desc {
+  const char *name;                // "sample"
+  const char *usage;               // what follows the name, e.g. "[MODEL] -o out.png [OPTION...]"
+  const char *notes;               // printed below the options: an example, and what a table has no room for
+  const struct poptOption *table;  // values from 1 to OPTIONS_COMMON - 1; arguments as POPT_ARG_STRING or _NONE
+} options_desc;
+
+enum { OPTIONS_END = 0, OPTIONS_STOP = -1, OPTIONS_COMMON = 1000 };
+
+typedef struct options {
+  common_options common;
+  int exit_code;  // set when options_next returned OPTIONS_STOP
+  const options_desc *desc;
+  poptContext context;
+  struct poptOption tables[4];  // the command's, the shared ones, --help
+  char **owned;                 // arguments of options, released by options_finish
+  size_t owned_count;
+} options;
+
+// Includes the shared options in `options`. `argv` and `desc` must outlive it.
+mote_status options_init(options *options, const options_desc *desc, int argc, const char **argv, mote_error *error);
+void options_finish(options *options);
+
+// The next of the command's own options: its value from the table, with `*argument` (NULL for one without) living
+// until options_finish. OPTIONS_END after the last. OPTIONS_STOP when the command should return options->exit_code at
+// once: --help was printed, or an error was.
+int options_next(options *options, const char **argument);
+
+// After OPTIONS_END: the next word that is no option, or NULL.
+const char *options_word(options *options);
+
+// Fails with MOTE_ERROR_USAGE when a word is left.
+mote_status options_no_more_words(options *options, mote_error *error);
+
+// Numbers, strictly: nothing before or after the digits, in the range, or MOTE_ERROR_USAGE.
+mote_status option_int(const char *option, const char *text, int minimum, int maximum, int *value, mote_error *error);
+mote_status option_uint64(const char *option, const char *text, uint64_t maximum, uint64_t *value, mote_error *error);
+mote_status option_double(const char *option, const char *text, double minimum, double maximum, double *value,
+                          mote_error *error);
+
+// Reads a finite decimal number that ends at `*end`; false when there is none.
+bool number_parse(const char *text, const char **end, double *value);
+
+// The position of `text` among `choices` (NULL-terminated), or MOTE_ERROR_USAGE that lists them.
+mote_status option_choice(const char *option, const char *text, const char *const *choices, int *value,
+                          mote_error *error);
+
+// Prints the message as `mote: ...` on stderr and returns the exit code that fits.
+int report(const mote_error *error);
+
+// Prints a line that is no error in the same way.
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,111 @@
+// sample_inputs.c: the contexts and the starting noise of a run, an entry for every image.
+#include "tools/sample_inputs.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "tools/context.h"
+
+// Without -n there are as many images as --x-init has rows from --first on, else 64.
+static mote_status settle_count(sample_inputs *in, const sample_options *o, mote_error *error) {
+  in->count = o->count ? o->count : 64;
+  if (!o->count && in->x_init.array.dim_count > 0 && in->x_init.array.dims[0] > o->first) {
+    uint64_t rows = in->x_init.array.dims[0] - o->first;
+    in->count = rows < SAMPLE_COUNT_MAX ? (int)rows : SAMPLE_COUNT_MAX;
+  }
+  if (o->gif && in->count > SAMPLE_GIF_MAX)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found %d images with --gif, expected at most %d; give -n", o->x_init,
+                in->count, SAMPLE_GIF_MAX);
+  uint64_t last = UINT32_MAX - (uint64_t)(in->count - 1);
+  if (o->first > last)
+    return fail(error, MOTE_ERROR_USAGE, "--first: found %" PRIu64 ", expected at most %" PRIu64 " with %d images",
+                o->first, last, in->count);
+  return MOTE_OK;
+}
+
+mote_status sample_inputs_init(sample_inputs *in, const sample_options *o, mote_error *error) {
+  *in = (sample_inputs){0};
+  mote_status status = MOTE_OK;
+  if (o->context_npy) TRY_GOTO(end, tensor_init(&in->context_npy, o->context_npy, error));
+  if (o->x_init) TRY_GOTO(end, tensor_init(&in->x_init, o->x_init, error));
+  TRY_GOTO(end, settle_count(in, o, error));
+end:
+  if (status) sample_inputs_finish(in);
+  return status;
+}
+
+void sample_inputs_finish(sample_inputs *in) {
+  tensor_finish(&in->context_npy);
+  tensor_finish(&in->x_init);
+  free(in->contexts);
+  free(in->noise);
+  *in = (sample_inputs){0};
+}
+
+// The distinct contexts that were asked for, `*rows` of them; NULL for none.
+static mote_status read_contexts(const sample_inputs *in, const sample_options *o, const mote_model_info *model,
+                                 float **contexts, uint64_t *rows, mote_error *error) {
+  *contexts = NULL;
+  if (o->context_npy) {
+    uint64_t dims[] = {0, (uint64_t)model->n_cfeat};
+    TRY(tensor_check_shape(&in->context_npy, dims, 2, error));
+    *rows = in->context_npy.array.dims[0];
+    return tensor_to_floats(&in->context_npy, contexts, error);
+  }
+  if (!o->context_count) return MOTE_OK;
+  size_t length = (size_t)model->n_cfeat;
+  *rows = (uint64_t)o->context_count;
+  *contexts = malloc((size_t)o->context_count * length * sizeof **contexts);
+  if (!*contexts) return fail(error, MOTE_ERROR_MEMORY, "--context: no memory for %d contexts", o->context_count);
+  for (int i = 0; i < o->context_count; i++) {
+    mote_status status = context_parse(o->contexts[i], model, *contexts + (size_t)i * length, error);
+    if (!status) continue;
+    free(*contexts);
+    *contexts = NULL;
+    return status;
+  }
+  return MOTE_OK;
+}
+
+static mote_status deal_contexts(sample_inputs *in, const sample_options *o, const mote_model_info *model,
+                                 mote_error *error) {
+  float *rows = NULL;
+  uint64_t row_count = 0;
+  TRY(read_contexts(in, o, model, &rows, &row_count, error));
+  if (!rows) return MOTE_OK;
+  size_t length = (size_t)model->n_cfeat;
+  in->contexts = malloc((size_t)in->count * length * sizeof *in->contexts);
+  if (in->contexts)
+    for (int i = 0; i < in->count; i++)
+      memcpy(in->contexts + (size_t)i * length, rows + (size_t)((o->first + (uint64_t)i) % row_count) * length,
+             length * sizeof *rows);
+  free(rows);
+  return in->contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory for %d contexts", in->count);
+}
+
+static mote_status take_noise(sample_inputs *in, const sample_options *o, const mote_model_info *model,
+                              mote_error *error) {
+  if (!o->x_init) return MOTE_OK;
+  uint64_t height = (uint64_t)model->height;
+  uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
+  TRY(tensor_check_shape(&in->x_init, dims, 4, error));
+  uint64_t needed = o->first + (uint64_t)in->count;
+  if (in->x_init.array.dims[0] < needed)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: found %" PRIu64 " rows, expected at least %" PRIu64 " for images %" PRIu64 " to %" PRIu64,
+                o->x_init, in->x_init.array.dims[0], needed, o->first, needed - 1);
+  TRY(tensor_to_image_floats(&in->x_init, &in->noise, error));
+  in->x = in->noise + o->first * dims[1] * height * height;
+  return MOTE_OK;
+}
+
+mote_status sample_inputs_fit(sample_inputs *in, const sample_options *o, const mote_model_info *model,
+                              mote_error *error) {
+  if (o->steps > model->timesteps)
+    return fail(error, MOTE_ERROR_USAGE, "--steps: found %d, expected 1 to the model's %d timesteps", o->steps,
+                model->timesteps);
+  TRY(deal_contexts(in, o, model, error));
+  return take_noise(in, o, model, error);
+}

@@ -1,0 +1,161 @@
+// sample_options.c: what `mote sample` was asked for.
+#include "tools/sample_options.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "tools/open.h"
+#include "tools/output.h"
+#include "tools/palette.h"
+
+const char *const sampler_names[] = {[MOTE_SAMPLER_DDIM] = "ddim", [MOTE_SAMPLER_DDPM] = "ddpm", NULL};
+
+enum {
+  OPTION_GRID = 1,
+  OPTION_COUNT,
+  OPTION_SAMPLER,
+  OPTION_STEPS,
+  OPTION_ETA,
+  OPTION_CONTEXT,
+  OPTION_CONTEXT_NPY,
+  OPTION_SEED,
+  OPTION_FIRST,
+  OPTION_SCALE,
+  OPTION_PALETTE,
+  OPTION_EACH,
+  OPTION_GIF,
+  OPTION_NPY,
+  OPTION_X_INIT,
+  OPTION_BATCH,
+};
+
+// To add an option: one value above, one line here, one case in take_option, one field in sample_options.
+static const struct poptOption table[] = {
+    {"output", 'o', POPT_ARG_STRING, NULL, OPTION_GRID, "write all images as one grid", "out.png"},
+    {"each", 0, POPT_ARG_STRING, NULL, OPTION_EACH, "write each image into this folder as 0000.png, 0001.png, ...",
+     "DIR"},
+    {"gif", 0, POPT_ARG_STRING, NULL, OPTION_GIF, "write how the grid comes out of the noise", "path.gif"},
+    {"npy", 0, POPT_ARG_STRING, NULL, OPTION_NPY, "write float32 (N,C,h,h), nominally from -1 to 1", "path.npy"},
+    {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
+    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim or ddpm (default ddim)", "NAME"},
+    {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
+     "passes through the network, 1 to the model's timesteps T (default 25 for ddim, T for ddpm)", "N"},
+    {"eta", 0, POPT_ARG_STRING, NULL, OPTION_ETA, "noise of ddim, 0 to 1 (default 0: none)", "E"},
+    {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT,
+     "a label, a mixture (hero=1,item=0.6), numbers or none (default none); several are dealt out in turn", "SPEC"},
+    {"context-npy", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT_NPY, "contexts (N,K), dealt out in turn", "c.npy"},
+    {"seed", 0, POPT_ARG_STRING, NULL, OPTION_SEED, "0 to 18446744073709551615 (default 0)", "S"},
+    {"first", 0, POPT_ARG_STRING, NULL, OPTION_FIRST, "index of the first image within the run (default 0)", "I"},
+    {"batch", 0, POPT_ARG_STRING, NULL, OPTION_BATCH, "images at once, 1 to 4096 (default N, 64 at most)", "B"},
+    {"x-init", 0, POPT_ARG_STRING, NULL, OPTION_X_INIT, "start from this noise (N,C,h,h), row I for image I", "xT.npy"},
+    {"scale", 0, POPT_ARG_STRING, NULL, OPTION_SCALE, "enlarge PNG and GIF K times, 1 to 64 (default 1)", "K"},
+    {"palette", 0, POPT_ARG_STRING, NULL, OPTION_PALETTE,
+     "reduce the PNGs of a run to 2 to 256 colours of its own (default: as they are)", "N"},
+    POPT_TABLEEND,
+};
+
+static const options_desc desc = {
+    .name = "sample",
+    .usage = "[MODEL] -o out.png [OPTION...]",
+    .table = table,
+    .notes =
+        "Example: 16 sprites, half heroes and half items, four times enlarged, and the way there as an animation:\n"
+        "  mote sample sprites.safetensors -n 16 --context hero --context item --scale 4 -o out.png --gif out.gif\n\n"
+        "The same seed gives the same images on every device; image 17 of 64 alone: -n 1 --first 17.\n"
+        "Files appear when all is done. Ctrl-C ends after the step at work, writes the images as they are by then\n"
+        "(those not begun are left out), says how many are finished, and exits with 1. A second one ends at once.\n",
+};
+
+static mote_status add_context(sample_options *s, const char *spec, mote_error *error) {
+  const char **grown = realloc(s->contexts, ((size_t)s->context_count + 1) * sizeof *grown);
+  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
+  s->contexts = grown;
+  s->contexts[s->context_count++] = spec;
+  return MOTE_OK;
+}
+
+static mote_status take_option(sample_options *s, int value, const char *text, mote_error *error) {
+  int kind = 0;
+  switch (value) {
+    case OPTION_GRID: s->grid = text; return MOTE_OK;
+    case OPTION_EACH: s->each = text; return MOTE_OK;
+    case OPTION_GIF: s->gif = text; return MOTE_OK;
+    case OPTION_NPY: s->npy = text; return MOTE_OK;
+    case OPTION_CONTEXT: return add_context(s, text, error);
+    case OPTION_CONTEXT_NPY: s->context_npy = text; return MOTE_OK;
+    case OPTION_X_INIT: s->x_init = text; return MOTE_OK;
+    case OPTION_COUNT: return option_int("-n", text, 1, SAMPLE_COUNT_MAX, &s->count, error);
+    case OPTION_STEPS: return option_int("--steps", text, 1, 1000000, &s->steps, error);
+    case OPTION_ETA: return option_double("--eta", text, 0, 1, &s->eta, error);
+    case OPTION_SEED: return option_uint64("--seed", text, UINT64_MAX, &s->seed, error);
+    case OPTION_FIRST: return option_uint64("--first", text, UINT32_MAX, &s->first, error);
+    case OPTION_BATCH: return option_int("--batch", text, 1, 4096, &s->batch, error);
+    case OPTION_SCALE: return option_int("--scale", text, 1, 64, &s->scale, error);
+    case OPTION_PALETTE: return option_int("--palette", text, 2, PALETTE_MAX, &s->palette, error);
+    case OPTION_SAMPLER:
+      TRY(option_choice("--sampler", text, sampler_names, &kind, error));
+      s->kind = (mote_sampler_kind)kind;
+      return MOTE_OK;
+    default: return MOTE_OK;
+  }
+}
+
+static mote_status check_outputs_differ(const sample_options *s, mote_error *error) {
+  const char *const names[] = {"-o", "--each", "--gif", "--npy"};
+  const char *const paths[] = {s->grid, s->each, s->gif, s->npy};
+  for (int i = 0; i < 4; i++)
+    for (int j = i + 1; j < 4; j++)
+      if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
+        return fail(error, MOTE_ERROR_USAGE, "%s and %s: found \"%s\" twice, expected different files", names[i],
+                    names[j], paths[i]);
+  if (s->grid) TRY(output_check_extension("-o", s->grid, ".png", error));
+  if (s->gif) TRY(output_check_extension("--gif", s->gif, ".gif", error));
+  if (s->npy) TRY(output_check_extension("--npy", s->npy, ".npy", error));
+  return MOTE_OK;
+}
+
+static mote_status check_combinations(const sample_options *s, mote_error *error) {
+  if (!s->grid && !s->each && !s->gif && !s->npy)
+    return fail(error, MOTE_ERROR_USAGE, "no output given, expected at least one of -o, --each, --gif, --npy");
+  if (s->contexts && s->context_npy)
+    return fail(error, MOTE_ERROR_USAGE, "found both --context and --context-npy, expected one of them");
+  if (s->eta > 0 && s->kind != MOTE_SAMPLER_DDIM)
+    return fail(error, MOTE_ERROR_USAGE, "--eta: found it with --sampler %s, expected ddim", sampler_names[s->kind]);
+  if (s->palette && !s->grid && !s->each)
+    return fail(error, MOTE_ERROR_USAGE, "--palette: found neither -o nor --each, which it is for");
+  if (s->scale && !s->grid && !s->each && !s->gif)
+    return fail(error, MOTE_ERROR_USAGE, "--scale: found none of -o, --each and --gif, which it is for");
+  if (s->gif && s->count > SAMPLE_GIF_MAX)
+    return fail(error, MOTE_ERROR_USAGE, "-n: found %d with --gif, expected at most %d", s->count, SAMPLE_GIF_MAX);
+  TRY(check_outputs_differ(s, error));
+  return check_model_given(s->model, error);
+}
+
+bool sample_options_init(sample_options *s, int argc, const char **argv, int *exit_code) {
+  *s = (sample_options){0};
+  mote_error error;
+  const char *text = NULL;
+  int value = 0;
+  if (options_init(&s->base, &desc, argc, argv, &error)) goto fail;
+  while ((value = options_next(&s->base, &text)) > 0)
+    if (take_option(s, value, text, &error)) goto fail;
+  if (value == OPTIONS_STOP) {
+    *exit_code = s->base.exit_code;
+    return false;
+  }
+  s->model = options_word(&s->base);
+  if (options_no_more_words(&s->base, &error) || check_combinations(s, &error)) goto fail;
+  if (!s->scale) s->scale = 1;
+  return true;
+fail:
+  *exit_code = report(&error);
+  return false;
+}
+
+void sample_options_finish(sample_options *s) {
+  free(s->contexts);
+  options_finish(&s->base);
+  *s = (sample_options){0};
+}

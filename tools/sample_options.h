@@ -1,0 +1,37 @@
+// sample_options.h: what `mote sample` was asked for.
+#ifndef MOTE_TOOLS_SAMPLE_OPTIONS_H
+#define MOTE_TOOLS_SAMPLE_OPTIONS_H
+
+#include "mote.h"
+#include "tools/options.h"
+
+#define SAMPLE_GIF_MAX 1024  // images that --gif takes: it keeps every frame of each
+#define SAMPLE_COUNT_MAX 1000000
+
+typedef struct sample_options {
+  options base;       // owns the strings below
+  const char *model;  // NULL: the built-in one
+  const char *grid;   // -o
+  const char *each, *gif, *npy;
+  const char **contexts;  // --context, context_count of them, the array owned
+  int context_count;
+  const char *context_npy, *x_init;
+  int count;    // -n; 0: not given
+  int steps;    // 0: the sampler's default
+  int batch;    // 0: as many as there are, 64 at most
+  int scale;    // 1 or more
+  int palette;  // colours; 0: as they are
+  uint64_t seed, first;
+  mote_sampler_kind kind;
+  double eta;
+} sample_options;
+
+// The names of mote_sampler_kind.
+extern const char *const sampler_names[];
+
+// Reads and checks everything that needs no file. Returns true to go on, false when the command should return
+// `*exit_code`. sample_options_finish is due either way.
+bool sample_options_init(sample_options *sample, int argc, const char **argv, int *exit_code);
+void sample_options_finish(sample_options *sample);
+
+#endif

@@ -1,0 +1,177 @@
+// sample_output.c: writes what a run made: all files, or on failure none.
+//
+// Everything is encoded and handed to temporary files first, where a full disk shows; then the files appear, those of
+// --each first. What is new of them goes again should a later one fail.
+#include "tools/sample_output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "graph/npy.h"
+#include "runtime/error.h"
+#include "runtime/file.h"
+#include "tools/gif.h"
+#include "tools/image.h"
+#include "tools/output.h"
+#include "tools/palette.h"
+
+mote_status sample_output_check_paths(const sample_options *o, mote_error *error) {
+  TRY(output_check_writable("-o", o->grid, error));
+  TRY(output_check_writable("--gif", o->gif, error));
+  TRY(output_check_writable("--npy", o->npy, error));
+  return o->each ? output_check_directory("--each", o->each, error) : MOTE_OK;
+}
+
+static image_grid_desc describe_grid(const mote_model_info *model, const uint8_t *pixels, int count, int scale) {
+  return (image_grid_desc){
+      .pixels = pixels, .count = count, .tile_height = model->height, .channels = model->channels, .scale = scale};
+}
+
+mote_status sample_output_check_sizes(const sample_options *o, const mote_model_info *model, int count,
+                                      mote_error *error) {
+  image_grid_desc grid = describe_grid(model, NULL, o->grid ? count : 1, o->scale);
+  TRY(image_grid_check(&grid, error));
+  gif_desc gif = {
+      .width = model->height * grid_columns(count), .height = model->height * grid_rows(count), .scale = o->scale};
+  return o->gif ? gif_check(&gif, error) : MOTE_OK;
+}
+
+static mote_status write_grid(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                              file_writer *writer, mote_error *error) {
+  image image;
+  image_grid_desc grid = describe_grid(model, run->pixels, run->begun, o->scale);
+  TRY(image_grid_init(&image, &grid, error));
+  mote_status status = image_write_png(&image, writer, error);
+  image_finish(&image);
+  return status;
+}
+
+static mote_status write_gif(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                             file_writer *writer, mote_error *error) {
+  image frames[SAMPLE_FRAMES_MAX] = {0};
+  const uint8_t *pixels[SAMPLE_FRAMES_MAX];
+  gif_desc gif = {.frames = pixels, .frame_count = run->frame_count, .channels = model->channels, .scale = o->scale};
+  mote_status status = MOTE_OK;
+  for (int f = 0; f < run->frame_count; f++) {
+    image_grid_desc grid = describe_grid(model, run->frames[f], run->begun, 1);
+    TRY_GOTO(end, image_grid_init(&frames[f], &grid, error));
+    pixels[f] = frames[f].pixels;
+  }
+  gif.width = frames[0].width;
+  gif.height = frames[0].height;
+  status = gif_write(&gif, writer, error);
+end:
+  for (int f = 0; f < run->frame_count; f++) image_finish(&frames[f]);
+  return status;
+}
+
+// The files of --each, and what to take back on failure.
+typedef struct each_files {
+  const char *directory;
+  uint64_t first;
+  int digits;  // of a file's number: 4, or what the last one needs
+  bool made_directory;
+  bool *made;  // per image: the file was not there before
+  int count;   // written so far
+} each_files;
+
+static mote_status each_path(const each_files *each, int index, char *path, size_t bytes, mote_error *error) {
+  int length =
+      snprintf(path, bytes, "%s/%0*" PRIu64 ".png", each->directory, each->digits, each->first + (uint64_t)index);
+  if (length >= 0 && (size_t)length < bytes) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FILE, "--each: %s: name too long", each->directory);
+}
+
+static mote_status write_each_file(each_files *each, const image_grid_desc *grid, mote_error *error) {
+  char path[PATH_MAX];
+  TRY(each_path(each, each->count, path, sizeof path, error));
+  each->made[each->count] = access(path, F_OK) != 0;
+  image image;
+  TRY(image_grid_init(&image, grid, error));
+  file_writer writer = {0};
+  mote_status status = MOTE_OK;
+  TRY_GOTO(end, file_writer_init(&writer, path, error));
+  TRY_GOTO(end, image_write_png(&image, &writer, error));
+  status = file_writer_commit(&writer, error);
+end:
+  if (status) file_writer_abort(&writer);
+  image_finish(&image);
+  if (!status) each->count++;
+  return status;
+}
+
+static void each_take_back(each_files *each) {
+  char path[PATH_MAX];
+  for (int i = 0; i < each->count; i++)
+    if (each->made[i] && !each_path(each, i, path, sizeof path, NULL)) unlink(path);
+  if (each->made_directory) rmdir(each->directory);
+}
+
+static mote_status write_each(each_files *each, const sample_options *o, const mote_model_info *model,
+                              const sample_run *run, mote_error *error) {
+  each->directory = o->each;
+  each->first = o->first;
+  each->digits = snprintf(NULL, 0, "%" PRIu64, o->first + (uint64_t)run->begun - 1);
+  if (each->digits < 4) each->digits = 4;
+  each->made = calloc((size_t)run->begun, sizeof *each->made);
+  if (!each->made) return fail(error, MOTE_ERROR_MEMORY, "--each: no memory for %d file names", run->begun);
+  if (!mkdir(o->each, 0777))
+    each->made_directory = true;
+  else if (errno != EEXIST)
+    return fail(error, MOTE_ERROR_FILE, "--each: cannot make the folder %s: %s", o->each, strerror(errno));
+  size_t image_bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
+  for (int i = 0; i < run->begun; i++) {
+    image_grid_desc grid = describe_grid(model, run->pixels + (size_t)i * image_bytes, 1, o->scale);
+    TRY(write_each_file(each, &grid, error));
+  }
+  return MOTE_OK;
+}
+
+static mote_status snap_to_palette(int colours, const mote_model_info *model, sample_run *run, mote_error *error) {
+  size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
+  palette palette;
+  palette_source source = {.pixels = run->pixels, .count = count, .weight = 1};
+  TRY(palette_build(&source, 1, model->channels, colours, &palette, error));
+  palette_snap(&palette, run->pixels, count);
+  return MOTE_OK;
+}
+
+static mote_status write_npy(const char *path, const mote_model_info *model, const sample_run *run, mote_error *error) {
+  uint64_t height = (uint64_t)model->height;
+  uint64_t dims[] = {(uint64_t)run->begun, (uint64_t)model->channels, height, height};
+  return npy_write_float(path, dims, 4, run->images, error);
+}
+
+mote_status sample_output_write(const sample_options *o, const mote_model_info *model, sample_run *run,
+                                mote_error *error) {
+  file_writer grid = {0}, gif = {0};
+  each_files each = {0};
+  mote_status status = MOTE_OK;
+  if (o->palette) TRY(snap_to_palette(o->palette, model, run, error));
+  if (o->grid) {
+    TRY_GOTO(end, file_writer_init(&grid, o->grid, error));
+    TRY_GOTO(end, write_grid(o, model, run, &grid, error));
+  }
+  if (o->gif) {
+    TRY_GOTO(end, file_writer_init(&gif, o->gif, error));
+    TRY_GOTO(end, write_gif(o, model, run, &gif, error));
+  }
+  if (o->each) TRY_GOTO(end, write_each(&each, o, model, run, error));
+  if (o->npy) TRY_GOTO(end, write_npy(o->npy, model, run, error));
+  if (o->gif) TRY_GOTO(end, file_writer_commit(&gif, error));
+  if (o->grid) TRY_GOTO(end, file_writer_commit(&grid, error));
+end:
+  if (status) {
+    file_writer_abort(&grid);
+    file_writer_abort(&gif);
+    each_take_back(&each);
+  }
+  free(each.made);
+  return status;
+}
