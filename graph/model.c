@@ -94,7 +94,8 @@ static mote_status read_rows(const loader *l, const tensor *tensor, float *rows)
 static mote_status check_surplus(const loader *l) {
   for (size_t i = 0; i < l->file->count; i++) {
     const char *name = l->file->entries[i].name;
-    if (graph_find(l->model->parameters, name) || ends_with(name, ".num_batches_tracked")) continue;
+    const tensor *known = graph_find(l->model->parameters, name);
+    if ((known && known->kind == TENSOR_PARAMETER) || ends_with(name, ".num_batches_tracked")) continue;
     return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %.100s is not part of a context_unet", l->name, name);
   }
   return MOTE_OK;

@@ -1,4 +1,4 @@
-// safetensors.c: parses hostile safetensors headers, and writes files as the official implementation lays them out.
+// safetensors.c: parses hostile safetensors headers.
 #include "graph/safetensors.h"
 
 #include <cjson/cJSON.h>
@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/file.h"
 #include "graph/half.h"
+#include "graph/safetensors_text.h"
 #include "runtime/error.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor bytes are copied as they are");
 
 static const size_t max_header_bytes = 100000000;  // the official limit
-static const size_t max_header_values = 4000000;   // a parsed value takes 64 bytes or more; ten make up a tensor
-static const int max_header_depth = 16;            // a tensor's shape is at 3
 
 static const struct {
   const char *name;
@@ -34,71 +32,6 @@ size_t safetensors_dtype_bytes(safetensors_dtype dtype) {
   return dtypes[dtype].bytes;
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Text
-
-// A string of a file as a message may show it: cut to what reads well, and free of terminal escapes.
-typedef struct shown {
-  char text[96];
-} shown;
-
-static shown show(const char *string) {
-  shown result;
-  size_t length = 0;
-  for (; string[length] && length < sizeof result.text - 4; length++) {
-    unsigned char c = (unsigned char)string[length];
-    result.text[length] = c < 0x20 || c >= 0x7f ? '?' : (char)c;
-  }
-  strcpy(result.text + length, string[length] ? "..." : "");
-  return result;
-}
-
-// Length of the well-formed UTF-8 sequence at `s` (RFC 3629: shortest form, no surrogates), 0 if it is none.
-static size_t utf8_sequence(const uint8_t *s, size_t available) {
-  if (s[0] < 0x80) return 1;
-  size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-  if (s[0] < 0xc2 || s[0] > 0xf4 || length > available) return 0;
-  uint8_t low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-  uint8_t high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-  if (s[1] < low || s[1] > high) return 0;
-  for (size_t i = 2; i < length; i++)
-    if (s[i] < 0x80 || s[i] > 0xbf) return 0;
-  return length;
-}
-
-// Refuses what cJSON would let through or stumble over: bad UTF-8, control characters and NULs inside strings (names
-// would silently end there), deep nesting, and more values than memory should be spent on.
-static mote_status check_header_text(const char *name, const uint8_t *text, size_t bytes, mote_error *error) {
-  bool in_string = false;
-  int depth = 0;
-  size_t commas = 0, step;
-  for (size_t i = 0; i < bytes; i += step) {
-    step = utf8_sequence(text + i, bytes - i);
-    if (!step) return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is not UTF-8", name, i);
-    uint8_t c = text[i];
-    if (c == 0 || (in_string && c < 0x20))
-      return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is a control character", name, i);
-    if (in_string && c == '\\') {
-      if (bytes - i >= 6 && !memcmp(text + i, "\\u0000", 6))
-        return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is a NUL character", name, i);
-      step = bytes - i > 1 && text[i + 1] < 0x80 ? 2 : 1;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string) {
-      depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-      commas += c == ',';
-      if (depth > max_header_depth)
-        return fail(error, MOTE_ERROR_FORMAT, "%s: the header is nested deeper than %d", name, max_header_depth);
-      if (commas > max_header_values)
-        return fail(error, MOTE_ERROR_FORMAT, "%s: the header holds more than %zu values", name, max_header_values);
-    }
-  }
-  return MOTE_OK;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Reading
-
 // What the checks of one file share.
 typedef struct parser {
   const char *name;
@@ -116,9 +49,8 @@ static bool read_integer(const cJSON *item, uint64_t *value) {
   return true;
 }
 
-// bytes = element_bytes × product of dims; false if that overflows. Zeros are left out of the overflow check's
-// product, so that no part of the shape overflows either.
-static bool shape_bytes(const uint64_t *dims, int dim_count, size_t element_bytes, size_t *bytes) {
+// Zeros are left out of the overflow check's product, so that no part of the shape overflows either.
+bool safetensors_shape_bytes(const uint64_t *dims, int dim_count, size_t element_bytes, size_t *bytes) {
   size_t product = element_bytes;
   bool empty = false;
   for (int i = 0; i < dim_count; i++) {
@@ -159,7 +91,7 @@ static mote_status read_shape(const parser *p, const char *tensor, const cJSON *
                   entry->dim_count, tensor);
     entry->dim_count++;
   }
-  if (!shape_bytes(entry->dims, entry->dim_count, dtypes[entry->dtype].bytes, &entry->bytes))
+  if (!safetensors_shape_bytes(entry->dims, entry->dim_count, dtypes[entry->dtype].bytes, &entry->bytes))
     return fail(p->error, MOTE_ERROR_FORMAT, "%s: the shape of tensor '%s' overflows 64 bits", p->name, tensor);
   entry->element_count = entry->bytes / dtypes[entry->dtype].bytes;
   return MOTE_OK;
@@ -366,160 +298,4 @@ bool safetensors_read_float(const safetensors_entry *entry, float *out) {
     return false;
   }
   return true;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Writing
-
-// A tensor with the size of what is stored.
-typedef struct placed {
-  const safetensors_tensor *tensor;
-  size_t bytes;
-} placed;
-
-// The official order, which keeps every tensor aligned to its element size.
-static int compare_placed(const void *a, const void *b) {
-  const safetensors_tensor *x = ((const placed *)a)->tensor, *y = ((const placed *)b)->tensor;
-  if (x->dtype != y->dtype) return x->dtype > y->dtype ? -1 : 1;
-  return strcmp(x->name, y->name);
-}
-
-static mote_status place_tensors(const char *path, const safetensors_tensor *tensors, size_t count, placed *order,
-                                 mote_error *error) {
-  for (size_t i = 0; i < count; i++) {
-    const safetensors_tensor *t = &tensors[i];
-    order[i].tensor = t;
-    if (t->dtype != SAFETENSORS_F32 && t->dtype != SAFETENSORS_F16)
-      return fail(error, MOTE_ERROR_USAGE, "%s: tensor '%s' is to be stored as neither F32 nor F16", path, t->name);
-    if (t->dim_count < 0 || t->dim_count > SAFETENSORS_MAX_DIMS ||
-        !shape_bytes(t->dims, t->dim_count, sizeof(float), &order[i].bytes) || order[i].bytes >= (size_t)1 << 48)
-      return fail(error, MOTE_ERROR_USAGE, "%s: the shape of tensor '%s' is out of range", path, t->name);
-    if (t->dtype == SAFETENSORS_F16) order[i].bytes /= 2;
-  }
-  qsort(order, count, sizeof *order, compare_placed);
-  return MOTE_OK;
-}
-
-// Gives an item to its parent, which owns it from then on even if this fails.
-static bool json_give(cJSON *parent, const char *key, cJSON *item) {
-  if (item && (key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item))) return true;
-  cJSON_Delete(item);
-  return false;
-}
-
-static bool json_add_tensor(cJSON *header, const placed *place, uint64_t begin) {
-  const safetensors_tensor *tensor = place->tensor;
-  cJSON *info = cJSON_AddObjectToObject(header, tensor->name);
-  if (!info || !cJSON_AddStringToObject(info, "dtype", dtypes[tensor->dtype].name)) return false;
-  cJSON *shape = cJSON_AddArrayToObject(info, "shape");
-  for (int i = 0; i < tensor->dim_count; i++)
-    if (!json_give(shape, NULL, cJSON_CreateNumber((double)tensor->dims[i]))) return false;
-  cJSON *offsets = cJSON_AddArrayToObject(info, "data_offsets");
-  return json_give(offsets, NULL, cJSON_CreateNumber((double)begin)) &&
-         json_give(offsets, NULL, cJSON_CreateNumber((double)(begin + place->bytes)));
-}
-
-// The header's text, NUL-terminated, the caller's to free(); NULL if memory ran out.
-static char *make_header(const placed *order, size_t count, const safetensors_pair *metadata, size_t metadata_count) {
-  cJSON *header = cJSON_CreateObject();
-  bool ok = header != NULL;
-  if (ok && metadata_count) {
-    cJSON *object = cJSON_AddObjectToObject(header, "__metadata__");
-    for (size_t i = 0; ok && i < metadata_count; i++)
-      ok = cJSON_AddStringToObject(object, metadata[i].key, metadata[i].value) != NULL;
-  }
-  uint64_t begin = 0;
-  for (size_t i = 0; ok && i < count; i++) {
-    ok = json_add_tensor(header, &order[i], begin);
-    begin += order[i].bytes;
-  }
-  char *text = ok ? cJSON_PrintUnformatted(header) : NULL;
-  cJSON_Delete(header);
-  return text;
-}
-
-static mote_status write_half(file_writer *writer, const char *name, const float *data, size_t count,
-                              mote_error *error) {
-  uint16_t halves[4096];
-  size_t filled = 0;
-  for (size_t i = 0; i < count; i++) {
-    uint16_t half = half_from_float(data[i]);
-    if ((half & 0x7fff) == 0x7c00 && isfinite(data[i]))
-      return fail(error, MOTE_ERROR_USAGE, "%s: %g in tensor '%s' is too large for F16 (65504); store it as F32",
-                  writer->path, (double)data[i], name);
-    halves[filled++] = half;
-    if (filled == 4096 || i + 1 == count) {
-      TRY(file_writer_write(writer, halves, filled * sizeof *halves, error));
-      filled = 0;
-    }
-  }
-  return MOTE_OK;
-}
-
-static mote_status write_all(file_writer *writer, const char *header, const placed *order, size_t count,
-                             mote_error *error) {
-  size_t length = strlen(header), padding = (8 - length % 8) % 8;
-  uint64_t header_bytes = length + padding;
-  TRY(file_writer_write(writer, &header_bytes, sizeof header_bytes, error));
-  TRY(file_writer_write(writer, header, length, error));
-  TRY(file_writer_write(writer, "        ", padding, error));
-  for (size_t i = 0; i < count; i++) {
-    const safetensors_tensor *tensor = order[i].tensor;
-    if (tensor->dtype == SAFETENSORS_F32)
-      TRY(file_writer_write(writer, tensor->data, order[i].bytes, error));
-    else
-      TRY(write_half(writer, tensor->name, tensor->data, order[i].bytes / 2, error));
-  }
-  return MOTE_OK;
-}
-
-static int compare_strings(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-// The reader refuses two members of the same name. Sorts `names`.
-static mote_status check_distinct(const char *path, const char **names, size_t count, mote_error *error) {
-  qsort(names, count, sizeof *names, compare_strings);
-  for (size_t i = 1; i < count; i++)
-    if (!strcmp(names[i - 1], names[i]))
-      return fail(error, MOTE_ERROR_USAGE, "%s: '%s' is to be stored more than once", path, show(names[i]).text);
-  return MOTE_OK;
-}
-
-static mote_status check_names(const char *path, const safetensors_tensor *tensors, size_t count,
-                               const safetensors_pair *metadata, size_t metadata_count, mote_error *error) {
-  const char **names = calloc(count + metadata_count + 1, sizeof *names);
-  if (!names) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
-  for (size_t i = 0; i < count; i++) names[i] = tensors[i].name;
-  names[count] = "__metadata__";
-  mote_status status = check_distinct(path, names, count + 1, error);
-  for (size_t i = 0; i < metadata_count; i++) names[i] = metadata[i].key;
-  if (!status) status = check_distinct(path, names, metadata_count, error);
-  free(names);
-  return status;
-}
-
-mote_status safetensors_write(const char *path, const safetensors_tensor *tensors, size_t count,
-                              const safetensors_pair *metadata, size_t metadata_count, mote_error *error) {
-  file_writer writer = {0};
-  char *header = NULL;
-  mote_status status;
-  placed *order = calloc(count + 1, sizeof *order);
-  if (!order) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
-  TRY_GOTO(failed, check_names(path, tensors, count, metadata, metadata_count, error));
-  TRY_GOTO(failed, place_tensors(path, tensors, count, order, error));
-  header = make_header(order, count, metadata, metadata_count);
-  if (!header) {
-    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
-    goto failed;
-  }
-  TRY_GOTO(failed, check_header_text(path, (const uint8_t *)header, strlen(header), error));
-  TRY_GOTO(failed, file_writer_init(&writer, path, error));
-  TRY_GOTO(failed, write_all(&writer, header, order, count, error));
-  status = file_writer_commit(&writer, error);
-failed:
-  file_writer_abort(&writer);
-  cJSON_free(header);
-  free(order);
-  return status;
 }

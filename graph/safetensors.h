@@ -33,6 +33,9 @@ typedef enum safetensors_dtype {
 const char *safetensors_dtype_name(safetensors_dtype dtype);  // "F32"
 size_t safetensors_dtype_bytes(safetensors_dtype dtype);      // of one element
 
+// bytes = element_bytes × product of dims; false if that overflows.
+bool safetensors_shape_bytes(const uint64_t *dims, int dim_count, size_t element_bytes, size_t *bytes);
+
 typedef struct safetensors_pair {
   const char *key, *value;
 } safetensors_pair;

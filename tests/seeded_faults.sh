@@ -29,8 +29,11 @@ faults=(
   'linear.comp               s/float sum = bias\[o\];/float sum = 0.0;/'
   'max_pool.comp             s/max(x\[below\], x\[below + 2\])/x[below]/'
   'mean_pool.comp            s/sum \/ float(p\.pixels)/sum \/ float(p.pixels - 1)/'
+  'normal_noise.comp         s/step_words\[STEP_FIRST_SAMPLE\] + n, p\.step/step_words[STEP_FIRST_SAMPLE], p.step/'
   'relu.comp                 s/vec4(0\.0)/vec4(-0.01)/'
+  'sampler_update.comp       s/b \* model\[at + k \* 8\]/b * model[at]/'
   'scale_shift.comp          s/shift\[row \* p\.channel_quads + c\]/shift[c]/'
+  'step_advance.comp         s/ += 1/ += 2/'
   'activation.glsl           s/0\.254829592/0.255829592/'
 )
 

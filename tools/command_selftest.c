@@ -61,7 +61,10 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
     printf("%s\n", failed ? "selftest failed" : "selftest passed");
   }
   fflush(stdout);
-  if (failed) say("selftest: %d case%s failed", failed, failed == 1 ? "" : "s");
+  if (failed < 0)
+    say("selftest: the device failed, so that not all cases were run");
+  else if (failed)
+    say("selftest: %d case%s failed", failed, failed == 1 ? "" : "s");
   *exit_code = failed ? COMMAND_FAILED : COMMAND_DONE;
   mote_device_destroy(&device);
   return MOTE_OK;

@@ -16,10 +16,14 @@ static void note_signal(int number) {
 }
 
 void interrupt_watch(void) {
+  // Both wait while the handler runs, so that two signals at once are a first and a second.
+  sigset_t both;
+  sigemptyset(&both);
+  for (unsigned i = 0; i < WATCHED_COUNT; i++) sigaddset(&both, watched[i]);
   for (unsigned i = 0; i < WATCHED_COUNT; i++) {
     struct sigaction action;
     if (sigaction(watched[i], NULL, &action) || action.sa_handler == SIG_IGN) continue;
-    action = (struct sigaction){.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    action = (struct sigaction){.sa_handler = note_signal, .sa_mask = both, .sa_flags = SA_RESTART};
     sigaction(watched[i], &action, NULL);
   }
 }

@@ -1,0 +1,147 @@
+// test_fuse.c: rewrite rules make a network shorter and change its results by rounding only.
+#include "tests/support.h"
+
+#include "graph/model.h"
+#include "graph/ops.h"
+#include "graph/program.h"
+
+enum { BATCH = 3, IMAGE = 3 * 8 * 8 };
+
+static mote_device *device;
+static mote_model *model;
+
+static int open_device(void **state) {
+  (void)state;
+  device = test_device((mote_device_desc){0});
+  model = test_model(device, SMALL_MODEL);
+  return 0;
+}
+
+static int close_device(void **state) {
+  (void)state;
+  mote_model_destroy(&model);
+  test_device_end(&device);
+  return 0;
+}
+
+// One pass through the network without the rules `keep_unfused`; returns the dispatches of a step.
+static uint32_t pass(bool train, unsigned keep_unfused, float *output) {
+  mote_error error = {0};
+  const mote_model_info *info = mote_model_get_info(model);
+  graph *graph = graph_create(device_get_caps(device));
+  const context_unet_inputs inputs = {.x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8),
+                                      .time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, LAYOUT_C8),
+                                      .context = graph_input(graph, "context", (shape){BATCH, 5, 1, 1}, LAYOUT_C8),
+                                      .train = train};
+  tensor *y = context_unet(graph, info, &inputs);
+  assert_non_null(y);
+  y->keep = true;
+  MUST(model_bind(model, graph, &error));
+  program *program;
+  MUST(program_create(
+      &(program_desc){.device = device, .graph = graph, .name = "fuse", .keep_unfused = keep_unfused}, &program,
+      &error));
+  float *x = test_numbers(1, BATCH * IMAGE), *context = test_numbers(2, BATCH * 5);
+  MUST(program_write(program, inputs.x, x, &error));
+  MUST(program_write(program, inputs.time, (float[]){0.002f, 0.5f, 1}, &error));
+  MUST(program_write(program, inputs.context, context, &error));
+  MUST(program_run(program, PHASE_ONCE, 1, &error));
+  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_read(program, y, output, &error));
+  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  free(x);
+  free(context);
+  program_destroy(&program);
+  for (int i = 0; i < BATCH * IMAGE; i++) assert_true(isfinite(output[i]));
+  return dispatches;
+}
+
+static const struct {
+  unsigned bit;
+  const char *name;
+} rules[] = {
+    {FUSE_CONCAT, "concat"}, {FUSE_BATCH_NORM, "batch_norm"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"}};
+
+static void every_rule_keeps_the_results_up_to_rounding(void **state) {
+  (void)state;
+  float fused[BATCH * IMAGE], plain[BATCH * IMAGE];
+  for (int train = 0; train < 2; train++) {
+    pass(train, 0, fused);
+    for (unsigned keep = 1; keep <= FUSE_ALL; keep++) {
+      pass(train, keep, plain);
+      double apart = relative_error(plain, fused, BATCH * IMAGE);
+      if (!(apart <= 1e-5)) fail_msg("without rules %u, train %d: %g apart", keep, train, apart);
+    }
+  }
+}
+
+static void every_rule_saves_dispatches(void **state) {
+  (void)state;
+  float output[BATCH * IMAGE];
+  uint32_t all = pass(false, 0, output), none = pass(false, FUSE_ALL, output);
+  assert_true(all < none);
+  for (size_t i = 0; i < COUNT(rules); i++) {
+    uint32_t without = pass(false, rules[i].bit, output), alone = pass(false, FUSE_ALL & ~rules[i].bit, output);
+    if (without <= all) fail_msg("%s: %u dispatches with it, %u without", rules[i].name, all, without);
+    // On its own: add only has something to do where its conv is not followed by a norm that stands between.
+    if (rules[i].bit != FUSE_ADD && alone >= none)
+      fail_msg("%s alone: %u dispatches, %u without any", rules[i].name, alone, none);
+  }
+}
+
+// Statistics of the batch cannot be folded into weights beforehand.
+static void batch_norm_by_the_batchs_own_statistics_is_not_folded(void **state) {
+  (void)state;
+  float train[BATCH * IMAGE], eval[BATCH * IMAGE], unfolded[BATCH * IMAGE];
+  uint32_t with = pass(true, 0, train), without = pass(true, FUSE_BATCH_NORM, unfolded);
+  assert_int_equal(with, without);
+  assert_memory_equal(unfolded, train, sizeof train);
+  pass(false, 0, eval);
+  assert_true(relative_error(train, eval, BATCH * IMAGE) > 0.01);
+}
+
+static void a_pass_gives_the_same_bits_twice(void **state) {
+  (void)state;
+  float first[BATCH * IMAGE], second[BATCH * IMAGE];
+  pass(false, 0, first);
+  pass(false, 0, second);
+  assert_memory_equal(second, first, sizeof first);
+}
+
+// A tensor that the host reads must exist: rules may not swallow it.
+static void a_tensor_that_is_read_is_not_fused_away(void **state) {
+  (void)state;
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, LAYOUT_C8);
+  tensor *weight = graph_input(graph, "weight", (shape){8, 8, 1, 1}, LAYOUT_WEIGHT);
+  tensor *bias = graph_input(graph, "bias", (shape){1, 8, 1, 1}, LAYOUT_C8);
+  tensor *before = conv(graph, x, weight, bias), *after = relu(graph, before);
+  before->keep = after->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "keep"}, &program, &error));
+  assert_int_equal(program_get_info(program).commands[PHASE_STEP].dispatches, 2);
+  float *numbers = test_numbers(9, 128), zeros[8] = {0}, identity[64] = {0}, read[128];
+  for (int i = 0; i < 8; i++) identity[9 * i] = 1;
+  MUST(program_write(program, x, numbers, &error));
+  MUST(program_write(program, weight, identity, &error));
+  MUST(program_write(program, bias, zeros, &error));
+  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_read(program, before, read, &error));
+  assert_memory_equal(read, numbers, sizeof read);
+  MUST(program_read(program, after, read, &error));
+  for (int i = 0; i < 128; i++) assert_true(read[i] == (numbers[i] > 0 ? numbers[i] : 0));
+  free(numbers);
+  program_destroy(&program);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_rule_keeps_the_results_up_to_rounding),
+      cmocka_unit_test(every_rule_saves_dispatches),
+      cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
+      cmocka_unit_test(a_pass_gives_the_same_bits_twice),
+      cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),
+  };
+  return cmocka_run_group_tests_name("fuse", tests, open_device, close_device);
+}

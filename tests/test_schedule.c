@@ -1,0 +1,212 @@
+// test_schedule.c: noise levels against values computed elsewhere, and samplers against what their papers promise.
+#include "tests/support.h"
+
+#include "graph/schedule.h"
+
+static const mote_model_info linear = {.timesteps = 500, .beta_start = 1e-4, .beta_end = 0.02};
+static const mote_model_info cosine = {
+    .timesteps = 500, .schedule = MOTE_SCHEDULE_COSINE, .beta_start = 1e-4, .beta_end = 0.02};
+
+typedef struct level {
+  int t;
+  double alpha_bar;
+} level;
+
+static void assert_levels(const mote_model_info *info, const level *levels, size_t count) {
+  double *alpha_bar = calloc((size_t)info->timesteps + 1, sizeof *alpha_bar);
+  schedule_alpha_bar(info, alpha_bar);
+  for (size_t i = 0; i < count; i++)
+    if (fabs(alpha_bar[levels[i].t] / levels[i].alpha_bar - 1) > 1e-12)
+      fail_msg("alpha_bar[%d] is %.17g, expected %.17g", levels[i].t, alpha_bar[levels[i].t], levels[i].alpha_bar);
+  for (int t = 1; t <= info->timesteps; t++) assert_true(alpha_bar[t] < alpha_bar[t - 1] && alpha_bar[t] > 0);
+  assert_true(alpha_bar[0] == 1);
+  free(alpha_bar);
+}
+
+// Python, in fractions: p = 1; for t in range(T + 1): p *= 1 - (b1 + (b2 - b1)*Fraction(t, T)); the first is set to 1.
+static void linear_levels_are_the_product_from_beta_0_on(void **unused) {
+  (void)unused;
+  static const level levels[] = {{0, 1},
+                                 {1, 0.99976021398},
+                                 {2, 0.9995806570455692},
+                                 {10, 0.9967158257590063},
+                                 {100, 0.8094670773860788},
+                                 {250, 0.2785597568902111},
+                                 {499, 0.0064171022096952465},
+                                 {500, 0.006288760165501342}};
+  assert_levels(&linear, levels, COUNT(levels));
+  static const mote_model_info other = {.timesteps = 7, .beta_start = 1e-3, .beta_end = 0.5};
+  static const level few[] = {{1, 0.9267865714285715}, {4, 0.4448676987888491}, {7, 0.0816536594051002}};
+  assert_levels(&other, few, COUNT(few));
+}
+
+// Python: f = lambda t: cos((t/T + 0.008)/1.008*pi/2)**2; p = 1; for t in 1..T: p *= 1 - min(1 - f(t)/f(t-1), 0.999).
+static void cosine_levels_follow_nichol_and_dhariwal(void **unused) {
+  (void)unused;
+  static const level levels[] = {{0, 1},
+                                 {1, 0.9999125759273678},
+                                 {2, 0.9998057312026716},
+                                 {10, 0.9982524864661344},
+                                 {100, 0.8987059205995092},
+                                 {250, 0.49384359044063736},
+                                 {499, 9.715044036169852e-06},
+                                 {500, 9.71504403616986e-09}};
+  assert_levels(&cosine, levels, COUNT(levels));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Samplers
+
+static const mote_prediction predictions[] = {MOTE_PREDICT_EPSILON, MOTE_PREDICT_V, MOTE_PREDICT_X0};
+
+// What a network that knows x_0 and the noise would answer.
+static double perfect(mote_prediction prediction, double bar, double x0, double epsilon) {
+  if (prediction == MOTE_PREDICT_EPSILON) return epsilon;
+  if (prediction == MOTE_PREDICT_X0) return x0;
+  return sqrt(bar) * epsilon - sqrt(1 - bar) * x0;
+}
+
+// One sampler's table beside the levels it should have been made from.
+typedef struct run {
+  mote_model_info info;
+  mote_sampler_desc desc;
+  double *alpha_bar;
+  sampler_row *rows;
+} run;
+
+static run run_make(const mote_model_info *schedule, mote_prediction prediction, mote_sampler_desc desc) {
+  run r = {.info = *schedule, .desc = desc};
+  r.info.prediction = prediction;
+  r.alpha_bar = calloc((size_t)r.info.timesteps + 1, sizeof *r.alpha_bar);
+  r.rows = calloc((size_t)desc.steps, sizeof *r.rows);
+  schedule_alpha_bar(&r.info, r.alpha_bar);
+  assert_int_equal(sampler_table(&r.info, &desc, r.rows, NULL), MOTE_OK);
+  return r;
+}
+
+static void run_free(run *r) {
+  free(r->alpha_bar);
+  free(r->rows);
+}
+
+// ᾱ where row i goes to.
+static double next_level(const run *r, int i) {
+  return i + 1 < r->desc.steps ? r->alpha_bar[r->rows[i + 1].timestep] : 1;
+}
+
+static const int step_counts[] = {1, 2, 7, 10, 25, 37, 500};
+
+static void ddim_without_noise_takes_a_perfect_predictor_straight_to_x_0(void **unused) {
+  (void)unused;
+  const double x0 = 0.37, epsilon = -1.21;
+  for (int schedule = 0; schedule < 2; schedule++)
+    for (size_t p = 0; p < COUNT(predictions); p++)
+      for (size_t n = 0; n < COUNT(step_counts); n++) {
+        run r = run_make(schedule ? &cosine : &linear, predictions[p], (mote_sampler_desc){.steps = step_counts[n]});
+        double bar = r.alpha_bar[r.info.timesteps], x = sqrt(bar) * x0 + sqrt(1 - bar) * epsilon;
+        for (int i = 0; i < r.desc.steps; i++) {
+          double level = r.alpha_bar[r.rows[i].timestep], next = next_level(&r, i);
+          x = r.rows[i].x * x + r.rows[i].model * perfect(predictions[p], level, x0, epsilon);
+          assert_true(r.rows[i].noise == 0);
+          assert_true(fabs(x - (sqrt(next) * x0 + sqrt(1 - next) * epsilon)) < 1e-9);
+        }
+        assert_true(fabs(x - x0) < 1e-9);
+        run_free(&r);
+      }
+}
+
+// x' = a·x0 + b·ε + c·z has to have the mean and variance of q(x_s | x_0): a = √ᾱ_s, b² + c² = 1 - ᾱ_s.
+static void ddim_with_noise_keeps_the_level_of_every_step(void **unused) {
+  (void)unused;
+  for (size_t p = 0; p < COUNT(predictions); p++)
+    for (double eta = 0; eta <= 1; eta += 0.25) {
+      run r = run_make(&linear, predictions[p], (mote_sampler_desc){.steps = 25, .eta = eta});
+      for (int i = 0; i < r.desc.steps; i++) {
+        double level = r.alpha_bar[r.rows[i].timestep], next = next_level(&r, i);
+        double a = r.rows[i].x * sqrt(level) + r.rows[i].model * perfect(predictions[p], level, 1, 0);
+        double b = r.rows[i].x * sqrt(1 - level) + r.rows[i].model * perfect(predictions[p], level, 0, 1);
+        double c = r.rows[i].noise;
+        assert_true(fabs(a - sqrt(next)) < 1e-9);
+        assert_true(fabs(b * b + c * c - (1 - next)) < 1e-9);
+        double sigma = eta * sqrt((1 - next) / (1 - level) * (1 - level / next));  // equation 16
+        assert_true(fabs(c - sigma) < 1e-12);
+      }
+      assert_true(r.rows[24].noise == 0);
+      run_free(&r);
+    }
+}
+
+// The mean of q(x_s | x_t, x_0), Ho et al. equation 7: √ᾱ_s·(1 - α)/(1 - ᾱ_t)·x_0 + √α·(1 - ᾱ_s)/(1 - ᾱ_t)·x_t.
+static void ddpm_draws_from_the_posterior_and_ends_without_noise(void **unused) {
+  (void)unused;
+  const double x0 = -0.8, epsilon = 0.6;
+  for (int schedule = 0; schedule < 2; schedule++)
+    for (size_t p = 0; p < COUNT(predictions); p++)
+      for (size_t n = 0; n < COUNT(step_counts); n++) {
+        run r = run_make(schedule ? &cosine : &linear, predictions[p],
+                         (mote_sampler_desc){.kind = MOTE_SAMPLER_DDPM, .steps = step_counts[n]});
+        for (int i = 0; i < r.desc.steps; i++) {
+          double level = r.alpha_bar[r.rows[i].timestep], next = next_level(&r, i), alpha = level / next;
+          double x = sqrt(level) * x0 + sqrt(1 - level) * epsilon;
+          double mean = sqrt(next) * (1 - alpha) / (1 - level) * x0 + sqrt(alpha) * (1 - next) / (1 - level) * x;
+          double made = r.rows[i].x * x + r.rows[i].model * perfect(predictions[p], level, x0, epsilon);
+          assert_true(fabs(made - mean) < 1e-9);
+          bool last = i + 1 == r.desc.steps;
+          assert_true(fabs(r.rows[i].noise - (last ? 0 : sqrt(1 - alpha))) < 1e-12);
+          assert_true(last == (r.rows[i].noise == 0));
+          if (last) assert_true(fabs(made - x0) < 1e-9);
+        }
+        run_free(&r);
+      }
+}
+
+static void eta_1_and_ddpm_add_the_same_noise_up_to_the_choice_of_variance(void **unused) {
+  (void)unused;
+  run ddim = run_make(&linear, MOTE_PREDICT_EPSILON, (mote_sampler_desc){.steps = 500, .eta = 1});
+  run ddpm = run_make(&linear, MOTE_PREDICT_EPSILON, (mote_sampler_desc){.steps = 500, .kind = MOTE_SAMPLER_DDPM});
+  for (int i = 0; i < 499; i++) {
+    // DDIM takes the posterior's variance, DDPM here beta: the two of Ho et al., section 3.2. The means are the same.
+    double ratio = sqrt((1 - next_level(&ddim, i)) / (1 - ddim.alpha_bar[ddim.rows[i].timestep]));
+    assert_true(fabs(ddim.rows[i].noise - ratio * ddpm.rows[i].noise) < 1e-12);
+    assert_true(fabs(ddim.rows[i].x - ddpm.rows[i].x) < 1e-12);
+    assert_true(fabs(ddim.rows[i].model - ddpm.rows[i].model) < 1e-12);
+  }
+  run_free(&ddim);
+  run_free(&ddpm);
+}
+
+// Python: [floor(T*(N - i)/N + 0.5) for i in range(N)]
+static void grids_run_from_T_down_whether_or_not_N_divides_T(void **unused) {
+  (void)unused;
+  static const struct {
+    int steps, count, timesteps[8];
+  } cases[] = {
+      {1, 1, {500}},
+      {7, 7, {500, 429, 357, 286, 214, 143, 71}},
+      {25, 8, {500, 480, 460, 440, 420, 400, 380, 360}},
+      {37, 8, {500, 486, 473, 459, 446, 432, 419, 405}},
+      {500, 8, {500, 499, 498, 497, 496, 495, 494, 493}},
+  };
+  for (size_t c = 0; c < COUNT(cases); c++)
+    for (int kind = MOTE_SAMPLER_DDIM; kind <= MOTE_SAMPLER_DDPM; kind++) {
+      run r = run_make(&linear, MOTE_PREDICT_EPSILON,
+                       (mote_sampler_desc){.steps = cases[c].steps, .kind = (mote_sampler_kind)kind});
+      for (int i = 0; i < cases[c].count; i++) assert_int_equal(r.rows[i].timestep, cases[c].timesteps[i]);
+      for (int i = 1; i < r.desc.steps; i++) assert_true(r.rows[i].timestep < r.rows[i - 1].timestep);
+      assert_true(r.rows[r.desc.steps - 1].timestep >= 1);
+      run_free(&r);
+    }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(linear_levels_are_the_product_from_beta_0_on),
+      cmocka_unit_test(cosine_levels_follow_nichol_and_dhariwal),
+      cmocka_unit_test(ddim_without_noise_takes_a_perfect_predictor_straight_to_x_0),
+      cmocka_unit_test(ddim_with_noise_keeps_the_level_of_every_step),
+      cmocka_unit_test(ddpm_draws_from_the_posterior_and_ends_without_noise),
+      cmocka_unit_test(eta_1_and_ddpm_add_the_same_noise_up_to_the_choice_of_variance),
+      cmocka_unit_test(grids_run_from_T_down_whether_or_not_N_divides_T),
+  };
+  return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+}
