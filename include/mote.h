@@ -1,4 +1,4 @@
-// mote.h: sample small image diffusion models on any Vulkan 1.2 device.
+// mote.h: train small image diffusion models and sample from them on any Vulkan 1.2 device.
 //
 // Do this:
 //
@@ -197,6 +197,103 @@ typedef struct mote_forward_desc {
 // One pass through the network: `output` receives batch × channels × height × height floats (NCHW).
 MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output,
                                         mote_error *error);
+
+// What one training batch would change: for comparison with other implementations.
+typedef struct mote_backward_desc {
+  int batch;             // images, 1 to 4096
+  const float *x0;       // batch × channels × height × height (NCHW), in [-1, 1]
+  const float *noise;    // as x0
+  const int32_t *steps;  // batch timesteps, 0 to T
+  const float *context;  // batch × n_cfeat, or NULL for none (zeros)
+} mote_backward_desc;
+
+// Noises x0, predicts, and differentiates the mean squared error to the model's target, BatchNorm in training mode.
+// `*loss` receives the error; the file at `path` every parameter's gradient under its name, and the running statistics
+// after this batch (momentum 0.1, variance unbiased). The model itself is left as it was.
+MOTE_API mote_status mote_model_backward(mote_model *model, const mote_backward_desc *desc, const char *path,
+                                         double *loss, mote_error *error);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Training
+
+typedef struct mote_trainer mote_trainer;
+
+typedef enum mote_lr_schedule {
+  MOTE_LR_COSINE = 0,    // half a cosine to zero at total_steps
+  MOTE_LR_LINEAR = 1,    // a straight line to zero at total_steps
+  MOTE_LR_CONSTANT = 2,
+} mote_lr_schedule;
+
+// Images with one context each. Borrowed during mote_trainer_create only; the device keeps its own copy.
+typedef struct mote_dataset {
+  uint32_t count;
+  const uint8_t *pixels;  // count × height × height × channels (NHWC); 0 … 255 becomes -1 … 1
+  const float *context;   // count × n_cfeat, or NULL for none (zeros)
+} mote_dataset;
+
+typedef struct mote_trainer_desc {
+  mote_device *device;             // required; must outlive the trainer
+  mote_model_info model;           // channels to labels describe the model; counts are ignored. timesteps 0: 500; betas
+                                   // 0: 1e-4 and 0.02
+  const mote_model *start;         // weights to go on from, of the same shape; NULL: fresh ones, drawn from the seed
+  mote_dataset data;               // required
+  mote_dataset validation;         // held out; count 0: none
+  int batch;                       // 1 to 4096; 0: 64
+  int accumulate;                  // batches whose gradients are averaged for one step; 0: 1
+  double learning_rate;            // 0: 1e-3
+  mote_lr_schedule lr_schedule;
+  uint32_t warmup_steps;           // over which the rate rises from 0
+  uint64_t total_steps;            // where the schedule ends; required unless constant
+  double weight_decay;             // of AdamW (Loshchilov & Hutter 2019); 0: Adam
+  double ema;                      // decay of the averaged weights, warmed up; 0: 0.999
+  double clip;                     // largest global norm of the gradient; 0: not clipped
+  double context_drop;             // probability that a context is replaced by zeros
+  double min_snr;                  // gamma of min-SNR weighting (Hang et al. 2023); 0: not weighted
+  double flip;                     // probability that an image is mirrored left to right
+  int shift;                       // images move by up to so many pixels each way; the border repeats
+  uint64_t seed;
+} mote_trainer_desc;
+
+// Builds, plans and records the training step: draw, noise, forward, loss, backward, optimiser, average.
+MOTE_API mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **trainer, mote_error *error);
+MOTE_API void mote_trainer_destroy(mote_trainer **trainer);
+
+// Replays the recorded step `step_count` times (1 to 1024) in one submission and waits for it. `losses`, of step_count
+// floats, may be NULL. MOTE_ERROR_DEVICE with the step's number if a loss is not finite: the weights are then those of
+// the last finite step.
+MOTE_API mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losses, mote_error *error);
+
+MOTE_API uint64_t mote_trainer_steps_done(const mote_trainer *trainer);
+
+// Learning rate of the next step.
+MOTE_API double mote_trainer_learning_rate(const mote_trainer *trainer);
+
+// Moves the end of the learning-rate schedule, for runs that end by the clock.
+MOTE_API void mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps);
+
+// Loss of the averaged weights over the held-out images: fixed timesteps and noise, running statistics, contexts kept.
+MOTE_API mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error);
+
+// A model that holds the averaged weights as of the last call of this function; owned by the trainer.
+MOTE_API mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **model, mote_error *error);
+
+// Writes the averaged weights with all metadata, as F16 if `half`.
+MOTE_API mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, bool half, mote_error *error);
+
+// The whole state (weights, moments, average, counters). A trainer made from the same description that loads it goes on
+// with the same bits on the same device. MOTE_ERROR_FORMAT where the description does not fit.
+MOTE_API mote_status mote_trainer_save_state(mote_trainer *trainer, const char *path, mote_error *error);
+MOTE_API mote_status mote_trainer_load_state(mote_trainer *trainer, const char *path, mote_error *error);
+
+typedef struct mote_trainer_info {
+  uint32_t dispatches, barriers;  // of one step
+  uint64_t parameter_bytes;       // weights, gradients, both moments, average
+  uint64_t activation_bytes;      // planned peak
+  uint64_t activation_bound;      // its lower bound
+  uint64_t memory_bytes;          // all device memory of the trainer
+} mote_trainer_info;
+
+MOTE_API mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Sampling
