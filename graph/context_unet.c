@@ -8,6 +8,10 @@ static tensor *vector(graph *graph, const char *name, int channels) {
   return graph_parameter(graph, name, (shape){1, channels, 1, 1}, LAYOUT_C8);
 }
 
+static tensor *statistic(graph *graph, const char *name, int channels) {
+  return graph_statistic(graph, name, (shape){1, channels, 1, 1}, LAYOUT_C8);
+}
+
 static tensor *square_conv(graph *graph, tensor *x, const char *weight, const char *bias, int channels, int kernel) {
   if (!x) return NULL;
   tensor *w = graph_parameter(graph, weight, (shape){channels, x->shape.c, kernel, kernel}, LAYOUT_WEIGHT);
@@ -27,8 +31,8 @@ static tensor *conv_norm_gelu(graph *graph, const char *name, tensor *x, int cha
   x = square_conv(graph, x, "0.weight", "0.bias", channels, 3);
   const batch_norm_tensors norm = {.gamma = vector(graph, "1.weight", channels),
                                    .beta = vector(graph, "1.bias", channels),
-                                   .running_mean = vector(graph, "1.running_mean", channels),
-                                   .running_var = vector(graph, "1.running_var", channels)};
+                                   .running_mean = statistic(graph, "1.running_mean", channels),
+                                   .running_var = statistic(graph, "1.running_var", channels)};
   x = gelu(graph, batch_norm(graph, x, &norm, train));
   graph_pop(graph);
   return x;

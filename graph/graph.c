@@ -77,7 +77,10 @@ static tensor *add_named(graph *graph, const char *name, shape shape, tensor_lay
   snprintf(full, sizeof full, "%s%s%s", graph->scope, graph->scope[0] ? "." : "", name);
   for (char *c = full; *c; c++)
     if (*c == '/') *c = '.';
-  return add_tensor(graph, full, shape, layout, kind);
+  tensor *known = kind == TENSOR_PARAMETER ? graph_find(graph, full) : NULL;
+  if (!known) return add_tensor(graph, full, shape, layout, kind);
+  if (!shape_equal(known->shape, shape)) return graph_fail(graph, "%s: asked for with two shapes", full);
+  return known;
 }
 
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout) {
@@ -85,7 +88,19 @@ tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout l
 }
 
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout) {
+  tensor *parameter = add_named(graph, name, shape, layout, TENSOR_PARAMETER);
+  if (parameter) parameter->requires_grad = true;
+  return parameter;
+}
+
+tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layout layout) {
   return add_named(graph, name, shape, layout, TENSOR_PARAMETER);
+}
+
+tensor *graph_external(graph *graph, const char *name, shape shape, binding home) {
+  tensor *tensor = add_named(graph, name, shape, LAYOUT_RAW, TENSOR_EXTERNAL);
+  if (tensor) tensor->home = home;
+  return tensor;
 }
 
 tensor *graph_find(const graph *graph, const char *name) {
@@ -117,10 +132,12 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 
 tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout) {
   char name[2 * NAME_BYTES];
-  snprintf(name, sizeof name, "%.70s:%s%.*s", node->label, node->op->name, node->output_count, "12345");
+  snprintf(name, sizeof name, "%.70s:%s%.*s", node->label, node->op->name, node->output_count, "1234567");
   tensor *tensor = add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
   if (!tensor) return NULL;
   tensor->producer = node;
+  for (int i = 0; i < node->input_count; i++)
+    tensor->requires_grad |= node->inputs[i] && node->inputs[i]->requires_grad;
   node->outputs[node->output_count++] = tensor;
   return tensor;
 }

@@ -9,7 +9,7 @@
 #include "runtime/runtime.h"
 
 #define MAX_INPUTS 10
-#define MAX_OUTPUTS 6
+#define MAX_OUTPUTS 8
 #define NAME_BYTES 96
 
 // Named dimensions: batch, channels, rows, columns. Vectors have h = w = 1. For weights n is output channels, c input
@@ -30,6 +30,8 @@ typedef enum tensor_kind {
   TENSOR_ACTIVATION,  // made by a node, placed by the planner, dead after its last use
   TENSOR_INPUT,       // lives as long as the program; the host writes it, nodes may update it
   TENSOR_PARAMETER,   // lives in the model; `home` says where
+  TENSOR_GRADIENT,    // of a parameter; made by a node, but lives outside, like the parameter itself
+  TENSOR_EXTERNAL,    // lives where the caller said; the host and nodes may write it
 } tensor_kind;
 
 typedef struct node node;
@@ -40,10 +42,12 @@ typedef struct tensor {
   shape shape;
   tensor_layout layout;
   tensor_kind kind;
+  bool requires_grad;  // a learned parameter, or made from one
   bool keep;           // an activation that the host reads after a run: never aliased
   int index;           // in graph->tensors
   node *producer;      // NULL for inputs and parameters
   struct tensor *grad; // gradient of the loss by this tensor, once graph_backward made it
+  const struct tensor *gradient_of;  // the parameter whose gradient this is; it lies where `home` says
   binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
 } tensor;
 
@@ -61,6 +65,7 @@ typedef struct op {
   double (*multiply_adds)(const node *node);         // NULL: not worth counting
   // What rewrite rules may do to its nodes; a place of 0 says no.
   bool has_epilogue;   // attributes begin with an epilogue
+  bool differentiates_activation;  // backward goes through the epilogue's activation too
   int second_input;    // place of the tensor that is concatenated behind input 0
   int residual_input;  // place of the tensor that is added behind the activation
   int weight_input;    // places of weight and, behind it, bias, which batch normalisation can be folded into
@@ -83,12 +88,13 @@ struct node {
   int input_count;
   tensor *outputs[MAX_OUTPUTS];
   int output_count;
-  _Alignas(8) unsigned char attributes[32];  // the op's own struct
+  _Alignas(8) unsigned char attributes[64];  // the op's own struct
 };
 
 struct graph {
   const device_caps *caps;
   phase phase;             // of nodes appended now
+  bool train;              // gradients will be asked for: rewrite rules keep what they need
   char scope[NAME_BYTES];  // prefix of names and labels appended now
   node **nodes;
   int node_count;
@@ -106,9 +112,14 @@ void graph_destroy(graph **graph);
 void graph_push(graph *graph, const char *name);
 void graph_pop(graph *graph);
 
-// New tensors. Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
+// New tensors, except that a parameter of a known name is that parameter again. Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout);
+// A parameter that is not learned: running statistics.
+tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layout layout);
+// A tensor that lives at `home`, which the caller keeps.
+tensor *graph_external(graph *graph, const char *name, shape shape, binding home);
+
 tensor *graph_find(const graph *graph, const char *name);
 
 // Records the first failure, in printf's manner, and returns NULL for builders to pass on.
@@ -121,6 +132,18 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 
 // Gives the node one more output.
 tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout);
+
+// Adds `d` to the gradient of `of`; called by ops. NULL tensors, and those that need no gradient, are passed over.
+void graph_add_gradient(graph *graph, tensor *of, tensor *d);
+
+// Walks the nodes back from `output`, whose gradient is `seed`, and appends those that make the gradients of all
+// tensors that require one. Gradients of parameters become TENSOR_GRADIENT.
+void graph_backward(graph *graph, tensor *output, tensor *seed);
+
+// The two halves of it, for graphs that hold several forward passes: walks back only as far as node `first_node`, and
+// marks the gradients of parameters once all passes are done.
+void graph_backward_from(graph *graph, int first_node, tensor *output, tensor *seed);
+void graph_finish_gradients(graph *graph);
 
 // Multiply-adds of all nodes of a phase: convolutions and linear layers, as the field counts.
 double graph_multiply_adds(const graph *graph, phase phase);

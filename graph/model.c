@@ -5,24 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/context_unet.h"
 #include "graph/layout.h"
 #include "graph/philox.h"
 #include "runtime/file.h"
 
 enum { MAX_FILE_BYTES = 1 << 30 };
-
-// The network for one image, on no device: lists the parameters and counts the work.
-static graph *describe(const mote_model_info *info) {
-  graph *graph = graph_create(NULL);
-  if (!graph) return NULL;
-  const context_unet_inputs inputs = {
-      .x = graph_input(graph, "x", (shape){1, info->channels, info->height, info->height}, LAYOUT_C8),
-      .time = graph_input(graph, "time", (shape){1, 1, 1, 1}, LAYOUT_C8),
-      .context = graph_input(graph, "context", (shape){1, info->n_cfeat, 1, 1}, LAYOUT_C8)};
-  context_unet(graph, info, &inputs);
-  return graph;
-}
 
 static bool ends_with(const char *text, const char *end) {
   size_t length = strlen(text), end_length = strlen(end);
@@ -54,16 +41,8 @@ static void seed_shortcut(const tensor *tensor, int channels, float *rows) {
 }
 
 static mote_status check_shape(const loader *l, const tensor *tensor, const safetensors_entry *entry) {
-  shape s = tensor->shape;
-  uint64_t expected[4] = {(uint64_t)s.n, (uint64_t)s.c, (uint64_t)s.h, (uint64_t)s.w};
-  const uint64_t *from = expected;
-  int count = 4;
-  if (tensor->layout == LAYOUT_C8) {  // a vector
-    from = expected + 1;
-    count = 1;
-  } else if (ends_with(tensor->name, "model.0.weight") || ends_with(tensor->name, "model.2.weight")) {
-    count = strstr(tensor->name, "embed") ? 2 : 4;
-  }
+  uint64_t from[4];
+  int count = parameter_dims(tensor, from);
   if (entry->dim_count == count && memcmp(entry->dims, from, (size_t)count * sizeof *from) == 0) return MOTE_OK;
   char found[80] = "", wanted[80] = "";
   for (int i = 0; i < entry->dim_count; i++)
@@ -94,37 +73,27 @@ static mote_status read_rows(const loader *l, const tensor *tensor, float *rows)
 static mote_status check_surplus(const loader *l) {
   for (size_t i = 0; i < l->file->count; i++) {
     const char *name = l->file->entries[i].name;
-    const tensor *known = graph_find(l->model->parameters, name);
+    const tensor *known = graph_find(l->model->parameters.list, name);
     if ((known && known->kind == TENSOR_PARAMETER) || ends_with(name, ".num_batches_tracked")) continue;
     return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %.100s is not part of a context_unet", l->name, name);
   }
   return MOTE_OK;
 }
 
-// Gives every parameter its home in one buffer and uploads what the file holds.
+// Uploads what the file holds.
 static mote_status load_parameters(const loader *l) {
   mote_model *model = l->model;
-  size_t alignment = device_get_caps(model->device)->alignment, bytes = 0, largest = 0;
-  graph *list = model->parameters;
-  for (int i = 0; i < list->tensor_count; i++) {
-    tensor *tensor = list->tensors[i];
-    if (tensor->kind != TENSOR_PARAMETER) continue;
-    tensor->home = (binding){NULL, bytes, (tensor_bytes(tensor) + 15) / 16 * 16};
-    bytes += (tensor->home.bytes + alignment - 1) / alignment * alignment;
-    if (tensor_bytes(tensor) > largest) largest = tensor_bytes(tensor);
-  }
-  float *rows = malloc(largest), *packed = malloc(bytes);
+  const graph *list = model->parameters.list;
+  size_t bytes = model->parameters.bytes;
+  float *rows = malloc(bytes), *packed = calloc(1, bytes);
   mote_status status = rows && packed ? MOTE_OK : fail(l->error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) status = check_surplus(l);
   if (!status) status = buffer_create(model->device, bytes, "parameters", &model->buffer, l->error);
   for (int i = 0; i < list->tensor_count && !status; i++) {
-    tensor *tensor = list->tensors[i];
+    const tensor *tensor = list->tensors[i];
     if (tensor->kind != TENSOR_PARAMETER) continue;
-    tensor->home.buffer = model->buffer;
     status = read_rows(l, tensor, rows);
     if (!status) layout_pack(tensor, rows, packed + tensor->home.offset / 4);
-    if (!ends_with(tensor->name, ".running_mean") && !ends_with(tensor->name, ".running_var"))
-      model->info.parameter_count += tensor_elements(tensor);
   }
   if (!status) status = buffer_upload(model->buffer, 0, packed, bytes, l->error);
   free(rows);
@@ -133,16 +102,7 @@ static mote_status load_parameters(const loader *l) {
 }
 
 mote_status model_bind(const mote_model *model, graph *graph, mote_error *error) {
-  for (int i = 0; i < graph->tensor_count; i++) {
-    tensor *tensor = graph->tensors[i];
-    if (tensor->kind != TENSOR_PARAMETER) continue;
-    const struct tensor *home = graph_find(model->parameters, tensor->name);
-    if (!home || !shape_equal(home->shape, tensor->shape))
-      return fail(error, MOTE_ERROR_USAGE, "the model has no parameter %s of shape %s", tensor->name,
-                  shape_format(tensor->shape).text);
-    tensor->home = home->home;
-  }
-  return MOTE_OK;
+  return parameters_bind(&model->parameters, model->buffer, NULL, graph, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -158,15 +118,9 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
   if (!status) status = metadata_read(device, name, file, &model->info, error);
   if (!status) {
     model->device = device;
-    model->parameters = describe(&model->info);
-    if (!model->parameters) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
-    else if (model->parameters->status)
-      status = fail(error, model->parameters->status, "%s", model->parameters->error.message);
+    status = parameters_create(device, &model->info, &model->parameters, error);
   }
-  if (!status) {
-    model->info.multiply_adds = (uint64_t)graph_multiply_adds(model->parameters, PHASE_STEP);
-    status = load_parameters(&(loader){model, name, file, error});
-  }
+  if (!status) status = load_parameters(&(loader){model, name, file, error});
   safetensors_destroy(&file);
   if (status)
     mote_model_destroy(&model);
@@ -189,7 +143,7 @@ void mote_model_destroy(mote_model **pointer) {
   mote_model *model = *pointer;
   *pointer = NULL;
   if (!model) return;
-  graph_destroy(&model->parameters);
+  parameters_destroy(&model->parameters);
   buffer_destroy(&model->buffer);
   free(model);
 }

@@ -4,12 +4,13 @@
 
 #include "graph/graph.h"
 #include "graph/metadata.h"
+#include "graph/parameters.h"
 
 struct mote_model {
   mote_device *device;
   mote_model_info info;
-  graph *parameters;  // a graph that never runs: its parameters' homes say where each lies
-  buffer *buffer;     // all parameters, one behind the other
+  parameters parameters;
+  buffer *buffer;  // the weights
 };
 
 // Sets the home of every parameter of `graph` to where the model keeps the tensor of that name.

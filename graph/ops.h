@@ -14,6 +14,40 @@ typedef struct normal_noise_desc {
   bool bits;              // the raw random words instead, for tests
 } normal_noise_desc;
 
+// A training batch from data on the device.
+typedef struct draw_batch_desc {
+  tensor *pixels;    // (1, words, 1, 1) raw: count × height × height × channels bytes
+  tensor *contexts;  // (count, K, 1, 1) raw
+  tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw
+  tensor *state;     // (1, TRAIN_WORDS, 1, 1) raw
+  int batch, channels, height, prediction, shift;
+  int step_draws, first_draw;  // images of one training step, and those of them that come before this batch
+  float context_drop, flip;
+} draw_batch_desc;
+
+typedef struct draw_batch_tensors {
+  tensor *x, *target;  // (N, C, h, h)
+  tensor *time;        // (N, 1, 1, 1)
+  tensor *context;     // (N, K, 1, 1)
+  tensor *weight;      // (N, 1, 1, 1)
+  tensor *index;       // (1, N, 1, 1) raw: which images were taken
+} draw_batch_tensors;
+
+typedef struct train_control_desc {
+  tensor *gradients;  // flat: (1, count, 1, 1) raw
+  tensor *loss;       // from mse
+  tensor *state;      // (1, TRAIN_WORDS, 1, 1) raw
+  tensor *ring;       // (1, TRAIN_RING, 1, 1) raw
+  uint32_t schedule, warmup;
+  float learning_rate, weight_decay, ema, clip, beta1, beta2;
+} train_control_desc;
+
+// Flat buffers of one layout; `weights` and `average` hold statistics behind the learned parameters.
+typedef struct adamw_desc {
+  tensor *weights, *gradients, *first, *second, *average, *state;
+  float beta1, beta2;
+} adamw_desc;
+
 #define OP(name, builder)     \
   extern const op name##_op;  \
   builder;

@@ -121,7 +121,7 @@ static mote_status check_binding(const program *program, const tensor *tensor, m
 static mote_status place_separately(program *program, mote_error *error) {
   for (int i = 0; i < program->graph->tensor_count; i++) {
     tensor *tensor = program->graph->tensors[i];
-    if (tensor->kind == TENSOR_PARAMETER) continue;
+    if (tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) continue;
     buffer *buffer;
     size_t bytes = (tensor_bytes(tensor) + 15) / 16 * 16 + program->guard_bytes;
     TRY(add_buffer(program, bytes, tensor->name, &buffer, error));
@@ -278,7 +278,8 @@ static mote_status need_scratch(program *program, size_t bytes, mote_error *erro
 }
 
 mote_status program_write(program *program, tensor *tensor, const void *rows, mote_error *error) {
-  if (tensor->kind != TENSOR_INPUT) return fail(error, MOTE_ERROR_USAGE, "%s is not an input", tensor->name);
+  if (tensor->kind != TENSOR_INPUT && tensor->kind != TENSOR_EXTERNAL)
+    return fail(error, MOTE_ERROR_USAGE, "%s is not an input", tensor->name);
   size_t bytes = tensor_bytes(tensor);
   TRY(need_scratch(program, bytes, error));
   layout_pack(tensor, rows, program->scratch);
@@ -299,7 +300,7 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
   if (!program->guard_bytes || !program_caps(program)->separate_buffers) return MOTE_OK;
   for (int i = 0; i < program->graph->tensor_count && !*overrun; i++) {
     const tensor *tensor = program->graph->tensors[i];
-    if (tensor->kind == TENSOR_PARAMETER) continue;
+    if (tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) continue;
     size_t from = (tensor_bytes(tensor) + 15) / 16 * 16;
     TRY(need_scratch(program, program->guard_bytes, error));
     TRY(buffer_download(tensor->home.buffer, from, program->scratch, program->guard_bytes, error));

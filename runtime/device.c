@@ -255,6 +255,7 @@ void mote_device_destroy(mote_device **pointer) {
     device->vk.vkDestroyFence(device->handle, device->fence, NULL);
     device->vk.vkDestroyCommandPool(device->handle, device->pool, NULL);
     device->vk.vkDestroyDevice(device->handle, NULL);
+    if (device->validation_message[0]) device_log(device, "validation: %s", device->validation_message);
   }
   if (device->messenger) vkDestroyDebugUtilsMessengerEXT(device->instance, device->messenger, NULL);
   if (device->instance) vkDestroyInstance(device->instance, NULL);

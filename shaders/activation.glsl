@@ -22,3 +22,19 @@ vec4 activate(vec4 x, uint activation) {
   return vec4(activate(x.x, activation), activate(x.y, activation), activate(x.z, activation),
               activate(x.w, activation));
 }
+
+// Φ(x) + x·φ(x), the derivative of GELU.
+float gelu_gradient(float x) {
+  return 0.5 * (1.0 + erf_approximate(x * 0.70710678118654752)) + x * 0.3989422804014327 * exp(-0.5 * x * x);
+}
+
+float activate_gradient(float x, uint activation) {
+  if (activation == ACTIVATION_GELU) return gelu_gradient(x);
+  if (activation == ACTIVATION_RELU) return x > 0.0 ? 1.0 : 0.0;
+  return 1.0;
+}
+
+vec4 activate_gradient(vec4 x, uint activation) {
+  return vec4(activate_gradient(x.x, activation), activate_gradient(x.y, activation),
+              activate_gradient(x.z, activation), activate_gradient(x.w, activation));
+}

@@ -2,6 +2,7 @@
 #include "shaders/types.h"
 
 #define BATCH_NORM_ACTIVATION 0
+#define BATCH_NORM_STATS_UPDATE 0  // 1: the running statistics follow the batch's
 
 struct batch_norm_parameters {
   uint quads;           // vec4s in x

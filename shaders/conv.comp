@@ -20,6 +20,7 @@ layout(constant_id = CONV_KERNEL) const int KERNEL = 3;
 layout(constant_id = CONV_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = CONV_SECOND) const uint SECOND = 0;
 layout(constant_id = CONV_RESIDUAL) const uint RESIDUAL = 0;
+layout(constant_id = CONV_BIAS) const uint BIAS = 1;
 
 float sums[8];
 
@@ -41,7 +42,7 @@ void main() {
       int r = row + tap / KERNEL - KERNEL / 2, c = column + tap % KERNEL - KERNEL / 2;
       if (r < 0 || r >= int(p.height) || c < 0 || c >= int(p.width)) continue;
       uint at = uint(r) * p.width + uint(c);
-      uint weight_at = ((block * quads + quad) * KERNEL * KERNEL + tap) * 8;
+      uint weight_at = (((p.first_block + block) * quads + quad) * KERNEL * KERNEL + tap) * 8;
       if (SECOND != 0 && quad >= p.first_quads) {
         uint q = quad - p.first_quads;
         accumulate(second[((n * p.second_quads / 2 + q / 2) * pixels + at) * 2 + q % 2], weight_at);
@@ -53,7 +54,8 @@ void main() {
   uint to = ((n * p.out_blocks + block) * pixels + pixel) * 2;
   [[unroll]] for (int half_block = 0; half_block < 2; half_block++) {
     vec4 sum = vec4(sums[half_block * 4], sums[half_block * 4 + 1], sums[half_block * 4 + 2], sums[half_block * 4 + 3]);
-    vec4 value = activate(sum + bias[block * 2 + half_block], ACTIVATION);
+    if (BIAS != 0) sum += bias[block * 2 + half_block];
+    vec4 value = activate(sum, ACTIVATION);
     if (RESIDUAL != 0) value += residual[to + half_block];
     y[to + half_block] = value * p.scale;
   }

@@ -6,10 +6,11 @@
 #define CONV_ACTIVATION 1
 #define CONV_SECOND 2      // 1: the input is two tensors, concatenated along channels
 #define CONV_RESIDUAL 3    // 1: a residual is added behind the activation
-#define CONV_ROWS 4        // rows of the tile
-#define CONV_GROUPS 5      // columns of the tile, in eights
-#define CONV_TILED 6       // 1: several tiles along a row, so that columns beside the tile are loaded too
-#define CONV_EXACT 7       // 1: tiles cover the image exactly, so that stores need no check
+#define CONV_BIAS 4        // 1: there is a bias
+#define CONV_ROWS 5        // rows of the tile
+#define CONV_GROUPS 6      // columns of the tile, in eights
+#define CONV_TILED 7       // 1: several tiles along a row, so that columns beside the tile are loaded too
+#define CONV_EXACT 8       // 1: tiles cover the image exactly, so that stores need no check
 
 struct conv_parameters {
   uint batch;
@@ -18,5 +19,6 @@ struct conv_parameters {
   uint first_quads;   // input channels / 4 of the first tensor
   uint second_quads;  // and of the second, or 0
   uint out_blocks;    // output channels / 8
+  uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum behind the epilogue
 };

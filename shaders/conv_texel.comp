@@ -23,6 +23,7 @@ layout(constant_id = CONV_KERNEL) const int KERNEL = 3;
 layout(constant_id = CONV_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = CONV_SECOND) const uint SECOND = 0;
 layout(constant_id = CONV_RESIDUAL) const uint RESIDUAL = 0;
+layout(constant_id = CONV_BIAS) const uint BIAS = 1;
 layout(constant_id = CONV_ROWS) const int ROWS = 2;
 layout(constant_id = CONV_GROUPS) const int GROUPS = 2;
 layout(constant_id = CONV_TILED) const uint TILED = 0;
@@ -58,7 +59,7 @@ void accumulate(int row, int column, float value, vec4 w[TAPS], int channel) {
 #define SUM_OVER(image, quads, quad_offset)                                                                  \
   [[dont_unroll]] for (int quad = 0; quad < int(quads); quad++) {                                            \
     vec4 w[TAPS];                                                                                            \
-    int weight_at = ((block * all_quads + int(quad_offset) + quad) * TAPS) * 8 + lane;                       \
+    int weight_at = ((weight_block * all_quads + int(quad_offset) + quad) * TAPS) * 8 + lane;                \
     [[unroll]] for (int t = 0; t < TAPS; t++) w[t] = imageLoad(weight, weight_at + t * 8);                   \
     int base = (n * int(quads) / 2 + quad / 2) * pixels * 2 + quad % 2;                                      \
     [[unroll]] for (int row = 0; row < LOADED_ROWS; row++) {                                                 \
@@ -82,13 +83,15 @@ void main() {
   int lane = int(gl_LocalInvocationID.x), block = int(gl_WorkGroupID.x), n = int(gl_WorkGroupID.z);
   int tiles_x = (int(p.width) + COLUMNS - 1) / COLUMNS;
   int first_row = int(gl_WorkGroupID.y) / tiles_x * ROWS, first_column = int(gl_WorkGroupID.y) % tiles_x * COLUMNS;
+  int weight_block = int(p.first_block) + block;
   int pixels = int(p.height * p.width), all_quads = int(p.first_quads + p.second_quads);
   [[unroll]] for (int i = 0; i < ROWS * COLUMNS; i++) sums[i] = 0.0;
 
   SUM_OVER(x, p.first_quads, 0)
   if (SECOND != 0) SUM_OVER(second, p.second_quads, p.first_quads)
 
-  float b = bias[block * 8 + lane];
+  float b = 0.0;
+  if (BIAS != 0) b = bias[block * 8 + lane];
   int to = ((n * int(p.out_blocks) + block) * pixels + first_row * int(p.width) + first_column) * 8 + lane;
   [[unroll]] for (int row = 0; row < ROWS; row++)
     [[unroll]] for (int column = 0; column < COLUMNS; column++) {

@@ -7,6 +7,8 @@
 
 // Streams keep uses of one seed apart.
 #define STREAM_SAMPLING 0u
+#define STREAM_TRAIN_NOISE 1u
+#define STREAM_TRAIN_DRAW 2u
 
 uvec4 philox(uvec4 counter, uvec2 key) {
   for (int round = 0; round < 10; round++) {

@@ -23,9 +23,11 @@ struct op_case {
   tensor *(*build)(graph *graph, const op_case *test, tensor *const *inputs);  // returns what is compared
   op_reference reference;
   case_input inputs[CASE_INPUTS];  // up to the first without a shape
-  const uint32_t *words;           // contents of the first input with LAYOUT_RAW that holds words, or NULL
+  const uint32_t *words;           // contents of the (1, word_count, 1, 1) raw input, or NULL
+  int word_count;                  // 0: 4
   double tolerance;                // of ‖a - b‖ / ‖b‖; 0: bit-equal after rounding to float
   uint32_t attribute;              // for build and reference to agree on
+  bool no_gradient;                // nothing flows back through this case, by design
 };
 
 typedef struct op_cases {
@@ -43,6 +45,10 @@ typedef struct op_cases {
 #define TOLERANCE_SUM 2e-6
 // One or two rounded operations an element.
 #define TOLERANCE_ELEMENT 3e-7
+
+// Rounding of fp32 gradients, compared with central differences of the double-precision reference along random
+// directions.
+#define TOLERANCE_GRADIENT 2e-5
 
 // Runs all cases on `device`, printing failures, and every case if `verbose`; `json`: one object a case on stdout.
 // Returns how many failed; -1 if the device did.

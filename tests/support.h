@@ -29,24 +29,6 @@
 // ---------------------------------------------------------------------------------------------------------------------
 // Device
 
-// MOTE_TEST_DEVICE names the device, MOTE_TEST_VALIDATION=1 loads the validation layers, whose messages fail calls.
-static inline mote_device *test_device(mote_device_desc desc) {
-  mote_error error = {0};
-  mote_device *device;
-  if (!desc.select) desc.select = getenv("MOTE_TEST_DEVICE");
-  desc.validation = getenv("MOTE_TEST_VALIDATION") != NULL;
-  MUST(mote_device_create(&desc, &device, &error));
-  return device;
-}
-
-// Everything that was made on it must be gone by now.
-static inline void test_device_end(mote_device **device) {
-  uint64_t left = mote_device_get_counters(*device).memory_bytes;
-  mote_device_destroy(device);
-  assert_null(*device);
-  assert_int_equal(left, 0);
-}
-
 // What a device said through its log.
 typedef struct test_log {
   char text[8192];
@@ -58,6 +40,29 @@ static inline void test_log_take(void *user, const char *message) {
   size_t length = strlen(log->text);
   snprintf(log->text + length, sizeof log->text - length, "%s\n", message);
   log->count++;
+}
+
+// Of devices whose test brings no log of its own.
+static test_log unasked;
+
+// MOTE_TEST_DEVICE names the device, MOTE_TEST_VALIDATION=1 loads the validation layers, whose messages fail calls.
+static inline mote_device *test_device(mote_device_desc desc) {
+  mote_error error = {0};
+  mote_device *device;
+  if (!desc.select) desc.select = getenv("MOTE_TEST_DEVICE");
+  if (!desc.log) desc.log = test_log_take, desc.log_user = &unasked;
+  desc.validation = getenv("MOTE_TEST_VALIDATION") != NULL;
+  MUST(mote_device_create(&desc, &device, &error));
+  return device;
+}
+
+// Everything that was made on it must be gone by now; what was not, the validation layers name while it is destroyed.
+static inline void test_device_end(mote_device **device) {
+  uint64_t left = mote_device_get_counters(*device).memory_bytes;
+  mote_device_destroy(device);
+  assert_null(*device);
+  assert_int_equal(left, 0);
+  if (strstr(unasked.text, "validation: ")) fail_msg("%s", unasked.text);
 }
 
 static inline void assert_contains(const char *text, const char *expected) {

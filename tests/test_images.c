@@ -365,8 +365,8 @@ static void the_last_frame_keeps_its_colours_amid_noise(void **state) {
   int code = 0;
   GifFileType *file = DGifOpen(&reader, read_bytes, &code);
   assert_int_equal(DGifSlurp(file), GIF_OK);
-  // A box of noise around each colour shifts its mean a little.
-  check_frame(file, &desc, FRAMES - 1, TOL);
+  // The noise in the box of each colour shifts its mean; were the last frame not weighted, by more than 16.
+  check_frame(file, &desc, FRAMES - 1, 14);
   DGifCloseFile(file, &code);
   free(gif);
 }

@@ -59,6 +59,7 @@ mote_status open_device(const common_options *common, mote_device **device, mote
   return mote_device_create(&(mote_device_desc){.select = common->device,
                                                 .cache_directory = cache,
                                                 .validation = common->validation,
+                                                .separate_buffers = common->separate_buffers,
                                                 .plain_kernels = common->plain_kernels,
                                                 .log = print_warning},
                             device, error);

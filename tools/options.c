@@ -18,6 +18,7 @@ enum {
   COMMON_JSON,
   COMMON_VERBOSE,
   COMMON_VALIDATION,
+  COMMON_SEPARATE_BUFFERS,
   COMMON_PLAIN_KERNELS,
   COMMON_HELP,
 };
@@ -32,6 +33,8 @@ static const struct poptOption common_table[] = {
     {"verbose", 'v', POPT_ARG_NONE, NULL, COMMON_VERBOSE, "say more", NULL},
     {"validation", 0, POPT_ARG_NONE, NULL, COMMON_VALIDATION,
      "load the Khronos validation layer; whatever it reports is an error", NULL},
+    {"separate-buffers", 0, POPT_ARG_NONE, NULL, COMMON_SEPARATE_BUFFERS,
+     "one buffer a tensor, so that validation sees every overrun", NULL},
     {"plain-kernels", 0, POPT_ARG_NONE, NULL, COMMON_PLAIN_KERNELS, "take the simplest kernel of every op", NULL},
     POPT_TABLEEND,
 };
@@ -96,6 +99,7 @@ static bool take_common(options *o, int value, const char *argument) {
     case COMMON_JSON: o->common.json = true; return true;
     case COMMON_VERBOSE: o->common.verbose = true; return true;
     case COMMON_VALIDATION: o->common.validation = true; return true;
+    case COMMON_SEPARATE_BUFFERS: o->common.separate_buffers = true; return true;
     case COMMON_PLAIN_KERNELS: o->common.plain_kernels = true; return true;
     default: return false;
   }

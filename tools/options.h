@@ -15,6 +15,7 @@ typedef struct common_options {
   bool json;           // --json
   bool verbose;        // --verbose
   bool validation;     // --validation
+  bool separate_buffers;  // --separate-buffers
   bool plain_kernels;  // --plain-kernels
 } common_options;
 

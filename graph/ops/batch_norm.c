@@ -1,21 +1,28 @@
 // batch_norm.c: batch normalisation (Ioffe & Szegedy 2015) with PyTorch's constants.
 #include "graph/channel_stats.h"
+#include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/batch_norm.h"
+#include "shaders/batch_norm_backward.h"
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUT_COUNT };
 enum { Y, MEAN, VARIANCE, IMAGE_MEAN, IMAGE_DEVIATION };  // all but Y in training only
 
-// x (N, C, H, W) gives its like. `train`: mean and biased variance of this batch, which become outputs 1 and 2; else
-// the running ones.
+typedef struct batch_norm_attributes {
+  epilogue epilogue;
+  bool update_running;
+} batch_norm_attributes;
+
+// x (N, C, H, W) gives its like. `train`: mean and biased variance of this batch, which become outputs 1 and 2, and
+// which the running ones follow if the graph is one for training; else by the running ones.
 tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, bool train) {
   if (!x || !tensors->gamma) return NULL;
   if (tensors->gamma->shape.c != x->shape.c || x->layout != LAYOUT_C8)
     return graph_fail(graph, "batch_norm: %s and %d weights do not fit", shape_format(x->shape).text,
                       tensors->gamma->shape.c);
   tensor *inputs[INPUT_COUNT] = {x, tensors->gamma, tensors->beta, tensors->running_mean, tensors->running_var};
-  const epilogue attributes = {.scale = 1};
+  const batch_norm_attributes attributes = {.epilogue = {.scale = 1}, .update_running = train && graph->train};
   node *node = graph_append(graph, &batch_norm_op, inputs, INPUT_COUNT, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
@@ -29,6 +36,7 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
 }
 
 static mote_status dispatch_stats(const node *node, program *program, mote_error *error) {
+  const batch_norm_attributes *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
   TRY(dispatch_channel_stats(node, program, node->inputs[X], node->outputs[IMAGE_MEAN],
                              node->outputs[IMAGE_DEVIATION], error));
@@ -36,9 +44,13 @@ static mote_status dispatch_stats(const node *node, program *program, mote_error
                                              .channels = (uint)round_up(x->shape.c, 8),
                                              .pixels = (uint)(x->shape.h * x->shape.w)};
   step step = {.shader = "batch_norm_stats",
+               .spec = {[BATCH_NORM_STATS_UPDATE] = attributes->update_running},
+               .spec_count = 1,
                .bindings = {node->outputs[IMAGE_MEAN], node->outputs[IMAGE_DEVIATION], node->outputs[MEAN],
-                            node->outputs[VARIANCE]},
-               .binding_count = 4,
+                            node->outputs[VARIANCE],
+                            attributes->update_running ? node->inputs[RUNNING_MEAN] : node->outputs[MEAN],
+                            attributes->update_running ? node->inputs[RUNNING_VAR] : node->outputs[VARIANCE]},
+               .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
   spread(push.channels, 8, step.groups);
@@ -67,4 +79,64 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-const op batch_norm_op = {.name = "batch_norm", .forward = forward, .has_epilogue = true};
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward, through the activation too
+
+enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_INPUT_COUNT };
+enum { B_DX, B_DGAMMA, B_DBETA, B_SUM, B_PRODUCT };
+
+static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+  const epilogue *attributes = (const void *)node->attributes;
+  tensor *const *in = node->inputs, *const *out = node->outputs;
+  shape x = in[B_X]->shape;
+  const norm_backward norm = {in[B_X],    in[B_DY],       in[B_GAMMA],           in[B_BETA],
+                              in[B_MEAN], in[B_VARIANCE], attributes->activation, false};
+  TRY(dispatch_norm_sums(node, program, &norm, out[B_SUM], out[B_PRODUCT], error));
+  TRY(dispatch_norm_parameter_gradient(node, program, (tensor *[]){out[B_SUM], out[B_PRODUCT]},
+                                       (tensor *[]){out[B_DGAMMA], out[B_DBETA]}, error));
+  struct batch_norm_backward_parameters push = {.quads = (uint)(tensor_bytes(in[B_X]) / 16),
+                                                .channel_quads = (uint)round_up(x.c, 8) / 4,
+                                                .pixels = (uint)(x.h * x.w),
+                                                .count = (float)x.n * (float)(x.h * x.w),
+                                                .epsilon = 1e-5f};
+  step step = {.shader = "batch_norm_backward",
+               .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation},
+               .spec_count = 1,
+               .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
+                            out[B_DBETA], out[B_DX]},
+               .binding_count = 9,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};
+
+static void backward(graph *graph, const node *forward) {
+  tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
+  if (forward->output_count == 1) {
+    graph_fail(graph, "%s: batch_norm by running statistics is not for training", forward->label);
+    return;
+  }
+  tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
+                                   beta, forward->outputs[MEAN],    forward->outputs[VARIANCE]};
+  node *node = graph_append(graph, &batch_norm_backward_op, inputs, B_INPUT_COUNT, 0, forward->attributes,
+                            sizeof(epilogue));
+  if (!node) return;
+  shape channels = {x->shape.n, x->shape.c, 1, 1};
+  tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
+  tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
+  tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
+  node_output(graph, node, channels, LAYOUT_C8);
+  node_output(graph, node, channels, LAYOUT_C8);
+  graph_add_gradient(graph, x, dx);
+  graph_add_gradient(graph, gamma, dgamma);
+  graph_add_gradient(graph, beta, dbeta);
+}
+
+const op batch_norm_op = {.name = "batch_norm",
+                          .forward = forward,
+                          .backward = backward,
+                          .has_epilogue = true,
+                          .differentiates_activation = true};

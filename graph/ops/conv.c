@@ -1,10 +1,17 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
+#include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "graph/texel.h"
 #include "shaders/conv.h"
+#include "shaders/conv_weight_gradient.h"
 
 enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };
+
+typedef struct conv_attributes {
+  epilogue epilogue;
+  uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
+} conv_attributes;
 
 // x (N, C, H, W), weight (O, C, k, k) with k 1 or 3, bias (1, O, 1, 1) give (N, O, H, W).
 tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
@@ -14,27 +21,31 @@ tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
       (w.h != 1 && w.h != 3) || bias->shape.c != w.n)
     return graph_fail(graph, "conv: %s and weight %s do not fit", shape_format(x->shape).text, shape_format(w).text);
   tensor *inputs[INPUT_COUNT] = {[X] = x, [WEIGHT] = weight, [BIAS] = bias};
-  const epilogue attributes = {.scale = 1};
+  const conv_attributes attributes = {.epilogue = {.scale = 1}};
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << RESIDUAL, &attributes,
                             sizeof attributes);
   shape y = {x->shape.n, w.n, x->shape.h, x->shape.w};
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
 }
 
+// How many columns of eight the texel kernels take at once: all of a row up to 32 pixels.
+static int column_groups(int width) {
+  int groups = (width + 7) / 8;
+  return groups >= 3 ? 4 : groups;
+}
+
 // The tile of the texel kernel: as wide as the image up to 32 pixels, and as many rows as fill 32 accumulators.
 static void choose_tile(shape y, step *step) {
-  int groups = (y.w + 7) / 8;
-  bool tiled = groups > 4;
-  if (groups == 3 || tiled) groups = 4;
+  int groups = column_groups(y.w);
   int rows = 4 / groups;
   if (rows > y.h) rows = y.h;
   int tiles_x = (y.w + 8 * groups - 1) / (8 * groups), tiles_y = (y.h + rows - 1) / rows;
   step->shader = "conv_texel";
   step->spec[CONV_ROWS] = (uint)rows;
   step->spec[CONV_GROUPS] = (uint)groups;
-  step->spec[CONV_TILED] = tiled;
+  step->spec[CONV_TILED] = y.w > 32;
   step->spec[CONV_EXACT] = y.w == tiles_x * 8 * groups && y.h == tiles_y * rows;
-  step->spec_count = 8;
+  step->spec_count = 9;
   step->groups[0] = (uint)round_up(y.c, 8) / 8;
   step->groups[1] = (uint)(tiles_x * tiles_y);
   step->groups[2] = (uint)y.n;
@@ -42,7 +53,7 @@ static void choose_tile(shape y, step *step) {
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
-  const epilogue *attributes = (const void *)node->attributes;
+  const conv_attributes *attributes = (const void *)node->attributes;
   struct conv_parameters push = {
       .batch = (uint)y->shape.n,
       .height = (uint)y->shape.h,
@@ -50,16 +61,18 @@ static mote_status forward(const node *node, program *program, mote_error *error
       .first_quads = (uint)round_up(x->shape.c, 8) / 4,
       .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
       .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
-      .scale = attributes->scale,
+      .first_block = attributes->first_block,
+      .scale = attributes->epilogue.scale,
   };
   step step = {.shader = "conv",
                .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
-                        [CONV_ACTIVATION] = attributes->activation,
+                        [CONV_ACTIVATION] = attributes->epilogue.activation,
                         [CONV_SECOND] = second != NULL,
-                        [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL},
-               .spec_count = 4,
+                        [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
+                        [CONV_BIAS] = node->inputs[BIAS] != NULL},
+               .spec_count = 5,
                // Absent tensors stand for themselves through one that is there; the constants keep them unread.
-               .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS],
+               .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
                             node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, y},
                .binding_count = 6,
                .push = &push,
@@ -78,8 +91,88 @@ static double multiply_adds(const node *node) {
   return (double)tensor_elements(node->outputs[0]) * w.c * w.h * w.w;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward
+
+// x, second or NULL, dy → dw
+static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
+  struct conv_weight_gradient_parameters push = {
+      .batch = (uint)x->shape.n,
+      .height = (uint)x->shape.h,
+      .width = (uint)x->shape.w,
+      .first_quads = (uint)round_up(x->shape.c, 8) / 4,
+      .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
+      .out_blocks = (uint)round_up(dw->shape.n, 8) / 8,
+  };
+  step step = {.shader = "conv_weight_gradient",
+               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
+                        [CONV_WEIGHT_GRADIENT_SECOND] = second != NULL},
+               .spec_count = 2,
+               .bindings = {x, second ? second : x, dy, dw},
+               .binding_count = 4,
+               .push = &push,
+               .push_bytes = sizeof push};
+  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3) &&
+      tensor_bytes(dy) / 4 <= program_caps(program)->max_texel_elements) {
+    step.shader = "conv_weight_gradient_texel";
+    step.spec[CONV_WEIGHT_GRADIENT_GROUPS] = (uint)column_groups(x->shape.w);
+    step.spec[CONV_WEIGHT_GRADIENT_TILED] = x->shape.w > 32;
+    step.spec_count = 4;
+    step.groups[0] = push.first_quads + push.second_quads;
+    step.groups[1] = push.out_blocks;
+  } else {
+    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
+  }
+  return program_dispatch(program, node, &step, error);
+}
+
+// As many products as the layer itself.
+static double weight_gradient_multiply_adds(const node *node) {
+  shape w = node->outputs[0]->shape;
+  return (double)tensor_elements(node->inputs[2]) * w.c * w.h * w.w;
+}
+
+static const op conv_weight_gradient_op = {.name = "conv_weight_gradient",
+                                           .forward = weight_gradient_forward,
+                                           .multiply_adds = weight_gradient_multiply_adds};
+
+static tensor *weight_gradient(graph *graph, const node *forward, tensor *dy) {
+  const tensor *weight = forward->inputs[WEIGHT];
+  node *node = graph_append(graph, &conv_weight_gradient_op,
+                            (tensor *[]){forward->inputs[X], forward->inputs[SECOND], dy}, 3, 1u << 1, NULL, 0);
+  return node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
+}
+
+// The gradient of one input: a convolution of dy with the turned weight, of whose output channels this input's begin at
+// `first_channel`, a multiple of 8.
+static tensor *data_gradient(graph *graph, tensor *dy, tensor *turned, const tensor *input, int first_channel) {
+  const conv_attributes attributes = {.epilogue = {.scale = 1}, .first_block = (uint32_t)first_channel / 8};
+  tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = turned};
+  node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
+                            &attributes, sizeof attributes);
+  return node ? node_output(graph, node, input->shape, LAYOUT_C8) : NULL;
+}
+
+static void backward(graph *graph, const node *forward) {
+  const conv_attributes *attributes = (const void *)forward->attributes;
+  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *dy = forward->outputs[0]->grad;
+  if (attributes->epilogue.activation || attributes->epilogue.scale != 1 || forward->inputs[RESIDUAL]) {
+    graph_fail(graph, "%s: no gradient goes through a convolution's epilogue", forward->label);
+    return;
+  }
+  graph_add_gradient(graph, forward->inputs[WEIGHT], weight_gradient(graph, forward, dy));
+  if (forward->inputs[BIAS]) graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
+  if (!x->requires_grad && !(second && second->requires_grad)) return;
+  tensor *turned = weight_transpose(graph, forward->inputs[WEIGHT], true);
+  if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, turned, x, 0));
+  if (second && second->requires_grad)
+    graph_add_gradient(graph, second, data_gradient(graph, dy, turned, second, x->shape.c));
+}
+
 const op conv_op = {.name = "conv",
-                    .forward = forward, .multiply_adds = multiply_adds,
+                    .forward = forward,
+                    .backward = backward, .multiply_adds = multiply_adds,
                     .has_epilogue = true,
                     .second_input = SECOND,
                     .residual_input = RESIDUAL,

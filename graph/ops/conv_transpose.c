@@ -1,8 +1,10 @@
 // conv_transpose.c: transposed convolution with stride = kernel: every input pixel becomes a k×k square of its own.
+#include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "graph/texel.h"
 #include "shaders/conv_transpose.h"
+#include "shaders/conv_transpose_gradient.h"
 
 enum { X, SECOND, WEIGHT, BIAS, INPUT_COUNT };
 
@@ -60,6 +62,113 @@ static double multiply_adds(const node *node) {
   return (double)tensor_elements(node->outputs[0]) * w.n;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward
+
+static struct conv_transpose_gradient_parameters gradient_parameters(const tensor *x, const tensor *second,
+                                                                     const tensor *dy) {
+  return (struct conv_transpose_gradient_parameters){
+      .batch = (uint)x->shape.n,
+      .height = (uint)x->shape.h,
+      .width = (uint)x->shape.w,
+      .first_quads = (uint)round_up(x->shape.c, 8) / 4,
+      .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
+      .out_blocks = (uint)round_up(dy->shape.c, 8) / 8,
+      .kernel = (uint)(dy->shape.h / x->shape.h),
+  };
+}
+
+// x, second or NULL, dy → dw
+static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
+  struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
+  step step = {.shader = "conv_transpose_weight_gradient",
+               .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL},
+               .spec_count = 1,
+               .bindings = {x, second ? second : x, dy, dw},
+               .binding_count = 4,
+               .push = &push,
+               .push_bytes = sizeof push};
+  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3) &&
+      tensor_bytes(dy) / 4 <= program_caps(program)->max_texel_elements) {
+    step.shader = "conv_transpose_weight_gradient_texel";
+    step.groups[0] = (push.first_quads + push.second_quads) / 2;
+    step.groups[1] = push.out_blocks;
+    step.groups[2] = (push.kernel * push.kernel + 3) / 4;
+  } else {
+    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
+  }
+  return program_dispatch(program, node, &step, error);
+}
+
+// As many products as the layer itself.
+static double weight_gradient_multiply_adds(const node *node) {
+  return (double)tensor_elements(node->inputs[2]) * node->outputs[0]->shape.n;
+}
+
+static const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_weight_gradient",
+                                                     .forward = weight_gradient_forward,
+                                                     .multiply_adds = weight_gradient_multiply_adds};
+
+typedef struct data_gradient_attributes {
+  uint32_t first_block;  // of the weight's input channels, in eights
+} data_gradient_attributes;
+
+// dy, exchanged weight → dx
+static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
+  const data_gradient_attributes *attributes = (const void *)node->attributes;
+  tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = node->outputs[0];
+  struct conv_transpose_gradient_parameters push = gradient_parameters(dx, NULL, dy);
+  push.first_block = attributes->first_block;
+  step step = {.shader = "conv_transpose_data_gradient",
+               .bindings = {dy, weight, dx},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  uint pixels = push.batch * push.height * push.width;
+  if (prefers_texels(program_caps(program), (const tensor *[]){dy, weight}, 2)) {
+    step.shader = "conv_transpose_data_gradient_texel";
+    step.groups[0] = push.first_quads / 2;
+    step.groups[1] = (pixels + 31) / 32;
+  } else {
+    spread(pixels, PLAIN_LOCAL_SIZE, step.groups);
+    step.groups[2] = push.first_quads / 2;
+  }
+  return program_dispatch(program, node, &step, error);
+}
+
+static double data_gradient_multiply_adds(const node *node) {
+  return (double)tensor_elements(node->inputs[0]) * node->outputs[0]->shape.c;
+}
+
+static const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
+                                                   .forward = data_gradient_forward,
+                                                   .multiply_adds = data_gradient_multiply_adds};
+
+static void add_data_gradient(graph *graph, tensor *dy, tensor *turned, tensor *input, int first_channel) {
+  if (!input || !input->requires_grad) return;
+  const data_gradient_attributes attributes = {(uint32_t)first_channel / 8};
+  node *node = graph_append(graph, &conv_transpose_data_gradient_op, (tensor *[]){dy, turned}, 2, 0, &attributes,
+                            sizeof attributes);
+  if (node) graph_add_gradient(graph, input, node_output(graph, node, input->shape, LAYOUT_C8));
+}
+
+static void backward(graph *graph, const node *forward) {
+  const epilogue *attributes = (const void *)forward->attributes;
+  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *weight = forward->inputs[WEIGHT];
+  tensor *dy = forward->outputs[0]->grad;
+  if (attributes->activation) {
+    graph_fail(graph, "%s: no gradient goes through a transposed convolution's epilogue", forward->label);
+    return;
+  }
+  node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, NULL, 0);
+  if (node) graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
+  graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
+  tensor *turned = weight_transpose(graph, weight, false);
+  add_data_gradient(graph, dy, turned, x, 0);
+  add_data_gradient(graph, dy, turned, second, x->shape.c);
+}
+
 // Batch normalisation never follows it in a network that mote knows, so it takes no folded weights.
 const op conv_transpose_op = {
-    .name = "conv_transpose", .forward = forward, .multiply_adds = multiply_adds, .has_epilogue = true, .second_input = SECOND};
+    .name = "conv_transpose", .forward = forward, .backward = backward, .multiply_adds = multiply_adds, .has_epilogue = true, .second_input = SECOND};

@@ -2,6 +2,7 @@
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/gelu.h"
+#include "shaders/gelu_backward.h"
 
 // x: any shape and layout; the output is like it.
 tensor *gelu(graph *graph, tensor *x) {
@@ -20,4 +21,24 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-const op gelu_op = {.name = "gelu", .forward = forward};
+// x, dy → dx, all alike.
+static mote_status forward_of_backward(const node *node, program *program, mote_error *error) {
+  struct gelu_backward_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16)};
+  step step = {.shader = "gelu_backward",
+               .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op gelu_backward_op = {.name = "gelu_backward", .forward = forward_of_backward};
+
+static void backward(graph *graph, const node *forward) {
+  tensor *x = forward->inputs[0];
+  node *node = graph_append(graph, &gelu_backward_op, (tensor *[]){x, forward->outputs[0]->grad}, 2, 0, NULL, 0);
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+}
+
+const op gelu_op = {.name = "gelu", .forward = forward, .backward = backward};

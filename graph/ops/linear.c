@@ -1,7 +1,10 @@
 // linear.c: a fully connected layer.
+#include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/linear.h"
+#include "shaders/linear_data_gradient.h"
+#include "shaders/linear_weight_gradient.h"
 
 // x (N, I, 1, 1), weight (O, I, 1, 1), bias (1, O, 1, 1) give (N, O, 1, 1).
 tensor *linear(graph *graph, tensor *x, tensor *weight, tensor *bias) {
@@ -37,4 +40,52 @@ static double multiply_adds(const node *node) {
   return (double)tensor_elements(node->outputs[0]) * w.c;
 }
 
-const op linear_op = {.name = "linear", .forward = forward, .multiply_adds = multiply_adds, .has_epilogue = true};
+// dy, weight → dx
+static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
+  struct linear_data_gradient_parameters push = {
+      .batch = (uint)node->inputs[0]->shape.n,
+      .in_quads = (uint)round_up(node->outputs[0]->shape.c, 8) / 4,
+      .out_blocks = (uint)round_up(node->inputs[0]->shape.c, 8) / 8};
+  step step = {.shader = "linear_data_gradient",
+               .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.batch * push.in_quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+// x, dy → dw
+static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
+  struct linear_weight_gradient_parameters push = {
+      .batch = (uint)node->inputs[0]->shape.n,
+      .in_quads = (uint)round_up(node->inputs[0]->shape.c, 8) / 4,
+      .out_blocks = (uint)round_up(node->inputs[1]->shape.c, 8) / 8};
+  step step = {.shader = "linear_weight_gradient",
+               .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.out_blocks * 8 * push.in_quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};
+static const op linear_weight_gradient_op = {.name = "linear_weight_gradient", .forward = weight_gradient_forward};
+
+static void backward(graph *graph, const node *forward) {
+  const epilogue *attributes = (const void *)forward->attributes;
+  tensor *x = forward->inputs[0], *weight = forward->inputs[1], *dy = forward->outputs[0]->grad;
+  if (attributes->activation) {
+    graph_fail(graph, "%s: no gradient goes through a linear layer's epilogue", forward->label);
+    return;
+  }
+  node *node = graph_append(graph, &linear_weight_gradient_op, (tensor *[]){x, dy}, 2, 0, NULL, 0);
+  if (node) graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
+  graph_add_gradient(graph, forward->inputs[2], channel_sum(graph, dy));
+  if (!x->requires_grad) return;
+  node = graph_append(graph, &linear_data_gradient_op, (tensor *[]){dy, weight}, 2, 0, NULL, 0);
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+}
+
+const op linear_op = {.name = "linear", .forward = forward, .backward = backward, .multiply_adds = multiply_adds, .has_epilogue = true};

@@ -2,6 +2,7 @@
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/max_pool.h"
+#include "shaders/max_pool_backward.h"
 
 // x (N, C, H, W), H and W even, gives (N, C, H/2, W/2).
 tensor *max_pool(graph *graph, tensor *x) {
@@ -26,4 +27,27 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-const op max_pool_op = {.name = "max_pool", .forward = forward};
+// x, dy → dx
+static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+  shape y = node->inputs[1]->shape;
+  struct max_pool_backward_parameters push = {
+      .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
+  step step = {.shader = "max_pool_backward",
+               .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op max_pool_backward_op = {.name = "max_pool_backward", .forward = backward_forward};
+
+static void backward(graph *graph, const node *forward) {
+  tensor *x = forward->inputs[0];
+  node *node =
+      graph_append(graph, &max_pool_backward_op, (tensor *[]){x, forward->outputs[0]->grad}, 2, 0, NULL, 0);
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+}
+
+const op max_pool_op = {.name = "max_pool", .forward = forward, .backward = backward};

@@ -2,6 +2,7 @@
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/mean_pool.h"
+#include "shaders/mean_pool_backward.h"
 
 // x (N, C, H, W) gives (N, C, 1, 1).
 tensor *mean_pool(graph *graph, tensor *x) {
@@ -26,4 +27,31 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-const op mean_pool_op = {.name = "mean_pool", .forward = forward, .has_epilogue = true};
+// dy → dx
+static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+  shape x = node->outputs[0]->shape;
+  struct mean_pool_backward_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16),
+                                               .pixels = (uint)(x.h * x.w)};
+  step step = {.shader = "mean_pool_backward",
+               .bindings = {node->inputs[0], node->outputs[0]},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op mean_pool_backward_op = {.name = "mean_pool_backward", .forward = backward_forward};
+
+static void backward(graph *graph, const node *forward) {
+  const epilogue *attributes = (const void *)forward->attributes;
+  tensor *x = forward->inputs[0];
+  if (attributes->activation) {
+    graph_fail(graph, "%s: no gradient goes through mean_pool's epilogue", forward->label);
+    return;
+  }
+  node *node = graph_append(graph, &mean_pool_backward_op, &forward->outputs[0]->grad, 1, 0, NULL, 0);
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+}
+
+const op mean_pool_op = {.name = "mean_pool", .forward = forward, .backward = backward, .has_epilogue = true};

@@ -2,6 +2,7 @@
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/scale_shift.h"
+#include "shaders/scale_shift_backward.h"
 
 // x (N, C, H, W), scale (N, C, 1, 1). Without `step`, shift is (N, C, 1, 1). With the step buffer, shift is
 // (steps, C, 1, 1) and all images take the row of the current step.
@@ -31,4 +32,42 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-const op scale_shift_op = {.name = "scale_shift", .forward = forward};
+// x, scale, dy → dx, dscale, dshift
+static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0], *scale = node->inputs[1], *dy = node->inputs[2];
+  struct scale_shift_backward_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
+                                                 .channel_quads = (uint)x->shape.c / 4,
+                                                 .pixels = (uint)(x->shape.h * x->shape.w)};
+  step step = {.shader = "scale_shift_backward",
+               .bindings = {scale, dy, node->outputs[0]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  TRY(program_dispatch(program, node, &step, error));
+  struct step sums = {.shader = "scale_shift_sums",
+                      .bindings = {x, dy, node->outputs[1], node->outputs[2]},
+                      .binding_count = 4,
+                      .push = &push,
+                      .push_bytes = sizeof push};
+  spread(push.quads / push.pixels, 8, sums.groups);
+  return program_dispatch(program, node, &sums, error);
+}
+
+static const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};
+
+static void backward(graph *graph, const node *forward) {
+  tensor *x = forward->inputs[0], *scale = forward->inputs[1], *shift = forward->inputs[2];
+  if (forward->inputs[3]) {
+    graph_fail(graph, "%s: scale_shift by the current step is not for training", forward->label);
+    return;
+  }
+  node *node = graph_append(graph, &scale_shift_backward_op, (tensor *[]){x, scale, forward->outputs[0]->grad}, 3, 0,
+                            NULL, 0);
+  if (!node) return;
+  graph_add_gradient(graph, x, node_output(graph, node, x->shape, LAYOUT_C8));
+  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, LAYOUT_C8));
+  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
+}
+
+const op scale_shift_op = {.name = "scale_shift", .forward = forward, .backward = backward};

@@ -1,11 +1,13 @@
-// batch_norm.c: cases of batch normalisation, by the batch's and by running statistics.
+// batch_norm.c: cases of batch normalisation, by the batch's and by running statistics. Gradients go through norm_sums,
+// norm_parameter_gradient and batch_norm_backward.
 #include "tests/ops/reference.h"
 
-enum { RUNNING = 0, TRAIN = 1 };
+enum { RUNNING = 0, TRAIN = 1, TRAIN_GELU = 2 };
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   const batch_norm_tensors tensors = {in[1], in[2], in[3], in[4]};
-  return batch_norm(graph, in[0], &tensors, test->attribute == TRAIN);
+  tensor *y = batch_norm(graph, in[0], &tensors, test->attribute != RUNNING);
+  return test->attribute == TRAIN_GELU ? gelu(graph, y) : y;
 }
 
 static void batch_statistics(shape s, const double *x, int c, double *mean, double *variance) {
@@ -25,11 +27,12 @@ static void reference(const op_case *test, double *const *in, double *out) {
   shape s = test->inputs[0].shape;
   for (int c = 0; c < s.c; c++) {
     double mean = in[3][c], variance = in[4][c];
-    if (test->attribute == TRAIN) batch_statistics(s, in[0], c, &mean, &variance);
+    if (test->attribute != RUNNING) batch_statistics(s, in[0], c, &mean, &variance);
     for (int n = 0; n < s.n; n++)
       for (int i = 0; i < s.h * s.w; i++) {
         size_t k = at(s, n, c, 0, 0) + (size_t)i;
-        out[k] = in[1][c] * (in[0][k] - mean) / sqrt(variance + 1e-5) + in[2][c];
+        double y = in[1][c] * (in[0][k] - mean) / sqrt(variance + 1e-5) + in[2][c];
+        out[k] = test->attribute == TRAIN_GELU ? reference_gelu(y) : y;
       }
   }
 }
@@ -37,7 +40,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 // x far from zero, so that a variance computed as E[x²] - E[x]² would show.
 #define NORM(title, train, n, c, h, w)                                                                         \
   {                                                                                                            \
-    .name = title, .build = build, .reference = reference, .attribute = train, .tolerance = 2e-5,              \
+    .name = title, .build = build, .reference = reference, .attribute = train, .no_gradient = (train) == RUNNING, .tolerance = 2e-5,              \
     .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},   \
                {{1, c, 1, 1}, 0, 0.5, 2}},                                                                     \
   }
@@ -47,7 +50,22 @@ static const op_case cases[] = {
     NORM("batch statistics", TRAIN, 4, 16, 8, 8),
     NORM("batch statistics, odd sizes", TRAIN, 3, 13, 5, 7),
     NORM("batch statistics, one image", TRAIN, 1, 8, 4, 4),
+    NORM("batch statistics, GELU", TRAIN_GELU, 3, 16, 4, 4),
     NORM("running statistics", RUNNING, 2, 24, 4, 4),
     NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),
+    // A variance near epsilon, so that epsilon counts.
+    {.name = "variance near epsilon",
+     .build = build,
+     .reference = reference,
+     .attribute = TRAIN,
+     .inputs = {{{4, 8, 4, 4}, LAYOUT_C8, -0.005, 0.005}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}},
+     .tolerance = TOLERANCE_SUM},
+    {.name = "running variance near epsilon",
+     .build = build,
+     .reference = reference,
+     .attribute = RUNNING,
+     .no_gradient = true,
+     .inputs = {{{2, 8, 4, 4}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}, LAYOUT_C8, 1e-6, 1e-5}},
+     .tolerance = TOLERANCE_SUM},
 };
 CASES(batch_norm, cases);

@@ -51,7 +51,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   }
 
 static const op_case cases[] = {
-    CONV("3x3, 16x16 as in the network", PLAIN, 2, 64, 16, 16, 64, 3, {{0}}),
+    CONV("3x3, 16x16 as in the network", PLAIN, 2, 32, 16, 16, 32, 3, {{0}}),
     CONV("3x3, 8x8", PLAIN, 3, 16, 8, 8, 24, 3, {{0}}),
     CONV("3x3, 4x4", PLAIN, 2, 16, 4, 4, 32, 3, {{0}}),
     CONV("3x3, 12x12, 3 to 8 channels", PLAIN, 2, 3, 12, 12, 8, 3, {{0}}),

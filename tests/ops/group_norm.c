@@ -37,5 +37,11 @@ static const op_case cases[] = {
     NORM("one channel a group", false, 2, 8, 4, 4),
     NORM("three channels a group", false, 3, 24, 5, 7),
     NORM("eight channels a group, ReLU", true, 2, 64, 8, 8),
+    // A variance near epsilon, so that epsilon counts.
+    {.name = "variance near epsilon",
+     .build = build,
+     .reference = reference,
+     .inputs = {{{2, 16, 4, 4}, LAYOUT_C8, -0.005, 0.005}, {{1, 16, 1, 1}}, {{1, 16, 1, 1}}},
+     .tolerance = TOLERANCE_SUM},
 };
 CASES(group_norm, cases);

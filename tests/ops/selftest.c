@@ -10,12 +10,15 @@
 
 enum { GUARD_BYTES = 256 };
 
+enum { DIRECTIONS = 3 };  // of the gradient check
+
 // Everything one case holds on to.
 typedef struct run {
   program *program;
-  tensor *inputs[CASE_INPUTS], *output;
+  tensor *inputs[CASE_INPUTS], *output, *seed;  // seed: the gradient of the output, NULL if none is checked
   double *values[CASE_INPUTS];
   int input_count;
+  const char *overrun;  // a tensor whose guard was overwritten
 } run;
 
 static void finish(run *run) {
@@ -24,6 +27,20 @@ static void finish(run *run) {
 }
 
 static mote_status out_of_memory(mote_error *error) { return fail(error, MOTE_ERROR_MEMORY, "out of memory"); }
+
+// Uniform in [0, 1), the same on every machine; `stream` keeps uses apart.
+static double uniform(size_t index, int stream) {
+  philox_block block = philox((philox_block){{(uint32_t)index, (uint32_t)stream, 77, 0}}, 4711);
+  return block.words[0] / 4294967296.0;
+}
+
+static double seed_value(size_t index) { return (float)(uniform(index, 50) - 0.5); }
+
+// Does the tensor hold words rather than floats?
+static bool is_word_tensor(const tensor *tensor, const op_case *test) {
+  int word_count = test->word_count ? test->word_count : 4;
+  return tensor->layout == LAYOUT_RAW && test->words && tensor->shape.c == word_count && tensor->shape.n == 1;
+}
 
 // Uniform values that differ from input to input; what float rounds away the reference does not see either.
 static mote_status fill_input(run *run, const op_case *test, int index, mote_error *error) {
@@ -38,11 +55,10 @@ static mote_status fill_input(run *run, const op_case *test, int index, mote_err
   double low = input->low, high = input->high;
   if (low == 0 && high == 0) low = -1, high = 1;
   for (size_t i = 0; i < count; i++) {
-    philox_block block = philox((philox_block){{(uint32_t)i, (uint32_t)index, 77, 0}}, 4711);
-    rows[i] = (float)(low + (high - low) * block.words[0] / 4294967296.0);
+    rows[i] = (float)(low + (high - low) * uniform(i, index));
     run->values[index][i] = rows[i];
   }
-  bool is_words = input->layout == LAYOUT_RAW && test->words && input->shape.c == 4 && input->shape.n == 1;
+  bool is_words = is_word_tensor(run->inputs[index], test);
   for (size_t i = 0; i < count && is_words; i++) run->values[index][i] = test->words[i];
   mote_status status =
       program_write(run->program, run->inputs[index], is_words ? (const void *)test->words : rows, error);
@@ -50,7 +66,34 @@ static mote_status fill_input(run *run, const op_case *test, int index, mote_err
   return status;
 }
 
-static mote_status prepare(mote_device *device, const op_case *test, run *run, mote_error *error) {
+static mote_status fill_seed(run *run, mote_error *error) {
+  size_t count = tensor_elements(run->seed);
+  float *rows = malloc(count * sizeof *rows);
+  if (!rows) return out_of_memory(error);
+  for (size_t i = 0; i < count; i++) rows[i] = (float)seed_value(i);
+  mote_status status = program_write(run->program, run->seed, rows, error);
+  free(rows);
+  return status;
+}
+
+// Appends the backward pass of Σ seed · output.
+static void append_backward(graph *graph, run *run) {
+  mote_error error;
+  graph->train = true;
+  for (int i = 0; i < run->input_count; i++) run->inputs[i]->requires_grad = run->inputs[i]->layout != LAYOUT_RAW;
+  for (int i = 0; i < graph->node_count; i++)  // as graph building does where parameters require gradients
+    for (int k = 0; k < graph->nodes[i]->input_count; k++)
+      for (int o = 0; o < graph->nodes[i]->output_count; o++)
+        graph->nodes[i]->outputs[o]->requires_grad |=
+            graph->nodes[i]->inputs[k] && graph->nodes[i]->inputs[k]->requires_grad;
+  if (!run->output || fuse(graph, FUSE_CONCAT | FUSE_ACTIVATION, &error)) return;
+  run->seed = graph_input(graph, "seed", run->output->shape, run->output->layout);
+  graph_backward(graph, run->output, run->seed);
+  for (int i = 0; i < run->input_count; i++)
+    if (run->inputs[i]->grad) run->inputs[i]->grad->keep = true;
+}
+
+static mote_status prepare(mote_device *device, const op_case *test, bool gradient, run *run, mote_error *error) {
   graph *graph = graph_create(device_get_caps(device));
   if (!graph) return out_of_memory(error);
   for (int i = 0; i < CASE_INPUTS && test->inputs[i].shape.n; i++) {
@@ -59,14 +102,17 @@ static mote_status prepare(mote_device *device, const op_case *test, run *run, m
   }
   run->output = test->build(graph, test, run->inputs);
   if (run->output) run->output->keep = true;
+  if (gradient) append_backward(graph, run);
   TRY(program_create(&(program_desc){.device = device,
                                      .graph = graph,
                                      .name = test->name,
-                                     .keep_unfused = 0,
                                      .guard_bytes = device_get_caps(device)->separate_buffers ? GUARD_BYTES : 0},
                      &run->program, error));
   for (int i = 0; i < run->input_count; i++) TRY(fill_input(run, test, i, error));
-  return MOTE_OK;
+  if (run->seed) TRY(fill_seed(run, error));
+  TRY(program_run(run->program, PHASE_ONCE, 1, error));
+  TRY(program_run(run->program, PHASE_STEP, 1, error));
+  return program_check_guards(run->program, &run->overrun, error);
 }
 
 static double relative_error(const float *found, const double *expected, size_t count, double tolerance) {
@@ -81,9 +127,7 @@ static double relative_error(const float *found, const double *expected, size_t 
   return sqrt(difference / size);
 }
 
-static mote_status compare(run *run, const op_case *test, double *found, mote_error *error) {
-  TRY(program_run(run->program, PHASE_ONCE, 1, error));
-  TRY(program_run(run->program, PHASE_STEP, 1, error));
+static mote_status compare_output(run *run, const op_case *test, double *found, mote_error *error) {
   size_t count = tensor_elements(run->output);
   float *rows = malloc(count * sizeof *rows);
   double *expected = calloc(count, sizeof *expected);
@@ -91,7 +135,7 @@ static mote_status compare(run *run, const op_case *test, double *found, mote_er
   if (!status) status = program_read(run->program, run->output, rows, error);
   if (!status) {
     test->reference(test, run->values, expected);
-    if (run->output->layout == LAYOUT_RAW && test->words)  // words, not floats
+    if (is_word_tensor(run->output, test))
       for (size_t i = 0; i < count; i++) {
         uint32_t word;
         memcpy(&word, &rows[i], 4);
@@ -104,17 +148,74 @@ static mote_status compare(run *run, const op_case *test, double *found, mote_er
   return status;
 }
 
-// The error of one case; infinity, and why, where a guard behind a tensor was overwritten.
-static mote_status run_case(mote_device *device, const op_case *test, double *found, const char **overrun,
-                            mote_error *error) {
+// Σ seed · reference, with input `index` moved by `step` along direction `stream`.
+static double loss_along(run *run, const op_case *test, int index, int stream, double step, double *output) {
+  double *values = run->values[index], loss = 0;
+  size_t count = tensor_elements(run->inputs[index]), output_count = tensor_elements(run->output);
+  for (size_t i = 0; i < count; i++) values[i] += step * (uniform(i, stream) - 0.5);
+  memset(output, 0, output_count * sizeof *output);
+  test->reference(test, run->values, output);
+  for (size_t i = 0; i < output_count; i++) loss += seed_value(i) * output[i];
+  for (size_t i = 0; i < count; i++) values[i] -= step * (uniform(i, stream) - 0.5);
+  return loss;
+}
+
+// The gradient of one input against central differences along DIRECTIONS random directions.
+static mote_status compare_gradient(run *run, const op_case *test, int index, double *found, mote_error *error) {
+  const double step = 1e-5;
+  size_t count = tensor_elements(run->inputs[index]);
+  float *rows = malloc(count * sizeof *rows);
+  double *output = malloc(tensor_elements(run->output) * sizeof *output);
+  mote_status status = rows && output ? MOTE_OK : out_of_memory(error);
+  if (!status) status = program_read(run->program, run->inputs[index]->grad, rows, error);
+  double difference = 0, size = 0;
+  for (int d = 0; d < DIRECTIONS && !status; d++) {
+    int stream = 100 + d;
+    double along = 0, slope = (loss_along(run, test, index, stream, step, output) -
+                               loss_along(run, test, index, stream, -step, output)) / (2 * step);
+    for (size_t i = 0; i < count; i++) along += rows[i] * (uniform(i, stream) - 0.5);
+    difference += (along - slope) * (along - slope);
+    size += slope * slope;
+  }
+  double relative = size > 0 ? sqrt(difference / size) : difference > 0 ? INFINITY : 0;
+  if (!status && !(relative <= *found)) *found = relative;  // the worst so far; what is not a number counts as worse
+  free(rows);
+  free(output);
+  return status;
+}
+
+// The error of one case's output, or with `gradient` the worst of its gradients; infinity where a guard was hit.
+static mote_status run_case(mote_device *device, const op_case *test, bool gradient, double *found,
+                            const char **overrun, mote_error *error) {
   run run = {0};
-  *overrun = NULL;
-  mote_status status = prepare(device, test, &run, error);
-  if (!status) status = compare(&run, test, found, error);
-  if (!status) status = program_check_guards(run.program, overrun, error);
+  mote_status status = prepare(device, test, gradient, &run, error);
+  if (!status && !gradient) status = compare_output(&run, test, found, error);
+  if (!status && gradient) {
+    int checked = 0;
+    *found = 0;
+    for (int i = 0; i < run.input_count && !status; i++)
+      if (run.inputs[i]->grad) status = compare_gradient(&run, test, i, found, error), checked++;
+    if (!checked) *found = INFINITY;
+  }
+  *overrun = run.overrun;
   if (*overrun) *found = INFINITY;
   finish(&run);
   return status;
+}
+
+// Prints one result; returns whether it passed.
+static bool report(const char *op, const op_case *test, bool gradient, double found, const char *why, bool verbose,
+                   bool json) {
+  double tolerance = gradient ? TOLERANCE_GRADIENT : test->tolerance;
+  bool passed = !*why && found <= tolerance;
+  if (json)
+    printf("{\"op\":\"%s\",\"case\":\"%s\",\"gradient\":%s,\"error\":%g,\"tolerance\":%g,\"passed\":%s}\n", op,
+           test->name, gradient ? "true" : "false", isfinite(found) ? found : 1e300, tolerance,
+           passed ? "true" : "false");
+  else if (verbose || !passed)
+    printf("%-16s %-8s %-40s error %8.1e, at most %8.1e  %s%s%s\n", op, gradient ? "gradient" : "", test->name, found,
+           tolerance, passed ? "ok" : "FAILED", *why ? ": " : "", why);
+  return passed;
 }
 
 int selftest_run(mote_device *device, bool verbose, bool json) {
@@ -130,20 +231,15 @@ int selftest_run(mote_device *device, bool verbose, bool json) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     for (int k = 0; k < all[i].cases->count; k++) {
       const op_case *test = &all[i].cases->cases[k];
-      double found = INFINITY;
-      const char *overrun;
-      mote_error error = {0};
-      mote_status status = run_case(device, test, &found, &overrun, &error);
-      bool passed = !status && found <= test->tolerance;
-      failed += !passed;
-      if (json)
-        printf("{\"op\":\"%s\",\"case\":\"%s\",\"error\":%g,\"tolerance\":%g,\"passed\":%s}\n", all[i].op, test->name,
-               isfinite(found) ? found : 1e300, test->tolerance, passed ? "true" : "false");
-      else if (verbose || !passed)
-        printf("%-16s %-44s error %8.1e, at most %8.1e  %s%s%s\n", all[i].op, test->name, found, test->tolerance,
-               passed ? "ok" : "FAILED", overrun ? ": written behind a tensor" : status ? ": " : "",
-               status ? error.message : "");
-      if (status == MOTE_ERROR_DEVICE_LOST) return -1;
+      for (int gradient = 0; gradient <= !test->no_gradient; gradient++) {
+        double found = INFINITY;
+        const char *overrun = NULL;
+        mote_error error = {0};
+        mote_status status = run_case(device, test, gradient, &found, &overrun, &error);
+        const char *why = status ? error.message : overrun ? "written behind a tensor" : "";
+        failed += !report(all[i].op, test, gradient, found, why, verbose, json);
+        if (status == MOTE_ERROR_DEVICE_LOST) return -1;
+      }
     }
   return failed;
 }

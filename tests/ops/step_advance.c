@@ -14,7 +14,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 static const uint32_t before[] = {7, 8, 9, 10};
 
 static const op_case cases[] = {{.name = "twice",
-                                 .build = build,
+                                 .build = build, .no_gradient = true,
                                  .reference = reference,
                                  .inputs = {{{1, 4, 1, 1}, LAYOUT_RAW}},
                                  .words = before,

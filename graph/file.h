@@ -1,2 +1,0 @@
-// Moved.
-#include "runtime/file.h"

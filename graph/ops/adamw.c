@@ -1,0 +1,35 @@
+// adamw.c: the optimiser and the average of the weights, over all parameters in one dispatch.
+#include "shaders/adamw.h"
+
+#include "graph/ops.h"
+#include "graph/program.h"
+
+typedef struct adamw_attributes {
+  float beta1, beta2;
+} adamw_attributes;
+
+// Updates weights, moments and average in place by what train_control left in `state`.
+bool adamw(graph *graph, const adamw_desc *desc) {
+  tensor *inputs[] = {desc->weights, desc->gradients, desc->first, desc->second, desc->average, desc->state};
+  const adamw_attributes attributes = {desc->beta1, desc->beta2};
+  return graph_append(graph, &adamw_op, inputs, 6, 0, &attributes, sizeof attributes);
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const adamw_attributes *attributes = (const void *)node->attributes;
+  tensor *const *in = node->inputs;
+  struct adamw_parameters push = {.learned_quads = (uint)(tensor_bytes(in[1]) / 16),
+                                  .quads = (uint)(tensor_bytes(in[0]) / 16),
+                                  .beta1 = attributes->beta1,
+                                  .beta2 = attributes->beta2,
+                                  .epsilon = 1e-8f};
+  step step = {.shader = "adamw",
+               .bindings = {in[0], in[1], in[2], in[3], in[4], in[5]},
+               .binding_count = 6,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op adamw_op = {.name = "adamw", .forward = forward};

@@ -1,0 +1,65 @@
+// draw_batch.c: a training batch, drawn, noised and labelled on the device.
+#include "shaders/draw_batch.h"
+
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/train_state.h"
+
+typedef struct draw_batch_attributes {
+  int32_t prediction, shift, step_draws, first_draw;
+  float context_drop, flip;
+} draw_batch_attributes;
+
+enum { PIXELS, CONTEXTS, NOISE, STATE };
+enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX };
+
+// Fills `out`; false if something failed before or the data does not fit.
+bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *out) {
+  *out = (draw_batch_tensors){0};
+  if (!desc->pixels || !desc->contexts || !desc->noise || !desc->state) return false;
+  size_t bytes = (size_t)desc->contexts->shape.n * (size_t)(desc->channels * desc->height * desc->height);
+  if (desc->height % 4 || tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
+    return graph_fail(graph, "draw_batch: %d images of %d pixels do not fit the data", desc->contexts->shape.n,
+                      desc->height);
+  const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws,
+                                            desc->first_draw, desc->context_drop, desc->flip};
+  tensor *inputs[] = {desc->pixels, desc->contexts, desc->noise, desc->state};
+  node *node = graph_append(graph, &draw_batch_op, inputs, 4, 0, &attributes, sizeof attributes);
+  if (!node) return false;
+  shape image = {desc->batch, desc->channels, desc->height, desc->height}, number = {desc->batch, 1, 1, 1};
+  out->x = node_output(graph, node, image, LAYOUT_C8);
+  out->target = node_output(graph, node, image, LAYOUT_C8);
+  out->time = node_output(graph, node, number, LAYOUT_C8);
+  out->context = node_output(graph, node, (shape){desc->batch, desc->contexts->shape.c, 1, 1}, LAYOUT_C8);
+  out->weight = node_output(graph, node, number, LAYOUT_C8);
+  out->index = node_output(graph, node, (shape){1, desc->batch, 1, 1}, LAYOUT_RAW);
+  return out->index;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const draw_batch_attributes *attributes = (const void *)node->attributes;
+  shape x = node->outputs[X]->shape, contexts = node->inputs[CONTEXTS]->shape;
+  struct draw_batch_parameters push = {.batch = (uint)x.n,
+                                       .channels = (uint)x.c,
+                                       .height = (uint)x.h,
+                                       .contexts = (uint)contexts.c,
+                                       .count = (uint)contexts.n,
+                                       .step_draws = (uint)attributes->step_draws,
+                                       .first_draw = (uint)attributes->first_draw,
+                                       .timesteps = (uint)node->inputs[NOISE]->shape.n - 1,
+                                       .target = (uint)attributes->prediction,
+                                       .shift = (uint)attributes->shift,
+                                       .context_drop = attributes->context_drop,
+                                       .flip = attributes->flip};
+  step step = {.shader = "draw_batch",
+               .bindings = {node->inputs[PIXELS], node->inputs[CONTEXTS], node->inputs[NOISE], node->inputs[STATE],
+                            node->outputs[X], node->outputs[TARGET], node->outputs[TIME], node->outputs[CONTEXT],
+                            node->outputs[WEIGHT], node->outputs[INDEX]},
+               .binding_count = 10,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.height / 4, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op draw_batch_op = {.name = "draw_batch", .forward = forward};

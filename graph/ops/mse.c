@@ -1,0 +1,48 @@
+// mse.c: the weighted mean squared error of a batch, and its gradient.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/mse.h"
+
+// x and target (N, C, H, W), weight (N, 1, 1, 1): loss = scale/(N·C·H·W) · Σ weight[n] · (x - target)², the first of four
+// raw numbers, the others zeros. `*gradient` receives the loss's gradient by x.
+tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale, tensor **gradient) {
+  if (!x || !target || !weight) return NULL;
+  if (!shape_equal(x->shape, target->shape) || weight->shape.n != x->shape.n || x->layout != LAYOUT_C8)
+    return graph_fail(graph, "mse: %s and %s differ", shape_format(x->shape).text, shape_format(target->shape).text);
+  node *node = graph_append(graph, &mse_op, (tensor *[]){x, target, weight}, 3, 0, &scale, sizeof scale);
+  if (!node) return NULL;
+  tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
+  *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
+  node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
+  return loss;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0], *target = node->inputs[1], *weight = node->inputs[2];
+  const float *scale = (const void *)node->attributes;
+  struct mse_parameters push = {.batch = (uint)x->shape.n,
+                                .image_quads = (uint)(tensor_bytes(x) / 16 / (size_t)x->shape.n),
+                                .share = (float)(*scale / (double)tensor_elements(x))};
+  step gradient = {.shader = "mse",
+                   .bindings = {x, target, weight, node->outputs[1]},
+                   .binding_count = 4,
+                   .push = &push,
+                   .push_bytes = sizeof push};
+  spread((uint64_t)push.batch * push.image_quads, PLAIN_LOCAL_SIZE, gradient.groups);
+  TRY(program_dispatch(program, node, &gradient, error));
+  step images = {.shader = "mse_image",
+                 .bindings = {x, target, weight, node->outputs[2]},
+                 .binding_count = 4,
+                 .push = &push,
+                 .push_bytes = sizeof push};
+  spread(push.batch, 8, images.groups);
+  TRY(program_dispatch(program, node, &images, error));
+  const step total = {.shader = "mse_total",
+                      .bindings = {node->outputs[2], node->outputs[0]},
+                      .binding_count = 2,
+                      .push = &push,
+                      .push_bytes = sizeof push};
+  return program_dispatch(program, node, &total, error);
+}
+
+const op mse_op = {.name = "mse", .forward = forward};

@@ -1,0 +1,323 @@
+// trainer.c: one recorded training step, replayed. Data, weights, moments, counters and random numbers lie on the
+// device; M steps are one submission, and the host only reads losses from a ring behind them.
+#include "graph/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/context_unet.h"
+#include "graph/ops.h"
+#include "graph/schedule.h"
+#include "shaders/draw_batch.h"
+#include "shaders/train_state.h"
+
+static const float beta1 = 0.9f, beta2 = 0.999f;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Checking
+
+static mote_status check_range(const char *name, double value, double low, double high, mote_error *error) {
+  if (value >= low && value <= high) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s is %g, expected %g to %g", name, value, low, high);
+}
+
+static void set_defaults(mote_trainer_desc *desc) {
+  if (desc->model.timesteps == 0) desc->model.timesteps = 500;
+  if (desc->model.beta_start == 0) desc->model.beta_start = 1e-4;
+  if (desc->model.beta_end == 0) desc->model.beta_end = 0.02;
+  if (desc->batch == 0) desc->batch = 64;
+  if (desc->accumulate == 0) desc->accumulate = 1;
+  if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
+  if (desc->ema == 0) desc->ema = 0.999;
+  strcpy(desc->model.architecture, "context_unet");
+}
+
+static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
+  const mote_model_info *m = &desc->model;
+  if (!desc->device) return fail(error, MOTE_ERROR_USAGE, "a trainer needs a device");
+  if (desc->data.count == 0 || !desc->data.pixels) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
+  if (m->height % 4 || m->n_feat % 8)
+    return fail(error, MOTE_ERROR_USAGE, "height is %d and n_feat %d, expected multiples of 4 and 8", m->height,
+                m->n_feat);
+  TRY(check_range("channels", m->channels, 1, 4, error));
+  TRY(check_range("height", m->height, 4, 256, error));
+  TRY(check_range("n_feat", m->n_feat, 8, 1024, error));
+  TRY(check_range("n_cfeat", m->n_cfeat, 1, MOTE_MAX_CONTEXT, error));
+  TRY(check_range("timesteps", m->timesteps, 1, 100000, error));
+  TRY(check_range("batch", desc->batch, 1, 4096, error));
+  TRY(check_range("accumulate", desc->accumulate, 1, 64, error));
+  TRY(check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
+  TRY(check_range("weight_decay", desc->weight_decay, 0, 10, error));
+  TRY(check_range("ema", desc->ema, 0, 1, error));
+  TRY(check_range("clip", desc->clip, 0, 1e9, error));
+  TRY(check_range("context_drop", desc->context_drop, 0, 1, error));
+  TRY(check_range("min_snr", desc->min_snr, 0, 1e9, error));
+  TRY(check_range("flip", desc->flip, 0, 1, error));
+  TRY(check_range("shift", desc->shift, 0, m->height, error));
+  if (desc->lr_schedule != MOTE_LR_CONSTANT && desc->total_steps == 0)
+    return fail(error, MOTE_ERROR_USAGE, "total_steps is 0, but the learning-rate schedule must end somewhere");
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The graph
+
+static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char *name, int which) {
+  // Gradients and moments are of learned parameters only.
+  bool whole = which == FLAT_WEIGHTS || which == FLAT_AVERAGE;
+  size_t bytes = whole ? trainer->parameters.bytes : trainer->parameters.learned_bytes;
+  return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, (binding){trainer->flat[which], 0, bytes});
+}
+
+static void add_inputs(mote_trainer *trainer, graph *graph) {
+  const mote_model_info *m = &trainer->info;
+  size_t bytes = (size_t)trainer->desc.data.count * (size_t)(m->channels * m->height * m->height);
+  trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, LAYOUT_RAW);
+  trainer->contexts =
+      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, LAYOUT_RAW);
+  trainer->noise = graph_input(graph, "noise", (shape){m->timesteps + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
+  trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
+  trainer->ring = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+}
+
+// Draw, forward, loss and backward of one of the step's batches; returns the loss so far.
+static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor *loss) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  int first_node = graph->node_count;
+  draw_batch_tensors batch;
+  draw_batch(graph,
+             &(draw_batch_desc){.pixels = trainer->pixels,
+                                .contexts = trainer->contexts,
+                                .noise = trainer->noise,
+                                .state = trainer->state,
+                                .batch = desc->batch,
+                                .channels = trainer->info.channels,
+                                .height = trainer->info.height,
+                                .prediction = (int)trainer->info.prediction,
+                                .shift = desc->shift,
+                                .step_draws = desc->batch * desc->accumulate,
+                                .first_draw = desc->batch * which,
+                                .context_drop = (float)desc->context_drop,
+                                .flip = (float)desc->flip},
+             &batch);
+  const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
+  tensor *y = context_unet(graph, &trainer->info, &inputs), *dy = NULL;
+  tensor *error = mse(graph, y, batch.target, batch.weight, 1 / (float)desc->accumulate, &dy);
+  if (fuse(graph, FUSE_CONCAT | FUSE_ACTIVATION, &graph->error)) graph->status = graph->error.status;
+  graph_backward_from(graph, first_node, y, dy);
+  return loss ? add(graph, loss, error, 1) : error;
+}
+
+static graph *build(mote_trainer *trainer) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  graph *graph = graph_create(device_get_caps(trainer->device));
+  if (!graph) return NULL;
+  graph->train = true;
+  add_inputs(trainer, graph);
+  tensor *loss = NULL;
+  for (int i = 0; i < desc->accumulate; i++) loss = add_batch(trainer, graph, i, loss);
+  graph_finish_gradients(graph);
+  graph_push(graph, "optimiser");
+  tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_GRADIENTS);
+  train_control(graph, &(train_control_desc){.gradients = gradients,
+                                             .loss = loss,
+                                             .state = trainer->state,
+                                             .ring = trainer->ring,
+                                             .schedule = desc->lr_schedule,
+                                             .warmup = desc->warmup_steps,
+                                             .learning_rate = (float)desc->learning_rate,
+                                             .weight_decay = (float)desc->weight_decay,
+                                             .ema = (float)desc->ema,
+                                             .clip = (float)desc->clip,
+                                             .beta1 = beta1,
+                                             .beta2 = beta2});
+  adamw(graph, &(adamw_desc){.weights = flat_tensor(trainer, graph, "weights", FLAT_WEIGHTS),
+                             .gradients = gradients,
+                             .first = flat_tensor(trainer, graph, "first", FLAT_FIRST),
+                             .second = flat_tensor(trainer, graph, "second", FLAT_SECOND),
+                             .average = flat_tensor(trainer, graph, "average", FLAT_AVERAGE),
+                             .state = trainer->state,
+                             .beta1 = beta1,
+                             .beta2 = beta2});
+  graph_pop(graph);
+  return graph;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Filling the device
+
+static mote_status create_buffers(mote_trainer *trainer, const mote_model *start, mote_error *error) {
+  static const char *const names[FLAT_COUNT] = {"weights", "gradients", "first moment", "second moment", "average"};
+  size_t bytes = trainer->parameters.bytes;
+  float *values = calloc(1, bytes);
+  mote_status status = values ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < FLAT_COUNT && !status; i++) {
+    status = buffer_create(trainer->device, bytes, names[i], &trainer->flat[i], error);
+    if (!status) status = buffer_upload(trainer->flat[i], 0, values, bytes, error);
+  }
+  if (!status && start)
+    status = buffer_download(start->buffer, 0, values, bytes, error);
+  else if (!status)
+    trainer_draw_weights(&trainer->parameters, trainer->desc.seed, values);
+  if (!status) status = buffer_upload(trainer->flat[FLAT_WEIGHTS], 0, values, bytes, error);
+  if (!status) status = buffer_upload(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
+  free(values);
+  return status;
+}
+
+double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma) {
+  if (gamma == 0) return 1;
+  double snr = alpha_bar / (1 - alpha_bar), limited = snr < gamma ? snr : gamma;
+  if (prediction == MOTE_PREDICT_EPSILON) return limited / snr;
+  if (prediction == MOTE_PREDICT_V) return limited / (snr + 1);
+  return limited;
+}
+
+static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
+  int T = trainer->info.timesteps;
+  double *alpha_bar = malloc(((size_t)T + 1) * sizeof *alpha_bar);
+  float *table = calloc((size_t)(T + 1) * NOISE_WORDS, sizeof *table);
+  mote_status status = alpha_bar && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) schedule_alpha_bar(&trainer->info, alpha_bar);
+  for (int t = 0; t <= T && !status; t++) {
+    float *row = table + t * NOISE_WORDS;
+    row[NOISE_SIGNAL] = (float)sqrt(alpha_bar[t]);
+    row[NOISE_NOISE] = (float)sqrt(1 - alpha_bar[t]);
+    row[NOISE_WEIGHT] = t ? (float)min_snr_weight(trainer->info.prediction, alpha_bar[t], trainer->desc.min_snr) : 0;
+    row[NOISE_TIME] = (float)((double)t / T);
+  }
+  if (!status) status = program_write(trainer->program, trainer->noise, table, error);
+  free(alpha_bar);
+  free(table);
+  return status;
+}
+
+static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
+  const mote_model_info *m = &trainer->info;
+  size_t bytes = (size_t)data->count * (size_t)(m->channels * m->height * m->height);
+  uint8_t *padded = calloc(1, bytes + 4);
+  float *none = data->context ? NULL : calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *none);
+  mote_status status = padded && (none || data->context) ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) memcpy(padded, data->pixels, bytes);
+  if (!status) status = program_write(trainer->program, trainer->pixels, padded, error);
+  if (!status) status = program_write(trainer->program, trainer->contexts, none ? none : data->context, error);
+  free(padded);
+  free(none);
+  return status;
+}
+
+static uint32_t bits_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+static mote_status write_state(mote_trainer *trainer, mote_error *error) {
+  const uint32_t state[TRAIN_WORDS] = {[TRAIN_SEED_LOW] = (uint32_t)trainer->desc.seed,
+                                       [TRAIN_SEED_HIGH] = (uint32_t)(trainer->desc.seed >> 32),
+                                       [TRAIN_TOTAL_STEPS] = (uint32_t)trainer->desc.total_steps,
+                                       [TRAIN_BETA1_POWER] = bits_of(1),
+                                       [TRAIN_BETA2_POWER] = bits_of(1)};
+  return program_write(trainer->program, trainer->state, state, error);
+}
+
+mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **out, mote_error *error) {
+  *out = NULL;
+  mote_trainer_desc completed = *desc;
+  set_defaults(&completed);
+  TRY(check(&completed, error));
+  mote_trainer *trainer = calloc(1, sizeof *trainer);
+  if (!trainer) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  trainer->device = desc->device;
+  trainer->desc = completed;
+  trainer->info = completed.model;
+  graph *graph = NULL;
+  mote_status status = parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
+  if (!status && desc->start && desc->start->parameters.bytes != trainer->parameters.bytes)
+    status = fail(error, MOTE_ERROR_USAGE, "the weights to start from are of another shape");
+  if (!status) status = create_buffers(trainer, desc->start, error);
+  if (!status && !(graph = build(trainer))) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status)
+    status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_GRADIENTS], graph,
+                             error);
+  if (status)
+    graph_destroy(&graph);
+  else
+    status = program_create(&(program_desc){.device = trainer->device, .graph = graph, .name = "trainer"},
+                            &trainer->program, error);
+  if (!status) status = write_noise(trainer, error);
+  if (!status) status = write_data(trainer, &desc->data, error);
+  if (!status) status = write_state(trainer, error);
+  if (!status) status = trainer_prepare_validation(trainer, &desc->validation, error);
+  trainer->desc.data.pixels = trainer->desc.validation.pixels = NULL;
+  trainer->desc.data.context = trainer->desc.validation.context = NULL;
+  trainer->desc.start = NULL;
+  if (status)
+    mote_trainer_destroy(&trainer);
+  else
+    *out = trainer;
+  return status;
+}
+
+void mote_trainer_destroy(mote_trainer **pointer) {
+  mote_trainer *trainer = *pointer;
+  *pointer = NULL;
+  if (!trainer) return;
+  trainer_release_validation(trainer);
+  mote_model_destroy(&trainer->model);
+  program_destroy(&trainer->program);
+  for (int i = 0; i < FLAT_COUNT; i++) buffer_destroy(&trainer->flat[i]);
+  parameters_destroy(&trainer->parameters);
+  free(trainer);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running
+
+mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losses, mote_error *error) {
+  if (step_count < 1 || step_count > TRAIN_RING)
+    return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, expected 1 to %d", step_count, TRAIN_RING);
+  TRY(program_run(trainer->program, PHASE_STEP, (uint32_t)step_count, error));
+  uint32_t state[TRAIN_WORDS];
+  float ring[TRAIN_RING];
+  TRY(program_read(trainer->program, trainer->state, state, error));
+  TRY(program_read(trainer->program, trainer->ring, ring, error));
+  for (int i = 0; i < step_count && losses; i++) losses[i] = ring[(trainer->steps_done + (uint64_t)i) % TRAIN_RING];
+  trainer->steps_done = state[TRAIN_STEPS];
+  if (state[TRAIN_FAILED])
+    return fail(error, MOTE_ERROR_DEVICE, "the loss of step %u is not finite: a lower learning rate or a gradient clip "
+                "may help; the weights are those of step %u", state[TRAIN_FAILED], state[TRAIN_FAILED] - 1);
+  return MOTE_OK;
+}
+
+uint64_t mote_trainer_steps_done(const mote_trainer *trainer) { return trainer->steps_done; }
+
+// As shaders/train_control.comp computes it.
+double mote_trainer_learning_rate(const mote_trainer *trainer) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  double step = (double)trainer->steps_done, rate = desc->learning_rate;
+  double progress = desc->total_steps ? fmin(step / (double)desc->total_steps, 1) : 1;
+  if (desc->lr_schedule == MOTE_LR_COSINE) rate *= 0.5 + 0.5 * cos(3.14159265358979 * progress);
+  if (desc->lr_schedule == MOTE_LR_LINEAR) rate *= 1 - progress;
+  return step < desc->warmup_steps ? rate * (step + 1) / desc->warmup_steps : rate;
+}
+
+void mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps) {
+  uint32_t word = (uint32_t)total_steps;
+  trainer->desc.total_steps = total_steps;
+  buffer_upload(trainer->state->home.buffer, trainer->state->home.offset + 4 * TRAIN_TOTAL_STEPS, &word, sizeof word,
+                NULL);
+}
+
+mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
+  program_info info = program_get_info(trainer->program);
+  uint64_t parameter_bytes = 0;
+  for (int i = 0; i < FLAT_COUNT; i++) parameter_bytes += buffer_bytes(trainer->flat[i]);
+  return (mote_trainer_info){.dispatches = info.commands[PHASE_STEP].dispatches,
+                             .barriers = info.commands[PHASE_STEP].barriers,
+                             .parameter_bytes = parameter_bytes,
+                             .activation_bytes = info.activations.peak_bytes,
+                             .activation_bound = info.activations.bound_bytes,
+                             .memory_bytes = info.memory_bytes + parameter_bytes};
+}

@@ -1,0 +1,41 @@
+// trainer.h: what the parts of the trainer share.
+#ifndef MOTE_GRAPH_TRAINER_H
+#define MOTE_GRAPH_TRAINER_H
+
+#include "graph/model.h"
+#include "graph/program.h"
+
+// The flat buffers, all in the layout of `parameters`.
+enum { FLAT_WEIGHTS, FLAT_GRADIENTS, FLAT_FIRST, FLAT_SECOND, FLAT_AVERAGE, FLAT_COUNT };
+
+struct mote_trainer {
+  mote_device *device;
+  mote_trainer_desc desc;  // without zeros for defaults; pointers into the caller's data are cleared
+  mote_model_info info;
+  parameters parameters;
+  buffer *flat[FLAT_COUNT];
+  program *program;
+  tensor *pixels, *contexts, *noise, *state, *ring;  // inputs of the program
+  uint64_t steps_done;
+  mote_model *model;  // averaged weights, made at the first call of mote_trainer_get_model
+  // Held-out images, already noised: NCHW rows, made when the trainer is.
+  struct {
+    uint32_t count;
+    float *x, *target, *context, *weight;
+    int32_t *steps;
+  } validation;
+};
+
+// trainer_init.c: fresh weights as PyTorch initialises its modules, drawn from `seed`, into `packed`, of
+// parameters->bytes bytes.
+void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed);
+
+// trainer_validate.c
+mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error);
+void trainer_release_validation(mote_trainer *trainer);
+
+// Weight of the squared error at each timestep 0 … T (Hang et al. 2023): min(SNR, gamma) / SNR for epsilon,
+// min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x_0, with SNR = ᾱ/(1-ᾱ); 1 where gamma is 0.
+double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma);
+
+#endif

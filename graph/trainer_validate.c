@@ -1,0 +1,119 @@
+// trainer_validate.c: the held-out loss, and the averaged weights as a model.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/philox.h"
+#include "graph/schedule.h"
+#include "graph/trainer.h"
+
+// Two normals of a Philox block in double precision; what the device draws is not needed here.
+static double normal(uint64_t seed, uint32_t element, uint32_t image) {
+  philox_block block = philox((philox_block){{element, image, 0, 4}}, seed);
+  double u = (block.words[0] + 1.0) / 4294967296.0, turn = block.words[1] / 4294967296.0;
+  return sqrt(-2 * log(u)) * cos(6.283185307179586 * turn);
+}
+
+// Image i is judged at one timestep, spread evenly over 1 … T, with noise of its own, the same at every call.
+static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
+  const mote_model_info *m = &trainer->info;
+  size_t area = (size_t)(m->height * m->height), channels = (size_t)m->channels, each = area * channels;
+  int t = 1 + (int)(((uint64_t)i * 2 + 1) * (uint64_t)m->timesteps / (2 * data->count)) % m->timesteps;
+  double signal = sqrt(alpha_bar[t]), level = sqrt(1 - alpha_bar[t]);
+  trainer->validation.steps[i] = t;
+  trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
+  for (size_t c = 0; c < channels; c++)
+    for (size_t p = 0; p < area; p++) {
+      double x0 = data->pixels[i * each + p * channels + c] / 127.5 - 1;
+      double epsilon = normal(trainer->desc.seed, (uint32_t)(c * area + p), i);
+      double targets[] = {epsilon, signal * epsilon - level * x0, x0};
+      size_t at = i * each + c * area + p;
+      trainer->validation.x[at] = (float)(signal * x0 + level * epsilon);
+      trainer->validation.target[at] = (float)targets[m->prediction];
+    }
+}
+
+mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
+  const mote_model_info *m = &trainer->info;
+  if (data->count == 0) return MOTE_OK;
+  size_t count = data->count, contexts = count * (size_t)m->n_cfeat;
+  size_t elements = count * (size_t)(m->channels * m->height * m->height);
+  double *alpha_bar = malloc(((size_t)m->timesteps + 1) * sizeof *alpha_bar);
+  trainer->validation.count = data->count;
+  trainer->validation.x = malloc(elements * sizeof(float));
+  trainer->validation.target = malloc(elements * sizeof(float));
+  trainer->validation.context = calloc(contexts, sizeof(float));
+  trainer->validation.weight = malloc(count * sizeof(float));
+  trainer->validation.steps = malloc(count * sizeof(int32_t));
+  if (!alpha_bar || !trainer->validation.x || !trainer->validation.target || !trainer->validation.context ||
+      !trainer->validation.weight || !trainer->validation.steps) {
+    free(alpha_bar);
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  }
+  schedule_alpha_bar(m, alpha_bar);
+  if (data->context) memcpy(trainer->validation.context, data->context, contexts * sizeof(float));
+  for (uint32_t i = 0; i < data->count; i++) noise_image(trainer, data, alpha_bar, i);
+  free(alpha_bar);
+  return MOTE_OK;
+}
+
+void trainer_release_validation(mote_trainer *trainer) {
+  free(trainer->validation.x);
+  free(trainer->validation.target);
+  free(trainer->validation.context);
+  free(trainer->validation.weight);
+  free(trainer->validation.steps);
+}
+
+mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **out, mote_error *error) {
+  *out = NULL;
+  size_t bytes = trainer->parameters.bytes;
+  if (!trainer->model) {
+    mote_model *model = calloc(1, sizeof *model);
+    if (!model) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    model->device = trainer->device;
+    model->info = trainer->info;
+    mote_status status = parameters_create(trainer->device, &model->info, &model->parameters, error);
+    if (!status) status = buffer_create(trainer->device, bytes, "average", &model->buffer, error);
+    if (status) {
+      mote_model_destroy(&model);
+      return status;
+    }
+    trainer->model = model;
+  }
+  void *values = malloc(bytes);
+  if (!values) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = buffer_download(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
+  if (!status) status = buffer_upload(trainer->model->buffer, 0, values, bytes, error);
+  free(values);
+  if (!status) *out = trainer->model;
+  return status;
+}
+
+mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error) {
+  uint32_t count = trainer->validation.count, most = 64;
+  if (count == 0) return fail(error, MOTE_ERROR_USAGE, "no images were held out");
+  mote_model *model;
+  TRY(mote_trainer_get_model(trainer, &model, error));
+  size_t each = (size_t)(trainer->info.channels * trainer->info.height * trainer->info.height);
+  float *output = malloc(most * each * sizeof *output);
+  if (!output) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = MOTE_OK;
+  double sum = 0;
+  for (uint32_t first = 0; first < count && !status; first += most) {
+    uint32_t batch = count - first < most ? count - first : most;
+    const mote_forward_desc forward = {
+        .batch = (int)batch,
+        .x = trainer->validation.x + first * each,
+        .steps = trainer->validation.steps + first,
+        .context = trainer->validation.context + (size_t)first * (size_t)trainer->info.n_cfeat};
+    status = mote_model_forward(model, &forward, output, error);
+    for (size_t i = 0; i < batch * each && !status; i++) {
+      double d = output[i] - trainer->validation.target[first * each + i];
+      sum += trainer->validation.weight[first + i / each] * d * d;
+    }
+  }
+  free(output);
+  if (!status) *loss = sum / (double)(count * each);
+  return status;
+}

@@ -1,0 +1,15 @@
+// conv_transpose_gradient.h: parameters of the kernels for the gradients of conv_transpose.
+#include "shaders/types.h"
+
+#define CONV_TRANSPOSE_GRADIENT_SECOND 0  // 1: the input was two tensors (weight gradient)
+
+struct conv_transpose_gradient_parameters {
+  uint batch;
+  uint height;        // of the input
+  uint width;
+  uint first_quads;   // input channels / 4 of the (first) tensor
+  uint second_quads;  // and of the second, or 0
+  uint out_blocks;    // output channels / 8
+  uint kernel;        // kernel size = stride
+  uint first_block;   // data gradient: input channels / 8 in front of the tensor's own
+};

@@ -1,0 +1,77 @@
+// draw_batch.comp: one training batch from the data on the device. Draw d, counted over the whole training, takes image
+// permute(d mod count) of epoch d / count, so that every image comes once an epoch; mirrors and shifts it, draws
+// t in 1 … T and noise ε, and writes x_t = √ᾱ·x_0 + √(1-ᾱ)·ε, the target ε, √ᾱ·ε - √(1-ᾱ)·x_0 or x_0, t/T, the context
+// or zeros, and the weight of the squared error. One invocation: four neighbouring elements of one channel; channels of
+// the padding are zeros.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "shaders/draw_batch.h"
+#include "shaders/index.glsl"
+#include "shaders/permutation.glsl"
+#include "shaders/philox.glsl"
+#include "shaders/train_state.h"
+
+layout(local_size_x = PLAIN_LOCAL_SIZE) in;
+layout(binding = 0) readonly buffer Pixels { uint pixels[]; };       // (count, H, W, C) bytes, four a word
+layout(binding = 1) readonly buffer Contexts { float contexts[]; };  // (count, K) raw
+layout(binding = 2) readonly buffer Noise { float noise[]; };        // (T + 1, NOISE_WORDS) raw
+layout(binding = 3) readonly buffer State { uint state[]; };         // TRAIN_WORDS raw
+layout(binding = 4) writeonly buffer X { float x[]; };               // (N, C, H, W) C8
+layout(binding = 5) writeonly buffer Target { float target[]; };     // as x
+layout(binding = 6) writeonly buffer Time { float time[]; };         // (N, 1, 1, 1) C8
+layout(binding = 7) writeonly buffer Context { float context[]; };   // (N, K, 1, 1) C8
+layout(binding = 8) writeonly buffer Weight { float weight[]; };     // (N, 1, 1, 1) C8
+layout(binding = 9) writeonly buffer Index { uint index[]; };        // (N) raw: which image was taken
+layout(push_constant) uniform Push { draw_batch_parameters p; };
+
+float unit(uint word) { return float(word >> 8) * (1.0 / 16777216.0); }
+
+float pixel_at(uint image, int row, int column, uint c) {
+  int last = int(p.height) - 1;
+  uint at = ((image * p.height + uint(clamp(row, 0, last))) * p.height + uint(clamp(column, 0, last))) * p.channels + c;
+  return float(pixels[at / 4] >> (at % 4 * 8) & 255u) / 127.5 - 1.0;
+}
+
+// What belongs to the image as a whole.
+void write_image(uint n, uint image, uint t, bool drop) {
+  uint padded = (p.contexts + 7) / 8 * 8;
+  for (uint k = 0; k < padded; k++)
+    context[n * padded + k] = k < p.contexts && !drop ? contexts[image * p.contexts + k] : 0.0;
+  for (uint k = 0; k < 8; k++) {
+    time[n * 8 + k] = k == 0 ? noise[t * NOISE_WORDS + NOISE_TIME] : 0.0;
+    weight[n * 8 + k] = k == 0 ? noise[t * NOISE_WORDS + NOISE_WEIGHT] : 0.0;
+  }
+  index[n] = image;
+}
+
+void main() {
+  uint i = invocation_index();
+  uint area = p.height * p.height, blocks = (p.channels + 7) / 8, quads = area / 4;
+  if (i >= p.batch * blocks * 8 * quads) return;
+  uint quad = i % quads, c = i / quads % (blocks * 8), n = i / (quads * blocks * 8);
+  uint draw = state[TRAIN_STEPS] * p.step_draws + p.first_draw + n;
+  uvec2 key = uvec2(state[TRAIN_SEED_LOW], state[TRAIN_SEED_HIGH]);
+  uint image = permute(draw % p.count, p.count, mix_bits(key.x ^ mix_bits(key.y ^ mix_bits(draw / p.count))));
+  uvec4 words = philox(uvec4(0, draw, 0, STREAM_TRAIN_DRAW), key);
+  uint t, low;
+  umulExtended(words.x, p.timesteps, t, low);
+  t += 1;
+  if (quad == 0 && c == 0) write_image(n, image, t, unit(words.y) < p.context_drop);
+
+  uint to = ((n * blocks + c / 8) * area + quad * 4) * 8 + c % 8;
+  if (c >= p.channels) {
+    for (uint k = 0; k < 4; k++) x[to + k * 8] = target[to + k * 8] = 0.0;
+    return;
+  }
+  bool mirror = unit(words.z) < p.flip;
+  int span = int(p.shift) * 2 + 1, down = int(words.w % uint(span)) - int(p.shift);
+  int right = int(words.w / uint(span) % uint(span)) - int(p.shift);
+  vec4 epsilon = philox_normal(uvec4(c * quads + quad, draw, 0, STREAM_TRAIN_NOISE), key);
+  float signal = noise[t * NOISE_WORDS + NOISE_SIGNAL], level = noise[t * NOISE_WORDS + NOISE_NOISE];
+  for (uint k = 0; k < 4; k++) {
+    int row = int((quad * 4 + k) / p.height), column = int((quad * 4 + k) % p.height);
+    float x0 = pixel_at(image, row - down, (mirror ? int(p.height) - 1 - column : column) - right, c);
+    x[to + k * 8] = signal * x0 + level * epsilon[k];
+    target[to + k * 8] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : x0;
+  }
+}

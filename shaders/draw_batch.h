@@ -1,0 +1,24 @@
+// draw_batch.h: parameters of draw_batch.comp, and the rows of its noise table.
+#include "shaders/types.h"
+
+// One row a timestep 0 … T.
+#define NOISE_SIGNAL 0  // √ᾱ_t
+#define NOISE_NOISE 1   // √(1 - ᾱ_t)
+#define NOISE_WEIGHT 2  // of the squared error
+#define NOISE_TIME 3    // t / T
+#define NOISE_WORDS 4
+
+struct draw_batch_parameters {
+  uint batch;
+  uint channels;
+  uint height;        // = width, a multiple of 4
+  uint contexts;      // K
+  uint count;         // images in the data
+  uint step_draws;    // images of one training step
+  uint first_draw;    // of them, drawn by other dispatches before this one
+  uint timesteps;     // T
+  uint target;        // what the model predicts: 0 epsilon, 1 v, 2 x_0
+  uint shift;         // pixels
+  float context_drop; // probabilities
+  float flip;
+};

@@ -1,0 +1,8 @@
+// linear_weight_gradient.h: parameters of linear_weight_gradient.comp.
+#include "shaders/types.h"
+
+struct linear_weight_gradient_parameters {
+  uint batch;
+  uint in_quads;    // input features / 4, padding included
+  uint out_blocks;  // output features / 8
+};

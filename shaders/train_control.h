@@ -1,0 +1,14 @@
+// train_control.h: parameters of train_control.comp.
+#include "shaders/types.h"
+
+struct train_control_parameters {
+  uint pieces;         // sums of squares to add up
+  uint schedule;       // of the learning rate: 0 cosine, 1 linear, 2 constant
+  uint warmup;         // steps
+  float learning_rate;
+  float weight_decay;
+  float ema;
+  float clip;          // 0: none
+  float beta1;
+  float beta2;
+};
