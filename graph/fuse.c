@@ -53,11 +53,7 @@ static void fuse_batch_norm(graph *graph, node *node) {
   tensor **weight = &front->inputs[front->op->weight_input];
   phase phase = graph->phase;
   graph->phase = PHASE_ONCE;
-  if (batch_norm_fold(graph, weight, weight + 1, &node->inputs[1])) {
-    uint32_t activation = epilogue_of(node)->activation;
-    absorb(front, node);
-    epilogue_of(front)->activation = activation;
-  }
+  if (batch_norm_fold(graph, weight, weight + 1, &node->inputs[1])) absorb(front, node);
   graph->phase = phase;
 }
 

@@ -121,8 +121,12 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
   TRY(read_choice(&r, "architecture", architectures, &choice));
   snprintf(info->architecture, sizeof info->architecture, "%s", architectures[choice]);
   TRY(read_shapes(&r, info));
-  bool has_timesteps = safetensors_metadata(file, "timesteps") != NULL;
-  TRY(read_size(&r, "timesteps", has_timesteps ? -1 : 500, (range){1, 100000, 1}, &info->timesteps));
+  if (safetensors_metadata(file, "timesteps")) {
+    TRY(read_size(&r, "timesteps", -1, (range){1, 100000, 1}, &info->timesteps));
+  } else {
+    info->timesteps = 500;
+    device_log(device, "%s: no metadata timesteps: 500 assumed", name);
+  }
   TRY(read_choice(&r, "schedule", schedules, &choice));
   info->schedule = (mote_schedule)choice;
   TRY(read_number(&r, "beta_start", 1e-4, &info->beta_start));

@@ -35,6 +35,7 @@ typedef struct draw_batch_tensors {
 
 typedef struct train_control_desc {
   tensor *gradients;  // flat: (1, count, 1, 1) raw
+  tensor *weights;    // flat, statistics included; looked at for numbers that are not finite
   tensor *loss;       // from mse
   tensor *state;      // (1, TRAIN_WORDS, 1, 1) raw
   tensor *ring;       // (1, TRAIN_RING, 1, 1) raw

@@ -120,7 +120,9 @@ static graph *build(mote_trainer *trainer) {
   graph_finish_gradients(graph);
   graph_push(graph, "optimiser");
   tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_GRADIENTS);
+  tensor *weights = flat_tensor(trainer, graph, "weights", FLAT_WEIGHTS);
   train_control(graph, &(train_control_desc){.gradients = gradients,
+                                             .weights = weights,
                                              .loss = loss,
                                              .state = trainer->state,
                                              .ring = trainer->ring,
@@ -132,7 +134,7 @@ static graph *build(mote_trainer *trainer) {
                                              .clip = (float)desc->clip,
                                              .beta1 = beta1,
                                              .beta2 = beta2});
-  adamw(graph, &(adamw_desc){.weights = flat_tensor(trainer, graph, "weights", FLAT_WEIGHTS),
+  adamw(graph, &(adamw_desc){.weights = weights,
                              .gradients = gradients,
                              .first = flat_tensor(trainer, graph, "first", FLAT_FIRST),
                              .second = flat_tensor(trainer, graph, "second", FLAT_SECOND),

@@ -20,7 +20,8 @@
 //
 // What it does not do: print, exit, read the environment, start a thread, or keep global state. Everything that it
 // makes hangs off a mote_device. A device and what was made on it may be used by one thread at a time; two devices
-// are independent of each other.
+// are independent of each other, except that two threads must not list or create devices at the same moment: the
+// Vulkan loader's entry points are the process's.
 //
 // Conventions: a description struct filled with zeros asks for the documented defaults. Fallible functions return a
 // mote_status and, where `error` is not NULL, fill it with one sentence that names what was wrong, what was found and

@@ -65,7 +65,8 @@ static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info
       .float16 = f12.shaderFloat16,
   };
   snprintf(info->name, sizeof info->name, "%s", p->deviceName);
-  snprintf(info->driver, sizeof info->driver, "%.100s %.100s", v12.driverName, v12.driverInfo);
+  snprintf(info->driver, sizeof info->driver, "%.100s%s%.100s", v12.driverName, v12.driverInfo[0] ? " " : "",
+           v12.driverInfo);
   const uint8_t *u = v11.deviceUUID;
   for (int i = 0, at = 0; i < 16; i++)
     at += snprintf(info->uuid + at, sizeof info->uuid - (size_t)at, "%s%02x",
@@ -123,7 +124,7 @@ static void explain(mote_device_info *infos, uint32_t count, uint32_t chosen, co
       snprintf(info->reason, sizeof info->reason, "not chosen: a %s goes before a %s", type_name(infos[chosen].type),
                type_name(info->type));
     else
-      snprintf(info->reason, sizeof info->reason, "not chosen: an earlier one serves; name it to take it");
+      snprintf(info->reason, sizeof info->reason, "not chosen: device %u is as good; name this one to take it", chosen);
   }
 }
 

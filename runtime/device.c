@@ -75,7 +75,7 @@ static bool has_instance_extension(const char *name) {
 static mote_status create_instance(const mote_device_desc *desc, mote_device *device, VkInstance *out,
                                    mote_error *error) {
   if (volkInitialize() != VK_SUCCESS)
-    return fail(error, MOTE_ERROR_DEVICE, "no Vulkan loader found (libvulkan.so.1): install a Vulkan driver");
+    return fail(error, MOTE_ERROR_DEVICE, "no Vulkan loader found (libvulkan.so.1): install it (on Debian, libvulkan1) and a driver");
   const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                          .pApplicationName = "mote",
                                          .pEngineName = "mote",
@@ -93,20 +93,33 @@ static mote_status create_instance(const mote_device_desc *desc, mote_device *de
                                             .pNext = &messenger,
                                             .enabledValidationFeatureCount = desc->separate_buffers ? 2 : 1,
                                             .pEnabledValidationFeatures = enables};
-  const char *extensions[2];
+  const char *extensions[3];
   uint32_t extension_count = 0;
   bool debug_utils = has_instance_extension(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
   if (debug_utils) extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
   if (desc->validation) extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
+  // Without it a loader hides drivers that stand on another API, such as MoltenVK.
+  bool portability = has_instance_extension(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
+  if (portability) extensions[extension_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
   const char *layer = "VK_LAYER_KHRONOS_validation";
   const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                      .pNext = desc->validation ? &features : NULL,
+                                     .flags = portability ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR : 0,
                                      .pApplicationInfo = &application,
                                      .enabledLayerCount = desc->validation,
                                      .ppEnabledLayerNames = &layer,
                                      .enabledExtensionCount = extension_count,
                                      .ppEnabledExtensionNames = extensions};
-  TRY(CHECK(error, vkCreateInstance(&info, NULL, out)));
+  VkResult result = vkCreateInstance(&info, NULL, out);
+  if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
+    return fail(error, MOTE_ERROR_DEVICE,
+                "no Vulkan driver found: install one (on Debian, mesa-vulkan-drivers brings a CPU one); if "
+                "VK_DRIVER_FILES is set, it must name a driver's .json file");
+  if (result == VK_ERROR_LAYER_NOT_PRESENT)
+    return fail(error, MOTE_ERROR_DEVICE,
+                "validation asked for, but VK_LAYER_KHRONOS_validation is not installed (on Debian, "
+                "vulkan-validationlayers)");
+  TRY(CHECK(error, result));
   volkLoadInstanceOnly(*out);
   if (device) device->debug_utils = debug_utils;
   if (device && desc->validation && debug_utils)
@@ -177,6 +190,17 @@ static void read_caps(mote_device *device, const mote_device_desc *desc) {
   memcpy(device->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof device->caps.max_groups);
 }
 
+static bool has_device_extension(VkPhysicalDevice physical, const char *name) {
+  uint32_t count = 0;
+  vkEnumerateDeviceExtensionProperties(physical, NULL, &count, NULL);
+  VkExtensionProperties *extensions = calloc(count + 1, sizeof *extensions);
+  bool found = false;
+  if (extensions && vkEnumerateDeviceExtensionProperties(physical, NULL, &count, extensions) >= 0)
+    for (uint32_t i = 0; i < count; i++) found |= strcmp(extensions[i].extensionName, name) == 0;
+  free(extensions);
+  return found;
+}
+
 static mote_status create_handle(mote_device *device, mote_error *error) {
   VkQueueFamilyProperties families[32];
   uint32_t count = 32;
@@ -188,8 +212,13 @@ static mote_status create_handle(mote_device *device, mote_error *error) {
                                          .queueFamilyIndex = device->queue_family,
                                          .queueCount = 1,
                                          .pQueuePriorities = &priority};
-  const VkDeviceCreateInfo info = {
-      .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue};
+  // A driver that stands on another API says so by this extension, which then must be enabled.
+  const char *subset = "VK_KHR_portability_subset";
+  const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                   .queueCreateInfoCount = 1,
+                                   .pQueueCreateInfos = &queue,
+                                   .enabledExtensionCount = has_device_extension(device->physical, subset),
+                                   .ppEnabledExtensionNames = &subset};
   TRY(CHECK(error, vkCreateDevice(device->physical, &info, NULL, &device->handle)));
   volkLoadDeviceTable(&device->vk, device->handle);
   device->vk.vkGetDeviceQueue(device->handle, device->queue_family, 0, &device->queue);

@@ -1,4 +1,4 @@
-// gradient_norm.comp: sums of squares of all gradients, in pieces of GRADIENT_NORM_QUADS vec4s. One invocation: one piece.
+// gradient_norm.comp: sums of squares of all gradients, or of all weights, in pieces of GRADIENT_NORM_QUADS vec4s. One invocation: one piece.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/gradient_norm.h"

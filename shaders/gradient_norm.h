@@ -4,5 +4,5 @@
 #define GRADIENT_NORM_QUADS 256  // vec4s that one invocation sums
 
 struct gradient_norm_parameters {
-  uint quads;  // vec4s of all gradients
+  uint quads;  // vec4s of all gradients, or of all weights
 };

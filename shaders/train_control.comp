@@ -1,7 +1,7 @@
 // train_control.comp: what the optimiser needs to know in this step: the learning rate by its schedule, Adam's
 // corrections (Kingma & Ba 2015), the decay of the average, min(ema, (1+t)/(10+t)), and the factor that limits the
-// gradient's norm (Pascanu et al. 2013). Keeps the loss for the host and counts the step. A loss or norm that is not
-// finite is noted, and from then on nothing changes any more. One invocation.
+// gradient's norm (Pascanu et al. 2013). Keeps the loss for the host and counts the step. A loss,
+// gradient, weight or statistic that is not finite is noted, and from then on nothing changes any more. One invocation.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/train_control.h"
@@ -12,6 +12,7 @@ layout(binding = 0) readonly buffer Sums { float sums[]; };   // pieces, raw
 layout(binding = 1) readonly buffer Loss { float loss[]; };   // (1) raw
 layout(binding = 2) buffer State { uint state[]; };           // TRAIN_WORDS raw
 layout(binding = 3) writeonly buffer Ring { float ring[]; };  // (TRAIN_RING) raw
+layout(binding = 4) readonly buffer WeightSums { float weight_sums[]; };  // weight_pieces, raw
 layout(push_constant) uniform Push { train_control_parameters p; };
 
 float rate_at(float step) {
@@ -29,7 +30,9 @@ void main() {
   float norm = sqrt(squares);
   uint t = state[TRAIN_STEPS];
   ring[t % TRAIN_RING] = loss[0];
-  bool finite = !isnan(loss[0]) && !isinf(loss[0]) && !isnan(norm) && !isinf(norm);
+  float weight_squares = 0.0;
+  for (uint i = 0; i < p.weight_pieces; i++) weight_squares += weight_sums[i];
+  bool finite = !isnan(weight_squares) && !isinf(weight_squares) && !isnan(loss[0]) && !isinf(loss[0]) && !isnan(norm) && !isinf(norm);
   if (!finite && state[TRAIN_FAILED] == 0) state[TRAIN_FAILED] = t + 1;
   bool skip = state[TRAIN_FAILED] != 0;
   state[TRAIN_SKIP] = skip ? 1 : 0;

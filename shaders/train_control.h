@@ -2,7 +2,8 @@
 #include "shaders/types.h"
 
 struct train_control_parameters {
-  uint pieces;         // sums of squares to add up
+  uint pieces;         // sums of squares of the gradients
+  uint weight_pieces;  // and of the weights and statistics
   uint schedule;       // of the learning rate: 0 cosine, 1 linear, 2 constant
   uint warmup;         // steps
   float learning_rate;

@@ -73,12 +73,12 @@ untested_ops() {  # an op without a file of cases
   done
 }
 
-# A shader is covered when a test names it, or an op that has cases does, be it through a function of the same name.
+# A shader is covered when a test or a seeded fault names it, or an op that has cases does, be it through a function of the same name.
 uncovered_shaders() {
   local path name op
   for path in shaders/*.comp; do
     name=$(basename "$path" .comp)
-    grep -rqF "\"$name\"" --include='*.c' tests && continue
+    grep -rqw "$name" --include='*.c' --include='*.sh' tests && continue
     for op in $(grep -rlw "$name" --include='*.c' graph/ops); do
       [ -s "tests/ops/$(basename "$op")" ] && continue 2
     done

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/selftest.h"  // before cmocka, which makes a macro of `fail`
 
@@ -46,13 +47,18 @@ static void copies_through_a_staging_buffer(void **state) {
   run_with((mote_device_desc){.staging = true});
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(kernels_that_the_device_prefers),
-      cmocka_unit_test(plain_kernels),
+// `test_ops quick`: the two sets of kernels only, and no more once one has failed.
+int main(int argument_count, char **arguments) {
+  const struct CMUnitTest preferred[] = {cmocka_unit_test(kernels_that_the_device_prefers)};
+  const struct CMUnitTest plain[] = {cmocka_unit_test(plain_kernels)};
+  const struct CMUnitTest set_ups[] = {
       cmocka_unit_test(one_buffer_a_tensor_with_sentinels_behind_it),
       cmocka_unit_test(one_buffer_a_tensor_and_plain_kernels),
       cmocka_unit_test(copies_through_a_staging_buffer),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  bool quick = argument_count > 1 && strcmp(arguments[1], "quick") == 0;
+  int failed = cmocka_run_group_tests(preferred, NULL, NULL);
+  if (!quick || failed == 0) failed += cmocka_run_group_tests(plain, NULL, NULL);
+  if (!quick) failed += cmocka_run_group_tests(set_ups, NULL, NULL);
+  return failed;
 }

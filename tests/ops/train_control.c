@@ -14,6 +14,7 @@ static const uint32_t state_words[TRAIN_WORDS] = {
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   const train_control_desc desc = {.gradients = in[0],
+                                   .weights = in[0],
                                    .loss = in[1],
                                    .ring = in[2],
                                    .state = in[3],

@@ -1,0 +1,319 @@
+// test_trainer.c: the recorded training step: repeatable, resumable, able to learn, and safe when it cannot.
+#include "tests/support.h"
+
+#include <math.h>
+#include <unistd.h>
+
+enum { IMAGES = 12, HEIGHT = 8, CHANNELS = 3, CONTEXTS = 2 };
+
+static uint8_t pixels[IMAGES * HEIGHT * HEIGHT * CHANNELS];
+static float contexts[IMAGES * CONTEXTS];
+
+// A few flat-coloured squares, told apart by colour and context.
+static void fill_data(void) {
+  for (int i = 0; i < IMAGES; i++) {
+    contexts[i * CONTEXTS + i % CONTEXTS] = 1;
+    for (int p = 0; p < HEIGHT * HEIGHT; p++)
+      for (int c = 0; c < CHANNELS; c++) {
+        bool inside = p % HEIGHT > 1 && p % HEIGHT < 6 && p / HEIGHT > 1 && p / HEIGHT < 6;
+        pixels[(i * HEIGHT * HEIGHT + p) * CHANNELS + c] = inside ? (uint8_t)(60 + 15 * i * (c + 1) % 190) : 0;
+      }
+  }
+}
+
+static mote_trainer_desc small(mote_device *device) {
+  return (mote_trainer_desc){.device = device,
+                             .model = {.channels = CHANNELS,
+                                       .height = HEIGHT,
+                                       .n_feat = 8,
+                                       .n_cfeat = CONTEXTS,
+                                       .timesteps = 50,
+                                       .prediction = MOTE_PREDICT_V,
+                                       .schedule = MOTE_SCHEDULE_COSINE},
+                             .data = {IMAGES - 2, pixels, contexts},
+                             .validation = {2, pixels + (IMAGES - 2) * HEIGHT * HEIGHT * CHANNELS, contexts},
+                             .batch = 4,
+                             .total_steps = 40,
+                             .context_drop = 0.1,
+                             .flip = 0.5,
+                             .shift = 1,
+                             .clip = 1,
+                             .min_snr = 5,
+                             .weight_decay = 0.01,
+                             .seed = 5};
+}
+
+static mote_trainer *create(const mote_trainer_desc *desc) {
+  mote_error error = {0};
+  mote_trainer *trainer;
+  if (mote_trainer_create(desc, &trainer, &error)) fail_msg("%s", error.message);
+  return trainer;
+}
+
+static void train(mote_trainer *trainer, int steps, float *losses) {
+  mote_error error = {0};
+  if (mote_trainer_run(trainer, steps, losses, &error)) fail_msg("%s", error.message);
+}
+
+// Which file of the test's own, beside nothing of value.
+static const char *path_of(const char *name) {
+  static char path[64];
+  snprintf(path, sizeof path, "/tmp/mote-test-%d-%s", (int)getpid(), name);
+  return path;
+}
+
+// FNV-1a of the whole state.
+static uint64_t hash_of(mote_trainer *trainer) {
+  mote_error error = {0};
+  const char *path = path_of("state");
+  if (mote_trainer_save_state(trainer, path, &error)) fail_msg("%s", error.message);
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  uint64_t hash = 14695981039346656037u;
+  for (int byte; (byte = getc(file)) != EOF;) hash = (hash ^ (uint64_t)byte) * 1099511628211u;
+  fclose(file);
+  remove(path);
+  return hash;
+}
+
+static void the_same_description_trains_to_the_same_bits(void **state) {
+  mote_trainer_desc desc = small(*state);
+  uint64_t hashes[2];
+  for (int i = 0; i < 2; i++) {
+    mote_trainer *trainer = create(&desc);
+    train(trainer, 12, NULL);
+    hashes[i] = hash_of(trainer);
+    mote_trainer_destroy(&trainer);
+  }
+  assert_true(hashes[0] == hashes[1]);
+  desc.seed++;
+  mote_trainer *other = create(&desc);
+  train(other, 12, NULL);
+  assert_true(hashes[0] != hash_of(other));
+  mote_trainer_destroy(&other);
+}
+
+static void one_submission_of_many_steps_equals_many_of_one(void **state) {
+  const mote_trainer_desc desc = small(*state);
+  mote_trainer *once = create(&desc), *often = create(&desc);
+  float losses[10], singles[10];
+  uint64_t before = mote_device_get_counters(*state).submissions;
+  train(once, 10, losses);
+  assert_int_equal(mote_device_get_counters(*state).submissions - before, 1);
+  for (int i = 0; i < 10; i++) train(often, 1, &singles[i]);
+  assert_memory_equal(losses, singles, sizeof losses);
+  assert_true(hash_of(once) == hash_of(often));
+  mote_trainer_destroy(&once);
+  mote_trainer_destroy(&often);
+}
+
+static void a_saved_state_goes_on_with_the_same_bits(void **state) {
+  const mote_trainer_desc desc = small(*state);
+  mote_error error = {0};
+  mote_trainer *whole = create(&desc), *first = create(&desc), *second = create(&desc);
+  train(whole, 15, NULL);
+  train(first, 7, NULL);
+  const char *path = path_of("resume");
+  if (mote_trainer_save_state(first, path, &error)) fail_msg("%s", error.message);
+  if (mote_trainer_load_state(second, path, &error)) fail_msg("%s", error.message);
+  remove(path);
+  assert_int_equal(mote_trainer_steps_done(second), 7);
+  train(second, 8, NULL);
+  assert_true(hash_of(whole) == hash_of(second));
+  mote_trainer_destroy(&whole);
+  mote_trainer_destroy(&first);
+  mote_trainer_destroy(&second);
+}
+
+static void a_state_of_another_run_is_refused(void **state) {
+  mote_trainer_desc desc = small(*state);
+  mote_error error = {0};
+  mote_trainer *trainer = create(&desc);
+  const char *path = path_of("other");
+  if (mote_trainer_save_state(trainer, path, &error)) fail_msg("%s", error.message);
+  mote_trainer_destroy(&trainer);
+  desc.model.n_feat = 16;
+  trainer = create(&desc);
+  assert_int_equal(mote_trainer_load_state(trainer, path, &error), MOTE_ERROR_FORMAT);
+  assert_non_null(strstr(error.message, "shape"));
+  mote_trainer_destroy(&trainer);
+  desc = small(*state);
+  desc.seed = 6;
+  trainer = create(&desc);
+  assert_int_equal(mote_trainer_load_state(trainer, path, &error), MOTE_ERROR_FORMAT);
+  assert_non_null(strstr(error.message, "seed"));
+  mote_trainer_destroy(&trainer);
+  remove(path);
+}
+
+static void it_learns_a_tiny_set_by_heart(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.model.n_feat = 16;
+  desc.model.prediction = MOTE_PREDICT_X0;
+  desc.data.count = 1;
+  desc.validation.count = 0;
+  desc.batch = 16;
+  desc.total_steps = 400;
+  desc.learning_rate = 3e-3;
+  desc.flip = desc.context_drop = desc.min_snr = desc.weight_decay = 0;
+  desc.shift = 0;
+  mote_trainer *trainer = create(&desc);
+  float losses[400];
+  train(trainer, 400, losses);
+  float last = 0;
+  for (int i = 380; i < 400; i++) last += losses[i] / 20;
+  if (!(losses[0] > 0.1f && last < 1e-3f)) fail_msg("loss went from %g to %g", (double)losses[0], (double)last);
+  mote_trainer_destroy(&trainer);
+}
+
+static void the_held_out_loss_falls_and_does_not_change_by_looking(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.total_steps = 150;
+  mote_error error = {0};
+  mote_trainer *trainer = create(&desc);
+  double before, after, again;
+  if (mote_trainer_validate(trainer, &before, &error)) fail_msg("%s", error.message);
+  train(trainer, 150, NULL);
+  uint64_t hash = hash_of(trainer);
+  if (mote_trainer_validate(trainer, &after, &error)) fail_msg("%s", error.message);
+  if (mote_trainer_validate(trainer, &again, &error)) fail_msg("%s", error.message);
+  assert_true(after < before * 0.7);
+  assert_true(after == again);
+  assert_true(hash == hash_of(trainer));
+  mote_trainer_destroy(&trainer);
+}
+
+static void a_loss_that_is_not_finite_stops_and_keeps_the_weights(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.learning_rate = 10;
+  desc.lr_schedule = MOTE_LR_CONSTANT;
+  desc.clip = desc.min_snr = 0;
+  desc.weight_decay = 10;  // (1 - 100)^t leaves the range of floats within twenty steps
+  mote_error error = {0};
+  mote_trainer *trainer = create(&desc);
+  assert_int_equal(mote_trainer_run(trainer, 100, NULL, &error), MOTE_ERROR_DEVICE);
+  assert_non_null(strstr(error.message, "not finite"));
+  uint64_t steps = mote_trainer_steps_done(trainer);
+  assert_true(steps > 0 && steps < 100);
+  assert_int_equal(mote_trainer_run(trainer, 5, NULL, &error), MOTE_ERROR_DEVICE);
+  assert_int_equal(mote_trainer_steps_done(trainer), steps);
+  // What is left can be saved, and every number in it is finite.
+  const char *path = path_of("failed");
+  MUST(mote_trainer_save_weights(trainer, path, false, &error));
+  uint8_t *data;
+  size_t bytes;
+  safetensors *file;
+  MUST(file_read(path, 1 << 24, &data, &bytes, &error));
+  MUST(safetensors_parse(path, data, bytes, &file, &error));
+  for (size_t i = 0; i < file->count; i++) {
+    float *numbers = malloc(file->entries[i].element_count * sizeof *numbers);
+    assert_true(safetensors_read_float(&file->entries[i], numbers));
+    for (size_t k = 0; k < file->entries[i].element_count; k++) assert_true(isfinite(numbers[k]));
+    free(numbers);
+  }
+  safetensors_destroy(&file);
+  free(data);
+  remove(path);
+  mote_trainer_destroy(&trainer);
+}
+
+static void gradients_of_several_batches_are_averaged(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.accumulate = 3;
+  mote_trainer *trainer = create(&desc);
+  float losses[30];
+  train(trainer, 30, losses);
+  for (int i = 0; i < 30; i++) assert_true(isfinite(losses[i]) && losses[i] > 0 && losses[i] < 10);
+  mote_trainer_destroy(&trainer);
+}
+
+static void the_weights_it_writes_are_the_model_it_shows(void **state) {
+  const mote_trainer_desc desc = small(*state);
+  mote_error error = {0};
+  mote_trainer *trainer = create(&desc);
+  train(trainer, 5, NULL);
+  mote_model *shown, *loaded;
+  const char *path = path_of("weights");
+  if (mote_trainer_get_model(trainer, &shown, &error) || mote_trainer_save_weights(trainer, path, false, &error) ||
+      mote_model_load_file(*state, path, &loaded, &error))
+    fail_msg("%s", error.message);
+  remove(path);
+  enum { SIZE = CHANNELS * HEIGHT * HEIGHT };
+  float x[SIZE], outputs[2][SIZE];
+  for (int i = 0; i < SIZE; i++) x[i] = (float)(i % 7) / 7;
+  const int32_t step = 20;
+  const mote_forward_desc forward = {.batch = 1, .x = x, .steps = &step};
+  if (mote_model_forward(shown, &forward, outputs[0], &error) ||
+      mote_model_forward(loaded, &forward, outputs[1], &error))
+    fail_msg("%s", error.message);
+  assert_memory_equal(outputs[0], outputs[1], sizeof outputs[0]);
+  assert_int_equal(mote_model_get_info(loaded)->timesteps, 50);
+  assert_int_equal(mote_model_get_info(loaded)->prediction, MOTE_PREDICT_V);
+  assert_int_equal(mote_model_get_info(loaded)->schedule, MOTE_SCHEDULE_COSINE);
+  mote_model_destroy(&loaded);
+  mote_trainer_destroy(&trainer);
+}
+
+static void descriptions_out_of_range_name_the_field(void **state) {
+  const struct {
+    const char *field;
+    size_t offset;
+    int value;
+  } wrong[] = {{"batch", offsetof(mote_trainer_desc, batch), -1},
+               {"accumulate", offsetof(mote_trainer_desc, accumulate), 65},
+               {"shift", offsetof(mote_trainer_desc, shift), 9},
+               {"channels", offsetof(mote_trainer_desc, model.channels), 5},
+               {"n_feat", offsetof(mote_trainer_desc, model.n_feat), 12},
+               {"height", offsetof(mote_trainer_desc, model.height), 10}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    mote_trainer_desc desc = small(*state);
+    memcpy((char *)&desc + wrong[i].offset, &wrong[i].value, sizeof(int));
+    mote_error error = {0};
+    mote_trainer *trainer;
+    assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
+    assert_null(trainer);
+    assert_non_null(strstr(error.message, wrong[i].field));
+  }
+}
+
+static void nothing_is_left_behind(void **state) {
+  const mote_trainer_desc desc = small(*state);
+  uint64_t before = mote_device_get_counters(*state).memory_bytes;
+  mote_trainer *trainer = create(&desc);
+  mote_trainer_info info = mote_trainer_get_info(trainer);
+  assert_true(mote_device_get_counters(*state).memory_bytes >= before + info.memory_bytes);
+  assert_true(info.activation_bytes >= info.activation_bound);
+  assert_true((double)info.activation_bytes <= 1.15 * (double)info.activation_bound);
+  mote_trainer_destroy(&trainer);
+  assert_int_equal(mote_device_get_counters(*state).memory_bytes, before);
+}
+
+static int set_up(void **state) {
+  fill_data();
+  *state = test_device((mote_device_desc){0});
+  return 0;
+}
+
+// A failing group teardown would leave the exit status at 0, so this is the last test.
+static void the_device_ends_with_nothing_on_it(void **state) {
+  mote_device *device = *state;
+  test_device_end(&device);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_same_description_trains_to_the_same_bits),
+      cmocka_unit_test(one_submission_of_many_steps_equals_many_of_one),
+      cmocka_unit_test(a_saved_state_goes_on_with_the_same_bits),
+      cmocka_unit_test(a_state_of_another_run_is_refused),
+      cmocka_unit_test(it_learns_a_tiny_set_by_heart),
+      cmocka_unit_test(the_held_out_loss_falls_and_does_not_change_by_looking),
+      cmocka_unit_test(a_loss_that_is_not_finite_stops_and_keeps_the_weights),
+      cmocka_unit_test(gradients_of_several_batches_are_averaged),
+      cmocka_unit_test(the_weights_it_writes_are_the_model_it_shows),
+      cmocka_unit_test(descriptions_out_of_range_name_the_field),
+      cmocka_unit_test(nothing_is_left_behind),
+      cmocka_unit_test(the_device_ends_with_nothing_on_it),
+  };
+  return cmocka_run_group_tests(tests, set_up, NULL);
+}
