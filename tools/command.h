@@ -14,6 +14,7 @@ int command_sample(int argc, const char **argv);
 int command_info(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 int command_forward(int argc, const char **argv);
+int command_backward(int argc, const char **argv);
 int command_selftest(int argc, const char **argv);
 
 #endif

@@ -18,6 +18,7 @@ static const command commands[] = {
     {"info", command_info, "what a model is: shapes, labels, memory and cost"},
     {"devices", command_devices, "every Vulkan device, what it offers, which one would be chosen and why"},
     {"forward", command_forward, "one pass through the network, .npy in and out"},
+    {"backward", command_backward, "loss and gradients of one batch, .npy in and safetensors out"},
     {"selftest", command_selftest, "every kernel against its CPU reference on this device; for bug reports"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
