@@ -53,12 +53,8 @@ float exact_sqrt(float x) {
   return result;
 }
 
-// Two independent normals from two words: radius √(-2 ln u), u in (0, 1]; angle by quadrant (two bits) and the turn
-// within it, x in [-½, ½) quarter turns.
-vec2 box_muller(uint a, uint b) {
-  precise float u = float((a >> 8) + 1u) * (1.0 / 16777216.0);
-  precise float radius = exact_sqrt(-2.0 * exact_log(u));
-  precise float x = float((b & 0x3FFFFFFFu) >> 6) * (1.0 / 16777216.0) - 0.5;
+// Cosine and sine of x quarter turns, x in [-½, ½].
+vec2 exact_cos_sin(float x) {
   precise float z = x * x;
   precise float s = 0.0001582065160619095;
   s = s * z - 0.004681266378611326;
@@ -71,8 +67,18 @@ vec2 box_muller(uint a, uint b) {
   c = c * z + 0.25366920232772827;
   c = c * z - 1.2337005138397217;
   c = c * z + 1.0;
+  return vec2(c, s);
+}
+
+// Two independent normals from two words: radius √(-2 ln u), u in (0, 1]; angle by quadrant (two bits) and the turn
+// within it, x in [-½, ½) quarter turns.
+vec2 box_muller(uint a, uint b) {
+  precise float u = float((a >> 8) + 1u) * (1.0 / 16777216.0);
+  precise float radius = exact_sqrt(-2.0 * exact_log(u));
+  precise float x = float((b & 0x3FFFFFFFu) >> 6) * (1.0 / 16777216.0) - 0.5;
+  precise vec2 point = exact_cos_sin(x);
   uint quadrant = b >> 30;
-  precise vec2 point = (quadrant & 1u) == 0u ? vec2(c, s) : vec2(-s, c);
+  if ((quadrant & 1u) != 0u) point = vec2(-point.y, point.x);
   if ((quadrant & 2u) != 0u) point = -point;
   precise vec2 result = radius * point;
   return result;

@@ -18,7 +18,7 @@ faults=(
   'channel_stats.comp        s/float d = x\[from + pixel \* 8\] - m;/float d = x[from + pixel * 8];/'
   'concat.comp               s/b\[n \* p\.b_quads + at - p\.a_quads\]/b[n * p.b_quads]/'
   'conv.comp                 s|tap % KERNEL - KERNEL / 2;|tap % KERNEL;|'
-  'conv.comp                 s/ + bias\[block \* 2 + half_block\]//'
+  'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
   'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'

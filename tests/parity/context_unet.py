@@ -1,4 +1,4 @@
-"""The reference network: design.md section 3 as a PyTorch module, its parameters named as in mote's checkpoints.
+"""The reference network as a PyTorch module, its parameters named as in mote's checkpoints.
 
 Run as a script it checks itself: `context_unet.py WEIGHTS.safetensors` loads the file strictly.
 """
@@ -110,7 +110,7 @@ def weights(module):
 
 
 def metadata_of(module, **more):
-    """The metadata of design.md section 5, all values strings; `more` overrides or adds (timesteps=200, ...)."""
+    """The metadata of docs/formats.md, all values strings; `more` overrides or adds (timesteps=200, ...)."""
     return {"architecture": "context_unet", "channels": str(module.channels), "height": str(module.height),
             "n_feat": str(module.n_feat), "n_cfeat": str(module.n_cfeat), "timesteps": "500", "schedule": "linear",
             "beta_start": "1e-4", "beta_end": "0.02", "prediction": "epsilon",

@@ -1,6 +1,6 @@
-"""The reference diffusion: noise schedules, training targets and DDIM (design.md section 4) in float64.
+"""The reference diffusion: noise schedules, training targets and DDIM in float64.
 
-`metadata` is a checkpoint's; absent keys take the defaults of design.md section 4.
+`metadata` is a checkpoint's; absent keys take the defaults of docs/formats.md.
 """
 import math
 

@@ -1,0 +1,158 @@
+"""`mote train` against float64 PyTorch: twenty AdamW steps from the same weights, batches and noise.
+
+Everything that mote draws on the device is drawn here again, from the published generators and the formulas that stand
+at the head of the shaders: the order of the images, timesteps, dropped contexts, noise.
+"""
+import sys
+
+import numpy as np
+import torch
+
+import context_unet
+import diffusion
+import harness
+import safetensors_numpy
+
+STEPS, BATCH, COUNT, HEIGHT, CHANNELS, CONTEXTS, FEATURES, T = 20, 8, 21, 16, 3, 4, 8, 500
+RATE, DECAY, CLIP, GAMMA, DROP, SEED = 1e-3, 0.01, 1.0, 5.0, 0.1, (7 << 32) | 12345
+TOLERANCE = 1e-4  # relative, over all parameters that the output depends on
+NOISE, DRAW = 1, 2  # streams
+
+
+def philox(counter, seed=SEED):
+    """Philox4x32-10 (Salmon et al. 2011): counter (..., 4) to words (..., 4), as uint64 holding 32 bits."""
+    c = [np.asarray(counter[..., i], np.uint64) for i in range(4)]
+    low, key = np.uint64(0xFFFFFFFF), [np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)]
+    for _ in range(10):
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(b >> np.uint64(32)) ^ c[1] ^ key[0], b & low, (a >> np.uint64(32)) ^ c[3] ^ key[1], a & low]
+        key = [(key[0] + np.uint64(0x9E3779B9)) & low, (key[1] + np.uint64(0xBB67AE85)) & low]
+    return np.stack(c, -1)
+
+
+def counters(first, second, third, fourth):
+    return np.stack(np.broadcast_arrays(first, second, third, fourth), -1)
+
+
+def normals(words):
+    """Box & Muller: pairs of words to pairs of normals, with the quarter turns of shaders/philox.glsl."""
+    a, b = words[..., 0::2], words[..., 1::2]
+    radius = np.sqrt(-2 * np.log(((a >> np.uint64(8)) + np.uint64(1)) / 2.0**24))
+    within = ((b & np.uint64(0x3FFFFFFF)) >> np.uint64(6)) / 2.0**24 - 0.5
+    angle = ((b >> np.uint64(30)) * 0.25 + within * 0.25) * 2 * np.pi
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1).reshape(words.shape)
+
+
+def mix_bits(x):
+    x = (x ^ x >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+    x = (x ^ x >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+    return x ^ x >> 16
+
+
+def permute(i, count, key):
+    """shaders/permutation.glsl."""
+    half = 1
+    while 1 << 2 * half < count:
+        half += 1
+    mask = (1 << half) - 1
+    while True:
+        left, right = i >> half, i & mask
+        for n in range(4):
+            key_n = mix_bits(key + n * 0x9E3779B9 & 0xFFFFFFFF)
+            left, right = right, left ^ (mix_bits(right ^ key_n) & mask)
+        i = left << half | right
+        if i < count:
+            return i
+
+
+def draw_batch(step, pixels, labels, alpha_bar):
+    """The batch of one step: x_t, target v, t, context, weight."""
+    draws = [step * BATCH + n for n in range(BATCH)]
+    keys = [mix_bits(SEED & 0xFFFFFFFF ^ mix_bits(SEED >> 32 ^ mix_bits(d // COUNT))) for d in draws]
+    images = [permute(d % COUNT, COUNT, k) for d, k in zip(draws, keys)]
+    words = philox(counters(0, np.array(draws), 0, DRAW))
+    t = 1 + (words[:, 0] * np.uint64(T) >> np.uint64(32)).astype(int)
+    drop = (words[:, 1] >> np.uint64(8)) / 2.0**24 < np.float32(DROP)
+    quads = np.arange(CHANNELS * HEIGHT * HEIGHT // 4)
+    noise = normals(philox(counters(quads[None], np.array(draws)[:, None], 0, NOISE)))
+    noise = noise.reshape(BATCH, CHANNELS, HEIGHT, HEIGHT)
+    x_0 = pixels[images].transpose(0, 3, 1, 2) / 127.5 - 1
+    bar = alpha_bar[t][:, None, None, None]
+    context = np.eye(CONTEXTS)[labels[images]] * ~drop[:, None]
+    snr = alpha_bar[t] / (1 - alpha_bar[t])
+    weight = np.minimum(snr, GAMMA) / (snr + 1)
+    tensors = [np.sqrt(bar) * x_0 + np.sqrt(1 - bar) * noise, np.sqrt(bar) * noise - np.sqrt(1 - bar) * x_0, t / T,
+               context, weight]
+    return [torch.from_numpy(a) for a in tensors]
+
+
+def train(module, pixels, labels):
+    alpha_bar = np.asarray(diffusion.alpha_bars({"schedule": "cosine", "timesteps": str(T)}), np.float64)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY)
+    module.train()
+    losses = []
+    for step in range(STEPS):
+        x, target, time, context, weight = draw_batch(step, pixels, labels, alpha_bar)
+        loss = (weight[:, None, None, None] * (module(x, time, context) - target) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(module.parameters(), CLIP)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def matters(name):
+    """False for a bias in front of BatchNorm, which subtracts it again: its gradient is rounding, Adam's step noise."""
+    return not (name.endswith(".0.bias") and (".conv1." in name or ".conv2." in name))
+
+
+def arrays(module):
+    return {name: tensor.detach().numpy().copy() for name, tensor in context_unet.weights(module).items()}
+
+
+def run_mote(mote, module, pixels, labels):
+    """The weights after the same steps by mote, and its losses."""
+    start, output = mote.file("start.safetensors"), mote.file("trained.safetensors")
+    context_unet.save_model(start, module, context_unet.metadata_of(
+        module, timesteps=str(T), schedule="cosine", prediction="v"))
+    np.save(mote.file("pixels.npy"), pixels)
+    np.save(mote.file("labels.npy"), labels.astype(np.int32))
+    mote.run("train", mote.file("pixels.npy"), "--labels", mote.file("labels.npy"), "--start", start, "-o", output,
+             "--steps", STEPS, "--batch", BATCH, "--lr", RATE, "--lr-schedule", "constant", "--weight-decay", DECAY,
+             "--clip", CLIP, "--min-snr", GAMMA, "--context-drop", DROP, "--flip", 0, "--shift", 0, "--holdout", 0,
+             "--schedule", "cosine", "--target", "v", "--n-feat", FEATURES, "--seed", SEED, "--ema", 1e-9,
+             "--sample-every", 0)
+    return safetensors_numpy.load(output)[0]
+
+
+def check(report, mote):
+    module = context_unet.random_model(CHANNELS, FEATURES, CONTEXTS, HEIGHT, 3)
+    random = np.random.default_rng(4)
+    pixels = random.integers(0, 256, (COUNT, HEIGHT, HEIGHT, CHANNELS), np.uint8)
+    labels = np.arange(COUNT) % CONTEXTS
+    found = run_mote(mote, module, pixels, labels)
+    module, _ = context_unet.load_model(mote.file("start.safetensors"))  # rounded to float32, as mote has it
+    before = arrays(module)
+    train(module, pixels, labels)
+    names = [n for n, _ in module.named_parameters() if matters(n)]
+    wanted = arrays(module)
+    size = np.sqrt(sum(np.sum(wanted[n] ** 2) for n in names))
+    error = np.sqrt(sum(np.sum((found[n] - wanted[n]) ** 2) for n in names)) / size
+    moved = np.sqrt(sum(np.sum((before[n] - wanted[n]) ** 2) for n in names)) / size
+    report.truth("twenty steps move the weights", moved > 100 * TOLERANCE, f"by {moved:.2e}")
+    report.error("weights after twenty AdamW steps", error, TOLERANCE)
+    statistics = {n: np.linalg.norm(found[n] - v) / np.linalg.norm(v) for n, v in wanted.items() if ".running_" in n}
+    report.worst("running statistics after twenty steps", statistics, 1e-3)
+
+
+def main():
+    options = harness.arguments(__doc__)
+    report = harness.Report(options.only)
+    with harness.Mote(options.mote, options.device) as mote, report.case("twenty AdamW steps"):
+        check(report, mote)
+    return report.exit_status()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
