@@ -17,6 +17,7 @@ faults=(
   'batch_norm_stats.comp     s/delta \* delta \* float(p\.pixels)/delta * delta/'
   'channel_stats.comp        s/float d = x\[from + pixel \* 8\] - m;/float d = x[from + pixel * 8];/'
   'concat.comp               s/b\[n \* p\.b_quads + at - p\.a_quads\]/b[n * p.b_quads]/'
+  'concat_backward.comp      s/db\[n \* p\.b_quads + at - p\.a_quads\]/db[n * p.b_quads]/'
   'conv.comp                 s|tap % KERNEL - KERNEL / 2;|tap % KERNEL;|'
   'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'

@@ -2,6 +2,7 @@
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/concat.h"
+#include "shaders/concat_backward.h"
 
 // a (N, Ca, H, W) and b (N, Cb, H, W), Ca a multiple of 8, give (N, Ca + Cb, H, W).
 tensor *concat(graph *graph, tensor *a, tensor *b) {
@@ -29,4 +30,30 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-const op concat_op = {.name = "concat", .forward = forward};
+// dy → da, db
+static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+  const tensor *dy = node->inputs[0], *da = node->outputs[0], *db = node->outputs[1];
+  struct concat_backward_parameters push = {.quads = (uint)(tensor_bytes(dy) / 16),
+                                            .a_quads = (uint)(tensor_bytes(da) / 16 / (size_t)da->shape.n),
+                                            .b_quads = (uint)(tensor_bytes(db) / 16 / (size_t)db->shape.n)};
+  step step = {.shader = "concat_backward",
+               .bindings = {node->inputs[0], node->outputs[0], node->outputs[1]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op concat_backward_op = {.name = "concat_backward", .forward = backward_forward};
+
+static void backward(graph *graph, const node *forward) {
+  tensor *a = forward->inputs[0], *b = forward->inputs[1];
+  node *node = graph_append(graph, &concat_backward_op, &forward->outputs[0]->grad, 1, 0, NULL, 0);
+  if (!node) return;
+  tensor *da = node_output(graph, node, a->shape, LAYOUT_C8), *db = node_output(graph, node, b->shape, LAYOUT_C8);
+  graph_add_gradient(graph, a, da);
+  graph_add_gradient(graph, b, db);
+}
+
+const op concat_op = {.name = "concat", .forward = forward, .backward = backward};

@@ -19,12 +19,12 @@ static void reference(const op_case *test, double *const *in, double *out) {
 
 static const op_case cases[] = {
     {.name = "8 and 16 channels",
-     .build = build, .no_gradient = true,
+     .build = build,
      .reference = reference,
      .inputs = {{{2, 8, 4, 4}}, {{2, 16, 4, 4}}},
      .tolerance = 0},
     {.name = "odd sizes",
-     .build = build, .no_gradient = true,
+     .build = build,
      .reference = reference,
      .inputs = {{{3, 24, 3, 7}}, {{3, 5, 3, 7}}},
      .tolerance = 0},
