@@ -80,7 +80,6 @@ copy_tree() {  # times are kept, so that a second run builds little
 }
 
 configure() {
-  [ -f "$work/build/CMakeCache.txt" ] && return
   local generator=()
   if command -v ninja >/dev/null; then generator=(-G Ninja); fi
   cmake -S "$tree" -B "$work/build" "${generator[@]}" -DCMAKE_C_FLAGS_RELEASE=-O1
