@@ -224,6 +224,17 @@ static mote_status write_state(mote_trainer *trainer, mote_error *error) {
   return program_write(trainer->program, trainer->state, state, error);
 }
 
+static mote_status check_start(const mote_trainer *trainer, const mote_model_info *start, mote_error *error) {
+  const mote_model_info *wanted = &trainer->info;
+  if (start->channels == wanted->channels && start->height == wanted->height && start->n_feat == wanted->n_feat &&
+      start->n_cfeat == wanted->n_cfeat)
+    return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE,
+              "start: found weights of channels %d, height %d, n_feat %d, n_cfeat %d, expected %d, %d, %d, %d",
+              start->channels, start->height, start->n_feat, start->n_cfeat, wanted->channels, wanted->height,
+              wanted->n_feat, wanted->n_cfeat);
+}
+
 mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **out, mote_error *error) {
   *out = NULL;
   mote_trainer_desc completed = *desc;
@@ -236,8 +247,7 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   trainer->info = completed.model;
   graph *graph = NULL;
   mote_status status = parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
-  if (!status && desc->start && desc->start->parameters.bytes != trainer->parameters.bytes)
-    status = fail(error, MOTE_ERROR_USAGE, "the weights to start from are of another shape");
+  if (!status && desc->start) status = check_start(trainer, &desc->start->info, error);
   if (!status) status = create_buffers(trainer, desc->start, error);
   if (!status && !(graph = build(trainer))) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status)

@@ -77,7 +77,8 @@ mote_status kernel_get(mote_device *device, const char *shader_name, const uint3
     return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", shader_name, spec_count,
                 MAX_SPEC_CONSTANTS);
   for (kernel *k = device->kernels; k; k = k->next)
-    if (k->shader == shader && k->spec_count == spec_count && memcmp(k->spec, spec, 4 * spec_count) == 0) {
+    if (k->shader == shader && k->spec_count == spec_count &&
+        (!spec_count || memcmp(k->spec, spec, 4 * spec_count) == 0)) {
       *out = k;
       return MOTE_OK;
     }

@@ -11,6 +11,7 @@ typedef enum command_exit {
 // Each gets its own words, argv[0] being the command's name, and returns a command_exit. Results go to stdout;
 // progress, warnings and errors to stderr.
 int command_sample(int argc, const char **argv);
+int command_train(int argc, const char **argv);
 int command_info(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 int command_forward(int argc, const char **argv);

@@ -1,20 +1,42 @@
-// command_info.c: `mote info`: what a model is: shapes, labels, memory and cost on the chosen device.
+// command_info.c: `mote info`: what a model is: shapes, labels, memory and cost on the chosen device; or what a data
+// set holds.
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "runtime/error.h"
 #include "tools/command.h"
+#include "tools/info_data.h"
 #include "tools/json.h"
 #include "tools/open.h"
 #include "tools/options.h"
 
-static const struct poptOption table[] = {POPT_TABLEEND};
+enum {
+  OPTION_OUTPUT = 1,
+  OPTION_TILE,
+  OPTION_CLASSES,
+  OPTION_LABELS,
+  OPTION_RESIZE,
+  OPTION_CHANNELS,
+  OPTION_BACKGROUND,
+};
+
+static const struct poptOption table[] = {
+    {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "write a contact sheet of DATA", "sheet.png"},
+    {"tile", 0, POPT_ARG_STRING, NULL, OPTION_TILE, "of DATA, as for mote train", "WxH"},
+    {"classes", 0, POPT_ARG_STRING, NULL, OPTION_CLASSES, "of DATA, as for mote train", "FILE|SPEC"},
+    {"labels", 0, POPT_ARG_STRING, NULL, OPTION_LABELS, "of DATA, as for mote train", "l.npy"},
+    {"resize", 0, POPT_ARG_STRING, NULL, OPTION_RESIZE, "of DATA, as for mote train", "N"},
+    {"channels", 0, POPT_ARG_STRING, NULL, OPTION_CHANNELS, "of DATA, as for mote train", "C"},
+    {"background", 0, POPT_ARG_STRING, NULL, OPTION_BACKGROUND, "of DATA, as for mote train", "COLOUR"},
+    POPT_TABLEEND,
+};
 
 static const options_desc desc = {
     .name = "info",
-    .usage = "[MODEL] [OPTION...]",
+    .usage = "[MODEL | DATA] [OPTION...]",
     .table = table,
-    .notes = "Example:\n  mote info sprites.safetensors\n",
+    .notes = "DATA is a folder, a .png sheet, a .npy file, or angband for the default sheet.\n\n"
+             "Examples:\n  mote info sprites.safetensors\n  mote info angband -o sheet.png\n",
 };
 
 static const char *const schedule_names[] = {[MOTE_SCHEDULE_LINEAR] = "linear", [MOTE_SCHEDULE_COSINE] = "cosine"};
@@ -135,23 +157,52 @@ end:
   return status;
 }
 
-int command_info(int argc, const char **argv) {
-  options options;
-  mote_error error;
-  const char *text = NULL, *path = NULL;
-  int exit_code = COMMAND_DONE;
-  if (options_init(&options, &desc, argc, argv, &error)) goto fail;
-  if (options_next(&options, &text) == OPTIONS_STOP) {
-    exit_code = options.exit_code;
-    goto end;
+typedef struct info_options {
+  options base;
+  const char *path, *picture;
+  dataset_desc data;
+  bool about_data;  // an option was given that is for DATA only
+} info_options;
+
+static mote_status take_option(info_options *o, int value, const char *text, mote_error *error) {
+  o->about_data = true;
+  switch (value) {
+    case OPTION_OUTPUT: o->picture = text; return MOTE_OK;
+    case OPTION_TILE: return dataset_parse_tile(text, &o->data, error);
+    case OPTION_CLASSES: o->data.classes = text; return MOTE_OK;
+    case OPTION_LABELS: o->data.labels = text; return MOTE_OK;
+    case OPTION_RESIZE: return option_int("--resize", text, 4, 256, &o->data.resize, error);
+    case OPTION_CHANNELS: return option_int("--channels", text, 1, 4, &o->data.channels, error);
+    case OPTION_BACKGROUND: return dataset_parse_colour(text, &o->data, error);
+    default: return MOTE_OK;
   }
-  path = options_word(&options);
-  if (options_no_more_words(&options, &error) || check_model_given(path, &error) || show_model(&options, path, &error))
-    goto fail;
-  goto end;
-fail:
-  exit_code = report(&error);
-end:
-  options_finish(&options);
+}
+
+static mote_status read_options(info_options *o, int *value, mote_error *error) {
+  const char *text = NULL;
+  while ((*value = options_next(&o->base, &text)) > 0) TRY(take_option(o, *value, text, error));
+  if (*value == OPTIONS_STOP) return MOTE_OK;
+  o->data.path = o->path = options_word(&o->base);
+  TRY(options_no_more_words(&o->base, error));
+  if (info_is_data(o->path)) return MOTE_OK;
+  if (o->about_data)
+    return fail(error, MOTE_ERROR_USAGE, "%s: is no DATA, which -o, --tile and the like are for",
+                o->path ? o->path : "the built-in weights");
+  return check_model_given(o->path, error);
+}
+
+int command_info(int argc, const char **argv) {
+  info_options o = {0};
+  mote_error error;
+  int value = 0, exit_code = COMMAND_DONE;
+  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
+    exit_code = report(&error);
+  } else if (value == OPTIONS_STOP) {
+    exit_code = o.base.exit_code;
+  } else if (info_is_data(o.path) ? info_show_data(&o.data, o.picture, o.base.common.json, &error)
+                                  : show_model(&o.base, o.path, &error)) {
+    exit_code = report(&error);
+  }
+  options_finish(&o.base);
   return exit_code;
 }

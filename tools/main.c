@@ -15,7 +15,8 @@ typedef struct command {
 // To add a command: write tools/command_NAME.c, declare its function in tools/command.h, add one line here.
 static const command commands[] = {
     {"sample", command_sample, "make images from a model"},
-    {"info", command_info, "what a model is: shapes, labels, memory and cost"},
+    {"train", command_train, "make a model from images"},
+    {"info", command_info, "what a model or a data set is: shapes, classes, memory and cost"},
     {"devices", command_devices, "every Vulkan device, what it offers, which one would be chosen and why"},
     {"forward", command_forward, "one pass through the network, .npy in and out"},
     {"backward", command_backward, "loss and gradients of one batch, .npy in and safetensors out"},
@@ -24,7 +25,7 @@ static const command commands[] = {
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_help(FILE *stream) {
-  fprintf(stream, "Usage: mote COMMAND [OPTION...]\n\nSamples small image diffusion models on any Vulkan device.\n\n");
+  fprintf(stream, "Usage: mote COMMAND [OPTION...]\n\nTrains small image diffusion models, and samples from them, on any Vulkan device.\n\n");
   for (size_t i = 0; i < COMMAND_COUNT; i++) fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
   fprintf(stream,
           "\n`mote COMMAND --help` lists a command's options. `mote --version` prints the version.\n"

@@ -15,7 +15,7 @@ import safetensors_numpy
 
 STEPS, BATCH, COUNT, HEIGHT, CHANNELS, CONTEXTS, FEATURES, T = 20, 8, 21, 16, 3, 4, 8, 500
 RATE, DECAY, CLIP, GAMMA, DROP, SEED = 1e-3, 0.01, 1.0, 5.0, 0.1, (7 << 32) | 12345
-TOLERANCE = 1e-4  # relative, over all parameters that the output depends on
+TOLERANCE = 1e-5  # relative, over all parameters that the output depends on
 NOISE, DRAW = 1, 2  # streams
 
 
@@ -103,8 +103,9 @@ def train(module, pixels, labels):
 
 
 def matters(name):
-    """False for a bias in front of BatchNorm, which subtracts it again: its gradient is rounding, Adam's step noise."""
-    return not (name.endswith(".0.bias") and (".conv1." in name or ".conv2." in name))
+    """False for a bias that the norm behind it subtracts again (BatchNorm; GroupNorm where a group is one channel): its
+    gradient is rounding alone, which Adam makes into steps of full length."""
+    return not (name.endswith(".0.bias") and (".conv1." in name or ".conv2." in name or name == "out.0.bias"))
 
 
 def arrays(module):
@@ -142,8 +143,9 @@ def check(report, mote):
     moved = np.sqrt(sum(np.sum((before[n] - wanted[n]) ** 2) for n in names)) / size
     report.truth("twenty steps move the weights", moved > 100 * TOLERANCE, f"by {moved:.2e}")
     report.error("weights after twenty AdamW steps", error, TOLERANCE)
-    statistics = {n: np.linalg.norm(found[n] - v) / np.linalg.norm(v) for n, v in wanted.items() if ".running_" in n}
-    report.worst("running statistics after twenty steps", statistics, 1e-3)
+    # Running means are not compared: they hold the biases that are left out above.
+    variances = {n: np.linalg.norm(found[n] - v) / np.linalg.norm(v) for n, v in wanted.items() if ".running_var" in n}
+    report.worst("running variances after twenty steps", variances, TOLERANCE)
 
 
 def main():

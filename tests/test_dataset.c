@@ -1,0 +1,492 @@
+// test_dataset.c: images to train on: what is read from folders, sheets and .npy files, and what is refused and why.
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/contact_sheet.h"
+#include "tools/dataset.h"
+
+#include <cmocka.h>  // behind the headers that it leans on
+
+// ---------------------------------------------------------------------------------------------------------------------
+// A folder for every test
+
+static char folder[64];
+
+static int make_folder(void **state) {
+  (void)state;
+  strcpy(folder, "/tmp/mote_dataset_XXXXXX");
+  return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
+  (void)info, (void)type, (void)walk;
+  return remove(path);
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+// Lives until the 32nd call after it.
+static const char *in(const char *name) {
+  static char paths[32][128];
+  static int next;
+  char *path = paths[next++ % 32];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
+static void make_sub_folder(const char *name) {
+  assert_int_equal(mkdir(in(name), 0777), 0);
+}
+
+static void write_bytes(const char *path, const void *data, size_t bytes) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+  assert_int_equal(fclose(file), 0);
+}
+
+// Every image differs: colours count up from `seed`.
+static void write_png(const char *name, int width, int height, int channels, int seed) {
+  image picture = {.width = width, .height = height, .channels = channels};
+  size_t bytes = (size_t)(width * height * channels);
+  mote_error error;
+  picture.pixels = malloc(bytes);
+  for (size_t i = 0; i < bytes; i++) {
+    bool alpha = channels % 2 == 0 && i % (size_t)channels == (size_t)channels - 1;
+    picture.pixels[i] = alpha ? 255 : (uint8_t)(seed * 37 + (int)i * 11 + 1);
+  }
+  assert_int_equal(image_save_png(&picture, in(name), &error), MOTE_OK);
+  image_finish(&picture);
+}
+
+static void read_set(dataset *set, dataset_desc desc) {
+  mote_error error;
+  if (dataset_init(set, &desc, &error)) fail_msg("%s", error.message);
+}
+
+static void refused(dataset_desc desc, mote_status status, const char *first, const char *second) {
+  dataset set;
+  mote_error error = {0};
+  assert_int_equal(dataset_init(&set, &desc, &error), status);
+  if (!strstr(error.message, first)) fail_msg("\"%s\" is not in \"%s\"", first, error.message);
+  if (!strstr(error.message, second)) fail_msg("\"%s\" is not in \"%s\"", second, error.message);
+  assert_null(set.pixels);
+  assert_null(set.labels);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Folders
+
+static void sub_folders_are_classes_in_the_order_of_their_names(void **state) {
+  (void)state;
+  dataset set;
+  make_sub_folder("zebra"), make_sub_folder("ant"), make_sub_folder(".hidden");
+  write_png("zebra/1.png", 8, 8, 3, 1), write_png("ant/2.PNG", 8, 8, 3, 2), write_png("ant/1.png", 8, 8, 3, 3);
+  write_bytes(in("ant/LICENSE"), "free", 4);
+  read_set(&set, (dataset_desc){.path = folder});
+  assert_int_equal(set.count, 3);
+  assert_int_equal(set.class_count, 2);
+  assert_string_equal(set.classes[0], "ant");
+  assert_string_equal(set.classes[1], "zebra");
+  assert_int_equal(set.labels[0] + set.labels[1], 0);
+  assert_int_equal(set.labels[2], 1);
+  assert_int_equal(set.height, 8);
+  assert_int_equal(set.channels, 3);
+  assert_int_equal(set.pixels[0], 3 * 37 + 1);  // of ant/1.png, the first by name
+  assert_string_equal(set.source, strrchr(folder, '/') + 1);
+  dataset_finish(&set);
+}
+
+static void a_flat_folder_has_no_classes(void **state) {
+  (void)state;
+  dataset set;
+  mote_error error;
+  float *contexts = NULL;
+  write_png("a.png", 4, 4, 3, 1), write_png("b.png", 4, 4, 3, 2);
+  read_set(&set, (dataset_desc){.path = folder});
+  assert_int_equal(set.class_count, 0);
+  assert_int_equal(set.labels[1], -1);
+  assert_int_equal(dataset_context_length(&set), 1);
+  assert_int_equal(dataset_contexts(&set, &contexts, &error), MOTE_OK);
+  assert_true(contexts[0] == 0 && contexts[1] == 0);
+  free(contexts);
+  dataset_finish(&set);
+}
+
+static void what_is_no_png_is_named(void **state) {
+  (void)state;
+  write_bytes(in("a.png"), "GIF89a and more", 15);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a.png", "does not begin as a PNG");
+  write_bytes(in("a.png"), "", 0);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a.png", "is empty");
+}
+
+static void a_png_that_is_cut_off_anywhere_is_refused(void **state) {
+  (void)state;
+  uint8_t *bytes = NULL;
+  size_t count = 0;
+  mote_error error;
+  write_png("whole.png", 8, 8, 4, 1);
+  assert_int_equal(file_read(in("whole.png"), 1 << 20, &bytes, &count, &error), MOTE_OK);
+  assert_int_equal(unlink(in("whole.png")), 0);
+  for (size_t kept = 1; kept + 12 < count; kept += 3) {  // the last 12 bytes say only that it ends
+    write_bytes(in("part.png"), bytes, kept);
+    refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "part.png", "PNG");
+  }
+  free(bytes);
+}
+
+static void a_png_that_promises_billions_of_pixels_is_refused(void **state) {
+  (void)state;
+  static const uint8_t header[] = {0x89, 'P',  'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0,
+                                   0,    0x40, 0,   0,   0,    0x40, 0,    8,    6, 0, 0, 0,  0,   0,   0,   0};
+  write_bytes(in("bomb.png"), header, sizeof header);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "bomb.png", "16384 x 16384");
+}
+
+static void images_of_different_sizes_are_named_with_both_sizes(void **state) {
+  (void)state;
+  write_png("a.png", 8, 8, 3, 1), write_png("b.png", 12, 12, 3, 2);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "b.png: is 12 x 12", "a.png");
+  dataset set;
+  read_set(&set, (dataset_desc){.path = folder, .resize = 16});
+  assert_int_equal(set.height, 16);
+  dataset_finish(&set);
+}
+
+static void images_that_are_not_square_or_no_multiple_of_4_ask_for_resize(void **state) {
+  (void)state;
+  write_png("a.png", 8, 12, 3, 1);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a.png: is 8 x 12", "--resize");
+  write_png("a.png", 10, 10, 3, 1);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "10 x 10", "--resize 12");
+}
+
+static void folders_without_images_are_refused(void **state) {
+  (void)state;
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, folder, "found no .png file and no sub-folder");
+  make_sub_folder("a");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "/a: found no .png", "class a");
+  make_sub_folder("a/b");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "/a: found the folder b", "PNGs");
+  write_png("stray.png", 8, 8, 3, 1);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "stray.png", "either");
+  refused((dataset_desc){.path = in("none")}, MOTE_ERROR_FILE, "none", "No such file");
+}
+
+static void class_names_must_fit_a_label(void **state) {
+  (void)state;
+  make_sub_folder("a,b");
+  write_png("a,b/1.png", 8, 8, 3, 1);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a,b", "without comma");
+  assert_int_equal(rename(in("a,b"), in("a_name_that_is_longer_than_31_bytes")), 0);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a_name_that_is", "1 to 31 bytes");
+}
+
+static void the_65th_class_is_refused(void **state) {
+  (void)state;
+  for (int i = 0; i <= MOTE_MAX_LABELS; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "c%02d", i);
+    make_sub_folder(name);
+    snprintf(name, sizeof name, "c%02d/1.png", i);
+    write_png(name, 4, 4, 1, i);
+  }
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "c64", "at most 64");
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Channels, colours, sizes
+
+static void channels_come_from_the_images_unless_said(void **state) {
+  (void)state;
+  dataset set;
+  write_png("a.png", 4, 4, 1, 1);
+  read_set(&set, (dataset_desc){.path = folder});
+  assert_int_equal(set.channels, 1);
+  dataset_finish(&set);
+  write_png("b.png", 4, 4, 4, 2);
+  read_set(&set, (dataset_desc){.path = folder});
+  assert_int_equal(set.channels, 3);
+  assert_false(set.composited);  // opaque
+  dataset_finish(&set);
+  read_set(&set, (dataset_desc){.path = folder, .channels = 4});
+  assert_int_equal(set.channels, 4);
+  assert_int_equal(set.pixels[3], 255);
+  dataset_finish(&set);
+}
+
+static void alpha_is_composited_on_the_background_or_kept(void **state) {
+  (void)state;
+  uint8_t pixels[16 * 4];
+  for (int i = 0; i < 16; i++) memcpy(pixels + 4 * i, (uint8_t[]){200, 100, 0, i ? 51 : 0}, 4);
+  image picture = {.width = 4, .height = 4, .channels = 4, .pixels = pixels};
+  mote_error error;
+  assert_int_equal(image_save_png(&picture, in("a.png"), &error), MOTE_OK);
+  dataset set;
+  dataset_desc desc = {.path = folder};
+  assert_int_equal(dataset_parse_colour("#0a64FF", &desc, &error), MOTE_OK);
+  read_set(&set, desc);
+  assert_true(set.composited);
+  assert_memory_equal(set.pixels, ((uint8_t[]){10, 100, 255, 48, 100, 204}), 6);
+  dataset_finish(&set);
+  desc.channels = 4;
+  read_set(&set, desc);
+  assert_memory_equal(set.pixels, pixels, sizeof pixels);
+  assert_false(set.composited);
+  dataset_finish(&set);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Sheets
+
+static void a_sheet_is_cut_by_its_class_map(void **state) {
+  (void)state;
+  dataset set;
+  write_png("sheet.png", 16, 12, 3, 5);  // 4 × 3 tiles
+  read_set(&set, (dataset_desc){.path = in("sheet.png"),
+                                .tile_width = 4,
+                                .tile_height = 4,
+                                .classes = " a = 0 ; b=1:0-1, 2:3;; # c=2\na=1:3 "});
+  assert_int_equal(set.class_count, 2);
+  assert_int_equal(dataset_class_size(&set, 0) + set.duplicate_count, 5);
+  assert_int_equal(dataset_class_size(&set, 1), 3);
+  assert_int_equal(set.pixels[0], (uint8_t)(5 * 37 + 1));
+  dataset_finish(&set);
+}
+
+static void a_class_map_may_be_a_file(void **state) {
+  (void)state;
+  dataset set;
+  write_png("sheet.png", 8, 8, 3, 5);
+  write_bytes(in("map"), "# rows\nup = 0\r\ndown=1\n", 22);
+  read_set(&set, (dataset_desc){.path = in("sheet.png"), .tile_width = 4, .tile_height = 4, .classes = in("map")});
+  assert_int_equal(set.count, 4);
+  assert_string_equal(set.classes[1], "down");
+  dataset_finish(&set);
+}
+
+static void empty_and_repeated_tiles_are_left_out(void **state) {
+  (void)state;
+  uint8_t pixels[4 * 16 * 4] = {0};  // 4 tiles in a row: transparent, opaque black, and one twice
+  for (int y = 0; y < 4; y++)
+    for (int x = 4; x < 16; x++) memcpy(pixels + (y * 16 + x) * 4, (uint8_t[]){x < 8 ? 0 : 9, 0, 0, 255}, 4);
+  image picture = {.width = 16, .height = 4, .channels = 4, .pixels = pixels};
+  mote_error error;
+  dataset set;
+  assert_int_equal(image_save_png(&picture, in("sheet.png"), &error), MOTE_OK);
+  dataset_desc desc = {.path = in("sheet.png"), .tile_width = 4, .tile_height = 4};
+  read_set(&set, desc);
+  assert_int_equal(set.count, 1);
+  assert_int_equal(set.empty_count, 2);
+  assert_int_equal(set.duplicate_count, 1);
+  assert_int_equal(set.class_count, 0);
+  dataset_finish(&set);
+  desc.classes = "some=0:2-3;none=0:0-1";
+  refused(desc, MOTE_ERROR_FORMAT, "class none", "empty");
+}
+
+static void faulty_sheets_and_maps_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *map, *first, *second;
+  } cases[] = {
+      {"", "--classes", "No such file"},
+      {"hero", "--classes: hero", "expected a file"},
+      {"=1", "class called \"\"", "1 to 31"},
+      {"a=", "found \"\"", "rows from 0 to 2"},
+      {"a=x", "found \"x\"", "rows from 0 to 2"},
+      {"a=3", "found \"3\"", "rows from 0 to 2"},
+      {"a=-1", "found \"-1\"", "rows"},
+      {"a=2-1", "2-1", "smaller number first"},
+      {"a=0-9", "0-9", "rows from 0 to 2"},
+      {"a=0:4", "found \"4\"", "columns from 0 to 3"},
+      {"a=0 1", "found \"1\"", "comma"},
+      {"a=0;b", "found \"b\"", "CLASS=ROWS"},
+      {"a=0;b=0:2", "row 0, column 2 is both a and b", "one class"},
+      {"a=99999999999999999999", "9999", "rows"},
+      {"#a=1", "found no class", "CLASS=ROWS"},
+  };
+  write_png("sheet.png", 16, 12, 3, 5);
+  dataset_desc desc = {.path = in("sheet.png"), .tile_width = 4, .tile_height = 4};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    desc.classes = cases[i].map;
+    refused(desc, *cases[i].map && strchr(cases[i].map, '=') ? MOTE_ERROR_FORMAT : MOTE_ERROR_FILE, cases[i].first,
+            cases[i].second);
+  }
+  desc.classes = NULL;
+  desc.tile_width = 5;
+  refused(desc, MOTE_ERROR_FORMAT, "is 16 x 12", "multiples of the tile's 5 x 4");
+  desc.tile_width = 0;
+  refused(desc, MOTE_ERROR_USAGE, "--tile: not given", "16x16");
+  desc.tile_width = 8;
+  refused(desc, MOTE_ERROR_FORMAT, "row 0, column 0: is 8 x 4", "--resize");
+}
+
+static void options_of_other_sources_are_refused(void **state) {
+  (void)state;
+  write_png("a.png", 4, 4, 3, 1);
+  refused((dataset_desc){.path = folder, .tile_width = 4, .tile_height = 4}, MOTE_ERROR_USAGE, "--tile", "sheet");
+  refused((dataset_desc){.path = folder, .classes = "a=1"}, MOTE_ERROR_USAGE, "--classes", "sheet");
+  refused((dataset_desc){.path = folder, .labels = "l.npy"}, MOTE_ERROR_USAGE, "--labels", ".npy");
+}
+
+static void the_default_sheet_has_its_classes(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    uint32_t size;
+  } classes[] = {{"hero", 335}, {"monster", 808}, {"item", 89}, {"equipment", 260}, {"spell", 95}};
+  dataset set;
+  if (access(DATASET_DEFAULT_PATH, R_OK)) {
+    refused((dataset_desc){0}, MOTE_ERROR_FILE, DATASET_DEFAULT_PATH, "angband-data");
+    skip();
+  }
+  for (int i = 0; i < 3; i++) {
+    read_set(&set, (dataset_desc){.path = i == 0 ? NULL : i == 1 ? DATASET_DEFAULT_NAME : DATASET_DEFAULT_PATH});
+    assert_int_equal(set.count, 1587);
+    assert_int_equal(set.height, 16);
+    assert_int_equal(set.channels, 3);
+    assert_int_equal(set.class_count, 5);
+    for (int label = 0; label < 5; label++) {
+      assert_string_equal(set.classes[label], classes[label].name);
+      assert_int_equal(dataset_class_size(&set, label), classes[label].size);
+    }
+    dataset_finish(&set);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// .npy
+
+static void write_npy(const char *name, const char *dtype, const char *shape, const void *data, size_t bytes) {
+  char header[128];
+  FILE *file = fopen(in(name), "wb");
+  assert_non_null(file);
+  int length =
+      snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n", dtype, shape);
+  fwrite("\x93NUMPY\x01\x00", 1, 8, file);
+  fputc(length, file), fputc(0, file);
+  fputs(header, file);
+  fwrite(data, 1, bytes, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+static void npy_pairs_are_read_with_integer_and_one_hot_labels(void **state) {
+  (void)state;
+  uint8_t pixels[3 * 48];
+  for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)i;
+  write_npy("x.npy", "|u1", "(3, 4, 4, 3)", pixels, sizeof pixels);
+  write_npy("integers.npy", "<i8", "(3,)", (int64_t[]){2, 0, 2}, 24);
+  write_npy("one_hot.npy", "<f8", "(3, 4)", (double[]){0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0}, 96);
+  for (int one_hot = 0; one_hot < 2; one_hot++) {
+    dataset set;
+    float *contexts = NULL;
+    mote_error error;
+    read_set(&set, (dataset_desc){.path = in("x.npy"), .labels = in(one_hot ? "one_hot.npy" : "integers.npy")});
+    assert_memory_equal(set.pixels, pixels, sizeof pixels);
+    assert_memory_equal(set.labels, ((int[]){2, 0, 2}), 3 * sizeof(int));
+    assert_int_equal(set.class_count, one_hot ? 4 : 3);
+    assert_string_equal(set.classes[2], "2");
+    assert_int_equal(dataset_contexts(&set, &contexts, &error), MOTE_OK);
+    assert_true(contexts[2] == 1 && contexts[one_hot ? 4 : 3] == 1 && contexts[0] == 0);
+    free(contexts);
+    dataset_finish(&set);
+  }
+}
+
+static void npy_images_keep_their_channels(void **state) {
+  (void)state;
+  uint8_t pixels[16 * 4];
+  for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 3);
+  for (int channels = 1; channels <= 4; channels++) {
+    char shape[32];
+    dataset set;
+    snprintf(shape, sizeof shape, "(1, 4, 4, %d)", channels);
+    write_npy("x.npy", "|u1", shape, pixels, (size_t)(16 * channels));
+    read_set(&set, (dataset_desc){.path = in("x.npy")});
+    assert_int_equal(set.channels, channels);
+    assert_memory_equal(set.pixels, pixels, (size_t)(16 * channels));
+    dataset_finish(&set);
+  }
+}
+
+static void faulty_npy_files_are_refused(void **state) {
+  (void)state;
+  uint8_t bytes[512] = {0};
+  dataset_desc desc = {.path = in("x.npy")};
+  write_npy("x.npy", "<f4", "(1, 4, 4, 1)", bytes, 64);
+  refused(desc, MOTE_ERROR_FORMAT, "x.npy", "expected |u1");
+  write_npy("x.npy", "|u1", "(4, 4, 3)", bytes, 48);
+  refused(desc, MOTE_ERROR_FORMAT, "found 3 dimensions", "(N, H, W, C)");
+  write_npy("x.npy", "|u1", "(0, 4, 4, 3)", bytes, 0);
+  refused(desc, MOTE_ERROR_FORMAT, "empty array", "x.npy");
+  write_npy("x.npy", "|u1", "(2, 3, 4, 4)", bytes, 96);
+  refused(desc, MOTE_ERROR_FORMAT, "image 0: is 4 x 3", "--resize");
+  write_npy("x.npy", "|u1", "(1, 4, 4, 5)", bytes, 80);
+  refused(desc, MOTE_ERROR_FORMAT, "5 channels", "1 to 4 channels last");
+  write_bytes(in("x.npy"), "not an array", 12);
+  refused(desc, MOTE_ERROR_FORMAT, "x.npy", "");
+}
+
+static void faulty_labels_are_refused(void **state) {
+  (void)state;
+  uint8_t pixels[2 * 16] = {0};
+  dataset_desc desc = {.path = in("x.npy"), .labels = in("l.npy")};
+  write_npy("x.npy", "|u1", "(2, 4, 4, 1)", pixels, sizeof pixels);
+  refused(desc, MOTE_ERROR_FILE, "l.npy", "No such file");
+  write_npy("l.npy", "<i4", "(3,)", (int32_t[]){0, 1, 2}, 12);
+  refused(desc, MOTE_ERROR_FORMAT, "found 3 rows", "(2,)");
+  write_npy("l.npy", "<i4", "(2,)", (int32_t[]){0, 64}, 8);
+  refused(desc, MOTE_ERROR_FORMAT, "label 64 at element 1", "0 to 63");
+  write_npy("l.npy", "<i4", "(2,)", (int32_t[]){-1, 0}, 8);
+  refused(desc, MOTE_ERROR_FORMAT, "label -1 at element 0", "0 to 63");
+  write_npy("l.npy", "<f4", "(2,)", (float[]){0, 1}, 8);
+  refused(desc, MOTE_ERROR_FORMAT, "l.npy", "integer");
+  write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 1, 1, 1}, 16);
+  refused(desc, MOTE_ERROR_FORMAT, "row 1 is not one-hot", "single 1");
+  write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 0, 0, 1}, 16);
+  refused(desc, MOTE_ERROR_FORMAT, "row 0 is not one-hot", "single 1");
+  write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 0.5, 0, 1}, 16);
+  refused(desc, MOTE_ERROR_FORMAT, "row 0 is not one-hot", "single 1");
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      IN_FOLDER(sub_folders_are_classes_in_the_order_of_their_names),
+      IN_FOLDER(a_flat_folder_has_no_classes),
+      IN_FOLDER(what_is_no_png_is_named),
+      IN_FOLDER(a_png_that_is_cut_off_anywhere_is_refused),
+      IN_FOLDER(a_png_that_promises_billions_of_pixels_is_refused),
+      IN_FOLDER(images_of_different_sizes_are_named_with_both_sizes),
+      IN_FOLDER(images_that_are_not_square_or_no_multiple_of_4_ask_for_resize),
+      IN_FOLDER(folders_without_images_are_refused),
+      IN_FOLDER(class_names_must_fit_a_label),
+      IN_FOLDER(the_65th_class_is_refused),
+      IN_FOLDER(channels_come_from_the_images_unless_said),
+      IN_FOLDER(alpha_is_composited_on_the_background_or_kept),
+      IN_FOLDER(a_sheet_is_cut_by_its_class_map),
+      IN_FOLDER(a_class_map_may_be_a_file),
+      IN_FOLDER(empty_and_repeated_tiles_are_left_out),
+      IN_FOLDER(faulty_sheets_and_maps_are_refused),
+      IN_FOLDER(options_of_other_sources_are_refused),
+      cmocka_unit_test(the_default_sheet_has_its_classes),
+      IN_FOLDER(npy_pairs_are_read_with_integer_and_one_hot_labels),
+      IN_FOLDER(npy_images_keep_their_channels),
+      IN_FOLDER(faulty_npy_files_are_refused),
+      IN_FOLDER(faulty_labels_are_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,507 @@
+#!/usr/bin/python3
+"""mote train from the outside: files, messages, JSON, Ctrl-C, kills, a full disk, and going on with the same bits.
+
+    /usr/bin/python3 tests/test_train.py --mote build/mote [--device D] [--kills 5] [--only TEXT]
+
+Tests are the functions called test_*; each states one behaviour in its docstring and fails by an exception. Needs
+nothing but Python itself.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zlib
+
+OPTIONS = None
+TIMEOUT = 900
+TINY = ["--n-feat", "8", "--batch", "4", "--timesteps", "20"]
+
+
+def expect(truth, message):
+    if not truth:
+        raise AssertionError(message)
+
+
+def command(*words):
+    return [OPTIONS.mote, *map(str, words), *(["--device", OPTIONS.device] if OPTIONS.device else [])]
+
+
+class Run:
+    """A finished mote: code, out, err."""
+
+    def __init__(self, *words, where, check=None, preexec=None):
+        words = command(*words)
+        done = subprocess.run(words, cwd=where, capture_output=True, text=True, timeout=TIMEOUT, preexec_fn=preexec)
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+        if check is not None:
+            expect(self.code == check, f"{' '.join(words)}: exit code {self.code}, expected {check}: {self.err}")
+
+    def events(self, name):
+        lines = [json.loads(line) for line in self.out.splitlines()]
+        return [line for line in lines if line["event"] == name]
+
+
+def train(where, *words, check=0, data="data", **keywords):
+    return Run("train", *([data] if data else []), "-o", "m.safetensors", *words, where=where, check=check, **keywords)
+
+
+def png(path, side, pixel):
+    rows = b"".join(b"\0" + b"".join(bytes(pixel(x, y)) for x in range(side)) for y in range(side))
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) +
+                     chunk(b"IEND", b""))
+
+
+def make_data(where, side=8):
+    """Two classes of ten small images each, in the folder `data`."""
+    for label, name in enumerate(("stripes", "dots")):
+        folder = where / "data" / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            def pixel(x, y, i=i, label=label):
+                on = (x + i) % 3 == 0 if label else (y * 2 + i) % 4 < 2
+                return (20 * i, 255 * on, 120 * label)
+            png(folder / f"{i}.png", side, pixel)
+
+
+def tensors(path):
+    """Checks that a safetensors file is whole; its metadata and {name: bytes}."""
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    metadata = header.pop("__metadata__", {})
+    ends = [entry["data_offsets"][1] for entry in header.values()]
+    expect(8 + length + max(ends) == len(data), f"{path}: {len(data)} bytes do not fit the header")
+    return metadata, {name: data[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]
+                      for name, entry in header.items()}
+
+
+def state_steps(where):
+    _, found = tensors(where / "m.safetensors.run/state.safetensors")
+    low, high = struct.unpack("<ff", found["state"][:8])
+    return int(low) + 65536 * int(high)
+
+
+def log(where):
+    with open(where / "m.safetensors.run/log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def state_bytes(where):
+    return (where / "m.safetensors.run/state.safetensors").read_bytes()
+
+
+def expect_whole(where):
+    """Whatever happened: every file that is there is whole, and nothing temporary is left behind by a calm end."""
+    run = where / "m.safetensors.run"
+    for path in (where / "m.safetensors", run / "state.safetensors"):
+        if path.exists():
+            tensors(path)
+    if (run / "settings.json").exists():
+        json.loads((run / "settings.json").read_text())
+    for path in run.glob("*.png"):
+        data = path.read_bytes()
+        expect(data[:4] == b"\x89PNG" and data[-8:-4] == b"IEND", f"{path} is not whole")
+
+
+def temporary_files(where):
+    return [str(path) for path in where.rglob("*.tmp")]
+
+
+def expect_error(run, code, *texts):
+    expect(run.code == code, f"exit code {run.code}, expected {code}: {run.err}")
+    last = run.err.splitlines()[-1]
+    for text in texts:
+        expect(text in last, f"{text!r} is not in {last!r}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What a run leaves
+
+def test_files(where):
+    """A run writes weights, checkpoint, log, curve, grids and settings; the weights name data, classes and shape."""
+    make_data(where)
+    run = train(where, *TINY, "--steps", 25, "--sample-every", 10)
+    expect("25 steps" in run.out and "wrote m.safetensors" in run.out, f"the summary is {run.out!r}")
+    found = sorted(path.name for path in (where / "m.safetensors.run").iterdir())
+    expect(found == ["log.csv", "loss.png", "samples-000010.png", "samples-000020.png", "samples-000025.png",
+                     "settings.json", "state.safetensors"], f"found {found}")
+    expect_whole(where)
+    metadata, _ = tensors(where / "m.safetensors")
+    for key, value in {"labels": "dots,stripes", "height": "8", "channels": "3", "n_feat": "8", "n_cfeat": "2",
+                       "timesteps": "20", "prediction": "v", "schedule": "cosine", "trained_on": "data"}.items():
+        expect(metadata.get(key) == value, f"metadata {key} is {metadata.get(key)!r}, expected {value!r}")
+    expect(state_steps(where) == 25, f"the checkpoint is of step {state_steps(where)}")
+    info = Run("info", "m.safetensors", where=where, check=0)
+    expect("dots, stripes" in info.out, f"mote info prints {info.out!r}")
+
+
+def test_settings(where):
+    """settings.json holds every option as used, the data and the device."""
+    make_data(where)
+    train(where, *TINY, "--steps", 2, "--lr", "0.002", "--seed", "18446744073709551615", "--target", "epsilon",
+          "--half")
+    settings = json.loads((where / "m.safetensors.run/settings.json").read_text())
+    values = settings["settings"]
+    expect(values["lr"] == 0.002 and values["batch"] == 4 and values["target"] == "epsilon", f"found {values}")
+    expect(values["seed"] == "18446744073709551615", f"the seed is {values['seed']}")
+    expect(values["channels"] == 3 and values["half"] is True and values["shift"] == 0, f"found {values}")
+    expect(settings["images"]["train"] + settings["images"]["held_out"] == 20, f"found {settings['images']}")
+    expect(settings["images"]["held_out"] == 2 and settings["device"]["name"], "held_out or device is missing")
+    help_text = Run("train", "--help", where=where, check=0).out
+    for name in values:
+        expect(f"--{name}" in help_text, f"--{name} is not in the help")
+
+
+def test_log_and_json(where):
+    """log.csv and --json tell the same: step, loss, val_loss, lr, samples_per_s; nothing of it on stderr."""
+    make_data(where)
+    run = train(where, *TINY, "--steps", 30, "--sample-every", 20, "--json")
+    rows, steps = log(where), run.events("step")
+    expect([int(row["step"]) for row in rows] == [step["step"] for step in steps], "the steps differ")
+    expect([step["step"] for step in steps] == [5, 10, 15, 20, 25, 30], f"found {[s['step'] for s in steps]}")
+    for row, step in zip(rows, steps):
+        for key in ("loss", "lr", "samples_per_s"):
+            expect(abs(float(row[key]) - step[key]) <= 1e-5 * abs(step[key]), f"{key}: {row[key]} and {step[key]}")
+        expect((row["val_loss"] == "") == (step["val_loss"] is None), "val_loss is not in both")
+        expect(step["val_loss"] is not None, f"step {step['step']} has no validation loss")
+    expect(steps[-1]["lr"] < steps[0]["lr"] <= 0.001, "the rate does not fall")
+    result = run.events("result")[0]
+    expect(result["steps"] == 30 and result["interrupted"] is False, f"found {result}")
+    expect(result["val_loss"] == steps[-1]["val_loss"], f"found {result}")
+    expect(len(run.events("samples")) == 2 and len(run.events("checkpoint")) >= 1, "events are missing")
+    expect("loss" not in run.err, f"stderr holds {run.err!r}")
+
+
+def test_epochs(where):
+    """--epochs counts in images that are trained on."""
+    make_data(where)
+    run = train(where, *TINY, "--epochs", 2, "--json")  # 18 images in batches of 4
+    expect(run.events("result")[0]["steps"] == 9, f"found {run.events('result')}")
+
+
+def test_minutes(where):
+    """--minutes ends in time, with the learning rate at its end."""
+    make_data(where)
+    began = time.monotonic()
+    run = train(where, *TINY, "--minutes", "0.15", "--json")
+    took = time.monotonic() - began
+    expect(took < 10.5, f"9 seconds became {took:.1f}")
+    expect(took > 6, f"9 seconds became {took:.1f}")
+    steps = run.events("step")
+    expect(steps[-1]["lr"] < 0.05 * 0.001, f"the last rate is {steps[-1]['lr']}")
+    expect(steps[len(steps) // 4]["lr"] > 0.5 * 0.001, "the rate fell too early")
+
+
+def test_loss_falls(where):
+    """Training learns: the loss at the end is well below that at the beginning."""
+    make_data(where)
+    run = train(where, "--n-feat", 8, "--batch", 16, "--steps", 300, "--lr", "0.003", "--json")
+    losses = [step["loss"] for step in run.events("step")]
+    first, last = sum(losses[:3]) / 3, sum(losses[-10:]) / 10
+    expect(last < 0.6 * first, f"from {first} to {last}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Going on
+
+def test_resume_is_bit_equal(where):
+    """A run that is stopped and goes on ends in the very bytes of one that is not, accumulation and all."""
+    make_data(where)
+    words = [*TINY, "--steps", 40, "--accumulate", 2, "--shift", 1, "--warmup", 5, "--weight-decay", "0.01"]
+    (where / "other").mkdir()
+    (where / "other/data").symlink_to(where / "data")
+    train(where / "other", *words)
+    child = interrupt_at(where, 12, signal.SIGINT, *words, "--save-every", 7)
+    expect(child == 1, f"exit code {child}")
+    stopped = state_steps(where)
+    expect(0 < stopped < 40, f"stopped at {stopped}")
+    train(where, "--resume", data=None)
+    expect(state_steps(where) == 40, f"ended at {state_steps(where)}")
+    expect(state_bytes(where) == state_bytes(where / "other"), "the states differ")
+    expect(tensors(where / "m.safetensors") == tensors(where / "other/m.safetensors"), "the weights differ")
+    steps = [int(row["step"]) for row in log(where)]
+    expect(steps == sorted(set(steps)) and steps[-1] == 40, f"the log holds {steps}")
+
+
+def test_resume_longer(where):
+    """A finished run goes on when it is given more steps; without, it only writes its weights again."""
+    make_data(where)
+    train(where, *TINY, "--steps", 6)
+    before = state_bytes(where)
+    train(where, "--resume")
+    expect(state_bytes(where) == before, "the state changed")
+    train(where, "--resume", "--epochs", 2)
+    expect(state_steps(where) == 9, f"ended at {state_steps(where)}")
+    settings = json.loads((where / "m.safetensors.run/settings.json").read_text())["settings"]
+    expect(settings["epochs"] == 2 and not settings["steps"], f"found {settings}")
+
+
+def test_resume_checks_settings(where):
+    """--resume names the setting that differs, and other images; both leave the run as it was."""
+    make_data(where)
+    train(where, *TINY, "--steps", 3)
+    before = state_bytes(where), (where / "m.safetensors.run/settings.json").read_bytes()
+    run = train(where, "--resume", "--lr", "0.01", check=None)
+    expect_error(run, 2, "--lr", "0.01", "0.001")
+    run = train(where, "--resume", "--target", "epsilon", check=None)
+    expect_error(run, 2, "--target", "epsilon", "v")
+    train(where, "--resume", "--lr", "0.001", "--batch", 4)
+    png(where / "data/dots/0.png", 8, lambda x, y: (x, y, 0))
+    run = train(where, "--resume", check=None)
+    expect_error(run, 1, "data", "images")
+    expect((state_bytes(where), (where / "m.safetensors.run/settings.json").read_bytes()) == before, "files changed")
+
+
+def test_no_overwriting(where):
+    """A second run of the same name is refused; --resume without a checkpoint starts one."""
+    make_data(where)
+    train(where, *TINY, "--steps", 2, "--resume")
+    run = train(where, *TINY, "--steps", 2, check=None)
+    expect_error(run, 1, "m.safetensors.run", "--resume")
+
+
+def test_start(where):
+    """--start begins with a model's weights, shape and noise; a shape that does not fit is named."""
+    make_data(where)
+    train(where, *TINY, "--steps", 3, "--target", "epsilon")
+    (where / "m.safetensors").rename(where / "first.safetensors")
+    (where / "m.safetensors.run").rename(where / "first.run")
+    words = ["--start", "first.safetensors", "--batch", 4, "--steps", 1, "--lr", "1e-12", "--ema", "1e-9"]
+    train(where, *words, "--sample-every", 0)
+    expect(not list((where / "m.safetensors.run").glob("samples*")), "--sample-every 0 made samples")
+    metadata, found = tensors(where / "m.safetensors")
+    expect(metadata["n_feat"] == "8" and metadata["timesteps"] == "20" and metadata["prediction"] == "epsilon",
+           f"the metadata is {metadata}")
+    _, first = tensors(where / "first.safetensors")
+    for name, data in first.items():
+        pairs = zip(struct.unpack(f"<{len(data) // 4}f", data), struct.unpack(f"<{len(data) // 4}f", found[name]))
+        expect("running" in name or all(abs(a - b) < 1e-6 for a, b in pairs), f"{name} is another")
+    expect_error(train(where, "--resume", "--start", "m.safetensors", check=None), 2, "--start", "first.safetensors")
+    (where / "m.safetensors.run").rename(where / "second.run")
+    expect_error(train(where, *words, "--n-feat", 16, check=None), 2, "start", "n_feat 8", "16")
+    expect_error(train(where, "--start", "nowhere.safetensors", check=None), 1, "nowhere.safetensors")
+
+
+def test_one_process_a_run(where):
+    """A second process is refused while the first is at work."""
+    make_data(where)
+    child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *TINY, "--steps", 1000000, "--json"),
+                             cwd=where, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    child.stdout.readline()
+    leftover = where / "m.safetensors.run/.mote-1-0.tmp"
+    leftover.write_text("half a file")
+    expect_error(train(where, "--resume", check=None), 1, "m.safetensors.run", "another process")
+    expect(leftover.exists(), "it tidied up in a folder that is not its own")
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=TIMEOUT)
+    expect_whole(where)
+    train(where, "--resume", "--steps", state_steps(where) + 1)
+    expect(not leftover.exists(), "what a killed process left stays")
+
+
+def test_damaged_run(where):
+    """--resume names a damaged checkpoint or settings file."""
+    make_data(where)
+    train(where, *TINY, "--steps", 2)
+    state = where / "m.safetensors.run/state.safetensors"
+    whole = state.read_bytes()
+    state.write_bytes(whole[:len(whole) // 2])
+    expect_error(train(where, "--resume", check=None), 1, "state.safetensors")
+    state.write_bytes(whole)
+    (where / "m.safetensors.run/settings.json").write_text("{")
+    expect_error(train(where, "--resume", check=None), 1, "settings.json")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Ends before the end
+
+def interrupt_at(where, step, number, *words):
+    """Starts a run and sends the signal once its log or JSON has come to the step; returns the exit code."""
+    child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *words, "--json"), cwd=where,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in child.stdout:
+        event = json.loads(line)
+        if event["event"] == "step" and event["step"] >= step:
+            child.send_signal(number)
+            break
+    rest, child.err = child.communicate(timeout=TIMEOUT)
+    child.events = [json.loads(line) for line in rest.splitlines()]
+    interrupt_at.child = child
+    return child.returncode
+
+
+def test_ctrl_c(where):
+    """Ctrl-C and SIGTERM end after the step at work, save, say how to go on, and exit with 1."""
+    make_data(where)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        folder = where / str(int(number))
+        folder.mkdir()
+        (folder / "data").symlink_to(where / "data")
+        code = interrupt_at(folder, 10, number, *TINY, "--steps", 100000, "--sample-every", 40)
+        expect(code == 1, f"exit code {code}: {interrupt_at.child.err}")
+        result = interrupt_at.child.events[-1]
+        expect(result["event"] == "result" and result["interrupted"] is True, f"found {result}")
+        expect(state_steps(folder) == result["steps"] >= 10, f"step {state_steps(folder)}, {result}")
+        expect("--resume" in interrupt_at.child.err, f"stderr holds {interrupt_at.child.err!r}")
+        expect(int(log(folder)[-1]["step"]) == result["steps"], "the log ends elsewhere")
+        expect_whole(folder)
+        expect(not temporary_files(folder), f"left behind: {temporary_files(folder)}")
+
+
+def test_kills(where):
+    """A process killed at a random moment leaves whole files, and the run goes on to the same bytes."""
+    make_data(where)
+    words = [*TINY, "--steps", 40 + 20 * OPTIONS.kills, "--save-every", 1, "--sample-every", 30]
+    hits = 0
+    (where / "other").mkdir()
+    (where / "other/data").symlink_to(where / "data")
+    train(where / "other", *words)
+    moments = random.Random(OPTIONS.seed)
+    for kill in range(OPTIONS.kills):
+        child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *words, "--resume"), cwd=where,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        began = time.monotonic()
+        before = (where / "m.safetensors.run/settings.json").exists()
+        # Most kills should hit the training, whose beginning shows in the log.
+        path = where / "m.safetensors.run/log.csv"
+        start = path.stat().st_mtime_ns if path.exists() else 0
+        while child.poll() is None and time.monotonic() - began < 60:
+            if path.exists() and path.stat().st_mtime_ns != start:
+                break
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.3))
+        hits += child.poll() is None
+        child.kill()
+        child.wait()
+        expect_whole(where)
+        expect(not before or (where / "m.safetensors.run/settings.json").exists(), f"kill {kill}: settings are gone")
+    expect(hits > OPTIONS.kills / 2, f"only {hits} of {OPTIONS.kills} kills came in time")
+    train(where, *words, "--resume")
+    expect(state_bytes(where) == state_bytes(where / "other"), "the states differ")
+    expect(tensors(where / "m.safetensors") == tensors(where / "other/m.safetensors"), "the weights differ")
+
+
+def test_full_disk(where):
+    """A file that cannot grow ends the run with its name; the last checkpoint is whole and the run goes on."""
+    make_data(where)
+    train(where, *TINY, "--steps", 4)
+    before = state_bytes(where)
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+
+    run = train(where, "--resume", "--steps", 30, "--cache", "none", check=None, preexec=limit)
+    expect_error(run, 1, "m.safetensors", "cannot be written")
+    expect(state_bytes(where) == before, "the checkpoint changed")
+    expect(not temporary_files(where), f"left behind: {temporary_files(where)}")
+    train(where, "--resume", "--steps", 30)
+    expect(state_steps(where) == 30, f"ended at {state_steps(where)}")
+
+
+def test_loss_not_finite(where):
+    """A loss that is not finite ends the run with the step's number and the weights of the step before."""
+    make_data(where)
+    run = train(where, *TINY, "--steps", 200, "--lr", 10, "--lr-schedule", "constant", "--clip", 0,
+                "--weight-decay", 10, check=None)
+    expect_error(run, 1, "step", "not finite")
+    _, found = tensors(where / "m.safetensors")
+    for name, data in found.items():
+        values = struct.unpack(f"<{len(data) // 4}f", data)
+        expect(all(value - value == 0 for value in values), f"{name} is not finite")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Wrong usage
+
+def test_usage(where):
+    """Wrong options exit with 2 and name the option; nothing is written."""
+    make_data(where)
+    for words, *texts in ((["--steps", "0"], "--steps", "0"),
+                          (["--lr", "fast"], "--lr", "fast"),
+                          (["--n-feat", "12"], "--n-feat", "multiple of 8"),
+                          (["--target", "noise"], "--target", "epsilon, v, x0"),
+                          (["--steps", "5", "--minutes", "1"], "--steps", "--minutes"),
+                          (["--tile", "8"], "--tile", "16x16"),
+                          (["--tile", "8x8"], "--tile", "sprite sheet"),
+                          (["--background", "grey"], "--background", "#rrggbb"),
+                          (["--resize", "10"], "--resize", "multiple of 4"),
+                          (["--holdout", "1"], "--holdout", "0.9"),
+                          (["more"], "more")):
+        expect_error(train(where, *words, check=None), 2, *texts)
+    expect_error(Run("train", "data", where=where), 2, "-o")
+    expect_error(Run("train", "data", "-o", "m.png", where=where), 2, "-o", ".safetensors")
+    expect_error(train(where, data="nowhere", check=None), 1, "nowhere")
+    expect(sorted(os.listdir(where)) == ["data"], f"found {os.listdir(where)}")
+
+
+def test_bad_images(where):
+    """A damaged image is named before anything is made."""
+    make_data(where)
+    (where / "data/dots/3.png").write_bytes((where / "data/dots/3.png").read_bytes()[:60])
+    expect_error(train(where, *TINY, check=None), 1, "data/dots/3.png")
+    png(where / "data/dots/3.png", 12, lambda x, y: (0, 0, 0))
+    expect_error(train(where, *TINY, check=None), 1, "data/dots/3.png", "12 x 12", "--resize")
+    train(where, *TINY, "--steps", 1, "--resize", 16)
+    expect(tensors(where / "m.safetensors")[0]["height"] == "16", "not 16 pixels high")
+
+
+def test_info_data(where):
+    """mote info DATA prints counts and classes, and writes a contact sheet."""
+    make_data(where)
+    run = Run("info", "data", "-o", "sheet.png", "--json", where=where, check=0)
+    found = run.events("data")[0]
+    expect(found["images"] == 20 and found["classes"] == [{"name": "dots", "images": 10},
+                                                          {"name": "stripes", "images": 10}], f"found {found}")
+    expect((where / "sheet.png").read_bytes()[:4] == b"\x89PNG", "no contact sheet")
+    text = Run("info", "data", where=where, check=0).out
+    expect("dots" in text and "8 x 8" in text, f"found {text!r}")
+    expect_error(Run("info", "missing.npy", where=where), 1, "missing.npy")
+
+
+def main():
+    global OPTIONS
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mote", required=True)
+    parser.add_argument("--device")
+    parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
+    parser.add_argument("--only", default="", help="run tests whose names this regular expression finds")
+    OPTIONS = parser.parse_args()
+    OPTIONS.mote = os.path.abspath(OPTIONS.mote)
+    tests = [(name, test) for name, test in globals().items() 
+             if name.startswith("test_") and re.search(OPTIONS.only, name)]
+    passed = failed = 0
+    for name, test in tests:
+        with tempfile.TemporaryDirectory(prefix="mote_train_") as where:
+            try:
+                began = time.monotonic()
+                test(pathlib.Path(where))
+                passed += 1
+                print(f"ok    {name} ({time.monotonic() - began:.1f} s)", flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"FAIL  {name}: {test.__doc__}\n{traceback.format_exc()}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

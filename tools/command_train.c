@@ -1,0 +1,232 @@
+// command_train.c: `mote train`: makes a model from images.
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/error.h"
+#include "tools/command.h"
+#include "tools/interrupt.h"
+#include "tools/json.h"
+#include "tools/open.h"
+#include "tools/output.h"
+#include "tools/progress.h"
+#include "tools/train_paths.h"
+#include "tools/train_run.h"
+#include "tools/train_settings.h"
+
+typedef struct training {
+  train_options *options;
+  train_paths paths;
+  bool goes_on;  // from a checkpoint
+  dataset train, held_out;
+  mote_device *device;
+  mote_model *start;  // NULL: fresh weights, or those of a checkpoint
+  mote_trainer *trainer;
+  uint64_t total_steps;  // 0: by the clock
+  double started;
+} training;
+
+static bool exists(const char *path) {
+  struct stat found;
+  return !stat(path, &found);
+}
+
+// A run that was made with hours of work is not overwritten by a repeated command line.
+static mote_status look_for_checkpoint(training *t, mote_error *error) {
+  bool found = exists(t->paths.state);
+  if (found && !t->options->resume)
+    return fail(error, MOTE_ERROR_FILE, "%s: holds a run already; go on with it by --resume, or move it away first",
+                t->paths.folder);
+  t->goes_on = found;
+  if (t->options->resume && !found) say("%s: no checkpoint yet, starting from the beginning", t->paths.folder);
+  return found ? train_settings_adopt(t->options, t->paths.settings, error) : MOTE_OK;
+}
+
+static mote_status load_data(training *t, mote_error *error) {
+  dataset all;
+  TRY(dataset_init(&all, &t->options->dataset, error));
+  mote_status status = dataset_split(&all, t->options->holdout, t->options->seed, &t->train, &t->held_out, error);
+  if (!status && all.composited && !t->options->channels)
+    say("transparent pixels are composited on a colour (--background); --channels 4 keeps the transparency");
+  dataset_finish(&all);
+  t->options->channels = t->train.channels;
+  return status;
+}
+
+static uint64_t count_steps(const train_options *o, uint32_t images) {
+  if (o->minutes > 0) return 0;
+  if (o->epochs <= 0) return (uint64_t)o->steps;
+  double steps = ceil(o->epochs * images / ((double)o->batch * o->accumulate));
+  return steps < 1 ? 1 : steps > 2e9 ? 2000000000u : (uint64_t)steps;
+}
+
+static void describe_model(const training *t, mote_model_info *model) {
+  const train_options *o = t->options;
+  *model = (mote_model_info){.channels = t->train.channels,
+                             .height = t->train.height,
+                             .n_feat = o->n_feat,
+                             .n_cfeat = dataset_context_length(&t->train),
+                             .timesteps = o->timesteps,
+                             .schedule = (mote_schedule)o->schedule,
+                             .prediction = (mote_prediction)o->target,
+                             .label_count = t->train.class_count};
+  memcpy(model->labels, t->train.classes, sizeof model->labels);
+  snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
+}
+
+// The weights to begin with, which also say what was not asked for otherwise.
+static mote_status open_start(training *t, mote_error *error) {
+  train_options *o = t->options;
+  if (!o->start || t->goes_on) return MOTE_OK;
+  TRY(open_model(t->device, o->start, &t->start, error));
+  const mote_model_info *model = mote_model_get_info(t->start);
+  if (!train_option_given(o, "n-feat")) o->n_feat = model->n_feat;
+  if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
+  if (!train_option_given(o, "schedule")) o->schedule = (int)model->schedule;
+  if (!train_option_given(o, "target")) o->target = (int)model->prediction;
+  return MOTE_OK;
+}
+
+static mote_status create_trainer(training *t, mote_error *error) {
+  const train_options *o = t->options;
+  float *contexts = NULL, *held_contexts = NULL;
+  mote_status status = dataset_contexts(&t->train, &contexts, error);
+  if (!status) status = dataset_contexts(&t->held_out, &held_contexts, error);
+  mote_trainer_desc desc = {
+      .device = t->device,
+      .start = t->start,
+      .data = {t->train.count, t->train.pixels, contexts},
+      .validation = {t->held_out.count, t->held_out.pixels, held_contexts},
+      .batch = o->batch,
+      .accumulate = o->accumulate,
+      .learning_rate = o->learning_rate,
+      .lr_schedule = (mote_lr_schedule)o->lr_schedule,
+      .warmup_steps = (uint32_t)o->warmup,
+      .total_steps = t->total_steps ? t->total_steps : INT32_MAX,
+      .weight_decay = o->weight_decay,
+      .ema = o->ema > 0 ? o->ema : 1e-30,  // 0 stands for the library's default
+      .clip = o->clip,
+      .context_drop = o->context_drop,
+      .min_snr = o->min_snr,
+      .flip = o->flip,
+      .shift = o->shift,
+      .seed = o->seed,
+  };
+  describe_model(t, &desc.model);
+  if (!status) status = mote_trainer_create(&desc, &t->trainer, error);
+  free(contexts);
+  free(held_contexts);
+  return status;
+}
+
+// Device, trainer and run folder; nothing of an earlier run is changed before all fits.
+static mote_status prepare(training *t, mote_error *error) {
+  train_options *o = t->options;
+  TRY(train_paths_init(&t->paths, o->output, error));
+  TRY(train_paths_lock(&t->paths, error));
+  TRY(look_for_checkpoint(t, error));
+  TRY(train_options_check(o, error));
+  TRY(output_check_writable("-o", o->output, error));
+  TRY(output_check_directory("-o", t->paths.folder, error));
+  TRY(load_data(t, error));
+  TRY(open_device(&o->base.common, &t->device, error));
+  const mote_device_info *device = mote_device_get_info(t->device);
+  say_device(device);
+  TRY(open_start(t, error));
+  if (!o->n_feat) o->n_feat = device->type == MOTE_DEVICE_CPU ? 32 : 64;
+  train_settings_desc settings = {
+      .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};
+  if (t->goes_on) TRY(train_settings_compare(&settings, error));
+  t->total_steps = count_steps(o, t->train.count);
+  TRY(create_trainer(t, error));
+  if (t->goes_on) {
+    TRY(mote_trainer_load_state(t->trainer, t->paths.state, error));
+    if (t->total_steps) mote_trainer_set_total_steps(t->trainer, t->total_steps);
+  }
+  TRY(train_paths_make(&t->paths, error));
+  return train_settings_write(&settings, error);
+}
+
+static void say_start(const training *t) {
+  char length[48];
+  if (t->total_steps)
+    snprintf(length, sizeof length, "%" PRIu64 " steps", t->total_steps);
+  else
+    snprintf(length, sizeof length, "%g minutes", t->options->minutes);
+  mote_trainer_info info = mote_trainer_get_info(t->trainer);
+  say("%s: %u images of %d x %d x %d in %d class%s, %u held out; %s of %d images; %.0f MiB on the device",
+      t->train.source, (unsigned)t->train.count, t->train.height, t->train.height, t->train.channels,
+      t->train.class_count, t->train.class_count == 1 ? "" : "es", (unsigned)t->held_out.count, length,
+      t->options->batch * t->options->accumulate, (double)info.memory_bytes / 1048576);
+  if (t->goes_on) say("going on after step %" PRIu64, mote_trainer_steps_done(t->trainer));
+  if (t->options->base.common.verbose)
+    say("a step: %u dispatches, %u barriers; activations %.1f MiB (at least %.1f MiB needed)",
+        (unsigned)info.dispatches, (unsigned)info.barriers, (double)info.activation_bytes / 1048576,
+        (double)info.activation_bound / 1048576);
+}
+
+static void print_json(const training *t, const train_result *r) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "result");
+  json_add_uint64(json, "steps", r->steps);
+  cJSON_AddBoolToObject(json, "interrupted", r->interrupted);
+  cJSON_AddNumberToObject(json, "loss", r->loss);  // cJSON writes NaN as null
+  cJSON_AddNumberToObject(json, "val_loss", r->val_loss);
+  cJSON_AddNumberToObject(json, "seconds", r->seconds);
+  cJSON_AddNumberToObject(json, "samples_per_s", r->samples_per_s);
+  cJSON_AddStringToObject(json, "device", mote_device_get_info(t->device)->name);
+  json_add_uint64(json, "device_peak_bytes", mote_device_get_counters(t->device).memory_peak_bytes);
+  cJSON_AddStringToObject(json, "output", t->options->output);
+  cJSON_AddStringToObject(json, "run", t->paths.folder);
+  json_print_line(json);
+}
+
+static void print_summary(const training *t, const train_result *r) {
+  char took[32], validation[48] = "";
+  format_seconds(r->seconds, took, sizeof took);
+  if (isfinite(r->val_loss)) snprintf(validation, sizeof validation, ", validation loss %.4g", r->val_loss);
+  printf("%" PRIu64 " step%s in %s (%.4g samples/s) on %s, loss %.4g%s\n", r->steps, r->steps == 1 ? "" : "s", took,
+         r->samples_per_s, mote_device_get_info(t->device)->name, r->loss, validation);
+  printf("wrote %s\nwrote %s\n", t->options->output, t->paths.folder);
+}
+
+static mote_status train(training *t, int *exit_code, mote_error *error) {
+  train_result result;
+  t->started = seconds_now();
+  interrupt_watch();
+  TRY(prepare(t, error));
+  say_start(t);
+  train_run_desc run = {.options = t->options,
+                        .paths = &t->paths,
+                        .trainer = t->trainer,
+                        .total_steps = t->total_steps,
+                        .validates = t->held_out.count > 0,
+                        .started = t->started};
+  TRY(train_run(&run, &result, error));
+  if (t->options->base.common.json)
+    print_json(t, &result);
+  else
+    print_summary(t, &result);
+  if (result.interrupted) say("interrupted after step %" PRIu64 "; --resume goes on from there", result.steps);
+  *exit_code = result.interrupted ? COMMAND_FAILED : COMMAND_DONE;
+  return MOTE_OK;
+}
+
+int command_train(int argc, const char **argv) {
+  train_options options;
+  training t = {.options = &options, .paths.lock = -1};
+  int exit_code = COMMAND_FAILED;
+  mote_error error;
+  if (train_options_init(&options, argc, argv, &exit_code) && train(&t, &exit_code, &error)) exit_code = report(&error);
+  mote_trainer_destroy(&t.trainer);
+  mote_model_destroy(&t.start);
+  mote_device_destroy(&t.device);
+  dataset_finish(&t.train);
+  dataset_finish(&t.held_out);
+  train_options_finish(&options);
+  train_paths_finish(&t.paths);
+  return exit_code;
+}

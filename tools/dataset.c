@@ -1,0 +1,301 @@
+// dataset.c: the images to train on: what all sources share, and the split into training and held-out images.
+#include "tools/dataset.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "graph/philox.h"
+#include "runtime/error.h"
+#include "tools/image_read.h"
+
+#define DATASET_MAX_BYTES ((size_t)1 << 31)  // of RGBA pixels
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), end_length = strlen(end);
+  return length >= end_length && !strcasecmp(text + length - end_length, end);
+}
+
+mote_status dataset_parse_tile(const char *text, dataset_desc *desc, mote_error *error) {
+  int size[2] = {0}, count = 0;
+  for (const char *at = text; count < 2 && *at >= '1' && *at <= '9'; count++) {
+    char *end = NULL;
+    long number = strtol(at, &end, 10);
+    if (number > IMAGE_READ_MAX_SIDE || *end != (count ? 0 : 'x')) break;
+    size[count] = (int)number;
+    at = end + !count;
+  }
+  if (count < 2)
+    return fail(error, MOTE_ERROR_USAGE, "--tile: found \"%s\", expected WIDTHxHEIGHT in pixels, such as 16x16", text);
+  desc->tile_width = size[0];
+  desc->tile_height = size[1];
+  return MOTE_OK;
+}
+
+mote_status dataset_parse_colour(const char *text, dataset_desc *desc, mote_error *error) {
+  if (!strcmp(text, "black")) text = "#000000";
+  if (!strcmp(text, "white")) text = "#ffffff";
+  const char *digits = text + (*text == '#');
+  if (strlen(digits) != 6 || strspn(digits, "0123456789abcdefABCDEF") != 6)
+    return fail(error, MOTE_ERROR_USAGE, "--background: found \"%s\", expected #rrggbb, black or white", text);
+  unsigned long colour = strtoul(digits, NULL, 16);
+  for (int c = 0; c < 3; c++) desc->background[c] = (uint8_t)(colour >> (16 - 8 * c));
+  return MOTE_OK;
+}
+
+// The default sheet stands for itself, under its name or its path; tile size and classes are known.
+static mote_status choose_default(dataset_desc *desc, dataset *set, mote_error *error) {
+  struct stat found;
+  if (desc->path && strcmp(desc->path, DATASET_DEFAULT_NAME) && strcmp(desc->path, DATASET_DEFAULT_PATH))
+    return MOTE_OK;
+  if (desc->path && !strcmp(desc->path, DATASET_DEFAULT_NAME) && !stat(DATASET_DEFAULT_NAME, &found))
+    return MOTE_OK;  // a folder of that name
+  if (stat(DATASET_DEFAULT_PATH, &found))
+    return fail(error, MOTE_ERROR_FILE,
+                "no DATA named, and the default sheet %s is not there: install Debian's package angband-data, or name "
+                "a folder of PNGs, a sprite sheet or a .npy file",
+                DATASET_DEFAULT_PATH);
+  desc->path = DATASET_DEFAULT_PATH;
+  if (desc->tile_width || desc->classes) return MOTE_OK;
+  desc->tile_width = desc->tile_height = 16;
+  // Terrain, effects and masks are left out.
+  desc->classes = "hero=18-28; monster=29-45,48-52,55-58; item=4,5,14:0-27; equipment=6-12,13:0-19,53; spell=15-17";
+  snprintf(set->source, sizeof set->source, "Debian's angband-data, 16x16.png (Adam Bolt, public domain)");
+  return MOTE_OK;
+}
+
+// The last part of the path, trailing slashes aside.
+static void name_source(const char *path, dataset *set) {
+  size_t end = strlen(path);
+  while (end > 1 && path[end - 1] == '/') end--;
+  size_t begin = end;
+  while (begin > 0 && path[begin - 1] != '/') begin--;
+  snprintf(set->source, sizeof set->source, "%.*s", (int)(end - begin < 255 ? end - begin : 255), path + begin);
+}
+
+static mote_status check_option(const char *option, bool given, bool fits, const dataset_desc *desc, const char *what,
+                                mote_error *error) {
+  if (!given || fits) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s: is for %s, found %s", option, what, desc->path);
+}
+
+mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *error) {
+  *set = (dataset){0};
+  dataset_desc completed = *desc;
+  dataset_builder builder = {.desc = &completed, .set = set};
+  struct stat found;
+  TRY(choose_default(&completed, set, error));
+  const char *path = completed.path;
+  if (stat(path, &found)) return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+  bool folder = S_ISDIR(found.st_mode), npy = !folder && ends_with(path, ".npy");
+  TRY(check_option("--tile", completed.tile_width, !folder && !npy, &completed, "a sprite sheet", error));
+  TRY(check_option("--classes", completed.classes, !folder && !npy, &completed, "a sprite sheet", error));
+  TRY(check_option("--labels", completed.labels, npy, &completed, "a .npy file", error));
+  if (!set->source[0]) name_source(path, set);
+  mote_status status = folder ? dataset_read_folder(&builder, path, error)
+                       : npy  ? dataset_read_npy(&builder, path, error)
+                              : dataset_read_sheet(&builder, path, error);
+  if (!status) status = dataset_complete(&builder, error);
+  if (status) dataset_finish(set);
+  return status;
+}
+
+void dataset_finish(dataset *set) {
+  free(set->pixels);
+  free(set->labels);
+  *set = (dataset){0};
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Building
+
+static mote_status make_room(dataset_builder *b, const char *name, mote_error *error) {
+  dataset *set = b->set;
+  if (set->count < b->capacity) return MOTE_OK;
+  size_t capacity = b->capacity ? b->capacity * 2 : 64, image_bytes = (size_t)b->side * (size_t)b->side * 4;
+  if (set->count * image_bytes >= DATASET_MAX_BYTES)
+    return fail(error, MOTE_ERROR_MEMORY, "%s: image %u; expected less than %zu MiB of pixels in all", name,
+                (unsigned)set->count, DATASET_MAX_BYTES >> 20);
+  uint8_t *pixels = realloc(set->pixels, capacity * image_bytes);
+  if (pixels) set->pixels = pixels;
+  int *labels = realloc(set->labels, capacity * sizeof *labels);
+  if (labels) set->labels = labels;
+  if (!pixels || !labels) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %zu images", name, capacity);
+  b->capacity = capacity;
+  return MOTE_OK;
+}
+
+static mote_status check_size(dataset_builder *b, const image *image, const char *name, mote_error *error) {
+  if (image->width != image->height)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: is %d x %d pixels, expected as many rows as columns; --resize N makes every image N x N", name,
+                image->width, image->height);
+  if (b->side && image->height != b->side)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: is %d x %d pixels, expected %d x %d as %s is; --resize N makes every "
+                "image N x N",
+                name, image->width, image->height, b->side, b->side, b->first_name);
+  return MOTE_OK;
+}
+
+mote_status dataset_append(dataset_builder *b, const image *picture, int file_channels, int label, const char *name,
+                           mote_error *error) {
+  dataset *set = b->set;
+  image resized = {0};
+  const image *taken = picture;
+  int side = b->desc->resize;
+  if (side && (picture->width != side || picture->height != side)) {
+    TRY(image_resize(picture, side, side, &resized, error));
+    taken = &resized;
+  }
+  mote_status status = check_size(b, taken, name, error);
+  if (!status && !b->side) {
+    b->side = taken->height;
+    snprintf(b->first_name, sizeof b->first_name, "%s", name);
+  }
+  if (!status) status = make_room(b, name, error);
+  if (!status) {
+    size_t bytes = (size_t)b->side * (size_t)b->side * 4;
+    for (size_t i = 3; i < bytes && !b->transparent; i += 4) b->transparent = taken->pixels[i] != 255;
+    memcpy(set->pixels + set->count * bytes, taken->pixels, bytes);
+    set->labels[set->count++] = label;
+    if (file_channels > b->file_channels) b->file_channels = file_channels;
+  }
+  image_finish(&resized);
+  return status;
+}
+
+mote_status dataset_complete(dataset_builder *b, mote_error *error) {
+  dataset *set = b->set;
+  const char *path = b->desc->path;
+  if (!set->count) return fail(error, MOTE_ERROR_FORMAT, "%s: found no image in it", path);
+  if (b->side % 4 || b->side > 256)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: the images are %d x %d pixels, expected a multiple of 4 up to 256; --resize %d makes them fit",
+                path, b->side, b->side, b->side > 256 ? 256 : (b->side + 3) / 4 * 4);
+  set->height = b->side;
+  set->channels = b->desc->channels         ? b->desc->channels
+                  : ends_with(path, ".npy") ? b->file_channels
+                  : b->file_channels <= 2   ? 1
+                                            : 3;
+  set->composited = b->transparent && set->channels % 2;
+  // A pixel never grows, so the conversion may happen in place.
+  size_t pixels = set->count * (size_t)set->height * (size_t)set->height;
+  if (set->channels < 4) pixels_convert(set->pixels, pixels, set->channels, b->desc->background, set->pixels);
+  uint8_t *shrunk = realloc(set->pixels, pixels * (size_t)set->channels);
+  if (shrunk) set->pixels = shrunk;
+  return MOTE_OK;
+}
+
+mote_status dataset_class(dataset *set, const char *where, const char *name, size_t length, int *label,
+                          mote_error *error) {
+  for (*label = 0; *label < set->class_count; ++*label)
+    if (strlen(set->classes[*label]) == length && !memcmp(set->classes[*label], name, length)) return MOTE_OK;
+  int shown = (int)(length < 60 ? length : 60);
+  // Labels are listed with commas in a model's metadata, and written with = in --context.
+  bool fits = length > 0 && length < sizeof set->classes[0] && !memchr(name, ',', length) &&
+              !memchr(name, '=', length) && !memchr(name, '\n', length);
+  if (!fits)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: found a class called \"%.*s\", expected 1 to 31 bytes without comma and equals sign", where, shown,
+                name);
+  if (set->class_count == MOTE_MAX_LABELS)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: class \"%.*s\" is number %d, expected at most %d", where, shown, name,
+                MOTE_MAX_LABELS + 1, MOTE_MAX_LABELS);
+  memcpy(set->classes[set->class_count], name, length);
+  *label = set->class_count++;
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Using
+
+int dataset_context_length(const dataset *set) {
+  return set->class_count ? set->class_count : 1;
+}
+
+mote_status dataset_contexts(const dataset *set, float **contexts, mote_error *error) {
+  size_t length = (size_t)dataset_context_length(set);
+  *contexts = calloc(set->count ? set->count * length : 1, sizeof **contexts);
+  if (!*contexts) return fail(error, MOTE_ERROR_MEMORY, "no memory for %u contexts", (unsigned)set->count);
+  for (uint32_t i = 0; i < set->count; i++)
+    if (set->labels[i] >= 0) (*contexts)[i * length + (size_t)set->labels[i]] = 1;
+  return MOTE_OK;
+}
+
+uint32_t dataset_class_size(const dataset *set, int label) {
+  uint32_t size = 0;
+  for (uint32_t i = 0; i < set->count; i++) size += set->labels[i] == label;
+  return size;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
+  return hash;
+}
+
+uint64_t dataset_hash(const dataset *set) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  hash = hash_bytes(hash, &set->height, sizeof set->height);
+  hash = hash_bytes(hash, &set->channels, sizeof set->channels);
+  hash = hash_bytes(hash, set->classes, (size_t)set->class_count * sizeof set->classes[0]);
+  hash = hash_bytes(hash, set->labels, set->count * sizeof *set->labels);
+  return hash_bytes(hash, set->pixels,
+                    (size_t)set->count * (size_t)set->height * (size_t)set->height * (size_t)set->channels);
+}
+
+// Marks the held-out images of one class: the first of a Fisher-Yates shuffle drawn from Philox.
+static void choose_held_out(const dataset *set, int label, double fraction, uint64_t seed, uint32_t *members,
+                            bool *held) {
+  uint32_t size = 0;
+  for (uint32_t i = 0; i < set->count; i++)
+    if (set->labels[i] == label) members[size++] = i;
+  uint32_t wanted = (uint32_t)(fraction * size + 0.5);
+  if (wanted && wanted >= size) wanted = size - 1;
+  for (uint32_t i = 0; i < wanted; i++) {
+    philox_block block = philox((philox_block){{i, (uint32_t)label, 0, 0x68656c64}}, seed);  // "held"
+    uint32_t other = i + (uint32_t)(((uint64_t)block.words[0] * (size - i)) >> 32), kept = members[i];
+    members[i] = members[other];
+    members[other] = kept;
+    held[members[i]] = true;
+  }
+}
+
+static mote_status take(const dataset *set, const bool *held, bool wanted, dataset *part, mote_error *error) {
+  size_t bytes = (size_t)set->height * (size_t)set->height * (size_t)set->channels;
+  *part = *set;
+  part->count = 0;
+  part->pixels = malloc((size_t)set->count * bytes + 1);
+  part->labels = malloc((size_t)set->count * sizeof *part->labels + 1);
+  if (!part->pixels || !part->labels) {
+    dataset_finish(part);
+    return fail(error, MOTE_ERROR_MEMORY, "no memory for %u images", (unsigned)set->count);
+  }
+  for (uint32_t i = 0; i < set->count; i++) {
+    if (held[i] != wanted) continue;
+    memcpy(part->pixels + part->count * bytes, set->pixels + i * bytes, bytes);
+    part->labels[part->count++] = set->labels[i];
+  }
+  return MOTE_OK;
+}
+
+mote_status dataset_split(const dataset *set, double fraction, uint64_t seed, dataset *train, dataset *held_out,
+                          mote_error *error) {
+  *train = *held_out = (dataset){0};
+  bool *held = calloc(set->count, sizeof *held);
+  uint32_t *members = malloc(set->count * sizeof *members);
+  mote_status status = held && members ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory to split the images");
+  if (!status) {
+    if (!set->class_count) choose_held_out(set, -1, fraction, seed, members, held);
+    for (int label = 0; label < set->class_count; label++) choose_held_out(set, label, fraction, seed, members, held);
+    status = take(set, held, false, train, error);
+  }
+  if (!status) status = take(set, held, true, held_out, error);
+  if (status) dataset_finish(train);
+  free(held);
+  free(members);
+  return status;
+}

@@ -1,0 +1,118 @@
+// image_read.c: reads PNG files, resizes images, and turns RGBA into the channels that a model has.
+#include "tools/image_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+
+// The one file that holds stb_image's code; its warnings are not ours.
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#endif
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#define STBI_FAILURE_USERMSG
+#define STBI_MAX_DIMENSIONS IMAGE_READ_MAX_SIDE
+#include <stb/stb_image.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+#define PNG_MAX_BYTES ((size_t)1 << 28)
+#define PNG_MAX_PIXELS (1 << 26)
+
+static mote_status decode(const char *path, const uint8_t *bytes, size_t count, image *image, int *file_channels,
+                          mote_error *error) {
+  static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  if (count == 0) return fail(error, MOTE_ERROR_FORMAT, "%s: is empty, expected a PNG image", path);
+  if (count < sizeof signature || memcmp(bytes, signature, sizeof signature))
+    return fail(error, MOTE_ERROR_FORMAT, "%s: does not begin as a PNG image does", path);
+  int width = 0, height = 0, channels = 0;
+  if (stbi_info_from_memory(bytes, (int)count, &width, &height, &channels) && (int64_t)width * height > PNG_MAX_PIXELS)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: has %d x %d pixels, expected at most %d in all", path, width, height,
+                PNG_MAX_PIXELS);
+  uint8_t *pixels = stbi_load_from_memory(bytes, (int)count, &width, &height, &channels, 4);
+  if (!pixels)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: a damaged or cut-off PNG image (%s)", path, stbi_failure_reason());
+  *image = (struct image){.width = width, .height = height, .channels = 4, .pixels = pixels};
+  *file_channels = channels;
+  return MOTE_OK;
+}
+
+mote_status image_read_png(const char *path, image *image, int *file_channels, mote_error *error) {
+  *image = (struct image){0};
+  uint8_t *bytes = NULL;
+  size_t count = 0;
+  TRY(file_read(path, PNG_MAX_BYTES, &bytes, &count, error));
+  mote_status status = decode(path, bytes, count, image, file_channels, error);
+  free(bytes);
+  return status;
+}
+
+// Where new pixel `at` of `count` covers the old line of `old_count` pixels, in units of 1/count of an old pixel.
+typedef struct cover {
+  int64_t begin, end;  // in units
+  int first, last;     // old pixels
+} cover;
+
+static cover cover_of(int at, int count, int old_count) {
+  cover c = {.begin = (int64_t)at * old_count, .end = (int64_t)(at + 1) * old_count};
+  c.first = (int)(c.begin / count);
+  c.last = (int)((c.end - 1) / count);
+  return c;
+}
+
+// How much of old pixel `i` the cover takes, in the same units.
+static int64_t overlap(const cover *c, int i, int count) {
+  int64_t begin = (int64_t)i * count, end = begin + count;
+  return (c->end < end ? c->end : end) - (c->begin > begin ? c->begin : begin);
+}
+
+// Integers throughout, so that every machine makes the same pixels.
+static void mean_pixel(const image *source, const cover *x, int width, const cover *y, int height, uint8_t *out) {
+  int64_t area = 0, alpha = 0, colour[3] = {0};
+  for (int j = y->first; j <= y->last; j++)
+    for (int i = x->first; i <= x->last; i++) {
+      const uint8_t *pixel = source->pixels + ((size_t)j * (size_t)source->width + (size_t)i) * 4;
+      int64_t weight = overlap(x, i, width) * overlap(y, j, height);
+      area += weight;
+      alpha += weight * pixel[3];
+      for (int c = 0; c < 3; c++) colour[c] += weight * pixel[3] * pixel[c];
+    }
+  for (int c = 0; c < 3; c++) out[c] = alpha ? (uint8_t)((colour[c] + alpha / 2) / alpha) : 0;
+  out[3] = (uint8_t)((alpha + area / 2) / area);
+}
+
+mote_status image_resize(const image *source, int width, int height, image *resized, mote_error *error) {
+  *resized = (image){.width = width, .height = height, .channels = 4};
+  resized->pixels = malloc((size_t)width * (size_t)height * 4);
+  if (!resized->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %d x %d pixels", width, height);
+  for (int j = 0; j < height; j++) {
+    cover y = cover_of(j, height, source->height);
+    for (int i = 0; i < width; i++) {
+      cover x = cover_of(i, width, source->width);
+      mean_pixel(source, &x, width, &y, height, resized->pixels + ((size_t)j * (size_t)width + (size_t)i) * 4);
+    }
+  }
+  return MOTE_OK;
+}
+
+void pixels_convert(const uint8_t *rgba, size_t count, int channels, const uint8_t *background, uint8_t *out) {
+  for (size_t i = 0; i < count; i++, rgba += 4, out += channels) {
+    if (channels == 4) {
+      memcpy(out, rgba, 4);
+      continue;
+    }
+    int colour[3], alpha = channels == 2 ? 255 : rgba[3];  // where alpha is kept, colour is not mixed
+    for (int c = 0; c < 3; c++) colour[c] = (rgba[c] * alpha + background[c] * (255 - alpha) + 127) / 255;
+    if (channels == 3)
+      for (int c = 0; c < 3; c++) out[c] = (uint8_t)colour[c];
+    else
+      out[0] = (uint8_t)((299 * colour[0] + 587 * colour[1] + 114 * colour[2] + 500) / 1000);
+    if (channels == 2) out[1] = rgba[3];
+  }
+}

@@ -1,0 +1,22 @@
+// image_read.h: reads PNG files, resizes images, and turns RGBA into the channels that a model has.
+#ifndef MOTE_TOOLS_IMAGE_READ_H
+#define MOTE_TOOLS_IMAGE_READ_H
+
+#include "mote.h"
+#include "tools/image.h"
+
+#define IMAGE_READ_MAX_SIDE 16384
+
+// Decodes the PNG at `path` to 8-bit RGBA, whatever it holds; `*file_channels` is what it holds (1 grey, 2 grey and
+// alpha, 3 RGB, 4 RGBA). Anything else than a whole PNG is MOTE_ERROR_FORMAT that says what is wrong with it.
+mote_status image_read_png(const char *path, image *image, int *file_channels, mote_error *error);
+
+// An RGBA image of another size. Every new pixel is the mean of the area that it covers, colours weighted by alpha:
+// whole factors upwards repeat pixels, whole factors downwards average blocks.
+mote_status image_resize(const image *source, int width, int height, image *resized, mote_error *error);
+
+// RGBA pixels as `channels` bytes each: 4 as they are; 3 composited on `background` (RGB); 1 the luma (BT.601) of that;
+// 2 luma and alpha.
+void pixels_convert(const uint8_t *rgba, size_t count, int channels, const uint8_t *background, uint8_t *out);
+
+#endif

@@ -1,0 +1,85 @@
+// info_data.c: the part of `mote info` that shows what a data set holds.
+#include "tools/info_data.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "runtime/error.h"
+#include "tools/contact_sheet.h"
+#include "tools/json.h"
+#include "tools/output.h"
+
+#define SHEET_COLUMNS 16
+
+bool info_is_data(const char *path) {
+  struct stat found;
+  size_t length = path ? strlen(path) : 0;
+  if (!length) return false;
+  if (!stat(path, &found) && S_ISDIR(found.st_mode)) return true;
+  const char *end = length > 4 ? path + length - 4 : "";
+  return !strcmp(path, DATASET_DEFAULT_NAME) || !strcasecmp(end, ".png") || !strcasecmp(end, ".npy");
+}
+
+static void print_text(const dataset *set, const char *picture) {
+  printf("%s\n", set->source);
+  printf("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->height, set->height, set->channels,
+         set->channels == 1 ? "" : "s");
+  if (set->empty_count || set->duplicate_count)
+    printf("left out        %u empty tiles, %u repeated ones\n", (unsigned)set->empty_count,
+           (unsigned)set->duplicate_count);
+  if (set->composited) printf("transparency    composited on a colour (--background); --channels 4 keeps it\n");
+  printf("classes         %d\n", set->class_count);
+  for (int i = 0; i < set->class_count; i++)
+    printf("  %-13s %u\n", set->classes[i], (unsigned)dataset_class_size(set, i));
+  if (picture)
+    printf("wrote %s\n", picture);
+  else
+    printf("-o sheet.png writes a contact sheet\n");
+}
+
+static void print_json(const dataset *set, const char *picture) {
+  char hash[24];
+  snprintf(hash, sizeof hash, "%016" PRIx64, dataset_hash(set));
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "data");
+  cJSON_AddStringToObject(json, "source", set->source);
+  cJSON_AddNumberToObject(json, "images", set->count);
+  cJSON_AddNumberToObject(json, "height", set->height);
+  cJSON_AddNumberToObject(json, "channels", set->channels);
+  cJSON_AddBoolToObject(json, "composited", set->composited);
+  cJSON_AddNumberToObject(json, "empty_tiles", set->empty_count);
+  cJSON_AddNumberToObject(json, "repeated_tiles", set->duplicate_count);
+  cJSON_AddStringToObject(json, "hash", hash);
+  cJSON *classes = cJSON_AddArrayToObject(json, "classes");
+  for (int i = 0; i < set->class_count; i++) {
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "name", set->classes[i]);
+    cJSON_AddNumberToObject(entry, "images", dataset_class_size(set, i));
+    cJSON_AddItemToArray(classes, entry);
+  }
+  if (picture) cJSON_AddStringToObject(json, "contact_sheet", picture);
+  json_print_line(json);
+}
+
+static mote_status write_sheet(const dataset *set, const char *path, mote_error *error) {
+  image sheet;
+  TRY(contact_sheet_of_dataset(&sheet, set, SHEET_COLUMNS, set->height < 32 ? 32 / set->height : 1, error));
+  mote_status status = image_save_png(&sheet, path, error);
+  image_finish(&sheet);
+  return status;
+}
+
+mote_status info_show_data(const dataset_desc *desc, const char *picture, bool json, mote_error *error) {
+  dataset set;
+  if (picture) TRY(output_check_extension("-o", picture, ".png", error));
+  TRY(output_check_writable("-o", picture, error));
+  TRY(dataset_init(&set, desc, error));
+  mote_status status = picture ? write_sheet(&set, picture, error) : MOTE_OK;
+  if (!status && json) print_json(&set, picture);
+  if (!status && !json) print_text(&set, picture);
+  dataset_finish(&set);
+  return status;
+}
