@@ -49,6 +49,16 @@ typedef struct adamw_desc {
   float beta1, beta2;
 } adamw_desc;
 
+// What a denoising step works on.
+typedef struct sampler_tensors {
+  tensor *x;         // (N, C, H, W), H · W a multiple of 4; updated in place
+  tensor *model;     // what the network predicted, as x; (2N, C, H, W) is guided: behind the context's, those to avoid
+  tensor *table;     // (steps, ROW_WORDS, 1, 1) raw
+  tensor *step;      // the step buffer
+  tensor *limit;     // (N, 1, 1, 1) raw: what x_0 is clamped to and divided by; NULL: it is left alone
+  tensor *previous;  // as x: the last step's x_0, which is updated; NULL: the sampler looks at none
+} sampler_tensors;
+
 #define OP(name, builder)     \
   extern const op name##_op;  \
   builder;

@@ -19,6 +19,8 @@ struct mote_sampler {
   mote_sampler_desc desc;  // without zeros for defaults
   program *program;
   tensor *x, *context, *step;
+  tensor *init, *mask;  // of an edit, else NULL
+  int row_count;        // of a whole run
   int steps_done;
   bool begun;
 };
@@ -26,61 +28,124 @@ struct mote_sampler {
 // ---------------------------------------------------------------------------------------------------------------------
 // Making
 
+static mote_status check_options(const mote_sampler_desc *d, mote_error *error) {
+  if (!(d->eta >= 0 && d->eta <= 1)) return fail(error, MOTE_ERROR_USAGE, "eta is %g, expected 0 to 1", d->eta);
+  if ((unsigned)d->grid > MOTE_GRID_KARRAS) return fail(error, MOTE_ERROR_USAGE, "grid %d is unknown", (int)d->grid);
+  if ((unsigned)d->edit > MOTE_EDIT_INPAINT) return fail(error, MOTE_ERROR_USAGE, "edit %d is unknown", (int)d->edit);
+  if (!(d->guidance > 0 && d->guidance <= 100))
+    return fail(error, MOTE_ERROR_USAGE, "guidance is %g, expected 0 to 100", d->guidance);
+  if (!(d->guidance_low >= 0 && d->guidance_low <= d->guidance_high && d->guidance_high <= 1))
+    return fail(error, MOTE_ERROR_USAGE, "guidance is asked for from %g to %g of the timesteps, expected 0 <= low <= high <= 1",
+                d->guidance_low, d->guidance_high);
+  if (!(d->threshold >= 0 && d->threshold <= 1))
+    return fail(error, MOTE_ERROR_USAGE, "threshold is %g, expected 0 to 1", d->threshold);
+  if (d->threshold > 0 && d->clip_x0)
+    return fail(error, MOTE_ERROR_USAGE, "found both clip_x0 and threshold, expected one of them");
+  if (d->resample < 1 || d->resample > 100 || (d->resample > 1 && d->edit != MOTE_EDIT_INPAINT))
+    return fail(error, MOTE_ERROR_USAGE, "resample is %d, expected 1 to 100, and 1 unless inpainting", d->resample);
+  return MOTE_OK;
+}
+
 static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *out, mote_error *error) {
   *out = *desc;
   if (!desc->model) return fail(error, MOTE_ERROR_USAGE, "a sampler needs a model");
-  int T = desc->model->info.timesteps;
-  if (out->kind != MOTE_SAMPLER_DDIM && out->kind != MOTE_SAMPLER_DDPM)
+  if ((unsigned)out->kind > MOTE_SAMPLER_DPMPP_SDE)
     return fail(error, MOTE_ERROR_USAGE, "sampler kind %d is unknown", (int)out->kind);
-  if (out->steps == 0) out->steps = out->kind == MOTE_SAMPLER_DDPM || T < 25 ? T : 25;
+  if (out->strength == 0) out->strength = 1;
+  if (!(out->strength > 0 && out->strength <= 1))
+    return fail(error, MOTE_ERROR_USAGE, "strength is %g, expected 0 to 1", out->strength);
+  int first = sampler_first_timestep(&desc->model->info, out);
+  if (out->steps == 0) out->steps = out->kind == MOTE_SAMPLER_DDPM || first < 25 ? first : 25;
   if (out->batch == 0) out->batch = 1;
-  if (out->steps < 1 || out->steps > T)
-    return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 1 to %d", out->steps, T);
+  if (out->guidance == 0) out->guidance = 1;
+  if (out->guidance_high == 0) out->guidance_high = 1;
+  if (out->resample == 0) out->resample = 1;
+  if (out->steps < 1 || out->steps > first)
+    return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 1 to %d", out->steps, first);
   if (out->batch < 1 || out->batch > 4096)
     return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to 4096", out->batch);
-  if (!(out->eta >= 0 && out->eta <= 1)) return fail(error, MOTE_ERROR_USAGE, "eta is %g, expected 0 to 1", out->eta);
-  return MOTE_OK;
+  return check_options(out, error);
 }
 
 // The tensors that are filled once, when the sampler is made.
 typedef struct constants {
-  tensor *time, *table;
+  tensor *time, *table, *start, *limit;  // start: one row that noises init; limit: ones
 } constants;
+
+static bool is_guided(const mote_sampler *sampler) { return sampler->desc.guidance != 1; }
+
+// x where the run starts, from the seed and, in an edit, init.
+static void build_start(graph *graph, mote_sampler *sampler, constants *constants) {
+  normal_noise(graph, sampler->x, sampler->step, &(normal_noise_desc){0});
+  if (!sampler->desc.edit) return;
+  shape images = sampler->x->shape;
+  sampler->init = graph_input(graph, "init", images, LAYOUT_C8);
+  constants->start = graph_input(graph, "start", (shape){1, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  sampler_update(graph, &(sampler_tensors){
+                            .x = sampler->x, .model = sampler->init, .table = constants->start, .step = sampler->step});
+  if (sampler->desc.edit == MOTE_EDIT_INPAINT)
+    sampler->mask = graph_input(graph, "mask", (shape){images.n, 1, images.h, images.w}, LAYOUT_RAW);
+}
+
+static void build_update(graph *graph, mote_sampler *sampler, constants *constants, tensor *model) {
+  const mote_sampler_desc *desc = &sampler->desc;
+  sampler_tensors tensors = {
+      .x = sampler->x, .model = model, .table = constants->table, .step = sampler->step};
+  if (desc->threshold > 0) tensors.limit = x0_limit(graph, &tensors, desc->threshold);
+  if (desc->clip_x0)
+    tensors.limit = constants->limit = graph_input(graph, "limit", (shape){desc->batch, 1, 1, 1}, LAYOUT_RAW);
+  if (sampler_is_multistep(desc)) tensors.previous = graph_input(graph, "previous", sampler->x->shape, LAYOUT_C8);
+  sampler_update(graph, &tensors);
+  if (sampler->mask) inpaint(graph, &tensors, sampler->init, sampler->mask);
+  step_advance(graph, sampler->step);
+}
 
 static graph *build(mote_sampler *sampler, constants *constants) {
   const mote_model_info *info = &sampler->model->info;
-  int batch = sampler->desc.batch, steps = sampler->desc.steps;
+  int batch = sampler->desc.batch, rows = sampler->row_count, branches = is_guided(sampler) ? 2 : 1;
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
   sampler->x = graph_input(graph, "x", (shape){batch, info->channels, info->height, info->height}, LAYOUT_C8);
-  sampler->context = graph_input(graph, "context", (shape){batch, info->n_cfeat, 1, 1}, LAYOUT_C8);
+  sampler->context = graph_input(graph, "context", (shape){batch * branches, info->n_cfeat, 1, 1}, LAYOUT_C8);
   sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
-  constants->time = graph_input(graph, "time", (shape){steps, 1, 1, 1}, LAYOUT_C8);
-  constants->table = graph_input(graph, "table", (shape){steps, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, LAYOUT_C8);
+  constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, LAYOUT_RAW);
   graph->phase = PHASE_ONCE;
-  normal_noise(graph, sampler->x, sampler->step, &(normal_noise_desc){0});
+  build_start(graph, sampler, constants);
   graph->phase = PHASE_STEP;
+  tensor *x = branches > 1 ? repeat_batch(graph, sampler->x, branches) : sampler->x;
   tensor *model = context_unet(graph, info,
-                               &(context_unet_inputs){.x = sampler->x,
+                               &(context_unet_inputs){.x = x,
                                                       .time = constants->time,
                                                       .context = sampler->context,
                                                       .step = sampler->step});
-  sampler_update(graph, sampler->x, model, constants->table, sampler->step);
-  step_advance(graph, sampler->step);
+  build_update(graph, sampler, constants, model);
   return graph;
 }
 
-static mote_status write_constants(mote_sampler *sampler, const constants *constants, mote_error *error) {
-  int steps = sampler->desc.steps, T = sampler->model->info.timesteps;
-  sampler_row *rows = calloc((size_t)steps, sizeof *rows);
-  float *table = calloc((size_t)steps * ROW_WORDS, sizeof *table), *time = calloc((size_t)steps, sizeof *time);
+static void pack_row(const sampler_row *row, float *words) {
+  words[ROW_X] = (float)row->x;
+  words[ROW_MODEL] = (float)row->model;
+  words[ROW_NOISE] = (float)row->noise;
+  words[ROW_PREVIOUS] = (float)row->previous;
+  words[ROW_X0_X] = (float)row->x0_x;
+  words[ROW_X0_MODEL] = (float)row->x0_model;
+  words[ROW_GUIDANCE] = (float)row->guidance;
+  words[ROW_KNOWN] = (float)row->known;
+  words[ROW_KNOWN_NOISE] = (float)row->known_noise;
+  words[ROW_BACK] = (float)row->back;
+  words[ROW_BACK_NOISE] = (float)row->back_noise;
+}
+
+static mote_status write_table(mote_sampler *sampler, const constants *constants, mote_error *error) {
+  int count = sampler->row_count, T = sampler->model->info.timesteps;
+  sampler_row *rows = calloc((size_t)count, sizeof *rows);
+  float *table = calloc((size_t)count * ROW_WORDS, sizeof *table), *time = calloc((size_t)count, sizeof *time);
   mote_status status = rows && table && time ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) status = sampler_table(&sampler->model->info, &sampler->desc, rows, error);
-  for (int i = 0; i < steps && !status; i++) {
+  for (int i = 0; i < count && !status; i++) {
     time[i] = (float)((double)rows[i].timestep / T);
-    table[i * ROW_WORDS + ROW_X] = (float)rows[i].x;
-    table[i * ROW_WORDS + ROW_MODEL] = (float)rows[i].model;
-    table[i * ROW_WORDS + ROW_NOISE] = (float)rows[i].noise;
+    pack_row(&rows[i], table + i * ROW_WORDS);
   }
   if (!status) status = program_write(sampler->program, constants->time, time, error);
   if (!status) status = program_write(sampler->program, constants->table, table, error);
@@ -88,6 +153,28 @@ static mote_status write_constants(mote_sampler *sampler, const constants *const
   free(table);
   free(time);
   return status;
+}
+
+// Noise x and image m to √(1 - ᾱ) · x + √ᾱ · m at the first timestep.
+static mote_status write_start(mote_sampler *sampler, tensor *start, mote_error *error) {
+  const mote_model_info *info = &sampler->model->info;
+  double *alpha_bar = malloc(((size_t)info->timesteps + 1) * sizeof *alpha_bar);
+  if (!alpha_bar) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  schedule_alpha_bar(info, alpha_bar);
+  double bar = alpha_bar[sampler_first_timestep(info, &sampler->desc)];
+  free(alpha_bar);
+  float words[ROW_WORDS] = {0};
+  pack_row(&(sampler_row){.x = sqrt(1 - bar), .model = sqrt(bar)}, words);
+  return program_write(sampler->program, start, words, error);
+}
+
+static mote_status write_constants(mote_sampler *sampler, const constants *constants, mote_error *error) {
+  TRY(write_table(sampler, constants, error));
+  if (constants->start) TRY(write_start(sampler, constants->start, error));
+  if (!constants->limit) return MOTE_OK;
+  float ones[4096];
+  for (int i = 0; i < sampler->desc.batch; i++) ones[i] = 1;
+  return program_write(sampler->program, constants->limit, ones, error);
 }
 
 mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **out, mote_error *error) {
@@ -98,6 +185,7 @@ mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **ou
   if (!sampler) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   sampler->model = desc->model;
   sampler->desc = completed;
+  sampler->row_count = sampler_row_count(&completed);
   constants constants = {0};
   graph *graph = build(sampler, &constants);
   mote_status status = graph ? model_bind(sampler->model, graph, error)
@@ -126,20 +214,40 @@ void mote_sampler_destroy(mote_sampler **pointer) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Running
 
+static mote_status check_request(const mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
+  if (!request->init != !sampler->init)
+    return fail(error, MOTE_ERROR_USAGE, request->init ? "found an init image, and a sampler without an edit"
+                                                       : "found no init image, which the sampler's edit needs");
+  if (!request->mask != !sampler->mask)
+    return fail(error, MOTE_ERROR_USAGE, request->mask ? "found a mask, and a sampler that does not inpaint"
+                                                       : "found no mask, which inpainting needs");
+  if (request->avoid && !is_guided(sampler))
+    return fail(error, MOTE_ERROR_USAGE, "found contexts to avoid, and a sampler without guidance");
+  return MOTE_OK;
+}
+
+// The contexts, and guided, those to avoid behind them; zeros where there are none.
+static mote_status write_contexts(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
+  size_t each = (size_t)sampler->desc.batch * (size_t)sampler->model->info.n_cfeat;
+  float *contexts = calloc(tensor_elements(sampler->context), sizeof *contexts);
+  if (!contexts) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (request->context) memcpy(contexts, request->context, each * sizeof *contexts);
+  if (request->avoid) memcpy(contexts + each, request->avoid, each * sizeof *contexts);
+  mote_status status = program_write(sampler->program, sampler->context, contexts, error);
+  free(contexts);
+  return status;
+}
+
 mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
   uint32_t step[STEP_WORDS] = {[STEP_SEED_LOW] = (uint32_t)request->seed,
                                [STEP_SEED_HIGH] = (uint32_t)(request->seed >> 32),
                                [STEP_FIRST_SAMPLE] = request->first_sample};
   sampler->begun = false;
-  float *none = NULL;
-  if (!request->context) {
-    none = calloc(tensor_elements(sampler->context), sizeof *none);
-    if (!none) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  }
+  TRY(check_request(sampler, request, error));
   mote_status status = program_write(sampler->program, sampler->step, step, error);
-  if (!status)
-    status = program_write(sampler->program, sampler->context, none ? none : request->context, error);
-  free(none);
+  if (!status) status = write_contexts(sampler, request, error);
+  if (!status && request->init) status = program_write(sampler->program, sampler->init, request->init, error);
+  if (!status && request->mask) status = program_write(sampler->program, sampler->mask, request->mask, error);
   if (!status) status = program_run(sampler->program, PHASE_ONCE, 1, error);
   if (!status && request->x_init) status = program_write(sampler->program, sampler->x, request->x_init, error);
   sampler->steps_done = 0;
@@ -148,7 +256,7 @@ mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request
 }
 
 mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *error) {
-  int left = sampler->begun ? sampler->desc.steps - sampler->steps_done : 0;
+  int left = sampler->begun ? sampler->row_count - sampler->steps_done : 0;
   if (step_count < 1 || step_count > left)
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, %d are left of this run", step_count, left);
   TRY(program_run(sampler->program, PHASE_STEP, (uint32_t)step_count, error));
@@ -157,7 +265,7 @@ mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *
 }
 
 int mote_sampler_steps_done(const mote_sampler *sampler) { return sampler->steps_done; }
-int mote_sampler_step_count(const mote_sampler *sampler) { return sampler->desc.steps; }
+int mote_sampler_step_count(const mote_sampler *sampler) { return sampler->row_count; }
 
 mote_status mote_sampler_read(mote_sampler *sampler, float *images, mote_error *error) {
   return program_read(sampler->program, sampler->x, images, error);

@@ -9,17 +9,34 @@
 // Cosine (Nichol & Dhariwal 2021): alpha_bar_t = f(t)/f(0), f(t) = cos²((t/T + 0.008)/1.008 · π/2), beta_t ≤ 0.999.
 void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar);
 
-// One step of a sampler: x' = x · a + m · b + z · noise, m the network's output at `timestep`, z normal noise.
+// One step of a sampler: x' = x · a + m · b + z · noise + m_before · previous, m the network's output at `timestep`, z
+// normal noise. Where sampler_uses_x0, m is the x_0 that follows from the output: x0_x · x + x0_model · output.
 typedef struct sampler_row {
   int timestep;  // t, where the network is evaluated
-  double x, model, noise;
+  double x, model, noise, previous;
+  double x0_x, x0_model;
+  double guidance;               // of this step
+  double known, known_noise;     // √ᾱ_s and √(1 - ᾱ_s): what inpainting keeps, at the level where the step leads
+  double back, back_noise;       // √(ᾱ_t/ᾱ_s) and √(1 - ᾱ_t/ᾱ_s) if the step is gone over again, else 1 and 0
 } sampler_row;
 
-// The table of a whole run: desc->steps rows from t = T down. `desc` is complete (no zeros left for defaults).
-// Steps visit t_i = round(T · (N - i) / N); each goes from t to the next, s, with s = 0 at the end.
+// The timestep where a run starts: strength · T.
+int sampler_first_timestep(const mote_model_info *model, const mote_sampler_desc *desc);
+
+// Rows of a whole run, (steps - 1) · resample + 1.
+int sampler_row_count(const mote_sampler_desc *desc);
+
+bool sampler_uses_x0(const mote_sampler_desc *desc);
+bool sampler_is_multistep(const mote_sampler_desc *desc);
+
+// The table of a whole run. Steps visit the grid's timesteps (mote.h); each goes from t to the next, s, with s = 0 at
+// the end. With ᾱ at t and s, α = √ᾱ, σ = √(1 - ᾱ), λ = ln(α/σ), h = λ_s - λ_t:
 // DDIM (Song et al. 2021, equation 12): x' = √ᾱ_s · x_0 + √(1 - ᾱ_s - σ²) · ε + σ · z, σ = eta · √((1 - ᾱ_s)/(1 - ᾱ_t)) ·
 // √(1 - ᾱ_t/ᾱ_s). DDPM (Ho et al. 2020, algorithm 2, on that grid): with α = ᾱ_t/ᾱ_s,
 // x' = (x - (1 - α)/√(1 - ᾱ_t) · ε)/√α + √(1 - α) · z, no noise in the last step.
+// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): x' = σ_s/σ_t · x + α_s · (1 - e^-h) · D; its SDE form:
+// x' = σ_s/σ_t · e^-h · x + α_s · (1 - e^-2h) · D + σ_s · √(1 - e^-2h) · z. D = x_0 + (x_0 - x_0 before)/(2r),
+// r = (λ_t - λ before)/h; D = x_0 in the first step, in the last, and where a step is gone over again.
 // ε and x_0 follow from x and m by what the model predicts.
 mote_status sampler_table(const mote_model_info *model, const mote_sampler_desc *desc, sampler_row *rows,
                           mote_error *error);

@@ -304,14 +304,43 @@ typedef struct mote_sampler mote_sampler;
 typedef enum mote_sampler_kind {
   MOTE_SAMPLER_DDIM = 0,  // Song et al. 2021, with eta
   MOTE_SAMPLER_DDPM = 1,  // Ho et al. 2020, ancestral
+  MOTE_SAMPLER_DPMPP = 2,      // DPM-Solver++(2M), Lu et al. 2022 (arXiv:2211.01095), algorithm 2; no noise
+  MOTE_SAMPLER_DPMPP_SDE = 3,  // SDE-DPM-Solver++(2M) of the same paper: with noise
 } mote_sampler_kind;
+
+// Which timesteps a run of N steps visits from t_0 = strength · T down; i = 0 … N - 1, rounded, no two alike.
+typedef enum mote_grid {
+  MOTE_GRID_UNIFORM = 0,    // t_0 · (N - i)/N
+  MOTE_GRID_QUADRATIC = 1,  // t_0 · ((N - i)/N)², closer together towards the image (Song et al. 2021, appendix D.2)
+  MOTE_GRID_KARRAS = 2,     // the timesteps nearest to sigma_i = (a + i/(N - 1) · (b - a))^7, a = sigma(t_0)^(1/7),
+                            // b = sigma(1)^(1/7), sigma = √((1 - ᾱ)/ᾱ) (Karras et al. 2022, equation 5)
+} mote_grid;
+
+// Whether a run starts from an image, which its request then brings as `init`.
+typedef enum mote_edit {
+  MOTE_EDIT_NONE = 0,
+  MOTE_EDIT_IMAGE = 1,    // x = √ᾱ · init + √(1 - ᾱ) · noise at timestep t_0 (SDEdit, Meng et al. 2022)
+  MOTE_EDIT_INPAINT = 2,  // the same; pixels where the request's mask is below ½ stay as in init (RePaint, Lugmayr et al.
+                          // 2022, algorithm 1): at every step they are set to init at that step's noise level
+} mote_edit;
 
 typedef struct mote_sampler_desc {
   mote_model *model;       // required; must outlive the sampler
   mote_sampler_kind kind;
-  int steps;               // network evaluations, 1 to T; 0: 25 for DDIM, T for DDPM
+  int steps;               // of the grid, 1 to strength · T; 0: strength · T for DDPM, else 25 or as many as there are
   int batch;               // images at once, 1 to 4096; 0: 1
   double eta;              // DDIM: 0 deterministic (default) to 1 as noisy as DDPM
+  mote_grid grid;
+  // Classifier-free guidance (Ho & Salimans 2022): m = m_avoid + guidance · (m_context - m_avoid), m the network's output.
+  // Both are evaluated in one batch of twice the size. 0: 1, which is no guidance and costs nothing; at most 100.
+  double guidance;
+  double guidance_low, guidance_high;  // guided while t/T lies between (Kynkäänniemi et al. 2024); high 0: 1
+  bool clip_x0;            // clamp each step's x_0 to [-1, 1]
+  double threshold;        // dynamic thresholding (Saharia et al. 2022): each step's x_0 is clamped to [-s, s] and divided by
+                           // s = max(1, this quantile of |x_0| over the image); 0: not; at most 1; not with clip_x0
+  double strength;         // t_0 = strength · T is where a run starts; 0: 1, from noise alone
+  mote_edit edit;
+  int resample;            // MOTE_EDIT_INPAINT: go over each step but the last so many times (RePaint), 1 to 100; 0: 1
 } mote_sampler_desc;
 
 typedef struct mote_sampler_request {
@@ -319,7 +348,11 @@ typedef struct mote_sampler_request {
   uint32_t first_sample;   // index of the batch's first image within the run: image i draws the noise of
                            // sample first_sample + i, whatever the batch it is made in
   const float *context;    // batch × n_cfeat numbers, or NULL for none (zeros)
-  const float *x_init;     // x_T, batch × channels × height × height (NCHW), or NULL to draw it from the seed
+  const float *x_init;     // x where the run starts, batch × channels × height × height (NCHW), or NULL to draw it from
+                           // the seed (and init)
+  const float *avoid;      // with guidance: contexts to be led away from, as context; NULL for none (zeros)
+  const float *init;       // with an edit: the images in [-1, 1], as x_init
+  const float *mask;       // MOTE_EDIT_INPAINT: batch × height × height; below ½: the pixel stays, else it is made anew
 } mote_sampler_request;
 
 // Builds, plans and records the denoising step for one batch size. All memory and pipelines are made here.
@@ -333,7 +366,7 @@ MOTE_API mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sample
 // MOTE_ERROR_USAGE.
 MOTE_API mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *error);
 
-// Steps done since mote_sampler_begin, and steps of a whole run.
+// Steps done since mote_sampler_begin, and steps of a whole run: network evaluations, (steps - 1) · resample + 1.
 MOTE_API int mote_sampler_steps_done(const mote_sampler *sampler);
 MOTE_API int mote_sampler_step_count(const mote_sampler *sampler);
 

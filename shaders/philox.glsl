@@ -9,6 +9,8 @@
 #define STREAM_SAMPLING 0u
 #define STREAM_TRAIN_NOISE 1u
 #define STREAM_TRAIN_DRAW 2u
+#define STREAM_KNOWN 3u  // pixels that inpainting keeps
+#define STREAM_BACK 4u   // steps that it goes over again
 
 uvec4 philox(uvec4 counter, uvec2 key) {
   for (int round = 0; round < 10; round++) {

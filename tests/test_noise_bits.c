@@ -47,7 +47,7 @@ static void draw(mote_device *device, size_t i, float *values) {
   tensor *step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
   bool from_step = cases[i].step != NO_STEP;
   if (from_step)
-    sampler_update(graph, x, model, table, step);
+    sampler_update(graph, &(sampler_tensors){.x = x, .model = model, .table = table, .step = step});
   else
     normal_noise(graph, x, step, &(normal_noise_desc){0});
   program *program;

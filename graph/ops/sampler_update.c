@@ -1,25 +1,40 @@
-// sampler_update.c: one denoising step of any sampler whose update is linear in x, the network's output and noise.
+// sampler_update.c: one denoising step of any sampler whose update is linear in x, the network's output or x_0, the
+// last step's x_0, and noise.
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/sampler_update.h"
 
-// Updates x (N, C, H, W), H · W a multiple of 4, in place. model: as x. table: (steps, ROW_WORDS, 1, 1) raw. step: the
-// step buffer.
-bool sampler_update(graph *graph, tensor *x, tensor *model, tensor *table, tensor *step) {
-  if (!x || !model || !table || !step) return false;
-  if (!shape_equal(x->shape, model->shape) || x->shape.h * x->shape.w % 4 || table->shape.c != ROW_WORDS)
-    return graph_fail(graph, "sampler_update: %s and %s do not fit", shape_format(x->shape).text,
-                      shape_format(model->shape).text);
-  return graph_append(graph, &sampler_update_op, (tensor *[]){x, model, table, step}, 4, 0, NULL, 0);
+enum { X, MODEL, TABLE, STEP, LIMIT, PREVIOUS, COUNT };
+
+// With a limit or a previous x_0 the rows' MODEL is the factor of x_0, else of what the network predicted.
+bool sampler_update(graph *graph, const sampler_tensors *t) {
+  if (!t->x || !t->model || !t->table || !t->step) return false;
+  shape x = t->x->shape, doubled = x;
+  doubled.n *= 2;
+  bool fits = shape_equal(x, t->model->shape) || shape_equal(doubled, t->model->shape);
+  if (!fits || x.h * x.w % 4 || t->table->shape.c != ROW_WORDS || (t->limit && tensor_elements(t->limit) != (size_t)x.n) ||
+      (t->previous && !shape_equal(x, t->previous->shape)))
+    return graph_fail(graph, "sampler_update: %s and %s do not fit", shape_format(x).text,
+                      shape_format(t->model->shape).text);
+  tensor *inputs[COUNT] = {t->x, t->model, t->table, t->step, t->limit, t->previous};
+  return graph_append(graph, &sampler_update_op, inputs, COUNT, 1u << LIMIT | 1u << PREVIOUS, NULL, 0);
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
-  shape x = node->inputs[0]->shape;
+  tensor *const *in = node->inputs;
+  shape x = in[X]->shape;
   struct sampler_update_parameters push = {
       .batch = (uint)x.n, .channels = (uint)x.c, .height = (uint)x.h, .width = (uint)x.w};
   step step = {.shader = "sampler_update",
-               .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3]},
-               .binding_count = 4,
+               .spec = {[SAMPLER_UPDATE_GUIDED] = in[MODEL]->shape.n != x.n,
+                        [SAMPLER_UPDATE_X0] = in[LIMIT] || in[PREVIOUS],
+                        [SAMPLER_UPDATE_LIMITED] = in[LIMIT] != NULL,
+                        [SAMPLER_UPDATE_HISTORY] = in[PREVIOUS] != NULL},
+               .spec_count = 4,
+               // Absent tensors stand for themselves through one that is there; the constants keep them untouched.
+               .bindings = {in[X], in[MODEL], in[TABLE], in[STEP], in[LIMIT] ? in[LIMIT] : in[X],
+                            in[PREVIOUS] ? in[PREVIOUS] : in[X]},
+               .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
   spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, step.groups);

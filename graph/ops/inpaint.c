@@ -1,0 +1,32 @@
+// inpaint.c: puts the pixels that are to stay back into x behind a denoising step, and takes steps back: RePaint.
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/inpaint.h"
+#include "shaders/sampler_update.h"
+
+// Updates x; `known` as x: the image without noise; `mask` (N, 1, H, W) raw: below ½ where pixels stay. Of the tensors
+// x, table and step are looked at.
+bool inpaint(graph *graph, const sampler_tensors *t, tensor *known, tensor *mask) {
+  if (!t->x || !t->table || !t->step || !known || !mask) return false;
+  shape x = t->x->shape, plane = {x.n, 1, x.h, x.w};
+  if (!shape_equal(x, known->shape) || !shape_equal(plane, mask->shape) || mask->layout != LAYOUT_RAW || x.h * x.w % 4 ||
+      t->table->shape.c != ROW_WORDS)
+    return graph_fail(graph, "inpaint: %s, %s and %s do not fit", shape_format(x).text,
+                      shape_format(known->shape).text, shape_format(mask->shape).text);
+  return graph_append(graph, &inpaint_op, (tensor *[]){t->x, known, mask, t->table, t->step}, 5, 0, NULL, 0);
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  shape x = node->inputs[0]->shape;
+  struct inpaint_parameters push = {
+      .batch = (uint)x.n, .channels = (uint)x.c, .height = (uint)x.h, .width = (uint)x.w};
+  step step = {.shader = "inpaint",
+               .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3], node->inputs[4]},
+               .binding_count = 5,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+const op inpaint_op = {.name = "inpaint", .forward = forward};

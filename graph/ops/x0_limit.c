@@ -1,0 +1,46 @@
+// x0_limit.c: how far a step's x_0 may reach, image by image: dynamic thresholding.
+#include <math.h>
+
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/sampler_update.h"
+#include "shaders/x0_limit.h"
+
+typedef struct x0_limit_attributes {
+  uint32_t rank;
+} x0_limit_attributes;
+
+// Gives (N, 1, 1, 1) raw: max(1, the size that a share `quantile`, above 0 and at most 1, of the image's x_0 does not
+// exceed). The table, the step and a guided model as for sampler_update.
+tensor *x0_limit(graph *graph, const sampler_tensors *t, double quantile) {
+  if (!t->x || !t->model || !t->table || !t->step) return NULL;
+  shape x = t->x->shape, doubled = x;
+  doubled.n *= 2;
+  if ((!shape_equal(x, t->model->shape) && !shape_equal(doubled, t->model->shape)) || t->table->shape.c != ROW_WORDS)
+    return graph_fail(graph, "x0_limit: %s and %s do not fit", shape_format(x).text,
+                      shape_format(t->model->shape).text);
+  const x0_limit_attributes attributes = {(uint32_t)ceil(quantile * x.c * x.h * x.w)};
+  node *node = graph_append(graph, &x0_limit_op, (tensor *[]){t->x, t->model, t->table, t->step}, 4, 0, &attributes,
+                            sizeof attributes);
+  return node ? node_output(graph, node, (shape){x.n, 1, 1, 1}, LAYOUT_RAW) : NULL;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const x0_limit_attributes *attributes = (const void *)node->attributes;
+  shape x = node->inputs[0]->shape;
+  struct x0_limit_parameters push = {.batch = (uint)x.n,
+                                     .channels = (uint)x.c,
+                                     .pixels = (uint)(x.h * x.w),
+                                     .rank = attributes->rank};
+  const step step = {.shader = "x0_limit",
+                     .spec = {[X0_LIMIT_GUIDED] = node->inputs[1]->shape.n != x.n},
+                     .spec_count = 1,
+                     .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3], node->outputs[0]},
+                     .binding_count = 5,
+                     .push = &push,
+                     .push_bytes = sizeof push,
+                     .groups = {(uint32_t)x.n}};
+  return program_dispatch(program, node, &step, error);
+}
+
+const op x0_limit_op = {.name = "x0_limit", .forward = forward};
