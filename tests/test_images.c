@@ -427,7 +427,7 @@ static void contexts_are_read(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     float values[5] = {9, 9, 9, 9, 9};
     mote_error error;
-    assert_int_equal(context_parse(cases[i].spec, &model, values, &error), MOTE_OK);
+    assert_int_equal(context_parse("--context", cases[i].spec, &model, values, &error), MOTE_OK);
     assert_memory_equal(values, cases[i].values, sizeof values);
   }
 }
@@ -460,7 +460,7 @@ static void wrong_contexts_list_the_labels(void **state) {
   for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
     float values[5];
     mote_error error = {0};
-    assert_int_equal(context_parse(specs[i], &model, values, &error), MOTE_ERROR_USAGE);
+    assert_int_equal(context_parse("--context", specs[i], &model, values, &error), MOTE_ERROR_USAGE);
     assert_non_null(strstr(error.message, "--context"));
     assert_non_null(strstr(error.message, "side-facing"));
   }
@@ -471,9 +471,9 @@ static void a_model_without_labels_takes_numbers(void **state) {
   mote_model_info bare = {.n_cfeat = 2};
   float values[2];
   mote_error error;
-  assert_int_equal(context_parse("1,2", &bare, values, &error), MOTE_OK);
-  assert_int_equal(context_parse("none", &bare, values, &error), MOTE_OK);
-  assert_int_equal(context_parse("hero", &bare, values, &error), MOTE_ERROR_USAGE);
+  assert_int_equal(context_parse("--context", "1,2", &bare, values, &error), MOTE_OK);
+  assert_int_equal(context_parse("--context", "none", &bare, values, &error), MOTE_OK);
+  assert_int_equal(context_parse("--context", "hero", &bare, values, &error), MOTE_ERROR_USAGE);
   assert_non_null(strstr(error.message, "no labels"));
 }
 
@@ -482,7 +482,7 @@ static void a_label_called_none_can_be_asked_for(void **state) {
   mote_model_info odd = {.n_cfeat = 2, .label_count = 2, .labels = {"some", "none"}};
   float values[2];
   mote_error error;
-  assert_int_equal(context_parse("none", &odd, values, &error), MOTE_OK);
+  assert_int_equal(context_parse("--context", "none", &odd, values, &error), MOTE_OK);
   assert_true(values[1] == 1);
 }
 

@@ -313,6 +313,38 @@ static void the_end_of_a_run_cannot_be_passed(void **state) {
   mote_sampler_destroy(&sampler);
 }
 
+static void a_guided_step_is_two_steps_combined(void **state) {
+  (void)state;
+  float *context = test_numbers(3, CONTEXT), *avoid = test_numbers(4, CONTEXT);
+  float towards[IMAGE], away[IMAGE], guided[IMAGE];
+  sample((mote_sampler_desc){.steps = 1}, (mote_sampler_request){.seed = 5, .context = context}, towards);
+  sample((mote_sampler_desc){.steps = 1}, (mote_sampler_request){.seed = 5, .context = avoid}, away);
+  sample((mote_sampler_desc){.steps = 1, .guidance = 3},
+         (mote_sampler_request){.seed = 5, .context = context, .avoid = avoid}, guided);
+  for (int i = 0; i < IMAGE; i++) towards[i] = away[i] + 3 * (towards[i] - away[i]);
+  assert_true(relative_error(guided, towards, IMAGE) < 1e-5);
+  assert_differ(guided, away, IMAGE);
+  free(context);
+  free(avoid);
+}
+
+static void inpainting_keeps_pixels_to_the_bit(void **state) {
+  (void)state;
+  float *init = test_numbers(6, IMAGE), mask[HEIGHT * HEIGHT], made[IMAGE];
+  for (int i = 0; i < HEIGHT * HEIGHT; i++) mask[i] = i % 3 == 0;
+  for (int kind = MOTE_SAMPLER_DDIM; kind <= MOTE_SAMPLER_DPMPP_SDE; kind++) {
+    sample((mote_sampler_desc){.kind = (mote_sampler_kind)kind, .steps = 4, .edit = MOTE_EDIT_INPAINT, .resample = 2},
+           (mote_sampler_request){.seed = 5, .init = init, .mask = mask}, made);
+    int changed = 0;
+    for (int i = 0; i < IMAGE; i++) {
+      if (i % (HEIGHT * HEIGHT) % 3) assert_same_bits(made + i, init + i, 1);
+      else changed += made[i] != init[i];
+    }
+    assert_true(changed > IMAGE / 4);
+  }
+  free(init);
+}
+
 static void samplers_that_cannot_be_are_refused(void **state) {
   (void)state;
   static const struct {
@@ -506,6 +538,8 @@ int main(void) {
       cmocka_unit_test(a_given_x_T_takes_the_place_of_the_drawn_one),
       cmocka_unit_test(pixels_are_the_images_from_minus_1_to_1_rounded_and_clipped),
       cmocka_unit_test(the_end_of_a_run_cannot_be_passed),
+      cmocka_unit_test(a_guided_step_is_two_steps_combined),
+      cmocka_unit_test(inpainting_keeps_pixels_to_the_bit),
       cmocka_unit_test(samplers_that_cannot_be_are_refused),
       cmocka_unit_test(barriers_stand_where_hazards_are_and_nowhere_else),
       cmocka_unit_test(the_same_place_in_two_buffers_is_no_hazard),

@@ -49,6 +49,7 @@ static void print_json(const sample_report *r) {
   cJSON_AddStringToObject(json, "sampler", sampler_names[o->kind]);
   cJSON_AddNumberToObject(json, "steps", run->steps);
   cJSON_AddNumberToObject(json, "eta", o->eta);
+  cJSON_AddNumberToObject(json, "guidance", o->guidance > 0 ? o->guidance : 1);
   json_add_uint64(json, "seed", o->seed);
   json_add_uint64(json, "first", o->first);
   cJSON_AddNumberToObject(json, "seconds", run->seconds);
@@ -121,12 +122,21 @@ static mote_status sample_on_device(const sample_options *o, sample_inputs *inpu
   int batch = o->batch ? o->batch : 64;
   sample_run_desc desc = {
       .model = model,
-      .sampler = {.kind = o->kind, .steps = o->steps, .eta = o->eta},
+      .sampler = {.kind = o->kind,
+                  .steps = o->steps,
+                  .eta = o->eta,
+                  .grid = o->timestep_grid,
+                  .guidance = o->guidance,
+                  .guidance_low = o->guidance_low,
+                  .guidance_high = o->guidance_high,
+                  .clip_x0 = o->clip_x0,
+                  .threshold = o->threshold},
       .count = inputs->count,
       .batch = batch < inputs->count ? batch : inputs->count,
       .seed = o->seed,
       .first = (uint32_t)o->first,
       .contexts = inputs->contexts,
+      .avoid = inputs->avoid,
       .x = inputs->x,
       .want_pixels = o->grid || o->each,
       .want_images = o->npy != NULL,

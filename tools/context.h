@@ -6,7 +6,7 @@
 
 // Turns SPEC into the model's n_cfeat numbers. SPEC is a label (`hero`), a mixture (`hero=1,item=0.6`), n_cfeat
 // numbers (`0.2,0,1,0,0`), or `none` (zeros); a label of that spelling wins over the other readings. Anything else is
-// MOTE_ERROR_USAGE with the labels that there are.
-mote_status context_parse(const char *spec, const mote_model_info *model, float *values, mote_error *error);
+// MOTE_ERROR_USAGE with `option` and the labels that there are.
+mote_status context_parse(const char *option, const char *spec, const mote_model_info *model, float *values, mote_error *error);
 
 #endif

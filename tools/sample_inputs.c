@@ -40,49 +40,63 @@ void sample_inputs_finish(sample_inputs *in) {
   tensor_finish(&in->context_npy);
   tensor_finish(&in->x_init);
   free(in->contexts);
+  free(in->avoid);
   free(in->noise);
   *in = (sample_inputs){0};
 }
 
-// The distinct contexts that were asked for, `*rows` of them; NULL for none.
-static mote_status read_contexts(const sample_inputs *in, const sample_options *o, const mote_model_info *model,
-                                 float **contexts, uint64_t *rows, mote_error *error) {
-  *contexts = NULL;
-  if (o->context_npy) {
-    uint64_t dims[] = {0, (uint64_t)model->n_cfeat};
-    TRY(tensor_check_shape(&in->context_npy, dims, 2, error));
-    *rows = in->context_npy.array.dims[0];
-    return tensor_to_floats(&in->context_npy, contexts, error);
-  }
-  if (!o->context_count) return MOTE_OK;
+// Contexts from words: `count` rows of `option`'s.
+static mote_status parse_contexts(const char *option, const char *const *specs, int count, const mote_model_info *model,
+                                  float **rows, mote_error *error) {
   size_t length = (size_t)model->n_cfeat;
-  *rows = (uint64_t)o->context_count;
-  *contexts = malloc((size_t)o->context_count * length * sizeof **contexts);
-  if (!*contexts) return fail(error, MOTE_ERROR_MEMORY, "--context: no memory for %d contexts", o->context_count);
-  for (int i = 0; i < o->context_count; i++) {
-    mote_status status = context_parse(o->contexts[i], model, *contexts + (size_t)i * length, error);
+  *rows = malloc((size_t)count * length * sizeof **rows);
+  if (!*rows) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %d contexts", option, count);
+  for (int i = 0; i < count; i++) {
+    mote_status status = context_parse(option, specs[i], model, *rows + (size_t)i * length, error);
     if (!status) continue;
-    free(*contexts);
-    *contexts = NULL;
+    free(*rows);
+    *rows = NULL;
     return status;
   }
   return MOTE_OK;
+}
+
+// The distinct contexts that were asked for, `*row_count` of them; NULL for none.
+static mote_status read_contexts(const sample_inputs *in, const sample_options *o, const mote_model_info *model,
+                                 float **rows, uint64_t *row_count, mote_error *error) {
+  *rows = NULL;
+  if (o->context_npy) {
+    uint64_t dims[] = {0, (uint64_t)model->n_cfeat};
+    TRY(tensor_check_shape(&in->context_npy, dims, 2, error));
+    *row_count = in->context_npy.array.dims[0];
+    return tensor_to_floats(&in->context_npy, rows, error);
+  }
+  *row_count = (uint64_t)o->context_count;
+  return o->context_count ? parse_contexts("--context", o->contexts, o->context_count, model, rows, error) : MOTE_OK;
+}
+
+// One context for every image from `row_count` rows, which are released; NULL stays NULL.
+static mote_status deal(const sample_inputs *in, uint64_t first, float *rows, uint64_t row_count, size_t length,
+                        float **dealt, mote_error *error) {
+  if (!rows) return MOTE_OK;
+  *dealt = malloc((size_t)in->count * length * sizeof **dealt);
+  for (int i = 0; i < in->count && *dealt; i++)
+    memcpy(*dealt + (size_t)i * length, rows + (size_t)((first + (uint64_t)i) % row_count) * length,
+           length * sizeof *rows);
+  free(rows);
+  return *dealt ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory for %d contexts", in->count);
 }
 
 static mote_status deal_contexts(sample_inputs *in, const sample_options *o, const mote_model_info *model,
                                  mote_error *error) {
   float *rows = NULL;
   uint64_t row_count = 0;
-  TRY(read_contexts(in, o, model, &rows, &row_count, error));
-  if (!rows) return MOTE_OK;
   size_t length = (size_t)model->n_cfeat;
-  in->contexts = malloc((size_t)in->count * length * sizeof *in->contexts);
-  if (in->contexts)
-    for (int i = 0; i < in->count; i++)
-      memcpy(in->contexts + (size_t)i * length, rows + (size_t)((o->first + (uint64_t)i) % row_count) * length,
-             length * sizeof *rows);
-  free(rows);
-  return in->contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory for %d contexts", in->count);
+  TRY(read_contexts(in, o, model, &rows, &row_count, error));
+  TRY(deal(in, o->first, rows, row_count, length, &in->contexts, error));
+  if (!o->avoid_count) return MOTE_OK;
+  TRY(parse_contexts("--avoid", o->avoided, o->avoid_count, model, &rows, error));
+  return deal(in, o->first, rows, (uint64_t)o->avoid_count, length, &in->avoid, error);
 }
 
 static mote_status take_noise(sample_inputs *in, const sample_options *o, const mote_model_info *model,

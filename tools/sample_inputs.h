@@ -10,6 +10,7 @@ typedef struct sample_inputs {
   tensor context_npy, x_init;  // files as read; all zeros where the option was not given
   int count;                   // images of the run
   float *contexts;             // count × n_cfeat, or NULL for none
+  float *avoid;                // the same of --avoid
   float *noise;                // rows of --x-init, or NULL
   const float *x;              // of `noise`: count × channels × height × height, or NULL
 } sample_inputs;

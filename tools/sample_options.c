@@ -10,7 +10,11 @@
 #include "tools/output.h"
 #include "tools/palette.h"
 
-const char *const sampler_names[] = {[MOTE_SAMPLER_DDIM] = "ddim", [MOTE_SAMPLER_DDPM] = "ddpm", NULL};
+const char *const sampler_names[] = {[MOTE_SAMPLER_DDIM] = "ddim", [MOTE_SAMPLER_DDPM] = "ddpm",
+                                     [MOTE_SAMPLER_DPMPP] = "dpm++", [MOTE_SAMPLER_DPMPP_SDE] = "dpm++-sde", NULL};
+
+static const char *const grid_names[] = {
+    [MOTE_GRID_UNIFORM] = "uniform", [MOTE_GRID_QUADRATIC] = "quadratic", [MOTE_GRID_KARRAS] = "karras", NULL};
 
 enum {
   OPTION_GRID = 1,
@@ -29,6 +33,12 @@ enum {
   OPTION_NPY,
   OPTION_X_INIT,
   OPTION_BATCH,
+  OPTION_TIMESTEPS,
+  OPTION_GUIDANCE,
+  OPTION_GUIDANCE_INTERVAL,
+  OPTION_AVOID,
+  OPTION_CLIP_X0,
+  OPTION_THRESHOLD,
 };
 
 // To add an option: one value above, one line here, one case in take_option, one field in sample_options.
@@ -39,10 +49,21 @@ static const struct poptOption table[] = {
     {"gif", 0, POPT_ARG_STRING, NULL, OPTION_GIF, "write how the grid comes out of the noise", "path.gif"},
     {"npy", 0, POPT_ARG_STRING, NULL, OPTION_NPY, "write float32 (N,C,h,h), nominally from -1 to 1", "path.npy"},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
-    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim or ddpm (default ddim)", "NAME"},
+    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
-     "passes through the network, 1 to the model's timesteps T (default 25 for ddim, T for ddpm)", "N"},
+     "passes through the network, 1 to the model's timesteps T (default 25, T for ddpm)", "N"},
     {"eta", 0, POPT_ARG_STRING, NULL, OPTION_ETA, "noise of ddim, 0 to 1 (default 0: none)", "E"},
+    {"grid", 0, POPT_ARG_STRING, NULL, OPTION_TIMESTEPS,
+     "which timesteps are visited: uniform, quadratic or karras (default uniform)", "NAME"},
+    {"clip-x0", 0, POPT_ARG_NONE, NULL, OPTION_CLIP_X0, "clamp the image that each step predicts to -1 to 1", NULL},
+    {"threshold", 0, POPT_ARG_STRING, NULL, OPTION_THRESHOLD,
+     "dynamic thresholding of that image at this quantile, 0.5 to 1 (default: none)", "P"},
+    {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE,
+     "lead towards the context with this scale, 0.01 to 100 (default 1: no guidance, half the work)", "W"},
+    {"guidance-interval", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE_INTERVAL,
+     "guide only at timesteps from LO to HI, in fractions of T (default 0:1)", "LO:HI"},
+    {"avoid", 0, POPT_ARG_STRING, NULL, OPTION_AVOID,
+     "with --guidance, lead away from this context (default none); several are dealt out in turn", "SPEC"},
     {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT,
      "a label, a mixture (hero=1,item=0.6), numbers or none (default none); several are dealt out in turn", "SPEC"},
     {"context-npy", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT_NPY, "contexts (N,K), dealt out in turn", "c.npy"},
@@ -68,12 +89,41 @@ static const options_desc desc = {
         "(those not begun are left out), says how many are finished, and exits with 1. A second one ends at once.\n",
 };
 
-static mote_status add_context(sample_options *s, const char *spec, mote_error *error) {
-  const char **grown = realloc(s->contexts, ((size_t)s->context_count + 1) * sizeof *grown);
+static mote_status add_spec(const char ***specs, int *count, const char *spec, mote_error *error) {
+  const char **grown = realloc(*specs, ((size_t)*count + 1) * sizeof *grown);
   if (!grown) return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
-  s->contexts = grown;
-  s->contexts[s->context_count++] = spec;
+  *specs = grown;
+  grown[(*count)++] = spec;
   return MOTE_OK;
+}
+
+// LO:HI, 0 <= LO < HI <= 1.
+static mote_status take_interval(sample_options *s, const char *text, mote_error *error) {
+  const char *end = text;
+  double low = 0, high = 0;
+  bool read = number_parse(text, &end, &low) && *end == ':' && number_parse(end + 1, &end, &high) && !*end;
+  if (!read || low < 0 || low >= high || high > 1)
+    return fail(error, MOTE_ERROR_USAGE, "--guidance-interval: found \"%s\", expected LO:HI with 0 <= LO < HI <= 1", text);
+  s->guidance_low = low;
+  s->guidance_high = high;
+  return MOTE_OK;
+}
+
+// The options that say how a step is made.
+static mote_status take_step_option(sample_options *s, int value, const char *text, mote_error *error) {
+  int choice = 0;
+  switch (value) {
+    case OPTION_CLIP_X0: s->clip_x0 = true; return MOTE_OK;
+    case OPTION_THRESHOLD: return option_double("--threshold", text, 0.5, 1, &s->threshold, error);
+    case OPTION_GUIDANCE: return option_double("--guidance", text, 0.01, 100, &s->guidance, error);
+    case OPTION_GUIDANCE_INTERVAL: return take_interval(s, text, error);
+    case OPTION_AVOID: return add_spec(&s->avoided, &s->avoid_count, text, error);
+    case OPTION_TIMESTEPS:
+      TRY(option_choice("--grid", text, grid_names, &choice, error));
+      s->timestep_grid = (mote_grid)choice;
+      return MOTE_OK;
+    default: return MOTE_OK;
+  }
 }
 
 static mote_status take_option(sample_options *s, int value, const char *text, mote_error *error) {
@@ -83,7 +133,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_EACH: s->each = text; return MOTE_OK;
     case OPTION_GIF: s->gif = text; return MOTE_OK;
     case OPTION_NPY: s->npy = text; return MOTE_OK;
-    case OPTION_CONTEXT: return add_context(s, text, error);
+    case OPTION_CONTEXT: return add_spec(&s->contexts, &s->context_count, text, error);
     case OPTION_CONTEXT_NPY: s->context_npy = text; return MOTE_OK;
     case OPTION_X_INIT: s->x_init = text; return MOTE_OK;
     case OPTION_COUNT: return option_int("-n", text, 1, SAMPLE_COUNT_MAX, &s->count, error);
@@ -98,7 +148,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
       TRY(option_choice("--sampler", text, sampler_names, &kind, error));
       s->kind = (mote_sampler_kind)kind;
       return MOTE_OK;
-    default: return MOTE_OK;
+    default: return take_step_option(s, value, text, error);
   }
 }
 
@@ -123,6 +173,11 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
     return fail(error, MOTE_ERROR_USAGE, "found both --context and --context-npy, expected one of them");
   if (s->eta > 0 && s->kind != MOTE_SAMPLER_DDIM)
     return fail(error, MOTE_ERROR_USAGE, "--eta: found it with --sampler %s, expected ddim", sampler_names[s->kind]);
+  if (s->clip_x0 && s->threshold > 0)
+    return fail(error, MOTE_ERROR_USAGE, "found both --clip-x0 and --threshold, expected one of them");
+  if ((s->avoided || s->guidance_high > 0) && (s->guidance == 0 || s->guidance == 1))
+    return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
+                s->avoided ? "--avoid" : "--guidance-interval");
   if (s->palette && !s->grid && !s->each)
     return fail(error, MOTE_ERROR_USAGE, "--palette: found neither -o nor --each, which it is for");
   if (s->scale && !s->grid && !s->each && !s->gif)
@@ -156,6 +211,7 @@ fail:
 
 void sample_options_finish(sample_options *s) {
   free(s->contexts);
+  free(s->avoided);
   options_finish(&s->base);
   *s = (sample_options){0};
 }

@@ -15,6 +15,8 @@ typedef struct sample_options {
   const char *each, *gif, *npy;
   const char **contexts;  // --context, context_count of them, the array owned
   int context_count;
+  const char **avoided;  // --avoid, avoid_count of them, the array owned
+  int avoid_count;
   const char *context_npy, *x_init;
   int count;    // -n; 0: not given
   int steps;    // 0: the sampler's default
@@ -24,6 +26,10 @@ typedef struct sample_options {
   uint64_t seed, first;
   mote_sampler_kind kind;
   double eta;
+  mote_grid timestep_grid;
+  double guidance, guidance_low, guidance_high;  // 0: not given
+  bool clip_x0;
+  double threshold;  // 0: none
 } sample_options;
 
 // The names of mote_sampler_kind.

@@ -94,6 +94,7 @@ static mote_status run_batch(sample_work *w, mote_sampler *sampler, int offset, 
       .seed = desc->seed,
       .first_sample = desc->first + (uint32_t)offset,
       .context = desc->contexts ? desc->contexts + (size_t)offset * context_size : NULL,
+      .avoid = desc->avoid ? desc->avoid + (size_t)offset * context_size : NULL,
       .x_init = desc->x ? desc->x + at : NULL,
   };
   TRY(mote_sampler_begin(sampler, &request, error));

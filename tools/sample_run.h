@@ -8,12 +8,13 @@
 
 typedef struct sample_run_desc {
   mote_model *model;
-  mote_sampler_desc sampler;  // kind, steps and eta; model and batch are filled in
+  mote_sampler_desc sampler;  // how to sample; model and batch are filled in
   int count;                  // images
   int batch;                  // at once, 1 to count
   uint64_t seed;
   uint32_t first;         // index of the first image
   const float *contexts;  // count × n_cfeat, or NULL
+  const float *avoid;     // as contexts
   const float *x;         // count × channels × height × height, or NULL
   bool want_pixels, want_images, want_frames;
   bool json;  // how to show progress
