@@ -52,6 +52,7 @@ static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info
   vkGetPhysicalDeviceMemoryProperties(physical, &memory);
 
   const VkPhysicalDeviceProperties *p = &properties.properties;
+  const VkSubgroupFeatureFlags subgroup_needs = VK_SUBGROUP_FEATURE_SHUFFLE_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT;
   *info = (mote_device_info){
       .index = index,
       .type = type_of(p->deviceType),
@@ -60,7 +61,7 @@ static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info
       .subgroup_size = v11.subgroupSize,
       .max_invocations = p->limits.maxComputeWorkGroupInvocations,
       .shared_bytes = p->limits.maxComputeSharedMemorySize,
-      .subgroup_shuffle = (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) &&
+      .subgroup_shuffle = (v11.subgroupSupportedOperations & subgroup_needs) == subgroup_needs &&
                           (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT),
       .float16 = f12.shaderFloat16,
   };

@@ -113,13 +113,12 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3) &&
-      tensor_bytes(dy) / 4 <= program_caps(program)->max_texel_elements) {
+  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3)) {
     step.shader = "conv_weight_gradient_texel";
     step.spec[CONV_WEIGHT_GRADIENT_GROUPS] = (uint)column_groups(x->shape.w);
     step.spec[CONV_WEIGHT_GRADIENT_TILED] = x->shape.w > 32;
     step.spec_count = 4;
-    step.groups[0] = push.first_quads + push.second_quads;
+    step.groups[0] = (push.first_quads + push.second_quads) / 2;
     step.groups[1] = push.out_blocks;
   } else {
     spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
