@@ -22,6 +22,8 @@ faults=(
   'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
   'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
+  'conv_winograd.comp        s/odd + 8\.0 \* odd_2 + m\[5\]/odd + 8.0 * odd_2/'
+  'conv_winograd.comp        s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
   'conv_transpose_texel.comp s/const int TAPS = 4;/const int TAPS = 3;/'
   'gelu.comp                 s/ACTIVATION_GELU/ACTIVATION_RELU/'
