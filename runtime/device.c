@@ -10,6 +10,7 @@ static const char *result_name(VkResult result) {
   switch (result) {
     case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
     case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
+    case VK_ERROR_OUT_OF_POOL_MEMORY: return "out of pool memory";
     case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
     case VK_ERROR_DEVICE_LOST: return "device lost";
     case VK_ERROR_LAYER_NOT_PRESENT: return "layer not present";
@@ -25,7 +26,9 @@ static const char *result_name(VkResult result) {
 mote_status check_result(mote_error *error, VkResult result, const char *call) {
   if (result >= 0) return MOTE_OK;
   mote_status status = MOTE_ERROR_DEVICE;
-  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) status = MOTE_ERROR_MEMORY;
+  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
+      result == VK_ERROR_OUT_OF_POOL_MEMORY)
+    status = MOTE_ERROR_MEMORY;
   if (result == VK_ERROR_DEVICE_LOST) status = MOTE_ERROR_DEVICE_LOST;
   int length = (int)strcspn(call, "("), start = length;  // of "device->vk.vkQueueSubmit(...)" the function's own name
   while (start > 0 && call[start - 1] != '.' && call[start - 1] != '>') start--;

@@ -37,7 +37,9 @@ static const mote_sampler_desc kinds[] = {
 };
 
 static const mote_sampler_request requests[] = {
-    {.seed = 7}, {.seed = 8, .first_sample = 40, .context = contexts}, {.seed = 9, .context = contexts, .x_init = x_init}};
+    {.seed = 7},
+    {.seed = 8, .first_sample = 40, .context = contexts},
+    {.seed = 9, .context = contexts, .x_init = x_init}};
 
 // What the library makes on a device of its own.
 typedef struct result {
@@ -135,7 +137,8 @@ static void pixels_reach_the_hosts_buffer(void **state) {
   record(sampler, 0);
   MUST(mote_sampler_record_buffer(sampler, the_host.commands, buffer.handle, 64, &error));
   host_submit(&the_host);
-  for (int i = 0; i < BATCH; i++) assert_sprite(buffer.bytes + 64 + i * PIXELS * 4, HEIGHT, expected.pixels + i * IMAGE);
+  for (int i = 0; i < BATCH; i++)
+    assert_sprite(buffer.bytes + 64 + i * PIXELS * 4, HEIGHT, expected.pixels + i * IMAGE);
   for (int i = 0; i < 64; i++) {
     assert_int_equal(buffer.bytes[i], 0x5A);
     assert_int_equal(buffer.bytes[64 + BATCH * PIXELS * 4 + i], 0x5A);
