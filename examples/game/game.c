@@ -3,7 +3,7 @@
 //
 //     game MODEL.safetensors [--budget MICROSECONDS] [--steps N] [--seed S] [--seconds S]
 //
-// At the end it prints, one JSON object a line, every sprite and what the frames cost.
+// It prints, one JSON object a line, every sprite that is finished and in the end what the frames cost.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +114,16 @@ static void set_title(const screen *screen, const room *room, double rate) {
   SDL_SetWindowTitle(screen->window, title);
 }
 
+static void print_finished(room *room) {
+  for (int i = 0; i < room->sprite_count; i++) {
+    sprite *sprite = &room->sprites[i];
+    if (!sprite->done || sprite->told) continue;
+    printf("{\"sprite\": %d, \"x\": %d, \"y\": %d, \"context\": %d}\n", i, sprite->x, sprite->y, sprite->context);
+    fflush(stdout);
+    sprite->told = true;
+  }
+}
+
 static bool play(screen *screen, room *room, const options *options, costs *costs) {
   static uint8_t floor[WORLD_WIDTH * WORLD_HEIGHT * 4];
   bool emptied = true;
@@ -125,6 +135,7 @@ static bool play(screen *screen, room *room, const options *options, costs *cost
     if (emptied && !screen_upload(screen, floor)) return false;
     emptied = false;
     if (!draw_frame(screen, room, costs)) return false;
+    print_finished(room);
     uint64_t took = SDL_GetTicks64() - now;
     if ((double)took > costs->longest_frame) costs->longest_frame = (double)took;
     if (took < FRAME_MILLISECONDS) SDL_Delay((uint32_t)(FRAME_MILLISECONDS - took));
@@ -137,10 +148,6 @@ static bool play(screen *screen, room *room, const options *options, costs *cost
 }
 
 static void print_results(const room *room, const costs *costs, double seconds) {
-  for (int i = 0; i < room->sprite_count; i++)
-    if (room->sprites[i].done)
-      printf("{\"sprite\": %d, \"x\": %d, \"y\": %d, \"context\": %d}\n", i, room->sprites[i].x, room->sprites[i].y,
-             room->sprites[i].context);
   printf("{\"frames\": %llu, \"seconds\": %.3f, \"finished\": %d, \"zoom\": %d, \"budget_us\": %.1f, "
          "\"measured\": %llu, \"over\": %llu, \"worst_us\": %.1f, \"longest_step_us\": %.1f, "
          "\"longest_frame_ms\": %.1f}\n",

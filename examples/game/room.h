@@ -11,7 +11,7 @@ enum { TILE = 16, COLUMNS = WORLD_WIDTH / TILE, ROWS = WORLD_HEIGHT / TILE, SAMP
 typedef struct sprite {
   int x, y;     // of its tile, in world pixels
   int context;  // label index, -1: none
-  bool done;
+  bool done, told;
 } sprite;
 
 typedef struct worker {

@@ -23,7 +23,10 @@ static bool open_instance(screen *s) {
   const char *extensions[8];
   unsigned count = 8;
   if (!SDL_Vulkan_GetInstanceExtensions(s->window, &count, extensions)) return refuse(SDL_GetError());
-  volkInitializeCustom((PFN_vkGetInstanceProcAddr)SDL_Vulkan_GetVkGetInstanceProcAddr());
+  void *symbol = SDL_Vulkan_GetVkGetInstanceProcAddr();
+  PFN_vkGetInstanceProcAddr get;
+  memcpy(&get, &symbol, sizeof get);  // ISO C converts no object pointer to a function's
+  volkInitializeCustom(get);
   const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                          .pApplicationName = "room",
                                          .apiVersion = VK_API_VERSION_1_2};
