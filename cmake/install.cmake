@@ -1,5 +1,5 @@
-# install.cmake: what `cmake --install` lays down: headers, one library (shared with -DBUILD_SHARED_LIBS=ON, else static),
-# the program, and what find_package and pkg-config read. Tests and the program in the tree link the plain archive.
+# install.cmake: what `cmake --install` lays down: headers, one library (shared with -DBUILD_SHARED_LIBS=ON, else
+# static), the program, and what find_package and pkg-config read. Tests and the program in the tree link the plain archive.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 option(BUILD_SHARED_LIBS "Install the shared library instead of the static one" OFF)

@@ -5,8 +5,8 @@
 //
 //     set-up, may wait:   mote_device_adopt, mote_model_load_file, mote_sampler_create with .recorded = true
 //     a sprite begins:    mote_sampler_record_begin(sampler, commands, &request, &error)
-//     every frame:        mote_sampler_record(sampler, commands, 0, 2000, &recorded, &error)   // at most 2 ms
-//                         mote_sampler_record_image(sampler, commands, &output, &error)        // into the game's VkImage
+//     every frame:        mote_sampler_record(sampler, commands, 0, 2000, &recorded, &error)   // 2 ms
+//                         mote_sampler_record_image(sampler, commands, &output, &error)        // to a VkImage
 //     in the end:         wait for the submissions, mote_sampler_destroy, mote_model_destroy, mote_device_destroy
 //
 // Which functions wait. mote_model_load_*, mote_sampler_create, mote_trainer_create, and every function of mote.h that
@@ -22,8 +22,8 @@
 //   and waits on none: the host's submission signals when its command buffers are done.
 // - The compute bind point's pipeline, descriptor set 0 and push constants are undefined after a record; graphics state
 //   is left as it was.
-// - A command buffer that holds records and is never submitted, or a queue that is lost, leaves the run undefined: begin
-//   anew.
+// - A command buffer that holds records and is never submitted, or a queue that is lost, leaves the run undefined:
+//   begin anew.
 // - Objects are destroyed after the submissions that use them have completed. mote_device_destroy leaves the host's
 //   instance, device, queue, pipeline cache and images alone and waits for nothing.
 // - The adopted queue is not used by another thread while a function runs that submits.
@@ -52,7 +52,8 @@ typedef struct mote_device_adopt_desc {
   uint32_t queue_family;
   PFN_vkGetInstanceProcAddr get_instance_proc_addr;   // required; every function is asked of it
   const VkPhysicalDeviceFeatures2 *enabled_features;  // the chain of vkCreateDevice; NULL: none, mote needs none
-  const char *const *extensions;                      // enabled, of instance and device; VK_EXT_debug_utils names objects
+  const char *const *extensions;                      // enabled, of instance and device; with VK_EXT_debug_utils
+                                                      // objects and passes have names
   uint32_t extension_count;
   VkPipelineCache pipeline_cache;                     // used, not destroyed; VK_NULL_HANDLE: mote makes one for itself
   const VkAllocationCallbacks *allocator;             // copied; handed to every Vulkan call; NULL: the driver's own

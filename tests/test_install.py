@@ -100,13 +100,13 @@ def works(program, prefix):
 def check_names(prefix, shared):
     folder = library_folder(prefix)
     file = folder / ("libmote.so" if shared else "libmote.a")
-    names = [line.split()[-1] for line in run("nm", *(["-D"] if shared else []), "-g", "--defined-only", file).splitlines()
-             if re.match(r"[0-9a-f]+ [A-Za-z] ", line)]
+    listed = run("nm", *(["-D"] if shared else []), "-g", "--defined-only", file).splitlines()
+    names = [line.split()[-1] for line in listed if re.match(r"[0-9a-f]+ [A-Za-z] ", line)]
     foreign = [name for name in names if not name.startswith("mote_")]
     assert not foreign, f"{file.name} shows {foreign[:8]}"
     headers = (prefix / "include" / "mote.h").read_text() + (prefix / "include" / "mote_vulkan.h").read_text()
     declared = set(re.findall(r"MOTE_API[^;(]*?\b(mote_\w+)\(", headers))
-    assert declared == set(names), f"declared and absent {declared - set(names)}, or the reverse {set(names) - declared}"
+    assert declared == set(names), f"only declared {declared - set(names)}, only there {set(names) - declared}"
     if shared:
         soname = re.search(r"SONAME\s+(\S+)", run("objdump", "-p", file)).group(1)
         assert soname == "libmote.so.0.1", soname

@@ -1,5 +1,5 @@
-// game.c: a window on a room that fills with sprites. Keys 1 to 9 choose the label of the sprites that come next, 0 none;
-// space empties the room; escape ends.
+// game.c: a window on a room that fills with sprites. Keys 1 to 9 choose the label of the sprites that come next, 0
+// none; space empties the room; escape ends.
 //
 //     game MODEL.safetensors [--budget MICROSECONDS] [--steps N] [--seed S] [--seconds S]
 //
@@ -22,7 +22,7 @@ typedef struct options {
 
 // What the frames cost, by the game's own clock on the device.
 typedef struct costs {
-  uint64_t frames, measured, over;
+  uint64_t frames, measured, over, overplanned;
   double worst, longest_step, longest_frame;
   double budget;
 } costs;
@@ -97,6 +97,7 @@ static bool draw_frame(screen *screen, room *room, costs *costs) {
   screen_time_stop(screen, frame);
   frame->budget = room->budget;
   frame->step = room->step > room->begin ? room->step : room->begin;
+  costs->overplanned += room->frame_steps > 1 && room->planned > room->budget + frame->step;
   // Until the first measurement is there a frame holds one piece whose cost nobody knows.
   if (room->frame_steps == 0 || room->planned == 0) frame->timed = false;
   if (frame->step > costs->longest_step) costs->longest_step = frame->step;
@@ -107,7 +108,8 @@ static bool draw_frame(screen *screen, room *room, costs *costs) {
 
 static void set_title(const screen *screen, const room *room, double rate) {
   const mote_model_info *info = mote_model_get_info(room->model);
-  const char *label = room->context < 0 ? "none" : room->context < info->label_count ? info->labels[room->context] : "?";
+  const char *label = "none";
+  if (room->context >= 0) label = room->context < info->label_count ? info->labels[room->context] : "?";
   char title[160];
   snprintf(title, sizeof title, "mote: %d of %d sprites, next: %s, %.0f frames/s, a step takes %.1f ms", room->finished,
            room->room_for, label, rate, room->step / 1000);
@@ -149,11 +151,11 @@ static bool play(screen *screen, room *room, const options *options, costs *cost
 
 static void print_results(const room *room, const costs *costs, double seconds) {
   printf("{\"frames\": %llu, \"seconds\": %.3f, \"finished\": %d, \"zoom\": %d, \"budget_us\": %.1f, "
-         "\"measured\": %llu, \"over\": %llu, \"worst_us\": %.1f, \"longest_step_us\": %.1f, "
+         "\"measured\": %llu, \"over\": %llu, \"overplanned\": %llu, \"worst_us\": %.1f, \"longest_step_us\": %.1f, "
          "\"longest_frame_ms\": %.1f}\n",
          (unsigned long long)costs->frames, seconds, room->finished, ZOOM, room->budget,
-         (unsigned long long)costs->measured, (unsigned long long)costs->over, costs->worst, costs->longest_step,
-         costs->longest_frame);
+         (unsigned long long)costs->measured, (unsigned long long)costs->over,
+         (unsigned long long)costs->overplanned, costs->worst, costs->longest_step, costs->longest_frame);
 }
 
 int main(int argc, char **argv) {

@@ -6,7 +6,8 @@
 
 #include "screen.h"
 
-enum { TILE = 16, COLUMNS = WORLD_WIDTH / TILE, ROWS = WORLD_HEIGHT / TILE, SAMPLERS = 3, MAX_SPRITES = COLUMNS * ROWS };
+enum { TILE = 16, COLUMNS = WORLD_WIDTH / TILE, ROWS = WORLD_HEIGHT / TILE, MAX_SPRITES = COLUMNS * ROWS };
+enum { SAMPLERS = 3 };
 
 typedef struct sprite {
   int x, y;     // of its tile, in world pixels

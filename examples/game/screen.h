@@ -48,8 +48,8 @@ typedef struct stamp {
 bool screen_open(screen *screen, const char *title);
 void screen_close(screen *screen);
 
-// Waits for a free frame and a swapchain image. `*spent` is what the stretch between start and stop took when this frame
-// was last used, in microseconds; below 0 where that is not known. NULL on failure.
+// Waits for a free frame and a swapchain image. `*spent` is what the stretch between start and stop took when this
+// frame was last used, in microseconds; below 0 where that is not known. NULL on failure.
 frame *screen_begin(screen *screen, double *spent);
 void screen_time_start(screen *screen, frame *frame);
 void screen_time_stop(screen *screen, frame *frame);

@@ -400,6 +400,36 @@ static void a_budget_is_kept_by_what_was_measured(void **state) {
   mote_device_destroy(&device);
 }
 
+// The cost of a step drifts by up to 3 % a frame, as a device's clock does.
+static void no_frame_costs_more_than_its_budget_and_a_step(void **state) {
+  (void)state;
+  mote_error error = {0};
+  reset();
+  layer.fakes_clock = true;
+  const mote_device_adopt_desc desc = injected();
+  mote_device *device;
+  mote_model *model;
+  mote_sampler *sampler;
+  MUST(mote_device_adopt(&desc, &device, &error));
+  MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 500, .recorded = true}, &sampler, &error));
+  begin_run(sampler);
+  record_lap(sampler, 5000, 1000);
+  int steps = 0, frames = 0;
+  for (mote_recorded last = {.steps_left = 500}; last.steps_left > 10; frames++) {
+    double step = 1000 * (1 + 0.3 * sin(frames / 10.0));
+    last = record(sampler, 5000);
+    double cost = last.steps * step;
+    if (frames && cost > 5000 + step) fail_msg("frame %d: %d steps of %.0f us", frames, last.steps, step);
+    layer.lap = cost;
+    steps += last.steps;
+  }
+  assert_true(steps > 3 * frames);  // and the budget is made use of
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+}
+
 static void dropped_records_do_not_stop_the_clock(void **state) {
   (void)state;
   mote_error error = {0};
@@ -428,6 +458,7 @@ int main(void) {
       cmocka_unit_test(host_memory_may_run_out_anywhere),
       cmocka_unit_test(every_object_may_be_refused),
       cmocka_unit_test(a_budget_is_kept_by_what_was_measured),
+      cmocka_unit_test(no_frame_costs_more_than_its_budget_and_a_step),
       cmocka_unit_test(dropped_records_do_not_stop_the_clock),
       cmocka_unit_test(a_lost_device_is_a_status_and_can_be_made_anew),
   };
