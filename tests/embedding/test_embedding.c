@@ -231,6 +231,68 @@ static void recording_allocates_submits_and_compiles_nothing(void **state) {
   host_buffer_free(&the_host, &buffer);
 }
 
+// Submits `commands` so that it waits for `value - 1` of the timeline and signals `value`.
+static void submit_on_timeline(VkCommandBuffer commands, VkSemaphore timeline, uint64_t value) {
+  const uint64_t before = value - 1;
+  const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+  const VkTimelineSemaphoreSubmitInfo values = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                                .waitSemaphoreValueCount = 1,
+                                                .pWaitSemaphoreValues = &before,
+                                                .signalSemaphoreValueCount = 1,
+                                                .pSignalSemaphoreValues = &value};
+  const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                               .pNext = &values,
+                               .waitSemaphoreCount = 1,
+                               .pWaitSemaphores = &timeline,
+                               .pWaitDstStageMask = &stage,
+                               .commandBufferCount = 1,
+                               .pCommandBuffers = &commands,
+                               .signalSemaphoreCount = 1,
+                               .pSignalSemaphores = &timeline};
+  VK_MUST(vkEndCommandBuffer(commands));
+  VK_MUST(vkQueueSubmit(the_host.queue, 1, &submit, VK_NULL_HANDLE));
+}
+
+static void frames_in_flight_follow_each_other_on_a_timeline(void **state) {
+  (void)state;
+  result expected;
+  mote_error error = {0};
+  run_alone(kinds[1], &requests[1], &expected);
+  mote_sampler *sampler = make(kinds[1]);
+  host_buffer buffer = host_buffer_make(&the_host, BATCH * PIXELS * 4);
+  const VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                          .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+  const VkSemaphoreCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
+  const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                                .commandPool = the_host.pool,
+                                                .commandBufferCount = STEPS};
+  const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
+  VkSemaphore timeline;
+  VkCommandBuffer frames[STEPS];
+  VK_MUST(vkCreateSemaphore(the_host.device, &info, NULL, &timeline));
+  VK_MUST(vkAllocateCommandBuffers(the_host.device, &allocate, frames));
+  for (uint64_t i = 0; i < STEPS; i++) {  // none is waited for
+    VK_MUST(vkBeginCommandBuffer(frames[i], &begin));
+    if (i == 0) MUST(mote_sampler_record_begin(sampler, frames[i], &requests[1], &error));
+    MUST(mote_sampler_record(sampler, frames[i], 1, 0, NULL, &error));
+    MUST(mote_sampler_record_buffer(sampler, frames[i], buffer.handle, 0, &error));
+    submit_on_timeline(frames[i], timeline, i + 1);
+  }
+  const uint64_t last = STEPS;
+  const VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+                                    .semaphoreCount = 1,
+                                    .pSemaphores = &timeline,
+                                    .pValues = &last};
+  VK_MUST(vkWaitSemaphores(the_host.device, &wait, UINT64_MAX));
+  for (int i = 0; i < BATCH; i++) assert_sprite(buffer.bytes + i * PIXELS * 4, HEIGHT, expected.pixels + i * IMAGE);
+  VK_MUST(vkQueueWaitIdle(the_host.queue));
+  vkFreeCommandBuffers(the_host.device, the_host.pool, STEPS, frames);
+  vkDestroySemaphore(the_host.device, timeline, NULL);
+  assert_images(sampler, &expected);
+  mote_sampler_destroy(&sampler);
+  host_buffer_free(&the_host, &buffer);
+}
+
 static void samplers_of_one_model_do_not_meet(void **state) {
   (void)state;
   mote_sampler *samplers[COUNT(kinds)];
@@ -472,6 +534,7 @@ int main(void) {
       cmocka_unit_test(pixels_reach_regions_of_an_atlas_and_nothing_else),
       cmocka_unit_test(pixels_reach_the_layers_of_an_array),
       cmocka_unit_test(recording_allocates_submits_and_compiles_nothing),
+      cmocka_unit_test(frames_in_flight_follow_each_other_on_a_timeline),
       cmocka_unit_test(samplers_of_one_model_do_not_meet),
       cmocka_unit_test(a_run_can_be_cancelled_at_every_step),
       cmocka_unit_test(needs_are_known_before),
