@@ -30,6 +30,7 @@ struct program {
   int buffer_count;
   commands *commands[PHASE_COUNT];  // NULL where the phase is empty
   plan_result activations;
+  program_needs *needs;  // only measured: no buffer is made
   float *scratch;  // for packing; grows to the largest tensor
   size_t scratch_bytes;
 };
@@ -106,6 +107,14 @@ static void find_lifetimes(const program *program, lifetime *lifetimes) {
 }
 
 static mote_status add_buffer(program *program, size_t bytes, const char *name, buffer **out, mote_error *error) {
+  if (program->needs) {
+    uint64_t allocated;
+    *out = NULL;
+    TRY(buffer_measure(program->device, bytes, &allocated, error));
+    program->needs->memory_bytes += allocated;
+    program->needs->allocations++;
+    return MOTE_OK;
+  }
   TRY(buffer_create(program->device, bytes, name, out, error));
   program->buffers[program->buffer_count++] = *out;
   return MOTE_OK;
@@ -216,7 +225,8 @@ static mote_status record(program *program, mote_error *error) {
   return MOTE_OK;
 }
 
-mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
+// Everything that program_create does but recording; with `needs`, without making buffers.
+static mote_status plan(const program_desc *desc, program_needs *needs, program **out, mote_error *error) {
   *out = NULL;
   program *made = calloc(1, sizeof *made);
   if (!made) {
@@ -224,11 +234,13 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
     graph_destroy(&graph);
     return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
+  *out = made;
   made->device = desc->device;
   made->graph = desc->graph;
   made->name = desc->name;
   made->timed = desc->timed;
   made->guard_bytes = desc->guard_bytes;
+  made->needs = needs;
   mote_status status = made->graph->status;
   if (status)
     fail(error, status, "%s", made->graph->error.message);
@@ -236,6 +248,46 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
     status = fuse(made->graph, FUSE_ALL & ~desc->keep_unfused, error);
   if (!status) status = lower(made, error);
   if (!status) status = place(made, error);
+  return status;
+}
+
+static bool same_kernel(const step *a, const step *b) {
+  return strcmp(a->shader, b->shader) == 0 && a->spec_count == b->spec_count &&
+         memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec) == 0;
+}
+
+// Whether a step before the `index`th of `phase` takes the same kernel.
+static bool repeats_kernel(const program *program, int phase, int index) {
+  const step *step = &program->steps[phase][index].step;
+  for (int p = 0; p <= phase; p++)
+    for (int i = 0; i < (p < phase ? program->step_counts[p] : index); i++)
+      if (same_kernel(step, &program->steps[p][i].step)) return true;
+  return false;
+}
+
+mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error) {
+  program *planned;
+  mote_status status = plan(desc, needs, &planned, error);
+  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
+    for (int i = 0; i < planned->step_counts[phase]; i++) {
+      const step *step = &planned->steps[phase][i].step;
+      bool known = repeats_kernel(planned, phase, i) ||
+                   kernel_is_made(desc->device, step->shader, step->spec, step->spec_count);
+      needs->kernels += !known;
+    }
+  for (int i = 0; !status && i < planned->graph->tensor_count; i++) {
+    const tensor *tensor = planned->graph->tensors[i];
+    if (tensor->kind == TENSOR_INPUT && tensor_bytes(tensor) > needs->largest_bytes)
+      needs->largest_bytes = tensor_bytes(tensor);
+  }
+  program_destroy(&planned);
+  return status;
+}
+
+mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
+  program *made;
+  *out = NULL;
+  mote_status status = plan(desc, NULL, &made, error);
   if (!status) status = record(made, error);
   if (status) {
     program_destroy(&made);
@@ -309,6 +361,8 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
   }
   return MOTE_OK;
 }
+
+commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
 
 program_info program_get_info(const program *program) {
   program_info info = {.activations = program->activations};

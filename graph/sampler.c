@@ -10,18 +10,10 @@
 #include "graph/model.h"
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "graph/sampler.h"
 #include "graph/schedule.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
-
-struct mote_sampler {
-  mote_model *model;
-  mote_sampler_desc desc;  // without zeros for defaults
-  program *program;
-  tensor *x, *context, *step;
-  int steps_done;
-  bool begun;
-};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Making
@@ -108,6 +100,7 @@ mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **ou
     status = program_create(&(program_desc){.device = sampler->model->device, .graph = graph, .name = "sampler"},
                             &sampler->program, error);
   if (!status) status = write_constants(sampler, &constants, error);
+  if (!status && completed.recorded) status = recording_create(sampler, &sampler->recording, error);
   if (status)
     mote_sampler_destroy(&sampler);
   else
@@ -119,27 +112,54 @@ void mote_sampler_destroy(mote_sampler **pointer) {
   mote_sampler *sampler = *pointer;
   *pointer = NULL;
   if (!sampler) return;
+  recording_destroy(&sampler->recording);
   program_destroy(&sampler->program);
   free(sampler);
+}
+
+mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_needs *needs, mote_error *error) {
+  *needs = (mote_sampler_needs){0};
+  mote_sampler sampler = {.model = desc->model};
+  constants constants = {0};
+  TRY(complete(desc, &sampler.desc, error));
+  mote_device *device = sampler.model->device;
+  graph *graph = build(&sampler, &constants);
+  if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  program_needs measured = {0};
+  TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, &measured, error));
+  if (desc->recorded) TRY(recording_measure(&sampler.model->info, device, sampler.desc.batch, &measured, error));
+  *needs = (mote_sampler_needs){.memory_bytes = measured.memory_bytes,
+                                .allocations = measured.allocations,
+                                .pipelines = measured.kernels,
+                                .staging_bytes = device_stages(device) ? measured.largest_bytes : 0};
+  return MOTE_OK;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Running
 
-mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
+mote_status sampler_write_request(const mote_sampler *sampler, const mote_sampler_request *request,
+                                  const sampler_writer *writer, mote_error *error) {
   uint32_t step[STEP_WORDS] = {[STEP_SEED_LOW] = (uint32_t)request->seed,
                                [STEP_SEED_HIGH] = (uint32_t)(request->seed >> 32),
                                [STEP_FIRST_SAMPLE] = request->first_sample};
+  TRY(writer->write(writer->user, sampler->step, step, error));
+  return writer->write(writer->user, sampler->context, request->context, error);
+}
+
+static mote_status write_now(void *user, tensor *tensor, const void *rows, mote_error *error) {
+  if (rows) return program_write(user, tensor, rows, error);
+  float *zeros = calloc(tensor_elements(tensor), sizeof *zeros);
+  if (!zeros) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = program_write(user, tensor, zeros, error);
+  free(zeros);
+  return status;
+}
+
+mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
   sampler->begun = false;
-  float *none = NULL;
-  if (!request->context) {
-    none = calloc(tensor_elements(sampler->context), sizeof *none);
-    if (!none) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  }
-  mote_status status = program_write(sampler->program, sampler->step, step, error);
-  if (!status)
-    status = program_write(sampler->program, sampler->context, none ? none : request->context, error);
-  free(none);
+  mote_status status =
+      sampler_write_request(sampler, request, &(sampler_writer){write_now, sampler->program}, error);
   if (!status) status = program_run(sampler->program, PHASE_ONCE, 1, error);
   if (!status && request->x_init) status = program_write(sampler->program, sampler->x, request->x_init, error);
   sampler->steps_done = 0;
