@@ -37,6 +37,7 @@ struct program {
 
 const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
 graph *program_graph(program *program) { return program->graph; }
+mote_device *program_device(const program *program) { return program->device; }
 
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
   uint64_t needed = (invocations + local - 1) / local;
@@ -214,14 +215,22 @@ static mote_status record_step(program *program, commands *commands, const lower
   return commands_dispatch(commands, &dispatch, error);
 }
 
+mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
+  int end = span->count ? span->first + span->count : program->step_counts[span->phase];
+  TRY(commands_create(program->device, program->name, span->timed, out, error));
+  mote_status status = MOTE_OK;
+  for (int i = span->first; i < end && !status; i++)
+    status = record_step(program, *out, &program->steps[span->phase][i], error);
+  if (!status) status = commands_finish(*out, error);
+  if (status) commands_destroy(out);
+  return status;
+}
+
 static mote_status record(program *program, mote_error *error) {
-  for (int phase = 0; phase < PHASE_COUNT; phase++) {
-    if (program->step_counts[phase] == 0) continue;
-    TRY(commands_create(program->device, program->name, program->timed, &program->commands[phase], error));
-    for (int i = 0; i < program->step_counts[phase]; i++)
-      TRY(record_step(program, program->commands[phase], &program->steps[phase][i], error));
-    TRY(commands_finish(program->commands[phase], error));
-  }
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    if (program->step_counts[phase])
+      TRY(program_record(program, &(program_span){.phase = (enum phase)phase, .timed = program->timed},
+                         &program->commands[phase], error));
   return MOTE_OK;
 }
 
@@ -363,6 +372,24 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
 }
 
 commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
+
+int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
+
+program_work program_get_work(const program *program, phase phase, int index) {
+  const lowered *lowered = &program->steps[phase][index];
+  const node *node = lowered->node;
+  program_work work = {.label = node->label, .op = node->op->name, .kernel = lowered->step.shader,
+                       .shape = node->output_count ? node->outputs[0]->shape : node->inputs[0]->shape};
+  bool first = index == 0 || program->steps[phase][index - 1].node != node;
+  if (first && node->op->multiply_adds) work.operations = 2 * node->op->multiply_adds(node);
+  for (uint32_t i = 0; i < lowered->step.binding_count; i++) {
+    const tensor *bound = lowered->step.bindings[i];
+    for (uint32_t j = 0; j < i && bound; j++)
+      if (lowered->step.bindings[j] == bound) bound = NULL;
+    if (bound) work.bytes += (double)tensor_bytes(bound);
+  }
+  return work;
+}
 
 program_info program_get_info(const program *program) {
   program_info info = {.activations = program->activations};

@@ -9,6 +9,7 @@
 #include "graph/context_unet.h"
 #include "graph/model.h"
 #include "graph/ops.h"
+#include "graph/profile.h"
 #include "graph/program.h"
 #include "graph/sampler.h"
 #include "graph/schedule.h"
@@ -208,3 +209,5 @@ mote_sampler_info mote_sampler_get_info(const mote_sampler *sampler) {
                              .activation_bound = info.activations.bound_bytes,
                              .memory_bytes = info.memory_bytes};
 }
+
+program *sampler_program(mote_sampler *sampler) { return sampler->program; }

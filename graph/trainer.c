@@ -8,6 +8,7 @@
 
 #include "graph/context_unet.h"
 #include "graph/ops.h"
+#include "graph/profile.h"
 #include "graph/schedule.h"
 #include "shaders/draw_batch.h"
 #include "shaders/train_state.h"
@@ -338,3 +339,5 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
                              .activation_bound = info.activations.bound_bytes,
                              .memory_bytes = info.memory_bytes + parameter_bytes};
 }
+
+program *trainer_program(mote_trainer *trainer) { return trainer->program; }

@@ -134,3 +134,20 @@ mote_status buffer_download(buffer *buffer, size_t offset, void *data, size_t by
   memcpy(data, (const char *)buffer->mapped + offset, bytes);
   return MOTE_OK;
 }
+
+mote_status buffer_copy(buffer *from, buffer *to, size_t bytes, int times, mote_error *error) {
+  mote_device *device = from->device;
+  VkCommandBuffer commands = NULL;
+  TRY(device_begin_once(device, &commands, error));
+  const VkBufferCopy region = {.size = bytes};
+  const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                                   .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+                                   .dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT};
+  for (int i = 0; i < times; i++) {
+    if (i > 0)
+      device->vk.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1,
+                                      &barrier, 0, NULL, 0, NULL);
+    device->vk.vkCmdCopyBuffer(commands, from->handle, to->handle, 1, &region);
+  }
+  return device_end_once(device, commands, error);
+}

@@ -5,6 +5,7 @@
 // late as possible, one barrier serves all hazards pending, so for a given order of dispatches their number is least.
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/record.h"
 #include "runtime/vulkan.h"
@@ -44,8 +45,6 @@ struct commands {
   char label[LABEL_BYTES];  // the region that is open, "" for none
   commands_info info;
 };
-
-enum { MAX_TIMED_DISPATCHES = 2048 };
 
 // A list grows by doubling; `count` is how many entries it holds.
 static mote_status grow(void **list, uint32_t count, size_t entry_bytes, mote_error *error) {
@@ -330,14 +329,20 @@ mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error)
 
 commands_info commands_get_info(const commands *commands) { return commands->info; }
 
-mote_status commands_read_times(commands *commands, double *nanoseconds, mote_error *error) {
+mote_status commands_read_times(commands *commands, dispatch_time *times, mote_error *error) {
   mote_device *device = commands->device;
   if (!commands->timed) return fail(error, MOTE_ERROR_UNSUPPORTED, "the device's compute queue has no timestamps");
   for (uint32_t i = 0; i < commands->info.dispatches && i < MAX_TIMED_DISPATCHES; i++) {
     uint64_t ticks[2];
     TRY(CHECK(error, device->vk.vkGetQueryPoolResults(device->handle, commands->queries, 2 * i, 2, sizeof ticks, ticks,
                                                       8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT)));
-    nanoseconds[i] = (double)(ticks[1] - ticks[0]) * device->timestamp_period;
+    times[i] = (dispatch_time){(double)ticks[0] * device->timestamp_period, (double)ticks[1] * device->timestamp_period};
   }
   return MOTE_OK;
+}
+
+double clock_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }

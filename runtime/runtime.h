@@ -55,6 +55,9 @@ bool device_stages(const mote_device *device);
 
 size_t buffer_bytes(const buffer *buffer);
 
+// Copies the first `bytes` bytes of one buffer to another on the device, `times` times, and waits.
+mote_status buffer_copy(buffer *from, buffer *to, size_t bytes, int times, mote_error *error);
+
 // Copy to and from the host. They wait for the copy; the caller sees to it that no submission is in flight.
 mote_status buffer_upload(buffer *buffer, size_t offset, const void *data, size_t bytes, mote_error *error);
 mote_status buffer_download(buffer *buffer, size_t offset, void *data, size_t bytes, mote_error *error);
@@ -125,7 +128,16 @@ mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error)
 
 commands_info commands_get_info(const commands *commands);
 
-// Nanoseconds that dispatch `index` took in the last run (timed commands only; the last repetition counts).
-mote_status commands_read_times(commands *commands, double *nanoseconds, mote_error *error);
+// When every dispatch began and ended in the last run, in nanoseconds of the device's clock (timed commands only; the
+// last repetition counts). At most the first MAX_TIMED_DISPATCHES are timed.
+#define MAX_TIMED_DISPATCHES 2048
+typedef struct dispatch_time {
+  double begin, end;
+} dispatch_time;
+
+mote_status commands_read_times(commands *commands, dispatch_time *times, mote_error *error);
+
+// Nanoseconds of the host's steady clock.
+double clock_nanoseconds(void);
 
 #endif
