@@ -77,7 +77,7 @@ passed=0 failed=0
 copy_tree() {  # times are kept, so that a second run builds little
   rm -rf "$tree" "$work/build/shaders"
   mkdir -p "$tree"
-  cp -Rp CMakeLists.txt include runtime graph shaders tools tests "$tree/"
+  cp -Rp CMakeLists.txt cmake include runtime graph shaders tools tests "$tree/"
   [ ! -d models ] || cp -Rp models "$tree/"
 }
 
