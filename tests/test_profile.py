@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mote profile from the outside: rows, the trace, and wrong usage.
+"""mote profile and mote bench from the outside: rows, the trace, and wrong usage.
 
     /usr/bin/python3 tests/test_profile.py --mote build/mote
 """
@@ -13,8 +13,8 @@ import tempfile
 SMALL = ["--n-feat", "8", "--batch", "4", "--repeat", "3"]
 
 
-def run(mote, *words):
-    return subprocess.run([mote, "profile", *words], capture_output=True, text=True, timeout=600)
+def run(mote, *words, command="profile"):
+    return subprocess.run([mote, command, *words], capture_output=True, text=True, timeout=600)
 
 
 def expect(truth, message):
@@ -43,6 +43,30 @@ def test_rows_name_layers_and_count_operations(mote, _):
 def test_training_has_backward_and_optimiser(mote, _):
     layers = {(line.get("layer"), line.get("op")) for line in rows(mote, "train")}
     expect(any(op == "conv_weight_gradient" for _, op in layers) and any(op == "adamw" for _, op in layers), layers)
+
+
+def test_bench_prints_rows_of_every_kind(mote, _):
+    counts = {}
+    for what in ("ceilings", "layers", "sample", "train"):
+        done = run(mote, *SMALL, "--what", what, "--json", command="bench")
+        expect(done.returncode == 0, done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        for line in lines:
+            expect({"what", "batch", "ms", "device"} <= set(line) and line["what"] == what and line["ms"] > 0, line)
+        counts[what] = len(lines)
+        if what == "layers":
+            names = [line["layer"] for line in lines]
+            expect(len(names) == len(set(names)) and "up0" in names, f"layers {names}")
+            expect(all(line["gflops"] >= 0 and line["share_of_ceiling"] > 0 for line in lines), lines)
+        if what in ("sample", "train"):
+            expect(lines[0]["batch"] == 4 and lines[0]["dispatches"] > 30 and lines[0]["images_per_s"] > 0, lines)
+    expect(counts["ceilings"] == counts["sample"] == counts["train"] == 1 and counts["layers"] > 20, counts)
+
+
+def test_bench_without_batch_takes_several(mote, _):
+    done = run(mote, "--n-feat", "8", "--height", "8", "--repeat", "1", "--what", "sample", "--json", command="bench")
+    found = [json.loads(line)["batch"] for line in done.stdout.splitlines()]
+    expect(found == [1, 8, 32, 100], f"batches {found}")
 
 
 def test_trace_nests_and_fills_the_submission(mote, where):
