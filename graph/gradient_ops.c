@@ -1,6 +1,7 @@
 // gradient_ops.c: nodes and dispatches that several backward rules share.
 #include "graph/gradient_ops.h"
 
+#include "graph/texel.h"
 #include "shaders/channel_sum.h"
 #include "shaders/norm_parameter_gradient.h"
 #include "shaders/norm_sums.h"
@@ -13,12 +14,12 @@ static mote_status channel_sum_forward(const node *node, program *program, mote_
   shape s = node->inputs[0]->shape;
   struct channel_sum_parameters push = {
       .batch = (uint)s.n, .channels = (uint)round_up(s.c, 8), .pixels = (uint)(s.h * s.w)};
-  step step = {.shader = "channel_sum",
+  step step = {.shader = VECTOR_SHADER(program, "channel_sum", node->inputs[0]),
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.channels, 8, step.groups);
+  spread(push.channels / 4, 8, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
@@ -73,14 +74,14 @@ mote_status dispatch_norm_sums(const node *node, program *program, const norm_ba
                                       .channels = (uint)round_up(s.c, 8),
                                       .pixels = (uint)(s.h * s.w),
                                       .epsilon = 1e-5f};
-  step step = {.shader = "norm_sums",
+  step step = {.shader = VECTOR_SHADER(program, "norm_sums", norm->x),
                .spec = {[NORM_SUMS_ACTIVATION] = norm->activation, [NORM_SUMS_GROUPED] = norm->grouped},
                .spec_count = 2,
                .bindings = {norm->x, norm->dy, norm->gamma, norm->beta, norm->mean, norm->variance, sum, product},
                .binding_count = 8,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.channels, 8, step.groups);
+  spread((uint64_t)push.batch * push.channels / 4, 8, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 

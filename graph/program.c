@@ -30,12 +30,14 @@ struct program {
   int buffer_count;
   commands *commands[PHASE_COUNT];  // NULL where the phase is empty
   plan_result activations;
+  program_needs *needs;  // only measured: no buffer is made
   float *scratch;  // for packing; grows to the largest tensor
   size_t scratch_bytes;
 };
 
 const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
 graph *program_graph(program *program) { return program->graph; }
+mote_device *program_device(const program *program) { return program->device; }
 
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
   uint64_t needed = (invocations + local - 1) / local;
@@ -106,6 +108,14 @@ static void find_lifetimes(const program *program, lifetime *lifetimes) {
 }
 
 static mote_status add_buffer(program *program, size_t bytes, const char *name, buffer **out, mote_error *error) {
+  if (program->needs) {
+    uint64_t allocated;
+    *out = NULL;
+    TRY(buffer_measure(program->device, bytes, &allocated, error));
+    program->needs->memory_bytes += allocated;
+    program->needs->allocations++;
+    return MOTE_OK;
+  }
   TRY(buffer_create(program->device, bytes, name, out, error));
   program->buffers[program->buffer_count++] = *out;
   return MOTE_OK;
@@ -205,18 +215,27 @@ static mote_status record_step(program *program, commands *commands, const lower
   return commands_dispatch(commands, &dispatch, error);
 }
 
+mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
+  int end = span->count ? span->first + span->count : program->step_counts[span->phase];
+  TRY(commands_create(program->device, program->name, span->timed, out, error));
+  mote_status status = MOTE_OK;
+  for (int i = span->first; i < end && !status; i++)
+    status = record_step(program, *out, &program->steps[span->phase][i], error);
+  if (!status) status = commands_finish(*out, error);
+  if (status) commands_destroy(out);
+  return status;
+}
+
 static mote_status record(program *program, mote_error *error) {
-  for (int phase = 0; phase < PHASE_COUNT; phase++) {
-    if (program->step_counts[phase] == 0) continue;
-    TRY(commands_create(program->device, program->name, program->timed, &program->commands[phase], error));
-    for (int i = 0; i < program->step_counts[phase]; i++)
-      TRY(record_step(program, program->commands[phase], &program->steps[phase][i], error));
-    TRY(commands_finish(program->commands[phase], error));
-  }
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    if (program->step_counts[phase])
+      TRY(program_record(program, &(program_span){.phase = (enum phase)phase, .timed = program->timed},
+                         &program->commands[phase], error));
   return MOTE_OK;
 }
 
-mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
+// Everything that program_create does but recording; with `needs`, without making buffers.
+static mote_status plan(const program_desc *desc, program_needs *needs, program **out, mote_error *error) {
   *out = NULL;
   program *made = calloc(1, sizeof *made);
   if (!made) {
@@ -224,11 +243,13 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
     graph_destroy(&graph);
     return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
+  *out = made;
   made->device = desc->device;
   made->graph = desc->graph;
   made->name = desc->name;
   made->timed = desc->timed;
   made->guard_bytes = desc->guard_bytes;
+  made->needs = needs;
   mote_status status = made->graph->status;
   if (status)
     fail(error, status, "%s", made->graph->error.message);
@@ -236,6 +257,46 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
     status = fuse(made->graph, FUSE_ALL & ~desc->keep_unfused, error);
   if (!status) status = lower(made, error);
   if (!status) status = place(made, error);
+  return status;
+}
+
+static bool same_kernel(const step *a, const step *b) {
+  return strcmp(a->shader, b->shader) == 0 && a->spec_count == b->spec_count &&
+         memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec) == 0;
+}
+
+// Whether a step before the `index`th of `phase` takes the same kernel.
+static bool repeats_kernel(const program *program, int phase, int index) {
+  const step *step = &program->steps[phase][index].step;
+  for (int p = 0; p <= phase; p++)
+    for (int i = 0; i < (p < phase ? program->step_counts[p] : index); i++)
+      if (same_kernel(step, &program->steps[p][i].step)) return true;
+  return false;
+}
+
+mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error) {
+  program *planned;
+  mote_status status = plan(desc, needs, &planned, error);
+  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
+    for (int i = 0; i < planned->step_counts[phase]; i++) {
+      const step *step = &planned->steps[phase][i].step;
+      bool known = repeats_kernel(planned, phase, i) ||
+                   kernel_is_made(desc->device, step->shader, step->spec, step->spec_count);
+      needs->kernels += !known;
+    }
+  for (int i = 0; !status && i < planned->graph->tensor_count; i++) {
+    const tensor *tensor = planned->graph->tensors[i];
+    if (tensor->kind == TENSOR_INPUT && tensor_bytes(tensor) > needs->largest_bytes)
+      needs->largest_bytes = tensor_bytes(tensor);
+  }
+  program_destroy(&planned);
+  return status;
+}
+
+mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
+  program *made;
+  *out = NULL;
+  mote_status status = plan(desc, NULL, &made, error);
   if (!status) status = record(made, error);
   if (status) {
     program_destroy(&made);
@@ -308,6 +369,26 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
       if (((unsigned char *)program->scratch)[k] != GUARD_BYTE) *overrun = tensor->name;
   }
   return MOTE_OK;
+}
+
+commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
+
+int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
+
+program_work program_get_work(const program *program, phase phase, int index) {
+  const lowered *lowered = &program->steps[phase][index];
+  const node *node = lowered->node;
+  program_work work = {.label = node->label, .op = node->op->name, .kernel = lowered->step.shader,
+                       .shape = node->output_count ? node->outputs[0]->shape : node->inputs[0]->shape};
+  bool first = index == 0 || program->steps[phase][index - 1].node != node;
+  if (first && node->op->multiply_adds) work.operations = 2 * node->op->multiply_adds(node);
+  for (uint32_t i = 0; i < lowered->step.binding_count; i++) {
+    const tensor *bound = lowered->step.bindings[i];
+    for (uint32_t j = 0; j < i && bound; j++)
+      if (lowered->step.bindings[j] == bound) bound = NULL;
+    if (bound) work.bytes += (double)tensor_bytes(bound);
+  }
+  return work;
 }
 
 program_info program_get_info(const program *program) {

@@ -35,6 +35,16 @@ typedef struct program_info {
   size_t memory_bytes;  // of all buffers; parameters not included
 } program_info;
 
+// What program_create would take from the device.
+typedef struct program_needs {
+  uint64_t memory_bytes;
+  uint32_t allocations, kernels;  // kernels that the device does not have yet
+  uint64_t largest_bytes;         // of the inputs, which the host writes
+} program_needs;
+
+// Plans the program, makes nothing, and adds to `needs`. The graph is destroyed.
+mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error);
+
 mote_status program_create(const program_desc *desc, program **out, mote_error *error);
 void program_destroy(program **program);
 
@@ -56,7 +66,32 @@ mote_status program_read(program *program, const tensor *tensor, void *rows, mot
 // The name of the first tensor whose guard bytes were overwritten, or NULL (also without guards).
 mote_status program_check_guards(program *program, const char **overrun, mote_error *error);
 
+// One phase's recorded commands, NULL where the phase is empty.
+commands *program_commands(program *program, phase phase);
+
+// Records dispatches of a phase once more, the caller's to run and destroy: `count` of them from `first`, 0 for all.
+typedef struct program_span {
+  phase phase;
+  int first, count;
+  bool timed;
+} program_span;
+
+mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
+
+int program_dispatch_count(const program *program, phase phase);
+
+// What one dispatch is and has to do at least. Strings live as long as the program.
+typedef struct program_work {
+  const char *label, *op, *kernel;
+  shape shape;        // of the node's first output, or of its first input where it works in place
+  double operations;  // two a multiply-add, at the node's first dispatch
+  double bytes;       // of all tensors bound, each counted once
+} program_work;
+
+program_work program_get_work(const program *program, phase phase, int index);
+
 program_info program_get_info(const program *program);
 graph *program_graph(program *program);
+mote_device *program_device(const program *program);
 
 #endif

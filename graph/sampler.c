@@ -9,21 +9,12 @@
 #include "graph/context_unet.h"
 #include "graph/model.h"
 #include "graph/ops.h"
+#include "graph/profile.h"
 #include "graph/program.h"
+#include "graph/sampler.h"
 #include "graph/schedule.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
-
-struct mote_sampler {
-  mote_model *model;
-  mote_sampler_desc desc;  // without zeros for defaults
-  program *program;
-  tensor *x, *context, *step;
-  tensor *init, *mask;  // of an edit, else NULL
-  int row_count;        // of a whole run
-  int steps_done;
-  bool begun;
-};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Making
@@ -186,8 +177,10 @@ mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **ou
   sampler->model = desc->model;
   sampler->desc = completed;
   sampler->row_count = sampler_row_count(&completed);
+  if (is_guided(sampler))
+    sampler->contexts = malloc(2 * (size_t)completed.batch * (size_t)desc->model->info.n_cfeat * sizeof(float));
   constants constants = {0};
-  graph *graph = build(sampler, &constants);
+  graph *graph = is_guided(sampler) && !sampler->contexts ? NULL : build(sampler, &constants);
   mote_status status = graph ? model_bind(sampler->model, graph, error)
                              : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (status)
@@ -196,6 +189,7 @@ mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **ou
     status = program_create(&(program_desc){.device = sampler->model->device, .graph = graph, .name = "sampler"},
                             &sampler->program, error);
   if (!status) status = write_constants(sampler, &constants, error);
+  if (!status && completed.recorded) status = recording_create(sampler, &sampler->recording, error);
   if (status)
     mote_sampler_destroy(&sampler);
   else
@@ -207,8 +201,29 @@ void mote_sampler_destroy(mote_sampler **pointer) {
   mote_sampler *sampler = *pointer;
   *pointer = NULL;
   if (!sampler) return;
+  recording_destroy(&sampler->recording);
   program_destroy(&sampler->program);
+  free(sampler->contexts);
   free(sampler);
+}
+
+mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_needs *needs, mote_error *error) {
+  *needs = (mote_sampler_needs){0};
+  mote_sampler sampler = {.model = desc->model};
+  constants constants = {0};
+  TRY(complete(desc, &sampler.desc, error));
+  sampler.row_count = sampler_row_count(&sampler.desc);
+  mote_device *device = sampler.model->device;
+  graph *graph = build(&sampler, &constants);
+  if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  program_needs measured = {0};
+  TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, &measured, error));
+  if (desc->recorded) TRY(recording_measure(&sampler.model->info, device, sampler.desc.batch, &measured, error));
+  *needs = (mote_sampler_needs){.memory_bytes = measured.memory_bytes,
+                                .allocations = measured.allocations,
+                                .pipelines = measured.kernels,
+                                .staging_bytes = device_stages(device) ? measured.largest_bytes : 0};
+  return MOTE_OK;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -227,27 +242,40 @@ static mote_status check_request(const mote_sampler *sampler, const mote_sampler
 }
 
 // The contexts, and guided, those to avoid behind them; zeros where there are none.
-static mote_status write_contexts(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
+static const float *join_contexts(const mote_sampler *sampler, const mote_sampler_request *request) {
+  if (!is_guided(sampler)) return request->context;
   size_t each = (size_t)sampler->desc.batch * (size_t)sampler->model->info.n_cfeat;
-  float *contexts = calloc(tensor_elements(sampler->context), sizeof *contexts);
-  if (!contexts) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (request->context) memcpy(contexts, request->context, each * sizeof *contexts);
-  if (request->avoid) memcpy(contexts + each, request->avoid, each * sizeof *contexts);
-  mote_status status = program_write(sampler->program, sampler->context, contexts, error);
-  free(contexts);
+  memset(sampler->contexts, 0, 2 * each * sizeof *sampler->contexts);
+  if (request->context) memcpy(sampler->contexts, request->context, each * sizeof *sampler->contexts);
+  if (request->avoid) memcpy(sampler->contexts + each, request->avoid, each * sizeof *sampler->contexts);
+  return sampler->contexts;
+}
+
+mote_status sampler_write_request(const mote_sampler *sampler, const mote_sampler_request *request,
+                                  const sampler_writer *writer, mote_error *error) {
+  uint32_t step[STEP_WORDS] = {[STEP_SEED_LOW] = (uint32_t)request->seed,
+                               [STEP_SEED_HIGH] = (uint32_t)(request->seed >> 32),
+                               [STEP_FIRST_SAMPLE] = request->first_sample};
+  TRY(check_request(sampler, request, error));
+  TRY(writer->write(writer->user, sampler->step, step, error));
+  if (sampler->init) TRY(writer->write(writer->user, sampler->init, request->init, error));
+  if (sampler->mask) TRY(writer->write(writer->user, sampler->mask, request->mask, error));
+  return writer->write(writer->user, sampler->context, join_contexts(sampler, request), error);
+}
+
+static mote_status write_now(void *user, tensor *tensor, const void *rows, mote_error *error) {
+  if (rows) return program_write(user, tensor, rows, error);
+  float *zeros = calloc(tensor_elements(tensor), sizeof *zeros);
+  if (!zeros) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = program_write(user, tensor, zeros, error);
+  free(zeros);
   return status;
 }
 
 mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
-  uint32_t step[STEP_WORDS] = {[STEP_SEED_LOW] = (uint32_t)request->seed,
-                               [STEP_SEED_HIGH] = (uint32_t)(request->seed >> 32),
-                               [STEP_FIRST_SAMPLE] = request->first_sample};
   sampler->begun = false;
-  TRY(check_request(sampler, request, error));
-  mote_status status = program_write(sampler->program, sampler->step, step, error);
-  if (!status) status = write_contexts(sampler, request, error);
-  if (!status && request->init) status = program_write(sampler->program, sampler->init, request->init, error);
-  if (!status && request->mask) status = program_write(sampler->program, sampler->mask, request->mask, error);
+  mote_status status =
+      sampler_write_request(sampler, request, &(sampler_writer){write_now, sampler->program}, error);
   if (!status) status = program_run(sampler->program, PHASE_ONCE, 1, error);
   if (!status && request->x_init) status = program_write(sampler->program, sampler->x, request->x_init, error);
   sampler->steps_done = 0;
@@ -296,3 +324,5 @@ mote_sampler_info mote_sampler_get_info(const mote_sampler *sampler) {
                              .activation_bound = info.activations.bound_bytes,
                              .memory_bytes = info.memory_bytes};
 }
+
+program *sampler_program(mote_sampler *sampler) { return sampler->program; }

@@ -8,6 +8,7 @@
 
 #include "graph/context_unet.h"
 #include "graph/ops.h"
+#include "graph/profile.h"
 #include "graph/schedule.h"
 #include "shaders/draw_batch.h"
 #include "shaders/train_state.h"
@@ -262,6 +263,7 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   if (!status) status = write_data(trainer, &desc->data, error);
   if (!status) status = write_state(trainer, error);
   if (!status) status = trainer_prepare_validation(trainer, &desc->validation, error);
+  if (!status && desc->recorded) status = trainer_prepare_recording(trainer, error);
   trainer->desc.data.pixels = trainer->desc.validation.pixels = NULL;
   trainer->desc.data.context = trainer->desc.validation.context = NULL;
   trainer->desc.start = NULL;
@@ -278,6 +280,7 @@ void mote_trainer_destroy(mote_trainer **pointer) {
   if (!trainer) return;
   trainer_release_validation(trainer);
   mote_model_destroy(&trainer->model);
+  buffer_destroy(&trainer->readback);
   program_destroy(&trainer->program);
   for (int i = 0; i < FLAT_COUNT; i++) buffer_destroy(&trainer->flat[i]);
   parameters_destroy(&trainer->parameters);
@@ -286,6 +289,12 @@ void mote_trainer_destroy(mote_trainer **pointer) {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Running
+
+mote_status trainer_check_failed(uint32_t failed, mote_error *error) {
+  if (!failed) return MOTE_OK;
+  return fail(error, MOTE_ERROR_DEVICE, "the loss of step %u is not finite: a lower learning rate or a gradient clip "
+              "may help; the weights are those of step %u", failed, failed - 1);
+}
 
 mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losses, mote_error *error) {
   if (step_count < 1 || step_count > TRAIN_RING)
@@ -296,11 +305,8 @@ mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losse
   TRY(program_read(trainer->program, trainer->state, state, error));
   TRY(program_read(trainer->program, trainer->ring, ring, error));
   for (int i = 0; i < step_count && losses; i++) losses[i] = ring[(trainer->steps_done + (uint64_t)i) % TRAIN_RING];
-  trainer->steps_done = state[TRAIN_STEPS];
-  if (state[TRAIN_FAILED])
-    return fail(error, MOTE_ERROR_DEVICE, "the loss of step %u is not finite: a lower learning rate or a gradient clip "
-                "may help; the weights are those of step %u", state[TRAIN_FAILED], state[TRAIN_FAILED] - 1);
-  return MOTE_OK;
+  trainer->steps_done = trainer->collected = state[TRAIN_STEPS];
+  return trainer_check_failed(state[TRAIN_FAILED], error);
 }
 
 uint64_t mote_trainer_steps_done(const mote_trainer *trainer) { return trainer->steps_done; }
@@ -333,3 +339,5 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
                              .activation_bound = info.activations.bound_bytes,
                              .memory_bytes = info.memory_bytes + parameter_bytes};
 }
+
+program *trainer_program(mote_trainer *trainer) { return trainer->program; }

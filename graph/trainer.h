@@ -17,6 +17,8 @@ struct mote_trainer {
   program *program;
   tensor *pixels, *contexts, *noise, *state, *ring;  // inputs of the program
   uint64_t steps_done;
+  buffer *readback;   // state and ring for mote_trainer_collect; NULL unless desc.recorded
+  uint64_t collected; // steps whose losses were handed out
   mote_model *model;  // averaged weights, made at the first call of mote_trainer_get_model
   // Held-out images, already noised: NCHW rows, made when the trainer is.
   struct {
@@ -29,6 +31,12 @@ struct mote_trainer {
 // trainer_init.c: fresh weights as PyTorch initialises its modules, drawn from `seed`, into `packed`, of
 // parameters->bytes bytes.
 void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed);
+
+// trainer_record.c: makes the read-back memory.
+mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error);
+
+// trainer.c: the error of a step whose loss is not finite.
+mote_status trainer_check_failed(uint32_t failed, mote_error *error);
 
 // trainer_validate.c
 mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error);

@@ -20,8 +20,13 @@
 //
 // What it does not do: print, exit, read the environment, start a thread, or keep global state. Everything that it
 // makes hangs off a mote_device. A device and what was made on it may be used by one thread at a time; two devices
-// are independent of each other, except that two threads must not list or create devices at the same moment: the
-// Vulkan loader's entry points are the process's.
+// are independent of each other.
+//
+// Inside a program that has a Vulkan device of its own, such as a game: mote_vulkan.h and docs/embedding.md.
+//
+// ABI: while the major version is 0, description structs may grow with the minor version, and the shared library's
+// soname carries both numbers. Versions that differ in the last number alone are compatible. mote_version gives the
+// library's, MOTE_VERSION this header's.
 //
 // Conventions: a description struct filled with zeros asks for the documented defaults. Fallible functions return a
 // mote_status and, where `error` is not NULL, fill it with one sentence that names what was wrong, what was found and
@@ -54,6 +59,9 @@ extern "C" {
 #else
 #define MOTE_API
 #endif
+
+// "major.minor.patch" of the library that runs.
+MOTE_API const char *mote_version(void);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Status
@@ -253,6 +261,7 @@ typedef struct mote_trainer_desc {
   double flip;                     // probability that an image is mirrored left to right
   int shift;                       // images move by up to so many pixels each way; the border repeats
   uint64_t seed;
+  bool recorded;                   // it will be recorded into a host's command buffers too: see mote_vulkan.h
 } mote_trainer_desc;
 
 // Builds, plans and records the training step: draw, noise, forward, loss, backward, optimiser, average.
@@ -341,6 +350,7 @@ typedef struct mote_sampler_desc {
   double strength;         // t_0 = strength · T is where a run starts; 0: 1, from noise alone
   mote_edit edit;
   int resample;            // MOTE_EDIT_INPAINT: go over each step but the last so many times (RePaint), 1 to 100; 0: 1
+  bool recorded;           // it will be recorded into a host's command buffers too: see mote_vulkan.h
 } mote_sampler_desc;
 
 typedef struct mote_sampler_request {
@@ -358,6 +368,17 @@ typedef struct mote_sampler_request {
 // Builds, plans and records the denoising step for one batch size. All memory and pipelines are made here.
 MOTE_API mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **sampler, mote_error *error);
 MOTE_API void mote_sampler_destroy(mote_sampler **sampler);
+
+// What mote_sampler_create will take from the device, known before it does.
+typedef struct mote_sampler_needs {
+  uint64_t memory_bytes;   // device memory that stays allocated
+  uint32_t allocations;    // vkAllocateMemory that stay
+  uint32_t pipelines;      // compute pipelines that nothing made before on this device shares
+  uint64_t staging_bytes;  // the most that is allocated on top, for a moment, to fill the memory
+} mote_sampler_needs;
+
+MOTE_API mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_needs *needs,
+                                            mote_error *error);
 
 // Starts a new run: draws or uploads x_T and sets the step counter on the device to 0.
 MOTE_API mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error);

@@ -23,9 +23,11 @@ static mote_status allocate(buffer *buffer, bool mapped, mote_error *error) {
   if (type == UINT32_MAX) return fail(error, MOTE_ERROR_DEVICE, "the device offers no memory of the kind a buffer needs");
   const VkMemoryAllocateInfo info = {
       .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = requirements.size, .memoryTypeIndex = type};
-  if (device->vk.vkAllocateMemory(device->handle, &info, NULL, &buffer->memory) < 0)
+  VkResult result = device->vk.vkAllocateMemory(device->handle, &info, device->allocator, &buffer->memory);
+  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
     return fail(error, MOTE_ERROR_MEMORY, "the device has no room for %zu MiB more (it holds %zu MiB): a smaller batch needs less",
                 (size_t)(requirements.size >> 20), (size_t)(device->counters.memory_bytes >> 20));
+  TRY(CHECK(error, result));
   buffer->allocated_bytes = requirements.size;
   device->counters.memory_bytes += requirements.size;
   if (device->counters.memory_bytes > device->counters.memory_peak_bytes)
@@ -36,19 +38,35 @@ static mote_status allocate(buffer *buffer, bool mapped, mote_error *error) {
   return MOTE_OK;
 }
 
+static size_t whole_texels(size_t bytes) { return (bytes + 15) / 16 * 16; }
+
+static mote_status create_handle(mote_device *device, size_t bytes, VkBuffer *out, mote_error *error) {
+  const VkBufferCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+      .size = bytes,
+      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT |
+               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
+  return CHECK(error, device->vk.vkCreateBuffer(device->handle, &info, device->allocator, out));
+}
+
+mote_status buffer_measure(mote_device *device, size_t bytes, uint64_t *allocated_bytes, mote_error *error) {
+  VkBuffer handle;
+  VkMemoryRequirements requirements;
+  TRY(create_handle(device, whole_texels(bytes), &handle, error));
+  device->vk.vkGetBufferMemoryRequirements(device->handle, handle, &requirements);
+  device->vk.vkDestroyBuffer(device->handle, handle, device->allocator);
+  *allocated_bytes = requirements.size;
+  return MOTE_OK;
+}
+
 static mote_status create(mote_device *device, size_t bytes, const char *name, bool mapped, buffer **out,
                           mote_error *error) {
   *out = NULL;
   buffer *made = calloc(1, sizeof *made);
   if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   made->device = device;
-  made->bytes = (bytes + 15) / 16 * 16;  // whole texels
-  const VkBufferCreateInfo info = {
-      .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-      .size = made->bytes,
-      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_STORAGE_TEXEL_BUFFER_BIT |
-               VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT};
-  mote_status status = CHECK(error, device->vk.vkCreateBuffer(device->handle, &info, NULL, &made->handle));
+  made->bytes = whole_texels(bytes);
+  mote_status status = create_handle(device, made->bytes, &made->handle, error);
   if (!status) status = allocate(made, mapped, error);
   if (status) {
     buffer_destroy(&made);
@@ -63,13 +81,21 @@ mote_status buffer_create(mote_device *device, size_t bytes, const char *name, b
   return create(device, bytes, name, device->mapped, out, error);
 }
 
+mote_status buffer_create_readback(mote_device *device, size_t bytes, const char *name, buffer **out,
+                                   mote_error *error) {
+  return create(device, bytes, name, true, out, error);
+}
+
+const void *buffer_mapped(const buffer *buffer) { return buffer->mapped; }
+bool device_stages(const mote_device *device) { return !device->mapped; }
+
 void buffer_destroy(buffer **pointer) {
   buffer *buffer = *pointer;
   *pointer = NULL;
   if (!buffer) return;
   mote_device *device = buffer->device;
-  device->vk.vkDestroyBuffer(device->handle, buffer->handle, NULL);
-  device->vk.vkFreeMemory(device->handle, buffer->memory, NULL);
+  device->vk.vkDestroyBuffer(device->handle, buffer->handle, device->allocator);
+  device->vk.vkFreeMemory(device->handle, buffer->memory, device->allocator);
   device->counters.memory_bytes -= buffer->allocated_bytes;
   free(buffer);
 }
@@ -107,4 +133,21 @@ mote_status buffer_download(buffer *buffer, size_t offset, void *data, size_t by
   if (!buffer->mapped) return copy_staged(buffer, offset, data, bytes, false, error);
   memcpy(data, (const char *)buffer->mapped + offset, bytes);
   return MOTE_OK;
+}
+
+mote_status buffer_copy(buffer *from, buffer *to, size_t bytes, int times, mote_error *error) {
+  mote_device *device = from->device;
+  VkCommandBuffer commands = NULL;
+  TRY(device_begin_once(device, &commands, error));
+  const VkBufferCopy region = {.size = bytes};
+  const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                                   .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+                                   .dstAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT};
+  for (int i = 0; i < times; i++) {
+    if (i > 0)
+      device->vk.vkCmdPipelineBarrier(commands, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0, 1,
+                                      &barrier, 0, NULL, 0, NULL);
+    device->vk.vkCmdCopyBuffer(commands, from->handle, to->handle, 1, &region);
+  }
+  return device_end_once(device, commands, error);
 }

@@ -27,10 +27,10 @@ static int rank_of(mote_device_type type) {
   return ranks[type];
 }
 
-static bool has_compute_queue(VkPhysicalDevice physical, bool *timestamps) {
+static bool has_compute_queue(const instance_functions *vk, VkPhysicalDevice physical, bool *timestamps) {
   VkQueueFamilyProperties families[32];
   uint32_t count = 32;
-  vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
+  vk->vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
   for (uint32_t i = 0; i < count; i++)
     if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) {
       *timestamps = families[i].timestampValidBits > 0;
@@ -39,7 +39,7 @@ static bool has_compute_queue(VkPhysicalDevice physical, bool *timestamps) {
   return false;
 }
 
-static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info *info) {
+void device_describe(const instance_functions *vk, VkPhysicalDevice physical, uint32_t index, mote_device_info *info) {
   VkPhysicalDeviceVulkan12Properties v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
   VkPhysicalDeviceVulkan11Properties v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES,
                                             .pNext = &v12};
@@ -47,11 +47,12 @@ static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info
   VkPhysicalDeviceVulkan12Features f12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f12};
   VkPhysicalDeviceMemoryProperties memory;
-  vkGetPhysicalDeviceProperties2(physical, &properties);
-  vkGetPhysicalDeviceFeatures2(physical, &features);
-  vkGetPhysicalDeviceMemoryProperties(physical, &memory);
+  vk->vkGetPhysicalDeviceProperties2(physical, &properties);
+  vk->vkGetPhysicalDeviceFeatures2(physical, &features);
+  vk->vkGetPhysicalDeviceMemoryProperties(physical, &memory);
 
   const VkPhysicalDeviceProperties *p = &properties.properties;
+  const VkSubgroupFeatureFlags subgroup_needs = VK_SUBGROUP_FEATURE_SHUFFLE_BIT | VK_SUBGROUP_FEATURE_VOTE_BIT;
   *info = (mote_device_info){
       .index = index,
       .type = type_of(p->deviceType),
@@ -60,7 +61,7 @@ static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info
       .subgroup_size = v11.subgroupSize,
       .max_invocations = p->limits.maxComputeWorkGroupInvocations,
       .shared_bytes = p->limits.maxComputeSharedMemorySize,
-      .subgroup_shuffle = (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) &&
+      .subgroup_shuffle = (v11.subgroupSupportedOperations & subgroup_needs) == subgroup_needs &&
                           (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT),
       .float16 = f12.shaderFloat16,
   };
@@ -76,7 +77,7 @@ static void describe(VkPhysicalDevice physical, uint32_t index, mote_device_info
         memory.memoryHeaps[i].size > info->memory_bytes)
       info->memory_bytes = memory.memoryHeaps[i].size;
 
-  bool compute = has_compute_queue(physical, &info->timestamps);
+  bool compute = has_compute_queue(vk, physical, &info->timestamps);
   info->usable = compute && p->apiVersion >= VK_API_VERSION_1_2;
   if (!compute)
     snprintf(info->reason, sizeof info->reason, "not usable: no compute queue");
@@ -128,18 +129,19 @@ static void explain(mote_device_info *infos, uint32_t count, uint32_t chosen, co
   }
 }
 
-mote_status device_describe_all(VkInstance instance, const char *select, VkPhysicalDevice **physicals,
-                                mote_device_info **infos, uint32_t *count, uint32_t *chosen, mote_error *error) {
+mote_status device_describe_all(const instance_functions *vk, VkInstance instance, const char *select,
+                                VkPhysicalDevice **physicals, mote_device_info **infos, uint32_t *count,
+                                uint32_t *chosen, mote_error *error) {
   *physicals = NULL;
   *infos = NULL;
-  TRY(CHECK(error, vkEnumeratePhysicalDevices(instance, count, NULL)));
+  TRY(CHECK(error, vk->vkEnumeratePhysicalDevices(instance, count, NULL)));
   if (*count == 0)
     return fail(error, MOTE_ERROR_DEVICE,
                 "no Vulkan device found: install a driver (on Debian, mesa-vulkan-drivers brings a CPU one)");
   *physicals = calloc(*count, sizeof **physicals);
   *infos = calloc(*count, sizeof **infos);
   mote_status status = *physicals && *infos ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (!status) status = CHECK(error, vkEnumeratePhysicalDevices(instance, count, *physicals));
+  if (!status) status = CHECK(error, vk->vkEnumeratePhysicalDevices(instance, count, *physicals));
   if (status) {
     free(*physicals);
     free(*infos);
@@ -147,7 +149,7 @@ mote_status device_describe_all(VkInstance instance, const char *select, VkPhysi
     *infos = NULL;
     return status;
   }
-  for (uint32_t i = 0; i < *count; i++) describe((*physicals)[i], i, &(*infos)[i]);
+  for (uint32_t i = 0; i < *count; i++) device_describe(vk, (*physicals)[i], i, &(*infos)[i]);
   *chosen = choose(*infos, *count, select);
   explain(*infos, *count, *chosen, select);
   return MOTE_OK;

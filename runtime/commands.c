@@ -5,7 +5,9 @@
 // late as possible, one barrier serves all hazards pending, so for a given order of dispatches their number is least.
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "runtime/record.h"
 #include "runtime/vulkan.h"
 
 enum { SETS_A_POOL = 64, LABEL_DEPTH = 8, LABEL_BYTES = 96 };
@@ -16,10 +18,22 @@ typedef struct access {
   bool write;
 } access;
 
+// A dispatch as it stands in the command buffer, to be recorded into a host's as well.
+typedef struct entry {
+  const kernel *kernel;
+  VkDescriptorSet set;
+  bool barrier;  // in front of it
+  const char *label;
+  uint32_t push_bytes;
+  unsigned char push[MAX_PUSH_BYTES];
+  uint32_t groups[3];
+} entry;
+
 struct commands {
   mote_device *device;
   VkCommandPool pool;
   VkCommandBuffer handle;
+  entry *entries;  // info.dispatches of them
   VkDescriptorPool *descriptor_pools;
   uint32_t descriptor_pool_count, sets_left;
   VkBufferView *views;
@@ -32,8 +46,6 @@ struct commands {
   commands_info info;
 };
 
-enum { MAX_TIMED_DISPATCHES = 2048 };
-
 // A list grows by doubling; `count` is how many entries it holds.
 static mote_status grow(void **list, uint32_t count, size_t entry_bytes, mote_error *error) {
   if (count & (count - 1)) return MOTE_OK;  // not a power of two: there is room
@@ -43,14 +55,12 @@ static mote_status grow(void **list, uint32_t count, size_t entry_bytes, mote_er
   return MOTE_OK;
 }
 
-static void emit_barrier(commands *commands) {
+static void emit_barrier(commands *commands, VkCommandBuffer into) {
   const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                    .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
                                    .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-  commands->device->vk.vkCmdPipelineBarrier(commands->handle, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+  commands->device->vk.vkCmdPipelineBarrier(into, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
                                             VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
-  commands->pending_count = 0;
-  commands->info.barriers++;
   commands->device->counters.barriers_recorded++;
 }
 
@@ -58,19 +68,20 @@ static bool conflicts(const access *a, const access *b) {
   return a->buffer == b->buffer && (a->write || b->write) && a->begin < b->end && b->begin < a->end;
 }
 
-static mote_status order_accesses(commands *commands, const dispatch *dispatch, mote_error *error) {
+// `*hazard`: whether a barrier belongs in front of the dispatch.
+static mote_status order_accesses(commands *commands, const dispatch *dispatch, bool *hazard, mote_error *error) {
   access accesses[MAX_BINDINGS];
   uint32_t count = 0;
-  bool hazard = false;
+  *hazard = false;
   for (uint32_t i = 0; i < dispatch->binding_count; i++) {
     const spirv_binding *declared = &dispatch->kernel->interface.bindings[i];
     const binding *bound = &dispatch->bindings[i];
     if (!declared->kind) continue;
     access *a = &accesses[count++];
     *a = (access){bound->buffer, bound->offset, bound->offset + bound->bytes, declared->writes};
-    for (uint32_t j = 0; j < commands->pending_count && !hazard; j++) hazard = conflicts(a, &commands->pending[j]);
+    for (uint32_t j = 0; j < commands->pending_count && !*hazard; j++) *hazard = conflicts(a, &commands->pending[j]);
   }
-  if (hazard) emit_barrier(commands);
+  if (*hazard) commands->pending_count = 0;
   for (uint32_t i = 0; i < count; i++) {
     TRY(grow((void **)&commands->pending, commands->pending_count, sizeof *commands->pending, error));
     commands->pending[commands->pending_count++] = accesses[i];
@@ -82,9 +93,10 @@ static mote_status order_accesses(commands *commands, const dispatch *dispatch, 
 // Regions
 
 // Opens and closes debug regions so that the open ones are the folders of `path`; the last name labels the dispatch.
-static void move_to_region(commands *commands, const char *path) {
-  mote_device *device = commands->device;
-  if (!device->debug_utils || !vkCmdBeginDebugUtilsLabelEXT) return;
+static void move_to_region(commands *commands, VkCommandBuffer into, const char *path) {
+  const mote_device *device = commands->device;
+  const instance_functions *vk = &device->instance_vk;
+  if (!device->debug_utils || !vk->vkCmdBeginDebugUtilsLabelEXT || !vk->vkCmdEndDebugUtilsLabelEXT) return;
   char *open = commands->label;
   size_t common = 0;  // bytes of the shared path, cut at a '/'
   for (size_t i = 0;; i++) {
@@ -95,7 +107,7 @@ static void move_to_region(commands *commands, const char *path) {
   if (open[0] && common < strlen(open)) {
     uint32_t closing = 1;
     for (const char *c = open + common + (common > 0); *c; c++) closing += *c == '/';
-    while (closing--) vkCmdEndDebugUtilsLabelEXT(commands->handle);
+    while (closing--) vk->vkCmdEndDebugUtilsLabelEXT(into);
   }
   open[common] = 0;
   while (path[common]) {
@@ -104,7 +116,7 @@ static void move_to_region(commands *commands, const char *path) {
     char name[LABEL_BYTES] = {0};
     memcpy(name, path + start, length < sizeof name - 1 ? length : sizeof name - 1);
     const VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = name};
-    vkCmdBeginDebugUtilsLabelEXT(commands->handle, &label);
+    vk->vkCmdBeginDebugUtilsLabelEXT(into, &label);
     common = start + length;
   }
   strncpy(open, path, LABEL_BYTES - 1);
@@ -124,7 +136,7 @@ static mote_status add_descriptor_pool(commands *commands, mote_error *error) {
                                            .poolSizeCount = 2,
                                            .pPoolSizes = sizes};
   VkDescriptorPool pool;
-  TRY(CHECK(error, device->vk.vkCreateDescriptorPool(device->handle, &info, NULL, &pool)));
+  TRY(CHECK(error, device->vk.vkCreateDescriptorPool(device->handle, &info, device->allocator, &pool)));
   commands->descriptor_pools[commands->descriptor_pool_count++] = pool;
   commands->sets_left = SETS_A_POOL;
   return MOTE_OK;
@@ -140,7 +152,7 @@ static mote_status add_view(commands *commands, const binding *bound, spirv_bind
       .format = kind == SPIRV_BINDING_TEXEL_R32F ? VK_FORMAT_R32_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
       .offset = bound->offset,
       .range = bound->bytes};
-  TRY(CHECK(error, device->vk.vkCreateBufferView(device->handle, &info, NULL, out)));
+  TRY(CHECK(error, device->vk.vkCreateBufferView(device->handle, &info, device->allocator, out)));
   commands->views[commands->view_count++] = *out;
   return MOTE_OK;
 }
@@ -175,7 +187,7 @@ static mote_status write_set(commands *commands, const dispatch *dispatch, VkDes
   return MOTE_OK;
 }
 
-static mote_status bind_set(commands *commands, const dispatch *dispatch, mote_error *error) {
+static mote_status make_set(commands *commands, const dispatch *dispatch, VkDescriptorSet *set, mote_error *error) {
   mote_device *device = commands->device;
   if (commands->sets_left == 0) TRY(add_descriptor_pool(commands, error));
   const VkDescriptorSetAllocateInfo allocate = {
@@ -183,13 +195,9 @@ static mote_status bind_set(commands *commands, const dispatch *dispatch, mote_e
       .descriptorPool = commands->descriptor_pools[commands->descriptor_pool_count - 1],
       .descriptorSetCount = 1,
       .pSetLayouts = &dispatch->kernel->set_layout};
-  VkDescriptorSet set;
-  TRY(CHECK(error, device->vk.vkAllocateDescriptorSets(device->handle, &allocate, &set)));
+  TRY(CHECK(error, device->vk.vkAllocateDescriptorSets(device->handle, &allocate, set)));
   commands->sets_left--;
-  TRY(write_set(commands, dispatch, set, error));
-  device->vk.vkCmdBindDescriptorSets(commands->handle, VK_PIPELINE_BIND_POINT_COMPUTE, dispatch->kernel->layout, 0, 1,
-                                     &set, 0, NULL);
-  return MOTE_OK;
+  return write_set(commands, dispatch, *set, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -204,7 +212,7 @@ mote_status commands_create(mote_device *device, const char *name, bool timed, c
   mote_status status;
   const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                         .queueFamilyIndex = device->queue_family};
-  TRY_GOTO(failed, CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &made->pool)));
+  TRY_GOTO(failed, CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, device->allocator, &made->pool)));
   const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                                 .commandPool = made->pool,
                                                 .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
@@ -220,10 +228,12 @@ mote_status commands_create(mote_device *device, const char *name, bool timed, c
     const VkQueryPoolCreateInfo queries = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                            .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                            .queryCount = 2 * MAX_TIMED_DISPATCHES};
-    TRY_GOTO(failed, CHECK(error, device->vk.vkCreateQueryPool(device->handle, &queries, NULL, &made->queries)));
+    TRY_GOTO(failed, CHECK(error, device->vk.vkCreateQueryPool(device->handle, &queries, device->allocator,
+                                                               &made->queries)));
     device->vk.vkCmdResetQueryPool(made->handle, made->queries, 0, 2 * MAX_TIMED_DISPATCHES);
   }
-  emit_barrier(made);  // against whatever ran before: another replay of this buffer, or other commands
+  made->info.barriers++;
+  emit_barrier(made, made->handle);  // against whatever ran before: another replay of this buffer, or other commands
   *out = made;
   return MOTE_OK;
 failed:
@@ -237,15 +247,26 @@ void commands_destroy(commands **pointer) {
   if (!commands) return;
   mote_device *device = commands->device;
   for (uint32_t i = 0; i < commands->view_count; i++)
-    device->vk.vkDestroyBufferView(device->handle, commands->views[i], NULL);
+    device->vk.vkDestroyBufferView(device->handle, commands->views[i], device->allocator);
   for (uint32_t i = 0; i < commands->descriptor_pool_count; i++)
-    device->vk.vkDestroyDescriptorPool(device->handle, commands->descriptor_pools[i], NULL);
-  device->vk.vkDestroyQueryPool(device->handle, commands->queries, NULL);
-  device->vk.vkDestroyCommandPool(device->handle, commands->pool, NULL);
+    device->vk.vkDestroyDescriptorPool(device->handle, commands->descriptor_pools[i], device->allocator);
+  device->vk.vkDestroyQueryPool(device->handle, commands->queries, device->allocator);
+  device->vk.vkDestroyCommandPool(device->handle, commands->pool, device->allocator);
   free(commands->views);
   free(commands->descriptor_pools);
   free(commands->pending);
+  free(commands->entries);
   free(commands);
+}
+
+static void emit_dispatch(mote_device *device, const entry *entry, VkCommandBuffer into) {
+  const kernel *kernel = entry->kernel;
+  device->vk.vkCmdBindPipeline(into, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->pipeline);
+  device->vk.vkCmdBindDescriptorSets(into, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->layout, 0, 1, &entry->set, 0, NULL);
+  if (entry->push_bytes)
+    device->vk.vkCmdPushConstants(into, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, entry->push_bytes, entry->push);
+  device->vk.vkCmdDispatch(into, entry->groups[0], entry->groups[1], entry->groups[2]);
+  device->counters.dispatches_recorded++;
 }
 
 mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote_error *error) {
@@ -258,28 +279,41 @@ mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote
     if (dispatch->groups[i] == 0 || dispatch->groups[i] > device->caps.max_groups[i])
       return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %u workgroups along %c, the device takes 1 to %u", dispatch->label,
                   dispatch->groups[i], "xyz"[i], device->caps.max_groups[i]);
-  TRY(order_accesses(commands, dispatch, error));
-  move_to_region(commands, dispatch->label);
-  device->vk.vkCmdBindPipeline(commands->handle, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->pipeline);
-  TRY(bind_set(commands, dispatch, error));
-  if (dispatch->push_bytes)
-    device->vk.vkCmdPushConstants(commands->handle, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
-                                  dispatch->push_bytes, dispatch->push);
-  uint32_t query = 2 * commands->info.dispatches;
-  bool timed = commands->timed && commands->info.dispatches < MAX_TIMED_DISPATCHES;
+  uint32_t index = commands->info.dispatches;
+  TRY(grow((void **)&commands->entries, index, sizeof *commands->entries, error));
+  entry *entry = &commands->entries[index];
+  *entry = (struct entry){.kernel = kernel, .label = dispatch->label, .push_bytes = dispatch->push_bytes};
+  memcpy(entry->groups, dispatch->groups, sizeof entry->groups);
+  if (entry->push_bytes) memcpy(entry->push, dispatch->push, entry->push_bytes);
+  TRY(order_accesses(commands, dispatch, &entry->barrier, error));
+  TRY(make_set(commands, dispatch, &entry->set, error));
+  if (entry->barrier) commands->info.barriers++;
+  if (entry->barrier) emit_barrier(commands, commands->handle);
+  move_to_region(commands, commands->handle, entry->label);
+  bool timed = commands->timed && index < MAX_TIMED_DISPATCHES;
   if (timed)
-    device->vk.vkCmdWriteTimestamp(commands->handle, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, commands->queries, query);
-  device->vk.vkCmdDispatch(commands->handle, dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]);
+    device->vk.vkCmdWriteTimestamp(commands->handle, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, commands->queries, 2 * index);
+  emit_dispatch(device, entry, commands->handle);
   if (timed)
     device->vk.vkCmdWriteTimestamp(commands->handle, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, commands->queries,
-                                   query + 1);
+                                   2 * index + 1);
   commands->info.dispatches++;
-  device->counters.dispatches_recorded++;
   return MOTE_OK;
 }
 
+void commands_record(commands *commands, VkCommandBuffer into) {
+  emit_barrier(commands, into);
+  for (uint32_t i = 0; i < commands->info.dispatches; i++) {
+    const entry *entry = &commands->entries[i];
+    if (entry->barrier) emit_barrier(commands, into);
+    move_to_region(commands, into, entry->label);
+    emit_dispatch(commands->device, entry, into);
+  }
+  move_to_region(commands, into, "");
+}
+
 mote_status commands_finish(commands *commands, mote_error *error) {
-  move_to_region(commands, "");
+  move_to_region(commands, commands->handle, "");
   TRY(CHECK(error, commands->device->vk.vkEndCommandBuffer(commands->handle)));
   return device_check_validation(commands->device, error);
 }
@@ -295,14 +329,20 @@ mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error)
 
 commands_info commands_get_info(const commands *commands) { return commands->info; }
 
-mote_status commands_read_times(commands *commands, double *nanoseconds, mote_error *error) {
+mote_status commands_read_times(commands *commands, dispatch_time *times, mote_error *error) {
   mote_device *device = commands->device;
   if (!commands->timed) return fail(error, MOTE_ERROR_UNSUPPORTED, "the device's compute queue has no timestamps");
   for (uint32_t i = 0; i < commands->info.dispatches && i < MAX_TIMED_DISPATCHES; i++) {
     uint64_t ticks[2];
     TRY(CHECK(error, device->vk.vkGetQueryPoolResults(device->handle, commands->queries, 2 * i, 2, sizeof ticks, ticks,
                                                       8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT)));
-    nanoseconds[i] = (double)(ticks[1] - ticks[0]) * device->timestamp_period;
+    times[i] = (dispatch_time){(double)ticks[0] * device->timestamp_period, (double)ticks[1] * device->timestamp_period};
   }
   return MOTE_OK;
+}
+
+double clock_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }

@@ -10,6 +10,7 @@ static const char *result_name(VkResult result) {
   switch (result) {
     case VK_ERROR_OUT_OF_HOST_MEMORY: return "out of host memory";
     case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "out of device memory";
+    case VK_ERROR_OUT_OF_POOL_MEMORY: return "out of pool memory";
     case VK_ERROR_INITIALIZATION_FAILED: return "initialization failed";
     case VK_ERROR_DEVICE_LOST: return "device lost";
     case VK_ERROR_LAYER_NOT_PRESENT: return "layer not present";
@@ -25,12 +26,17 @@ static const char *result_name(VkResult result) {
 mote_status check_result(mote_error *error, VkResult result, const char *call) {
   if (result >= 0) return MOTE_OK;
   mote_status status = MOTE_ERROR_DEVICE;
-  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) status = MOTE_ERROR_MEMORY;
+  if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY ||
+      result == VK_ERROR_OUT_OF_POOL_MEMORY)
+    status = MOTE_ERROR_MEMORY;
   if (result == VK_ERROR_DEVICE_LOST) status = MOTE_ERROR_DEVICE_LOST;
-  return fail(error, status, "%.*s: %s (%d)", (int)strcspn(call, "("), call, result_name(result), result);
+  int length = (int)strcspn(call, "("), start = length;  // of "device->vk.vkQueueSubmit(...)" the function's own name
+  while (start > 0 && call[start - 1] != '.' && call[start - 1] != '>') start--;
+  return fail(error, status, "%.*s: %s (%d)", length - start, call + start, result_name(result), result);
 }
 
 void mote_free(void *memory) { free(memory); }
+const char *mote_version(void) { return MOTE_VERSION; }
 
 void device_log(const mote_device *device, const char *format, ...) {
   if (!device->log) return;
@@ -60,22 +66,24 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
   return VK_FALSE;
 }
 
-static bool has_instance_extension(const char *name) {
+static bool has_instance_extension(const global_functions *vk, const char *name) {
   uint32_t count = 0;
-  vkEnumerateInstanceExtensionProperties(NULL, &count, NULL);
+  vk->vkEnumerateInstanceExtensionProperties(NULL, &count, NULL);
   VkExtensionProperties *extensions = calloc(count + 1, sizeof *extensions);
   bool found = false;
-  if (extensions && vkEnumerateInstanceExtensionProperties(NULL, &count, extensions) >= 0)
+  if (extensions && vk->vkEnumerateInstanceExtensionProperties(NULL, &count, extensions) >= 0)
     for (uint32_t i = 0; i < count; i++) found |= strcmp(extensions[i].extensionName, name) == 0;
   free(extensions);
   return found;
 }
 
-// `device` (may be NULL, for listing) receives debug_utils and, with validation, its messages.
-static mote_status create_instance(const mote_device_desc *desc, mote_device *device, VkInstance *out,
-                                   mote_error *error) {
-  if (volkInitialize() != VK_SUCCESS)
-    return fail(error, MOTE_ERROR_DEVICE, "no Vulkan loader found (libvulkan.so.1): install it (on Debian, libvulkan1) and a driver");
+// Opens the loader and makes `device` its instance and, with validation, the messenger.
+static mote_status create_instance(const mote_device_desc *desc, mote_device *device, mote_error *error) {
+  PFN_vkGetInstanceProcAddr get = loader_open();
+  global_functions vk;
+  if (!get || load_global(get, &vk))
+    return fail(error, MOTE_ERROR_DEVICE,
+                "no Vulkan loader found (libvulkan.so.1): install it (on Debian, libvulkan1) and a driver");
   const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                          .pApplicationName = "mote",
                                          .pEngineName = "mote",
@@ -95,11 +103,11 @@ static mote_status create_instance(const mote_device_desc *desc, mote_device *de
                                             .pEnabledValidationFeatures = enables};
   const char *extensions[3];
   uint32_t extension_count = 0;
-  bool debug_utils = has_instance_extension(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
+  bool debug_utils = has_instance_extension(&vk, VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
   if (debug_utils) extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
   if (desc->validation) extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
   // Without it a loader hides drivers that stand on another API, such as MoltenVK.
-  bool portability = has_instance_extension(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
+  bool portability = has_instance_extension(&vk, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
   if (portability) extensions[extension_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
   const char *layer = "VK_LAYER_KHRONOS_validation";
   const VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
@@ -110,7 +118,7 @@ static mote_status create_instance(const mote_device_desc *desc, mote_device *de
                                      .ppEnabledLayerNames = &layer,
                                      .enabledExtensionCount = extension_count,
                                      .ppEnabledExtensionNames = extensions};
-  VkResult result = vkCreateInstance(&info, NULL, out);
+  VkResult result = vk.vkCreateInstance(&info, NULL, &device->instance);
   if (result == VK_ERROR_INCOMPATIBLE_DRIVER)
     return fail(error, MOTE_ERROR_DEVICE,
                 "no Vulkan driver found: install one (on Debian, mesa-vulkan-drivers brings a CPU one); if "
@@ -119,25 +127,30 @@ static mote_status create_instance(const mote_device_desc *desc, mote_device *de
     return fail(error, MOTE_ERROR_DEVICE,
                 "validation asked for, but VK_LAYER_KHRONOS_validation is not installed (on Debian, "
                 "vulkan-validationlayers)");
-  TRY(CHECK(error, result));
-  volkLoadInstanceOnly(*out);
-  if (device) device->debug_utils = debug_utils;
-  if (device && desc->validation && debug_utils)
-    return CHECK(error, vkCreateDebugUtilsMessengerEXT(*out, &messenger, NULL, &device->messenger));
+  TRY(check_result(error, result, "vkCreateInstance"));
+  const char *missing = load_instance(get, device->instance, &device->instance_vk);
+  if (missing) return fail(error, MOTE_ERROR_DEVICE, "the Vulkan loader has no %s: Vulkan 1.2 is needed", missing);
+  device->debug_utils = debug_utils;
+  if (desc->validation && debug_utils)
+    return CHECK(error, device->instance_vk.vkCreateDebugUtilsMessengerEXT(device->instance, &messenger, NULL,
+                                                                           &device->messenger));
   return MOTE_OK;
 }
 
 mote_status mote_device_list(mote_device_info **infos, size_t *count, mote_error *error) {
   *infos = NULL;
   *count = 0;
-  VkInstance instance = NULL;
-  TRY(create_instance(&(mote_device_desc){0}, NULL, &instance, error));
+  mote_device *lister = calloc(1, sizeof *lister);  // an instance and no device
+  if (!lister) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   VkPhysicalDevice *physicals = NULL;
   uint32_t found = 0, chosen = 0;
-  mote_status status = device_describe_all(instance, NULL, &physicals, infos, &found, &chosen, error);
+  mote_status status = create_instance(&(mote_device_desc){0}, lister, error);
+  if (!status)
+    status = device_describe_all(&lister->instance_vk, lister->instance, NULL, &physicals, infos, &found, &chosen,
+                                 error);
   if (!status) *count = found;
   free(physicals);
-  vkDestroyInstance(instance, NULL);
+  mote_device_destroy(&lister);
   return status;
 }
 
@@ -148,7 +161,7 @@ static mote_status pick_physical(mote_device *device, const char *select, mote_e
   VkPhysicalDevice *physicals;
   mote_device_info *infos;
   uint32_t count, chosen;
-  TRY(device_describe_all(device->instance, select, &physicals, &infos, &count, &chosen, error));
+  TRY(device_describe_all(&device->instance_vk, device->instance, select, &physicals, &infos, &count, &chosen, error));
   mote_status status = MOTE_OK;
   if (chosen < count) {
     device->physical = physicals[chosen];
@@ -165,10 +178,10 @@ static mote_status pick_physical(mote_device *device, const char *select, mote_e
   return status;
 }
 
-static void read_caps(mote_device *device, const mote_device_desc *desc) {
+void device_read_caps(mote_device *device, const mote_device_desc *desc) {
   VkPhysicalDeviceProperties properties;
-  vkGetPhysicalDeviceProperties(device->physical, &properties);
-  vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
+  device->instance_vk.vkGetPhysicalDeviceProperties(device->physical, &properties);
+  device->instance_vk.vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
   const VkPhysicalDeviceLimits *limits = &properties.limits;
   size_t alignment = 64;  // a cache line, so that neighbouring tensors share none
   if (limits->minStorageBufferOffsetAlignment > alignment) alignment = limits->minStorageBufferOffsetAlignment;
@@ -190,12 +203,13 @@ static void read_caps(mote_device *device, const mote_device_desc *desc) {
   memcpy(device->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof device->caps.max_groups);
 }
 
-static bool has_device_extension(VkPhysicalDevice physical, const char *name) {
+static bool has_device_extension(const mote_device *device, const char *name) {
+  PFN_vkEnumerateDeviceExtensionProperties enumerate = device->instance_vk.vkEnumerateDeviceExtensionProperties;
   uint32_t count = 0;
-  vkEnumerateDeviceExtensionProperties(physical, NULL, &count, NULL);
+  enumerate(device->physical, NULL, &count, NULL);
   VkExtensionProperties *extensions = calloc(count + 1, sizeof *extensions);
   bool found = false;
-  if (extensions && vkEnumerateDeviceExtensionProperties(physical, NULL, &count, extensions) >= 0)
+  if (extensions && enumerate(device->physical, NULL, &count, extensions) >= 0)
     for (uint32_t i = 0; i < count; i++) found |= strcmp(extensions[i].extensionName, name) == 0;
   free(extensions);
   return found;
@@ -204,9 +218,10 @@ static bool has_device_extension(VkPhysicalDevice physical, const char *name) {
 static mote_status create_handle(mote_device *device, mote_error *error) {
   VkQueueFamilyProperties families[32];
   uint32_t count = 32;
-  vkGetPhysicalDeviceQueueFamilyProperties(device->physical, &count, families);
+  device->instance_vk.vkGetPhysicalDeviceQueueFamilyProperties(device->physical, &count, families);
   while (device->queue_family < count && !(families[device->queue_family].queueFlags & VK_QUEUE_COMPUTE_BIT))
     device->queue_family++;
+  device->timestamp_bits = families[device->queue_family].timestampValidBits;
   const float priority = 1;
   const VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                          .queueFamilyIndex = device->queue_family,
@@ -217,21 +232,22 @@ static mote_status create_handle(mote_device *device, mote_error *error) {
   const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                    .queueCreateInfoCount = 1,
                                    .pQueueCreateInfos = &queue,
-                                   .enabledExtensionCount = has_device_extension(device->physical, subset),
+                                   .enabledExtensionCount = has_device_extension(device, subset),
                                    .ppEnabledExtensionNames = &subset};
-  TRY(CHECK(error, vkCreateDevice(device->physical, &info, NULL, &device->handle)));
-  volkLoadDeviceTable(&device->vk, device->handle);
+  TRY(CHECK(error, device->instance_vk.vkCreateDevice(device->physical, &info, NULL, &device->handle)));
+  const char *missing = load_device(device->instance_vk.vkGetDeviceProcAddr, device->handle, &device->vk);
+  if (missing) return fail(error, MOTE_ERROR_DEVICE, "%s has no %s", device->info.name, missing);
   device->vk.vkGetDeviceQueue(device->handle, device->queue_family, 0, &device->queue);
   return MOTE_OK;
 }
 
 // The command buffer that ends every submission: what the device wrote becomes visible to the host.
-static mote_status create_submission(mote_device *device, mote_error *error) {
+mote_status device_create_submission(mote_device *device, mote_error *error) {
   const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                         .queueFamilyIndex = device->queue_family};
-  TRY(CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, NULL, &device->pool)));
+  TRY(CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, device->allocator, &device->pool)));
   const VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-  TRY(CHECK(error, device->vk.vkCreateFence(device->handle, &fence, NULL, &device->fence)));
+  TRY(CHECK(error, device->vk.vkCreateFence(device->handle, &fence, device->allocator, &device->fence)));
   const VkCommandBufferAllocateInfo allocate = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                                 .commandPool = device->pool,
                                                 .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
@@ -259,11 +275,11 @@ mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, 
   device->log = desc->log;
   device->log_user = desc->log_user;
   mote_status status;
-  TRY_GOTO(failed, create_instance(desc, device, &device->instance, error));
+  TRY_GOTO(failed, create_instance(desc, device, error));
   TRY_GOTO(failed, pick_physical(device, desc->select, error));
-  read_caps(device, desc);
+  device_read_caps(device, desc);
   TRY_GOTO(failed, create_handle(device, error));
-  TRY_GOTO(failed, create_submission(device, error));
+  TRY_GOTO(failed, device_create_submission(device, error));
   TRY_GOTO(failed, pipeline_cache_create(device, desc->cache_directory, error));
   TRY_GOTO(failed, device_check_validation(device, error));
   *out = device;
@@ -273,21 +289,27 @@ failed:
   return status;
 }
 
+static void destroy_instance(mote_device *device) {
+  const instance_functions *vk = &device->instance_vk;
+  if (device->validation_message[0]) device_log(device, "validation: %s", device->validation_message);
+  if (device->messenger) vk->vkDestroyDebugUtilsMessengerEXT(device->instance, device->messenger, NULL);
+  if (device->instance && vk->vkDestroyInstance) vk->vkDestroyInstance(device->instance, NULL);
+}
+
 void mote_device_destroy(mote_device **pointer) {
   mote_device *device = *pointer;
   *pointer = NULL;
   if (!device) return;
-  if (device->handle) {
-    device->vk.vkDeviceWaitIdle(device->handle);
+  bool ready = device->vk.vkDestroyDevice != NULL;
+  if (ready && !device->adopted) device->vk.vkDeviceWaitIdle(device->handle);
+  if (ready) {
     kernel_destroy_all(device);
     pipeline_cache_destroy(device);
-    device->vk.vkDestroyFence(device->handle, device->fence, NULL);
-    device->vk.vkDestroyCommandPool(device->handle, device->pool, NULL);
-    device->vk.vkDestroyDevice(device->handle, NULL);
-    if (device->validation_message[0]) device_log(device, "validation: %s", device->validation_message);
+    device->vk.vkDestroyFence(device->handle, device->fence, device->allocator);
+    device->vk.vkDestroyCommandPool(device->handle, device->pool, device->allocator);
   }
-  if (device->messenger) vkDestroyDebugUtilsMessengerEXT(device->instance, device->messenger, NULL);
-  if (device->instance) vkDestroyInstance(device->instance, NULL);
+  if (ready && !device->adopted) device->vk.vkDestroyDevice(device->handle, device->allocator);
+  if (!device->adopted) destroy_instance(device);
   free(device);
 }
 
@@ -299,12 +321,12 @@ mote_status device_check_validation(mote_device *device, mote_error *error) {
 }
 
 void device_name_object(mote_device *device, VkObjectType type, uint64_t handle, const char *name) {
-  if (!device->debug_utils || !vkSetDebugUtilsObjectNameEXT) return;
+  if (!device->debug_utils || !device->instance_vk.vkSetDebugUtilsObjectNameEXT) return;
   const VkDebugUtilsObjectNameInfoEXT info = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
                                               .objectType = type,
                                               .objectHandle = handle,
                                               .pObjectName = name};
-  vkSetDebugUtilsObjectNameEXT(device->handle, &info);
+  device->instance_vk.vkSetDebugUtilsObjectNameEXT(device->handle, &info);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -330,7 +352,9 @@ mote_status device_begin_once(mote_device *device, VkCommandBuffer *out, mote_er
   const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                           .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
   device->counters.commands_begun++;
-  return CHECK(error, device->vk.vkBeginCommandBuffer(*out, &begin));
+  mote_status status = CHECK(error, device->vk.vkBeginCommandBuffer(*out, &begin));
+  if (status) device->vk.vkFreeCommandBuffers(device->handle, device->pool, 1, out);
+  return status;
 }
 
 mote_status device_end_once(mote_device *device, VkCommandBuffer commands, mote_error *error) {

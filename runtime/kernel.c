@@ -22,14 +22,15 @@ static mote_status create_layouts(mote_device *device, kernel *kernel, mote_erro
   const VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                                .bindingCount = count,
                                                .pBindings = bindings};
-  TRY(CHECK(error, device->vk.vkCreateDescriptorSetLayout(device->handle, &set, NULL, &kernel->set_layout)));
+  TRY(CHECK(error,
+            device->vk.vkCreateDescriptorSetLayout(device->handle, &set, device->allocator, &kernel->set_layout)));
   const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kernel->interface.push_bytes};
   const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                              .setLayoutCount = 1,
                                              .pSetLayouts = &kernel->set_layout,
                                              .pushConstantRangeCount = push.size > 0,
                                              .pPushConstantRanges = &push};
-  return CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, NULL, &kernel->layout));
+  return CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &kernel->layout));
 }
 
 static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_error *error) {
@@ -37,7 +38,7 @@ static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_err
                                                 .codeSize = kernel->shader->word_count * 4,
                                                 .pCode = kernel->shader->words};
   VkShaderModule module;
-  TRY(CHECK(error, device->vk.vkCreateShaderModule(device->handle, &module_info, NULL, &module)));
+  TRY(CHECK(error, device->vk.vkCreateShaderModule(device->handle, &module_info, device->allocator, &module)));
   VkSpecializationMapEntry entries[MAX_SPEC_CONSTANTS];
   for (uint32_t i = 0; i < kernel->spec_count; i++)
     entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
@@ -53,19 +54,33 @@ static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_err
                 .pName = "main",
                 .pSpecializationInfo = &constants},
       .layout = kernel->layout};
-  mote_status status = CHECK(error, device->vk.vkCreateComputePipelines(device->handle, device->pipeline_cache, 1,
-                                                                        &info, NULL, &kernel->pipeline));
-  device->vk.vkDestroyShaderModule(device->handle, module, NULL);
+  mote_status status =
+      CHECK(error, device->vk.vkCreateComputePipelines(device->handle, device->pipeline_cache, 1, &info,
+                                                       device->allocator, &kernel->pipeline));
+  device->vk.vkDestroyShaderModule(device->handle, module, device->allocator);
   if (!status)
     device_name_object(device, VK_OBJECT_TYPE_PIPELINE, (uint64_t)(uintptr_t)kernel->pipeline, kernel->shader->name);
   return status;
 }
 
 static void kernel_destroy(mote_device *device, kernel *kernel) {
-  device->vk.vkDestroyPipeline(device->handle, kernel->pipeline, NULL);
-  device->vk.vkDestroyPipelineLayout(device->handle, kernel->layout, NULL);
-  device->vk.vkDestroyDescriptorSetLayout(device->handle, kernel->set_layout, NULL);
+  device->vk.vkDestroyPipeline(device->handle, kernel->pipeline, device->allocator);
+  device->vk.vkDestroyPipelineLayout(device->handle, kernel->layout, device->allocator);
+  device->vk.vkDestroyDescriptorSetLayout(device->handle, kernel->set_layout, device->allocator);
   free(kernel);
+}
+
+static kernel *find(const mote_device *device, const shader *shader, const uint32_t *spec, uint32_t spec_count) {
+  for (kernel *k = device->kernels; k; k = k->next)
+    if (k->shader == shader && k->spec_count == spec_count &&
+        (!spec_count || memcmp(k->spec, spec, 4 * spec_count) == 0))
+      return k;
+  return NULL;
+}
+
+bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count) {
+  const shader *shader = shader_find(shader_name);
+  return shader && find(device, shader, spec, spec_count);
 }
 
 mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
@@ -76,12 +91,8 @@ mote_status kernel_get(mote_device *device, const char *shader_name, const uint3
   if (spec_count > MAX_SPEC_CONSTANTS)
     return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", shader_name, spec_count,
                 MAX_SPEC_CONSTANTS);
-  for (kernel *k = device->kernels; k; k = k->next)
-    if (k->shader == shader && k->spec_count == spec_count &&
-        (!spec_count || memcmp(k->spec, spec, 4 * spec_count) == 0)) {
-      *out = k;
-      return MOTE_OK;
-    }
+  *out = find(device, shader, spec, spec_count);
+  if (*out) return MOTE_OK;
   kernel *made = calloc(1, sizeof *made);
   if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   made->shader = shader;

@@ -41,7 +41,7 @@ static const char *find_fault(const mote_device *device, const uint8_t *data, si
   if (length < sizeof header) return "it is too short";
   memcpy(&header, blob, sizeof header);
   VkPhysicalDeviceProperties properties;
-  vkGetPhysicalDeviceProperties(device->physical, &properties);
+  device->instance_vk.vkGetPhysicalDeviceProperties(device->physical, &properties);
   if (header.headerVersion != VK_PIPELINE_CACHE_HEADER_VERSION_ONE) return "its header version is unknown";
   if (header.vendorID != properties.vendorID || header.deviceID != properties.deviceID ||
       memcmp(header.pipelineCacheUUID, properties.pipelineCacheUUID, VK_UUID_SIZE))
@@ -76,7 +76,7 @@ mote_status pipeline_cache_create(mote_device *device, const char *directory, mo
                                           .pInitialData = data ? data + PREFIX_BYTES : NULL};
   device->cache_hash = data ? read_u64(data + 8) : 0;
   mote_status status =
-      CHECK(error, device->vk.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipeline_cache));
+      CHECK(error, device->vk.vkCreatePipelineCache(device->handle, &info, device->allocator, &device->pipeline_cache));
   free(data);
   return status;
 }
@@ -108,6 +108,7 @@ void pipeline_cache_destroy(mote_device *device) {
   mote_error error = {0};
   if (device->cache_path && device->pipeline_cache && device->counters.pipelines_created && write_back(device, &error))
     device_log(device, "pipeline cache not kept: %s", error.message);
-  device->vk.vkDestroyPipelineCache(device->handle, device->pipeline_cache, NULL);
+  if (!device->keeps_pipeline_cache)
+    device->vk.vkDestroyPipelineCache(device->handle, device->pipeline_cache, device->allocator);
   free(device->cache_path);
 }

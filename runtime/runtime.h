@@ -43,7 +43,20 @@ typedef struct buffer buffer;
 // undefined. `name` is copied and shown by debuggers.
 mote_status buffer_create(mote_device *device, size_t bytes, const char *name, buffer **out, mote_error *error);
 void buffer_destroy(buffer **buffer);
+
+// Memory that the host can read at buffer_mapped, which is NULL for buffers that are staged.
+mote_status buffer_create_readback(mote_device *device, size_t bytes, const char *name, buffer **out,
+                                   mote_error *error);
+const void *buffer_mapped(const buffer *buffer);
+
+// What buffer_create would allocate for `bytes` bytes, and whether uploads need a staging buffer as large.
+mote_status buffer_measure(mote_device *device, size_t bytes, uint64_t *allocated_bytes, mote_error *error);
+bool device_stages(const mote_device *device);
+
 size_t buffer_bytes(const buffer *buffer);
+
+// Copies the first `bytes` bytes of one buffer to another on the device, `times` times, and waits.
+mote_status buffer_copy(buffer *from, buffer *to, size_t bytes, int times, mote_error *error);
 
 // Copy to and from the host. They wait for the copy; the caller sees to it that no submission is in flight.
 mote_status buffer_upload(buffer *buffer, size_t offset, const void *data, size_t bytes, mote_error *error);
@@ -70,6 +83,9 @@ typedef struct kernel kernel;
 mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
                        kernel **out, mote_error *error);
 
+// Whether kernel_get was called with these values before.
+bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Commands
 
@@ -82,7 +98,8 @@ typedef struct binding {
 } binding;
 
 typedef struct dispatch {
-  const char *label;                    // path of the layer, "down1/model.0/conv1"; regions nest along it
+  const char *label;                    // path of the layer, "down1/model.0/conv1"; regions nest along it. Must outlive
+                                        // the commands
   kernel *kernel;
   binding bindings[MAX_BINDINGS];       // by binding number
   uint32_t binding_count;
@@ -111,7 +128,16 @@ mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error)
 
 commands_info commands_get_info(const commands *commands);
 
-// Nanoseconds that dispatch `index` took in the last run (timed commands only; the last repetition counts).
-mote_status commands_read_times(commands *commands, double *nanoseconds, mote_error *error);
+// When every dispatch began and ended in the last run, in nanoseconds of the device's clock (timed commands only; the
+// last repetition counts). At most the first MAX_TIMED_DISPATCHES are timed.
+#define MAX_TIMED_DISPATCHES 2048
+typedef struct dispatch_time {
+  double begin, end;
+} dispatch_time;
+
+mote_status commands_read_times(commands *commands, dispatch_time *times, mote_error *error);
+
+// Nanoseconds of the host's steady clock.
+double clock_nanoseconds(void);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef MOTE_RUNTIME_VULKAN_H
 #define MOTE_RUNTIME_VULKAN_H
 
-#include <volk.h>
-
+#include "mote_vulkan.h"
+#include "runtime/functions.h"
 #include "runtime/runtime.h"
 #include "runtime/spirv.h"
 
@@ -29,7 +29,12 @@ struct mote_device {
   mote_log_fn log;
   void *log_user;
 
+  bool adopted;    // instance, device and queue are the host's
+  VkAllocationCallbacks callbacks;
+  const VkAllocationCallbacks *allocator;  // &callbacks, or NULL
+
   VkInstance instance;
+  instance_functions instance_vk;  // every instance-level function, of this instance
   VkDebugUtilsMessengerEXT messenger;
   char validation_message[400];  // the first message that the validation layers reported, empty if none
   bool debug_utils;              // VK_EXT_debug_utils is enabled
@@ -37,13 +42,15 @@ struct mote_device {
   VkPhysicalDevice physical;
   VkPhysicalDeviceMemoryProperties memory;
   VkDevice handle;
-  struct VolkDeviceTable vk;  // every device-level function, of this device
+  device_functions vk;  // every device-level function, of this device
   VkQueue queue;
   uint32_t queue_family;
   double timestamp_period;  // nanoseconds a tick
+  uint32_t timestamp_bits;  // that are valid on this queue family; 0: no timestamps
   bool mapped;              // device memory is host memory: buffers are mapped, not staged
 
   VkPipelineCache pipeline_cache;
+  bool keeps_pipeline_cache;   // it is the host's
   char *cache_path;            // NULL: not kept
   uint64_t cache_hash;         // of the blob that was loaded, to write it only when it changed
   kernel *kernels;
@@ -76,9 +83,17 @@ void device_name_object(mote_device *device, VkObjectType type, uint64_t handle,
 // Fails when the validation layers have reported anything.
 mote_status device_check_validation(mote_device *device, mote_error *error);
 
+// What the runtime sees of the device, and the fence and command buffer that every submission of its own ends with.
+void device_read_caps(mote_device *device, const mote_device_desc *desc);
+mote_status device_create_submission(mote_device *device, mote_error *error);
+
+// choose.c: what a physical device is and offers.
+void device_describe(const instance_functions *vk, VkPhysicalDevice physical, uint32_t index, mote_device_info *info);
+
 // choose.c: fills `infos[i]` for every physical device and marks the one that `select` picks; `*chosen` is its index.
-mote_status device_describe_all(VkInstance instance, const char *select, VkPhysicalDevice **physicals,
-                                mote_device_info **infos, uint32_t *count, uint32_t *chosen, mote_error *error);
+mote_status device_describe_all(const instance_functions *vk, VkInstance instance, const char *select,
+                                VkPhysicalDevice **physicals, mote_device_info **infos, uint32_t *count,
+                                uint32_t *chosen, mote_error *error);
 
 // pipeline_cache.c
 mote_status pipeline_cache_create(mote_device *device, const char *directory, mote_error *error);

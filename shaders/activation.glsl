@@ -10,7 +10,11 @@ float erf_approximate(float x) {
 }
 
 // GELU (Hendrycks & Gimpel 2016), the exact form: x · Φ(x).
-float gelu(float x) { return 0.5 * x * (1.0 + erf_approximate(x * 0.70710678118654752)); }
+// Far out, Φ is 0 or 1 in fp32. The selection also keeps llvmpipe from computing all of it once a lane where it is stored.
+float gelu(float x) {
+  float near = 0.5 * x * (1.0 + erf_approximate(x * 0.70710678118654752));
+  return abs(x) > 6.0 ? max(x, 0.0) : near;
+}
 
 float activate(float x, uint activation) {
   if (activation == ACTIVATION_GELU) return gelu(x);
@@ -25,7 +29,8 @@ vec4 activate(vec4 x, uint activation) {
 
 // Φ(x) + x·φ(x), the derivative of GELU.
 float gelu_gradient(float x) {
-  return 0.5 * (1.0 + erf_approximate(x * 0.70710678118654752)) + x * 0.3989422804014327 * exp(-0.5 * x * x);
+  float near = 0.5 * (1.0 + erf_approximate(x * 0.70710678118654752)) + x * 0.3989422804014327 * exp(-0.5 * x * x);
+  return abs(x) > 6.0 ? (x > 0.0 ? 1.0 : 0.0) : near;
 }
 
 float activate_gradient(float x, uint activation) {

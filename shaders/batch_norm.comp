@@ -1,13 +1,14 @@
 // batch_norm.comp: y = activation(γ[c] · (x - mean[c]) / √(variance[c] + ε) + β[c]) (Ioffe & Szegedy 2015). One
-// invocation: four channels of one pixel.
+// workgroup: eight channels of one image. One invocation: four of them, of every 32nd pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/activation.glsl"
 #include "shaders/batch_norm.h"
 #include "shaders/index.glsl"
+#include "shaders/vectors.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
-layout(binding = 0) readonly buffer X { vec4 x[]; };                // (N, C, H, W) C8
+VECTORS(0, X, x);                                                   // (N, C, H, W) C8
 layout(binding = 1) readonly buffer Gamma { vec4 gamma[]; };        // (1, C, 1, 1) C8
 layout(binding = 2) readonly buffer Beta { vec4 beta[]; };          // (1, C, 1, 1) C8
 layout(binding = 3) readonly buffer Mean { vec4 mean[]; };          // (1, C, 1, 1) C8
@@ -18,9 +19,10 @@ layout(push_constant) uniform Push { batch_norm_parameters p; };
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 
 void main() {
-  uint i = invocation_index();
-  if (i >= p.quads) return;
-  uint c = i / (p.pixels * 2) * 2 % p.channel_quads + i % 2;
-  vec4 scale = gamma[c] / sqrt(variance[c] + p.epsilon);
-  y[i] = activate((x[i] - mean[c]) * scale + beta[c], ACTIVATION);
+  uint block = workgroup_index(), lane = gl_LocalInvocationID.x;
+  if (block >= p.blocks) return;
+  uint c = block * 2 % p.channel_quads + lane % 2, from = block * p.pixels * 2;
+  vec4 m = mean[c], scale = gamma[c] / sqrt(variance[c] + p.epsilon), shift = beta[c];
+  for (uint i = lane; i < p.pixels * 2; i += PLAIN_LOCAL_SIZE)
+    y[from + i] = activate((AT(x, from + i) - m) * scale + shift, ACTIVATION);
 }

@@ -5,7 +5,7 @@
 #define BATCH_NORM_STATS_UPDATE 0  // 1: the running statistics follow the batch's
 
 struct batch_norm_parameters {
-  uint quads;           // vec4s in x
+  uint blocks;          // N · C/8
   uint channel_quads;   // channels / 4, padding included
   uint pixels;          // H · W
   float epsilon;

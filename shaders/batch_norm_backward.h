@@ -4,7 +4,7 @@
 #define BATCH_NORM_BACKWARD_ACTIVATION 0
 
 struct batch_norm_backward_parameters {
-  uint quads;          // vec4s in x
+  uint blocks;         // N · C/8
   uint channel_quads;  // channels / 4, padding included
   uint pixels;         // H · W
   float count;         // N · H · W

@@ -1,7 +1,7 @@
-// conv.h: parameters and constants of conv.comp and conv_texel.comp.
+// conv.h: parameters and constants of conv.comp, conv_texel.comp and conv_winograd.comp.
 #include "shaders/types.h"
 
-// Specialization constants of both kernels, and of the texel kernel alone.
+// Specialization constants of all three kernels, and of those that read texels alone.
 #define CONV_KERNEL 0      // 3 or 1; padding is kernel / 2
 #define CONV_ACTIVATION 1
 #define CONV_SECOND 2      // 1: the input is two tensors, concatenated along channels

@@ -2,13 +2,14 @@
 // vector registers. One workgroup of 8 makes a tile of ROWS × 8·GROUPS pixels of eight output channels: lane = output
 // channel, one accumulator a pixel. Input is loaded with lane = pixel, a vec4 of four channels each, and handed to all
 // lanes by shuffles with constant lanes. The loop runs over input channels, four at a time.
-// Worth it: llvmpipe (Mesa 22.3, 2 cores), 64 → 64 channels at 16×16: plain 1–3 GFLOP/s, this one above 35.
+// Worth it: llvmpipe (Mesa 22.3), 64 → 64 channels at 16×16: plain 1–3 GFLOP a CPU second, this one above 40.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/activation.glsl"
 #include "shaders/conv.h"
+#include "shaders/schedule.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
@@ -58,22 +59,25 @@ void accumulate(int row, int column, float value, vec4 w[TAPS], int channel) {
 // The sum over the channels of one input tensor; `quad_offset` is where its channels begin in the weights.
 #define SUM_OVER(image, quads, quad_offset)                                                                  \
   [[dont_unroll]] for (int quad = 0; quad < int(quads); quad++) {                                            \
-    vec4 w[TAPS];                                                                                            \
+    vec4 w[TAPS], v[LOADED_ROWS * GROUPS], beside[LOADED_ROWS];                                              \
     int weight_at = ((weight_block * all_quads + int(quad_offset) + quad) * TAPS) * 8 + lane;                \
     [[unroll]] for (int t = 0; t < TAPS; t++) w[t] = imageLoad(weight, weight_at + t * 8);                   \
     int base = (n * int(quads) / 2 + quad / 2) * pixels * 2 + quad % 2;                                      \
     [[unroll]] for (int row = 0; row < LOADED_ROWS; row++) {                                                 \
-      [[unroll]] for (int group = 0; group < GROUPS; group++) {                                              \
-        vec4 v = LOAD(image, base, first_row + row - R, first_column + group * 8 + lane);                    \
-        [[unroll]] for (int channel = 0; channel < 4; channel++)                                             \
-          [[unroll]] for (int k = 0; k < 8; k++)                                                             \
-            accumulate(row, group * 8 + k, subgroupShuffle(v[channel], uint(k)), w, channel);                \
-      }                                                                                                      \
-      if (TILED != 0 && R > 0) {                                                                             \
-        vec4 v = LOAD(image, base, first_row + row - R, first_column + (lane == 0 ? -1 : COLUMNS));          \
-        [[unroll]] for (int channel = 0; channel < 4; channel++) {                                           \
-          accumulate(row, -1, subgroupShuffle(v[channel], 0u), w, channel);                                  \
-          accumulate(row, COLUMNS, subgroupShuffle(v[channel], 1u), w, channel);                             \
+      int y = first_row + row - R, left = lane == 0 ? -1 : COLUMNS;                                          \
+      [[unroll]] for (int group = 0; group < GROUPS; group++)                                                \
+        v[row * GROUPS + group] = LOAD(image, base, y, first_column + group * 8 + lane);                     \
+      if (TILED != 0 && R > 0) beside[row] = LOAD(image, base, y, first_column + left);                      \
+    }                                                                                                        \
+    [[unroll]] for (int channel = 0; channel < 4; channel++) {                                               \
+      SCHEDULE_BARRIER(sums[0])                                                                              \
+      [[unroll]] for (int row = 0; row < LOADED_ROWS; row++) {                                               \
+        [[unroll]] for (int column = 0; column < COLUMNS; column++)                                          \
+          accumulate(row, column,                                                                            \
+                     subgroupShuffle(v[row * GROUPS + column / 8][channel], uint(column % 8)), w, channel);  \
+        if (TILED != 0 && R > 0) {                                                                           \
+          accumulate(row, -1, subgroupShuffle(beside[row][channel], 0u), w, channel);                        \
+          accumulate(row, COLUMNS, subgroupShuffle(beside[row][channel], 1u), w, channel);                   \
         }                                                                                                    \
       }                                                                                                      \
     }                                                                                                        \

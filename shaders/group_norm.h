@@ -5,7 +5,7 @@
 #define GROUP_NORM_GROUPS 8
 
 struct group_norm_parameters {
-  uint quads;            // vec4s in x
+  uint blocks;           // N · C/8
   uint channels;         // a multiple of 8
   uint pixels;           // H · W
   float epsilon;

@@ -4,7 +4,7 @@
 #define GROUP_NORM_BACKWARD_ACTIVATION 0
 
 struct group_norm_backward_parameters {
-  uint quads;     // vec4s in x
+  uint blocks;    // N · C/8
   uint channels;  // a multiple of 8
   uint pixels;    // H · W
   float epsilon;

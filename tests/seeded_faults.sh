@@ -22,6 +22,8 @@ faults=(
   'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
   'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
+  'conv_winograd.comp        s/odd + 8\.0 \* odd_2 + m\[5\]/odd + 8.0 * odd_2/'
+  'conv_winograd.comp        s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
   'conv_transpose_texel.comp s/const int TAPS = 4;/const int TAPS = 3;/'
   'gelu.comp                 s/ACTIVATION_GELU/ACTIVATION_RELU/'
@@ -84,7 +86,7 @@ passed=0 failed=0
 copy_tree() {  # times are kept, so that a second run builds little
   rm -rf "$tree" "$work/build/shaders"
   mkdir -p "$tree"
-  cp -Rp CMakeLists.txt include runtime graph shaders tools tests "$tree/"
+  cp -Rp CMakeLists.txt cmake include runtime graph shaders tools tests "$tree/"
   [ ! -d models ] || cp -Rp models "$tree/"
 }
 

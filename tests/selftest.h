@@ -51,7 +51,11 @@ typedef struct op_cases {
 #define TOLERANCE_GRADIENT 2e-5
 
 // Runs all cases on `device`, printing failures, and every case if `verbose`; `json`: one object a case on stdout.
-// Returns how many failed; -1 if the device did.
-int selftest_run(mote_device *device, bool verbose, bool json);
+// Ends at once when the device is lost.
+typedef struct selftest_counts {
+  int passed, failed;
+  bool device_lost;
+} selftest_counts;
+selftest_counts selftest_run(mote_device *device, bool verbose, bool json);
 
 #endif

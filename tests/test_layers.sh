@@ -35,10 +35,11 @@ forbid_includes() {  # pattern folder...: nothing in the folders includes it
   for file in $(sources "$@"); do included "$file" "$pattern"; done
 }
 
-# A comment may speak of Vulkan; code may not. tests/validation is a Vulkan program of its own.
+# A comment may speak of Vulkan; code may not. Apart stand the public embedding functions, and Vulkan programs of their
+# own among the tests.
 vulkan_names_outside() {
-  local file
-  for file in $(sources graph tools tests | grep -v '^tests/validation/'); do
+  local file apart='^(tests/(validation|embedding)/|graph/(recording|trainer_record)\.c)'
+  for file in $(sources graph tools tests | grep -vE "$apart"); do
     sed 's|//.*||' "$file" | grep -nE '\b([vV]k[A-Z][A-Za-z]+|VK_[A-Z_0-9]+|volk[A-Z][a-zA-Z]*)\b' |
       sed "s|^|$file:|" || true
   done
@@ -95,8 +96,9 @@ not_executable() {
 
 rule "runtime includes nothing from above it" forbid_includes '(graph|tools|tests)/' runtime include
 rule "graph includes nothing from above it" forbid_includes '(tools|tests)/' graph
-rule "runtime/vulkan.h stays in runtime" forbid_includes '(runtime/vulkan\.h|volk|vulkan/)' graph tools tests/ops
-rule "the public header stands alone" forbid_includes '(runtime|graph|tools|tests|vulkan|volk)' include
+rule "runtime/vulkan.h stays in runtime" forbid_includes '(runtime/(vulkan|functions)\.h|volk|vulkan/)' graph tools tests/ops
+rule "the public headers stand alone" forbid_includes '(runtime|graph|tools|tests|vulkan/vulkan\.h|volk)' include
+rule "mote.h needs no Vulkan header" included include/mote.h '(vulkan|mote_vulkan)'
 rule "includes are written from the root" forbid_includes '\.\./' runtime graph tools tests include
 rule "Vulkan's names stand in runtime only" vulkan_names_outside
 rule "no file has more than 800 lines" too_long

@@ -486,6 +486,8 @@ def main():
     parser.add_argument("--only", default="", help="run tests whose names this regular expression finds")
     OPTIONS = parser.parse_args()
     OPTIONS.mote = os.path.abspath(OPTIONS.mote)
+    # A shell's background jobs ignore Ctrl-C, and so would the programs started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tests = [(name, test) for name, test in globals().items() 
              if name.startswith("test_") and re.search(OPTIONS.only, name)]
     passed = failed = 0

@@ -288,6 +288,24 @@ static void nothing_is_left_behind(void **state) {
   assert_int_equal(mote_device_get_counters(*state).memory_bytes, before);
 }
 
+// Batch 100, f 64, 16×16: weights, both moments and the average, and the activations that live at one time, are the least
+// that it takes; gradients and what the planner loses are to stay within a twentieth of that.
+static void memory_stays_near_its_bound(void **state) {
+  static uint8_t image[16 * 16 * 3];
+  const mote_trainer_desc desc = {.device = *state,
+                                  .model = {.channels = 3, .height = 16, .n_feat = 64, .n_cfeat = 5},
+                                  .data = {1, image, NULL},
+                                  .batch = 100,
+                                  .total_steps = 1};
+  mote_trainer *trainer = create(&desc);
+  mote_trainer_info info = mote_trainer_get_info(trainer);
+  uint64_t bound = info.parameter_bytes / 5 * 4 + info.activation_bound;
+  assert_true(info.memory_bytes >= bound);
+  assert_true((double)info.memory_bytes <= 1.05 * (double)bound);
+  assert_true(info.memory_bytes < 230 * 1048576ull);
+  mote_trainer_destroy(&trainer);
+}
+
 static int set_up(void **state) {
   fill_data();
   *state = test_device((mote_device_desc){0});
@@ -313,6 +331,7 @@ int main(void) {
       cmocka_unit_test(the_weights_it_writes_are_the_model_it_shows),
       cmocka_unit_test(descriptions_out_of_range_name_the_field),
       cmocka_unit_test(nothing_is_left_behind),
+      cmocka_unit_test(memory_stays_near_its_bound),
       cmocka_unit_test(the_device_ends_with_nothing_on_it),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);

@@ -16,6 +16,8 @@ int command_info(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 int command_forward(int argc, const char **argv);
 int command_backward(int argc, const char **argv);
+int command_bench(int argc, const char **argv);
+int command_profile(int argc, const char **argv);
 int command_selftest(int argc, const char **argv);
 
 #endif

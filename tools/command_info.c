@@ -2,6 +2,7 @@
 // set holds.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "runtime/error.h"
 #include "tools/command.h"
@@ -45,6 +46,7 @@ static const char *const prediction_names[] = {
 
 static const int batches[] = {1, 64};
 #define BATCH_COUNT (sizeof batches / sizeof batches[0])
+enum { TRAINING_BATCH = 100 };
 
 typedef struct info_report {
   const char *path;
@@ -53,6 +55,7 @@ typedef struct info_report {
   uint64_t model_bytes;                     // device memory that the weights took
   int steps;                                // of a run with the default sampler
   mote_sampler_info samplers[BATCH_COUNT];  // for these batches
+  mote_trainer_info trainer;                // for TRAINING_BATCH, without its images
 } info_report;
 
 static mote_status measure_samplers(mote_model *model, info_report *r, mote_error *error) {
@@ -67,6 +70,25 @@ static mote_status measure_samplers(mote_model *model, info_report *r, mote_erro
     mote_sampler_destroy(&sampler);
   }
   return MOTE_OK;
+}
+
+// What training such a model would take, found by making a trainer on one black image.
+static mote_status measure_trainer(mote_device *device, info_report *r, mote_error *error) {
+  mote_trainer *trainer = NULL;
+  uint8_t *pixels = calloc((size_t)r->model->height * (size_t)r->model->height, (size_t)r->model->channels);
+  if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for an image");
+  const mote_trainer_desc desc = {
+      .device = device, .model = *r->model, .data = {1, pixels, NULL}, .batch = TRAINING_BATCH, .total_steps = 1};
+  mote_status status = mote_trainer_create(&desc, &trainer, error);
+  if (!status) r->trainer = mote_trainer_get_info(trainer);
+  mote_trainer_destroy(&trainer);
+  free(pixels);
+  return status;
+}
+
+// Weights, both of Adam's moments and the average, and the activations that live at one time.
+static uint64_t training_bound(const info_report *r) {
+  return r->trainer.parameter_bytes / 5 * 4 + r->trainer.activation_bound;
 }
 
 static void print_text(const info_report *r) {
@@ -92,6 +114,9 @@ static void print_text(const info_report *r) {
   for (size_t i = 0; i < BATCH_COUNT; i++)
     printf("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
            (double)r->samplers[i].memory_bytes / mebibyte, r->samplers[i].dispatches, r->samplers[i].barriers);
+  printf("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
+         (double)r->trainer.memory_bytes / mebibyte, TRAINING_BATCH, (double)training_bound(r) / mebibyte,
+         r->trainer.dispatches);
 }
 
 static void add_model(cJSON *json, const info_report *r) {
@@ -132,6 +157,12 @@ static void print_json(const info_report *r) {
     cJSON_AddNumberToObject(sampler, "barriers", r->samplers[i].barriers);
     cJSON_AddItemToArray(samplers, sampler);
   }
+  cJSON *training = cJSON_AddObjectToObject(json, "training");
+  cJSON_AddNumberToObject(training, "batch", TRAINING_BATCH);
+  json_add_uint64(training, "memory_bytes", r->trainer.memory_bytes);
+  json_add_uint64(training, "memory_bound", training_bound(r));
+  cJSON_AddNumberToObject(training, "dispatches", r->trainer.dispatches);
+  cJSON_AddNumberToObject(training, "barriers", r->trainer.barriers);
   json_print_line(json);
 }
 
@@ -147,6 +178,7 @@ static mote_status show_model(const options *o, const char *path, mote_error *er
   r.model_bytes = mote_device_get_counters(device).memory_bytes - r.model_bytes;
   r.model = mote_model_get_info(model);
   TRY_GOTO(end, measure_samplers(model, &r, error));
+  TRY_GOTO(end, measure_trainer(device, &r, error));
   if (o->common.json)
     print_json(&r);
   else

@@ -18,7 +18,7 @@ static const options_desc desc = {
     .table = table,
     .notes =
         "Runs every kernel on the device and compares with its CPU reference; --verbose lists the cases.\n"
-        "The whole output belongs into a bug report.\n\n"
+        "The whole output belongs in a bug report.\n\n"
         "Example:\n  mote selftest --device 0 --verbose\n",
 };
 
@@ -51,21 +51,20 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
   mote_device *device = NULL;
   TRY(open_device(&o->common, &device, error));
   print_environment(mote_device_get_info(device), o->common.json);
-  int failed = selftest_run(device, o->common.verbose, o->common.json);
+  selftest_counts counts = selftest_run(device, o->common.verbose, o->common.json);
   if (o->common.json) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "event", "result");
-    cJSON_AddNumberToObject(json, "failed", failed);
+    cJSON_AddNumberToObject(json, "passed", counts.passed);
+    cJSON_AddNumberToObject(json, "failed", counts.failed);
+    cJSON_AddBoolToObject(json, "device_lost", counts.device_lost);
     json_print_line(json);
   } else {
-    printf("%s\n", failed ? "selftest failed" : "selftest passed");
+    printf("selftest %s: %d passed, %d failed\n", counts.failed ? "failed" : "passed", counts.passed, counts.failed);
   }
   fflush(stdout);
-  if (failed < 0)
-    say("selftest: the device failed, so that not all cases were run");
-  else if (failed)
-    say("selftest: %d case%s failed", failed, failed == 1 ? "" : "s");
-  *exit_code = failed ? COMMAND_FAILED : COMMAND_DONE;
+  if (counts.device_lost) say("selftest: the device was lost, so that not all cases were run");
+  *exit_code = counts.failed ? COMMAND_FAILED : COMMAND_DONE;
   mote_device_destroy(&device);
   return MOTE_OK;
 }

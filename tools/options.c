@@ -30,7 +30,7 @@ static const struct poptOption common_table[] = {
     {"cache", 0, POPT_ARG_STRING, NULL, COMMON_CACHE,
      "keep compiled pipelines there, \"none\": nowhere (default: $XDG_CACHE_HOME/mote or ~/.cache/mote)", "DIR"},
     {"json", 0, POPT_ARG_NONE, NULL, COMMON_JSON, "print one JSON object a line on standard output", NULL},
-    {"verbose", 'v', POPT_ARG_NONE, NULL, COMMON_VERBOSE, "say more", NULL},
+    {"verbose", 'v', POPT_ARG_NONE, NULL, COMMON_VERBOSE, "also print what the device does: dispatches, memory, every case", NULL},
     {"validation", 0, POPT_ARG_NONE, NULL, COMMON_VALIDATION,
      "load the Khronos validation layer; whatever it reports is an error", NULL},
     {"separate-buffers", 0, POPT_ARG_NONE, NULL, COMMON_SEPARATE_BUFFERS,
@@ -46,11 +46,13 @@ static const struct poptOption help_table[] = {
 
 mote_status options_init(options *o, const options_desc *desc, int argc, const char **argv, mote_error *error) {
   *o = (options){.desc = desc, .exit_code = COMMAND_USAGE};
-  o->tables[0] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desc->table, 0, "Options:", NULL};
-  o->tables[1] =
+  struct poptOption *table = o->tables;  // a command without options of its own shows no empty heading
+  if (desc->table->longName || desc->table->shortName)
+    *table++ = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desc->table, 0, "Options:", NULL};
+  *table++ =
       (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)common_table, 0, "Every command's options:", NULL};
-  o->tables[2] = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)help_table, 0, "Help:", NULL};
-  o->tables[3] = (struct poptOption)POPT_TABLEEND;
+  *table++ = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)help_table, 0, "Help:", NULL};
+  *table = (struct poptOption)POPT_TABLEEND;
   o->context = poptGetContext(NULL, argc, argv, o->tables, 0);
   if (!o->context) return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
   return MOTE_OK;

@@ -3,6 +3,7 @@
 #include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "graph/texel.h"
 #include "shaders/batch_norm.h"
 #include "shaders/batch_norm_backward.h"
 
@@ -62,11 +63,11 @@ static mote_status forward(const node *node, program *program, mote_error *error
   const tensor *x = node->inputs[X];
   bool train = node->output_count > 1;
   if (train) TRY(dispatch_stats(node, program, error));
-  struct batch_norm_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
+  struct batch_norm_parameters push = {.blocks = (uint)x->shape.n * (uint)round_up(x->shape.c, 8) / 8,
                                        .channel_quads = (uint)round_up(x->shape.c, 8) / 4,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  step step = {.shader = "batch_norm",
+  step step = {.shader = VECTOR_SHADER(program, "batch_norm", node->inputs[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA],
@@ -75,7 +76,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
@@ -94,12 +95,12 @@ static mote_status backward_forward(const node *node, program *program, mote_err
   TRY(dispatch_norm_sums(node, program, &norm, out[B_SUM], out[B_PRODUCT], error));
   TRY(dispatch_norm_parameter_gradient(node, program, (tensor *[]){out[B_SUM], out[B_PRODUCT]},
                                        (tensor *[]){out[B_DGAMMA], out[B_DBETA]}, error));
-  struct batch_norm_backward_parameters push = {.quads = (uint)(tensor_bytes(in[B_X]) / 16),
+  struct batch_norm_backward_parameters push = {.blocks = (uint)x.n * (uint)round_up(x.c, 8) / 8,
                                                 .channel_quads = (uint)round_up(x.c, 8) / 4,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .count = (float)x.n * (float)(x.h * x.w),
                                                 .epsilon = 1e-5f};
-  step step = {.shader = "batch_norm_backward",
+  step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
                .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
@@ -107,7 +108,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .binding_count = 9,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 

@@ -34,16 +34,19 @@ static int column_groups(int width) {
   return groups >= 3 ? 4 : groups;
 }
 
-// The tile of the texel kernel: as wide as the image up to 32 pixels, and as many rows as fill 32 accumulators.
+// The tile of the texel kernels. Winograd's: four rows of up to 16 columns, where heights allow it. The other one: as
+// wide as the image up to 32 pixels, and as many rows as fill 32 accumulators.
 static void choose_tile(shape y, step *step) {
+  bool winograd = step->spec[CONV_KERNEL] == 3 && y.h % 4 == 0;
   int groups = column_groups(y.w);
-  int rows = 4 / groups;
+  if (winograd && groups > 2) groups = 2;
+  int rows = winograd ? 4 : 4 / groups;
   if (rows > y.h) rows = y.h;
   int tiles_x = (y.w + 8 * groups - 1) / (8 * groups), tiles_y = (y.h + rows - 1) / rows;
-  step->shader = "conv_texel";
+  step->shader = winograd ? "conv_winograd" : "conv_texel";
   step->spec[CONV_ROWS] = (uint)rows;
   step->spec[CONV_GROUPS] = (uint)groups;
-  step->spec[CONV_TILED] = y.w > 32;
+  step->spec[CONV_TILED] = tiles_x > 1;
   step->spec[CONV_EXACT] = y.w == tiles_x * 8 * groups && y.h == tiles_y * rows;
   step->spec_count = 9;
   step->groups[0] = (uint)round_up(y.c, 8) / 8;
@@ -113,13 +116,12 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3) &&
-      tensor_bytes(dy) / 4 <= program_caps(program)->max_texel_elements) {
+  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3)) {
     step.shader = "conv_weight_gradient_texel";
     step.spec[CONV_WEIGHT_GRADIENT_GROUPS] = (uint)column_groups(x->shape.w);
     step.spec[CONV_WEIGHT_GRADIENT_TILED] = x->shape.w > 32;
     step.spec_count = 4;
-    step.groups[0] = push.first_quads + push.second_quads;
+    step.groups[0] = (push.first_quads + push.second_quads) / 2;
     step.groups[1] = push.out_blocks;
   } else {
     spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);

@@ -3,6 +3,7 @@
 #include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "graph/texel.h"
 #include "shaders/group_norm.h"
 #include "shaders/group_norm_backward.h"
 
@@ -48,11 +49,11 @@ static mote_status forward(const node *node, program *program, mote_error *error
   const epilogue *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
   TRY(dispatch_stats(node, program, error));
-  struct group_norm_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
+  struct group_norm_parameters push = {.blocks = (uint)x->shape.n * (uint)round_up(x->shape.c, 8) / 8,
                                        .channels = (uint)x->shape.c,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  step step = {.shader = "group_norm",
+  step step = {.shader = VECTOR_SHADER(program, "group_norm", node->inputs[X]),
                .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA], node->outputs[MEAN],
@@ -60,7 +61,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
@@ -93,11 +94,11 @@ static mote_status backward_forward(const node *node, program *program, mote_err
   TRY(dispatch_norm_parameter_gradient(node, program, (tensor *[]){out[B_SUM], out[B_PRODUCT]},
                                        (tensor *[]){out[B_DGAMMA], out[B_DBETA]}, error));
   TRY(dispatch_backward_stats(node, program, error));
-  struct group_norm_backward_parameters push = {.quads = (uint)(tensor_bytes(in[B_X]) / 16),
+  struct group_norm_backward_parameters push = {.blocks = (uint)in[B_X]->shape.n * (uint)round_up(in[B_X]->shape.c, 8) / 8,
                                                 .channels = (uint)x.c,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .epsilon = 1e-5f};
-  step step = {.shader = "group_norm_backward",
+  step step = {.shader = VECTOR_SHADER(program, "group_norm_backward", in[B_X]),
                .spec = {[GROUP_NORM_BACKWARD_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_SUMS_A],
@@ -105,7 +106,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .binding_count = 9,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 

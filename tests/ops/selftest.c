@@ -209,7 +209,7 @@ static bool report(const char *op, const op_case *test, bool gradient, double fo
   double tolerance = gradient ? TOLERANCE_GRADIENT : test->tolerance;
   bool passed = !*why && found <= tolerance;
   if (json)
-    printf("{\"op\":\"%s\",\"case\":\"%s\",\"gradient\":%s,\"error\":%g,\"tolerance\":%g,\"passed\":%s}\n", op,
+    printf("{\"event\":\"case\",\"op\":\"%s\",\"case\":\"%s\",\"gradient\":%s,\"error\":%g,\"tolerance\":%g,\"passed\":%s}\n", op,
            test->name, gradient ? "true" : "false", isfinite(found) ? found : 1e300, tolerance,
            passed ? "true" : "false");
   else if (verbose || !passed)
@@ -218,7 +218,7 @@ static bool report(const char *op, const op_case *test, bool gradient, double fo
   return passed;
 }
 
-int selftest_run(mote_device *device, bool verbose, bool json) {
+selftest_counts selftest_run(mote_device *device, bool verbose, bool json) {
   static const struct {
     const char *op;
     const op_cases *cases;
@@ -227,7 +227,7 @@ int selftest_run(mote_device *device, bool verbose, bool json) {
 #include "graph/ops.def"
 #undef OP
   };
-  int failed = 0;
+  selftest_counts counts = {0};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     for (int k = 0; k < all[i].cases->count; k++) {
       const op_case *test = &all[i].cases->cases[k];
@@ -237,9 +237,14 @@ int selftest_run(mote_device *device, bool verbose, bool json) {
         mote_error error = {0};
         mote_status status = run_case(device, test, gradient, &found, &overrun, &error);
         const char *why = status ? error.message : overrun ? "written behind a tensor" : "";
-        failed += !report(all[i].op, test, gradient, found, why, verbose, json);
-        if (status == MOTE_ERROR_DEVICE_LOST) return -1;
+        bool passed = report(all[i].op, test, gradient, found, why, verbose, json);
+        counts.passed += passed;
+        counts.failed += !passed;
+        if (status == MOTE_ERROR_DEVICE_LOST) {
+          counts.device_lost = true;
+          return counts;
+        }
       }
     }
-  return failed;
+  return counts;
 }

@@ -1,0 +1,466 @@
+// test_host_faults.c: a host whose memory runs out at every place in turn, whose device is lost, and whose clock says
+// what the test wants: failures are statuses, nothing is left behind, and a new start works.
+#include "tests/embedding/host.h"
+
+enum { HEIGHT = 8, IMAGE = 3 * HEIGHT * HEIGHT };
+
+// What stands between mote and Vulkan.
+static struct {
+  int fail_at;          // the so many-th vkAllocateMemory, counted from 1, fails; 0: none
+  int calls;            // of vkAllocateMemory
+  int refuse_at;        // the so many-th call that makes an object fails before it reaches the driver
+  int creations;        // of those calls
+  int live_memory;      // vkAllocateMemory less vkFreeMemory
+  bool lost;            // vkQueueSubmit and vkWaitForFences say so, from submission lost_at on
+  int lost_at, submits;
+  bool fakes_clock, ready;
+  double lap;           // microseconds of every lap that is read
+  uint64_t now;
+  double period;
+} layer;
+
+static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
+                                                      const VkAllocationCallbacks *callbacks, VkDeviceMemory *memory) {
+  if (++layer.calls == layer.fail_at) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+  VkResult result = vkAllocateMemory(device, info, callbacks, memory);
+  layer.live_memory += result == VK_SUCCESS;
+  return result;
+}
+
+// The host's allocation callbacks fail within these calls only: drivers crash where recording finds no memory.
+static struct {
+  int fail_at, calls, live;
+  bool armed;
+} heap;
+
+static bool refused(void) { return ++layer.creations == layer.refuse_at; }
+
+#define CREATING(name, info_type, made_type)                                                                    \
+  static VKAPI_ATTR VkResult VKAPI_CALL mock_##name(VkDevice device, const info_type *info,                     \
+                                                    const VkAllocationCallbacks *allocator, made_type *made) { \
+    if (refused()) return VK_ERROR_OUT_OF_HOST_MEMORY;                                                          \
+    heap.armed = true;                                                                                          \
+    VkResult result = name(device, info, allocator, made);                                                      \
+    heap.armed = false;                                                                                         \
+    return result;                                                                                              \
+  }
+#define CREATED(X)                                                                             \
+  X(vkCreateBuffer, VkBufferCreateInfo, VkBuffer)                                              \
+  X(vkCreateBufferView, VkBufferViewCreateInfo, VkBufferView)                                  \
+  X(vkCreateCommandPool, VkCommandPoolCreateInfo, VkCommandPool)                               \
+  X(vkCreateDescriptorPool, VkDescriptorPoolCreateInfo, VkDescriptorPool)                      \
+  X(vkCreateDescriptorSetLayout, VkDescriptorSetLayoutCreateInfo, VkDescriptorSetLayout)       \
+  X(vkCreateFence, VkFenceCreateInfo, VkFence)                                                 \
+  X(vkCreatePipelineCache, VkPipelineCacheCreateInfo, VkPipelineCache)                         \
+  X(vkCreatePipelineLayout, VkPipelineLayoutCreateInfo, VkPipelineLayout)                      \
+  X(vkCreateQueryPool, VkQueryPoolCreateInfo, VkQueryPool)                                     \
+  X(vkCreateShaderModule, VkShaderModuleCreateInfo, VkShaderModule)
+CREATED(CREATING)
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
+                                                       const VkComputePipelineCreateInfo *infos,
+                                                       const VkAllocationCallbacks *allocator, VkPipeline *made) {
+  if (refused()) return VK_ERROR_OUT_OF_HOST_MEMORY;
+  return vkCreateComputePipelines(device, cache, count, infos, allocator, made);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL allocate_commands(VkDevice device, const VkCommandBufferAllocateInfo *info,
+                                                        VkCommandBuffer *made) {
+  return refused() ? VK_ERROR_OUT_OF_HOST_MEMORY : vkAllocateCommandBuffers(device, info, made);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL allocate_sets(VkDevice device, const VkDescriptorSetAllocateInfo *info,
+                                                    VkDescriptorSet *made) {
+  return refused() ? VK_ERROR_OUT_OF_POOL_MEMORY : vkAllocateDescriptorSets(device, info, made);
+}
+
+static VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory memory,
+                                              const VkAllocationCallbacks *callbacks) {
+  layer.live_memory -= memory != VK_NULL_HANDLE;
+  vkFreeMemory(device, memory, callbacks);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL queue_submit(VkQueue queue, uint32_t count, const VkSubmitInfo *infos,
+                                                   VkFence fence) {
+  if (layer.lost_at && ++layer.submits >= layer.lost_at) layer.lost = true;
+  return layer.lost ? VK_ERROR_DEVICE_LOST : vkQueueSubmit(queue, count, infos, fence);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_query_results(VkDevice device, VkQueryPool pool, uint32_t first,
+                                                        uint32_t count, size_t bytes, void *data, VkDeviceSize stride,
+                                                        VkQueryResultFlags flags) {
+  if (!layer.fakes_clock) return vkGetQueryPoolResults(device, pool, first, count, bytes, data, stride, flags);
+  assert_false(flags & VK_QUERY_RESULT_WAIT_BIT);
+  layer.now += 1000;
+  const uint64_t ticks[4] = {layer.now, layer.ready, layer.now + (uint64_t)(layer.lap * 1000 / layer.period + 0.5),
+                             layer.ready};
+  assert_int_equal(bytes, sizeof ticks);
+  memcpy(data, ticks, sizeof ticks);
+  return layer.ready ? VK_SUCCESS : VK_NOT_READY;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_function(VkDevice device, const char *name) {
+  if (!strcmp(name, "vkAllocateMemory")) return (PFN_vkVoidFunction)allocate_memory;
+  if (!strcmp(name, "vkCreateComputePipelines")) return (PFN_vkVoidFunction)create_pipelines;
+  if (!strcmp(name, "vkAllocateCommandBuffers")) return (PFN_vkVoidFunction)allocate_commands;
+  if (!strcmp(name, "vkAllocateDescriptorSets")) return (PFN_vkVoidFunction)allocate_sets;
+#define MOCKED(function, info, made) \
+  if (!strcmp(name, #function)) return (PFN_vkVoidFunction)mock_##function;
+  CREATED(MOCKED)
+  if (!strcmp(name, "vkFreeMemory")) return (PFN_vkVoidFunction)free_memory;
+  if (!strcmp(name, "vkQueueSubmit")) return (PFN_vkVoidFunction)queue_submit;
+  if (!strcmp(name, "vkGetQueryPoolResults")) return (PFN_vkVoidFunction)get_query_results;
+  return vkGetDeviceProcAddr(device, name);
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance_function(VkInstance instance, const char *name) {
+  if (!strcmp(name, "vkGetDeviceProcAddr")) return (PFN_vkVoidFunction)get_device_function;
+  return vkGetInstanceProcAddr(instance, name);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The host's allocation callbacks: every block carries its size, and the live ones are counted.
+
+typedef struct block {
+  void *base;
+  size_t bytes;
+} block;
+
+static VKAPI_ATTR void *VKAPI_CALL heap_allocate(void *user, size_t bytes, size_t alignment,
+                                                 VkSystemAllocationScope scope) {
+  (void)user;
+  (void)scope;
+  if (heap.armed && ++heap.calls == heap.fail_at) return NULL;
+  if (alignment < sizeof(block)) alignment = sizeof(block);
+  char *base = malloc(bytes + 2 * alignment);
+  if (!base) return NULL;
+  char *start = (char *)(((uintptr_t)base + 2 * alignment - 1) / alignment * alignment);
+  if ((size_t)(start - base) < sizeof(block)) start += alignment;
+  ((block *)(void *)start)[-1] = (block){base, bytes};
+  heap.live++;
+  return start;
+}
+
+static VKAPI_ATTR void VKAPI_CALL heap_free(void *user, void *memory) {
+  (void)user;
+  if (!memory) return;
+  heap.live--;
+  free(((block *)memory)[-1].base);
+}
+
+static VKAPI_ATTR void *VKAPI_CALL heap_reallocate(void *user, void *old, size_t bytes, size_t alignment,
+                                                   VkSystemAllocationScope scope) {
+  if (!old) return heap_allocate(user, bytes, alignment, scope);
+  void *grown = bytes ? heap_allocate(user, bytes, alignment, scope) : NULL;
+  if (bytes && !grown) return NULL;
+  size_t kept = ((block *)old)[-1].bytes;
+  if (grown) memcpy(grown, old, kept < bytes ? kept : bytes);
+  heap_free(user, old);
+  return grown;
+}
+
+static const VkAllocationCallbacks callbacks = {
+    .pfnAllocation = heap_allocate, .pfnReallocation = heap_reallocate, .pfnFree = heap_free};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Everything that a game does, from adopting to destroying; the first failure ends it early.
+
+static host the_host;
+static uint8_t *weights_data;
+static size_t weights_length;
+
+static int open_host(void **state) {
+  (void)state;
+  the_host = host_open();
+  VkPhysicalDeviceProperties properties;
+  vkGetPhysicalDeviceProperties(the_host.physical, &properties);
+  layer.period = (double)properties.limits.timestampPeriod;
+  weights *w = weights_make(&SMALL_MODEL);
+  weights_data = weights_bytes(w, &weights_length);
+  weights_free(&w);
+  return 0;
+}
+
+static int close_host(void **state) {
+  (void)state;
+  free(weights_data);
+  host_close(&the_host);
+  return 0;
+}
+
+// Counts anew, with nothing made to fail; what is alive stays counted.
+static void restart(void) {
+  heap.calls = heap.fail_at = 0;
+  layer.calls = layer.fail_at = layer.creations = layer.refuse_at = layer.submits = layer.lost_at = 0;
+  layer.lost = false;
+}
+
+static void reset(void) {
+  double period = layer.period;
+  memset(&layer, 0, sizeof layer);
+  memset(&heap, 0, sizeof heap);
+  layer.period = period;
+}
+
+static mote_device_adopt_desc injected(void) {
+  mote_device_adopt_desc desc = host_desc(&the_host);
+  desc.get_instance_proc_addr = get_instance_function;
+  desc.staging = true;
+  desc.allocator = &callbacks;
+  return desc;
+}
+
+static mote_status sample(mote_model *model, float *images, mote_error *error) {
+  mote_sampler *sampler = NULL;
+  const mote_sampler_desc desc = {.model = model, .batch = 2, .steps = 3, .recorded = true};
+  mote_status status = mote_sampler_create(&desc, &sampler, error);
+  if (!status) {
+    host_begin(&the_host);
+    status = mote_sampler_record_begin(sampler, the_host.commands, &(mote_sampler_request){.seed = 1}, error);
+    if (!status) status = mote_sampler_record(sampler, the_host.commands, 0, 0, NULL, error);
+    host_submit(&the_host);
+  }
+  if (!status) status = mote_sampler_read(sampler, images, error);
+  mote_sampler_destroy(&sampler);
+  assert_null(sampler);
+  return status;
+}
+
+static mote_status train(mote_device *device, mote_error *error) {
+  static const uint8_t pixels[4 * IMAGE];
+  mote_trainer *trainer = NULL;
+  const mote_trainer_desc desc = {.device = device,
+                                  .model = {.channels = 3, .height = HEIGHT, .n_feat = 8, .n_cfeat = 2},
+                                  .data = {4, pixels, NULL},
+                                  .batch = 2,
+                                  .total_steps = 9,
+                                  .recorded = true};
+  mote_status status = mote_trainer_create(&desc, &trainer, error);
+  if (!status) status = mote_trainer_run(trainer, 1, NULL, error);
+  mote_trainer_destroy(&trainer);
+  return status;
+}
+
+// On a device that lasts: its kernels stay, so that all but the first time is quick.
+static mote_status play_on(mote_device *device, bool training, float *images, mote_error *error) {
+  mote_model *model = NULL;
+  mote_status status = mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, error);
+  if (!status) status = sample(model, images, error);
+  mote_model_destroy(&model);
+  if (!status && training) status = train(device, error);
+  assert_int_equal(mote_device_get_counters(device).memory_bytes, 0);
+  return status;
+}
+
+static mote_status play(float *images, mote_error *error) {
+  mote_device *device = NULL;
+  const mote_device_adopt_desc desc = injected();
+  mote_status status = mote_device_adopt(&desc, &device, error);
+  if (!status) status = play_on(device, false, images, error);
+  mote_device_destroy(&device);
+  return status;
+}
+
+// Plays again and again, each time with the next call of one kind failing, until none fails: first on one device that
+// has all its kernels, then, every `stride`th, from adopting on.
+static void fail_everywhere(int *fail_at, const int *calls, int stride) {
+  float expected[2 * IMAGE], images[2 * IMAGE];
+  mote_error error = {0};
+  mote_device *device;
+  reset();
+  const mote_device_adopt_desc desc = injected();
+  MUST(mote_device_adopt(&desc, &device, &error));
+  MUST(play_on(device, true, expected, &error));
+  int blocks = heap.live, failures = 0, last = 1;
+  assert_int_equal(layer.live_memory, 0);
+  for (int at = 1; at <= last; at++) {
+    restart();
+    *fail_at = at;
+    mote_status status = play_on(device, true, images, &error);
+    if (*calls >= at) last = at + 1;  // it was reached
+    if (status != MOTE_OK && status != MOTE_ERROR_MEMORY) fail_msg("failure %d: %s", at, error.message);
+    if (heap.live != blocks) fail_msg("%d blocks are left after failure %d", heap.live - blocks, at);
+    assert_int_equal(layer.live_memory, 0);
+    failures += status != MOTE_OK;
+  }
+  assert_true(failures > 10);
+  mote_device_destroy(&device);
+  assert_int_equal(heap.live, 0);
+  last = 1;
+  for (int at = 1; at <= last; at += stride) {
+    restart();
+    *fail_at = at;
+    mote_status status = play(images, &error);
+    if (*calls >= at) last = at + stride;
+    if (status != MOTE_OK && status != MOTE_ERROR_MEMORY) fail_msg("failure %d: %s", at, error.message);
+    if (heap.live) fail_msg("%d blocks are left after failure %d", heap.live, at);
+    assert_int_equal(layer.live_memory, 0);
+  }
+  assert_memory_equal(images, expected, sizeof images);  // nothing failed the last time
+}
+
+static void device_memory_may_run_out_anywhere(void **state) {
+  (void)state;
+  fail_everywhere(&layer.fail_at, &layer.calls, 1);
+}
+
+static void host_memory_may_run_out_anywhere(void **state) {
+  (void)state;
+  fail_everywhere(&heap.fail_at, &heap.calls, 17);
+}
+
+static void every_object_may_be_refused(void **state) {
+  (void)state;
+  fail_everywhere(&layer.refuse_at, &layer.creations, 17);
+}
+
+static void a_lost_device_is_a_status_and_can_be_made_anew(void **state) {
+  (void)state;
+  float expected[2 * IMAGE], images[2 * IMAGE];
+  mote_error error = {0};
+  reset();
+  layer.lost_at = 1 << 30;
+  assert_int_equal(play(expected, &error), MOTE_OK);
+  int submits = layer.submits;
+  assert_true(submits > 2);
+  for (int at = 1; at <= submits; at++) {
+    reset();
+    layer.lost_at = at;
+    assert_int_equal(play(images, &error), MOTE_ERROR_DEVICE_LOST);
+    assert_contains(error.message, "vkQueueSubmit: device lost");
+    assert_int_equal(heap.live, 0);
+    assert_int_equal(layer.live_memory, 0);
+  }
+  host_close(&the_host);
+  the_host = host_open();
+  reset();
+  assert_int_equal(play(images, &error), MOTE_OK);
+  assert_memory_equal(images, expected, sizeof images);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The budget
+
+static mote_recorded record(mote_sampler *sampler, double budget) {
+  mote_error error = {0};
+  mote_recorded recorded;
+  host_begin(&the_host);
+  MUST(mote_sampler_record(sampler, the_host.commands, 0, budget, &recorded, &error));
+  host_submit(&the_host);
+  return recorded;
+}
+
+static mote_recorded record_lap(mote_sampler *sampler, double budget, double lap) {
+  layer.lap = lap;
+  layer.ready = lap > 0;
+  return record(sampler, budget);
+}
+
+static void begin_run(mote_sampler *sampler) {
+  mote_error error = {0};
+  host_begin(&the_host);
+  MUST(mote_sampler_record_begin(sampler, the_host.commands, &(mote_sampler_request){.seed = 2}, &error));
+  host_submit(&the_host);
+}
+
+static void a_budget_is_kept_by_what_was_measured(void **state) {
+  (void)state;
+  mote_error error = {0};
+  reset();
+  layer.fakes_clock = true;
+  const mote_device_adopt_desc desc = injected();
+  mote_device *device;
+  mote_model *model;
+  mote_sampler *sampler;
+  MUST(mote_device_adopt(&desc, &device, &error));
+  MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 100, .recorded = true}, &sampler, &error));
+  begin_run(sampler);
+  assert_int_equal(record_lap(sampler, 5000, 0).steps, 0);     // what the beginning costs is not known
+  assert_int_equal(record_lap(sampler, 5000, 0).steps, 1);     // what a step costs is not known
+  assert_int_equal(record_lap(sampler, 5000, 0).steps, 1);
+  mote_recorded first = record_lap(sampler, 5000, 1000);       // the beginning and both steps took 1 ms each
+  assert_int_equal(first.steps, 5);
+  assert_true(fabs(first.step_microseconds - 1000) < 1 && fabs(first.begin_microseconds - 1000) < 1);
+  assert_int_equal(first.steps_left, 93);
+  assert_int_equal(record_lap(sampler, 5000, 10000).steps, 2); // those five took 2 ms each: it rises at once
+  assert_int_equal(record_lap(sampler, 1000, 2000).steps, 1);  // one step even where it does not fit
+  layer.lap = 100;                                             // and falls slowly
+  mote_recorded fallen = record(sampler, 5000);
+  assert_true(fallen.step_microseconds > 1000 && fallen.step_microseconds < 2000);
+  begin_run(sampler);
+  layer.ready = false;
+  mote_recorded after = record(sampler, 5000);                 // a beginning counts against the budget
+  assert_true(after.steps == (int)((5000 - after.begin_microseconds) / after.step_microseconds));
+  begin_run(sampler);
+  assert_int_equal(record(sampler, 500).steps, 0);
+  assert_int_equal(record(sampler, 500).steps, 1);
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+}
+
+// The cost of a step drifts by up to 3 % a frame, as a device's clock does.
+static void no_frame_costs_more_than_its_budget_and_a_step(void **state) {
+  (void)state;
+  mote_error error = {0};
+  reset();
+  layer.fakes_clock = true;
+  const mote_device_adopt_desc desc = injected();
+  mote_device *device;
+  mote_model *model;
+  mote_sampler *sampler;
+  MUST(mote_device_adopt(&desc, &device, &error));
+  MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 500, .recorded = true}, &sampler, &error));
+  begin_run(sampler);
+  record_lap(sampler, 5000, 1000);
+  int steps = 0, frames = 0;
+  for (mote_recorded last = {.steps_left = 500}; last.steps_left > 10; frames++) {
+    double step = 1000 * (1 + 0.3 * sin(frames / 10.0));
+    last = record(sampler, 5000);
+    double cost = last.steps * step;
+    if (frames && cost > 5000 + step) fail_msg("frame %d: %d steps of %.0f us", frames, last.steps, step);
+    layer.lap = cost;
+    steps += last.steps;
+  }
+  assert_true(steps > 3 * frames);  // and the budget is made use of
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+}
+
+static void dropped_records_do_not_stop_the_clock(void **state) {
+  (void)state;
+  mote_error error = {0};
+  mote_device *device = host_adopt(&the_host);
+  mote_model *model;
+  mote_sampler *sampler;
+  MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 300, .recorded = true}, &sampler, &error));
+  for (int i = 0; i < 3; i++) {
+    host_begin(&the_host);
+    MUST(mote_sampler_record_begin(sampler, the_host.commands, &(mote_sampler_request){.seed = 2}, &error));
+    VK_MUST(vkResetCommandBuffer(the_host.commands, 0));
+  }
+  begin_run(sampler);
+  mote_recorded last = {0};
+  for (int i = 0; i < 60; i++) last = record(sampler, 1);
+  assert_true(!mote_device_get_info(device)->timestamps || last.step_microseconds > 0);
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(device_memory_may_run_out_anywhere),
+      cmocka_unit_test(host_memory_may_run_out_anywhere),
+      cmocka_unit_test(every_object_may_be_refused),
+      cmocka_unit_test(a_budget_is_kept_by_what_was_measured),
+      cmocka_unit_test(no_frame_costs_more_than_its_budget_and_a_step),
+      cmocka_unit_test(dropped_records_do_not_stop_the_clock),
+      cmocka_unit_test(a_lost_device_is_a_status_and_can_be_made_anew),
+  };
+  return cmocka_run_group_tests(tests, open_host, close_host);
+}
