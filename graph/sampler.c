@@ -26,8 +26,9 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
   if (!(d->guidance > 0 && d->guidance <= 100))
     return fail(error, MOTE_ERROR_USAGE, "guidance is %g, expected 0 to 100", d->guidance);
   if (!(d->guidance_low >= 0 && d->guidance_low <= d->guidance_high && d->guidance_high <= 1))
-    return fail(error, MOTE_ERROR_USAGE, "guidance is asked for from %g to %g of the timesteps, expected 0 <= low <= high <= 1",
-                d->guidance_low, d->guidance_high);
+    return fail(error, MOTE_ERROR_USAGE,
+                "guidance is asked for from %g to %g of the timesteps, expected 0 <= low <= high <= 1", d->guidance_low,
+                d->guidance_high);
   if (!(d->threshold >= 0 && d->threshold <= 1))
     return fail(error, MOTE_ERROR_USAGE, "threshold is %g, expected 0 to 1", d->threshold);
   if (d->threshold > 0 && d->clip_x0)

@@ -182,7 +182,10 @@ def test_numbers_are_checked(where):
              ("--eta", "0x1", "0 to 1"), ("--seed", "-1", "18446744073709551615"),
              ("--seed", "18446744073709551616", "18446744073709551615"), ("--first", "4294967296", "4294967295"),
              ("--batch", "0", "1 to 4096"), ("--batch", "4097", "1 to 4096"), ("--scale", "65", "1 to 64"),
-             ("--palette", "1", "2 to 256"), ("--palette", "257", "2 to 256"), ("--sampler", "euler", "ddim, ddpm")]
+             ("--palette", "1", "2 to 256"), ("--palette", "257", "2 to 256"), ("--sampler", "euler", "ddim, ddpm"),
+             ("--guidance", "0", "0.01 to 100"), ("--guidance", "x", "0.01 to 100"), ("--threshold", "0.4", "0.5 to 1"),
+             ("--grid", "log", "uniform, quadratic, karras"), ("--guidance-interval", "0.5", "LO:HI"),
+             ("--guidance-interval", "0.8:0.2", "LO:HI")]
     for option, text, expected in cases:
         expect_error(sample(where, "-o", "out.png", option, text, check=2), option, f'"{text}"', expected)
     expect(listing(where) == [], f"written: {listing(where)}")
@@ -196,6 +199,10 @@ def test_wrong_combinations(where):
     expect_error(sample(where, "-o", "out.png", "--context", "none", "--context-npy", "c.npy", check=2),
                  "--context-npy")
     expect_error(sample(where, "-o", "out.png", "--sampler", "ddpm", "--eta", 0.5, check=2), "--eta", "ddpm")
+    expect_error(sample(where, "-o", "out.png", "--avoid", "none", check=2), "--avoid", "--guidance")
+    expect_error(sample(where, "-o", "out.png", "--guidance-interval", "0:0.5", check=2), "--guidance-interval",
+                 "--guidance")
+    expect_error(sample(where, "-o", "out.png", "--guidance", 2, "--avoid", "zzz", check=2), "--avoid", '"zzz"')
     expect_error(sample(where, "--npy", "x.npy", "--palette", 4, check=2), "--palette")
     expect_error(sample(where, "--npy", "x.npy", "--scale", 4, check=2), "--scale")
     expect_error(sample(where, "-o", "same", "--npy", "same", check=2), "-o", "--npy", '"same"')
@@ -207,6 +214,20 @@ def test_wrong_combinations(where):
                  str(model_info()["timesteps"]))
     expect_error(Run("forward", OPTIONS.weights, where=where, check=2), "--x")
     expect(listing(where) == ["c.npy"], f"written: {listing(where)}")
+
+
+def test_guidance(where):
+    """--guidance 1 is no guidance, to the byte; 3 changes the images and doubles no more than the network's work."""
+    words = ["-n", 2, "--steps", 3, "--context-npy", "c.npy", "--json"]
+    np.save(f"{where}/c.npy", np.eye(model_info()["n_cfeat"], dtype=np.float32))
+    plain = sample(where, "--npy", "plain.npy", *words, check=0)
+    one = sample(where, "--npy", "one.npy", *words, "--guidance", 1, check=0)
+    three = sample(where, "--npy", "three.npy", *words, "--guidance", 3, check=0)
+    data = {name: pathlib.Path(where, f"{name}.npy").read_bytes() for name in ("plain", "one", "three")}
+    expect(data["plain"] == data["one"], "--guidance 1 changes the images")
+    expect(data["plain"] != data["three"], "--guidance 3 changes nothing")
+    dispatches = [json.loads(run.out.splitlines()[-1])["dispatches_per_step"] for run in (plain, one, three)]
+    expect(dispatches[0] == dispatches[1] == dispatches[2] - 1, f"dispatches {dispatches}")
 
 
 def test_unknown_device(where):

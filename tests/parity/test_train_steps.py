@@ -12,35 +12,12 @@ import context_unet
 import diffusion
 import harness
 import safetensors_numpy
+from philox import counters, normals, philox
 
 STEPS, BATCH, COUNT, HEIGHT, CHANNELS, CONTEXTS, FEATURES, T = 20, 8, 21, 16, 3, 4, 8, 500
 RATE, DECAY, CLIP, GAMMA, DROP, SEED = 1e-3, 0.01, 1.0, 5.0, 0.1, (7 << 32) | 12345
 TOLERANCE = 1e-5  # relative, over all parameters that the output depends on
 NOISE, DRAW = 1, 2  # streams
-
-
-def philox(counter, seed=SEED):
-    """Philox4x32-10 (Salmon et al. 2011): counter (..., 4) to words (..., 4), as uint64 holding 32 bits."""
-    c = [np.asarray(counter[..., i], np.uint64) for i in range(4)]
-    low, key = np.uint64(0xFFFFFFFF), [np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)]
-    for _ in range(10):
-        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
-        c = [(b >> np.uint64(32)) ^ c[1] ^ key[0], b & low, (a >> np.uint64(32)) ^ c[3] ^ key[1], a & low]
-        key = [(key[0] + np.uint64(0x9E3779B9)) & low, (key[1] + np.uint64(0xBB67AE85)) & low]
-    return np.stack(c, -1)
-
-
-def counters(first, second, third, fourth):
-    return np.stack(np.broadcast_arrays(first, second, third, fourth), -1)
-
-
-def normals(words):
-    """Box & Muller: pairs of words to pairs of normals, with the quarter turns of shaders/philox.glsl."""
-    a, b = words[..., 0::2], words[..., 1::2]
-    radius = np.sqrt(-2 * np.log(((a >> np.uint64(8)) + np.uint64(1)) / 2.0**24))
-    within = ((b & np.uint64(0x3FFFFFFF)) >> np.uint64(6)) / 2.0**24 - 0.5
-    angle = ((b >> np.uint64(30)) * 0.25 + within * 0.25) * 2 * np.pi
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1).reshape(words.shape)
 
 
 def mix_bits(x):
@@ -70,11 +47,11 @@ def draw_batch(step, pixels, labels, alpha_bar):
     draws = [step * BATCH + n for n in range(BATCH)]
     keys = [mix_bits(SEED & 0xFFFFFFFF ^ mix_bits(SEED >> 32 ^ mix_bits(d // COUNT))) for d in draws]
     images = [permute(d % COUNT, COUNT, k) for d, k in zip(draws, keys)]
-    words = philox(counters(0, np.array(draws), 0, DRAW))
+    words = philox(counters(0, np.array(draws), 0, DRAW), SEED)
     t = 1 + (words[:, 0] * np.uint64(T) >> np.uint64(32)).astype(int)
     drop = (words[:, 1] >> np.uint64(8)) / 2.0**24 < np.float32(DROP)
     quads = np.arange(CHANNELS * HEIGHT * HEIGHT // 4)
-    noise = normals(philox(counters(quads[None], np.array(draws)[:, None], 0, NOISE)))
+    noise = normals(philox(counters(quads[None], np.array(draws)[:, None], 0, NOISE), SEED))
     noise = noise.reshape(BATCH, CHANNELS, HEIGHT, HEIGHT)
     x_0 = pixels[images].transpose(0, 3, 1, 2) / 127.5 - 1
     bar = alpha_bar[t][:, None, None, None]
