@@ -98,7 +98,8 @@ static void ceilings_are_of_a_believable_order(void **state) {
   assert_true(ceilings_bound(&c, c.flops / 4, c.bandwidth / 2) == 0.5);
 }
 
-// Of a size at which what a dispatch itself costs is small beside its work.
+// Of a size at which what a dispatch itself costs is small beside its work. A machine that does other work between two
+// dispatches adds to the step what belongs to none, so one replay of several has to fill it.
 static void dispatch_times_add_up_to_the_step(void **state) {
   (void)state;
   uint8_t pixels[32 * 16 * 16 * 3];
@@ -111,17 +112,22 @@ static void dispatch_times_add_up_to_the_step(void **state) {
   mote_trainer *trainer;
   profile p;
   assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_OK);
-  assert_int_equal(profile_measure(&(profile_subject){.trainer = trainer}, 3, &p, &error), MOTE_OK);
-  assert_int_equal(p.count, mote_trainer_get_info(trainer).dispatches);
-  double traced = 0;
-  for (int i = 0; i < p.count; i++) {
-    traced += p.rows[i].traced;
-    assert_true(p.rows[i].seconds >= 0 && p.rows[i].work.bytes > 0);
-    assert_true(i == 0 || p.rows[i].begin + 1e-9 >= p.rows[i - 1].begin + p.rows[i - 1].traced);
+  bool filled = false;
+  for (int attempt = 0; attempt < 8 && !filled; attempt++) {
+    assert_int_equal(profile_measure(&(profile_subject){.trainer = trainer}, 3, &p, &error), MOTE_OK);
+    assert_int_equal(p.count, mote_trainer_get_info(trainer).dispatches);
+    double traced = 0;
+    for (int i = 0; i < p.count; i++) {
+      traced += p.rows[i].traced;
+      assert_true(p.rows[i].seconds >= 0 && p.rows[i].work.bytes > 0);
+      assert_true(i == 0 || p.rows[i].begin + 1e-9 >= p.rows[i - 1].begin + p.rows[i - 1].traced);
+    }
+    print_message("dispatches %g s of %g s, by submission %d\n", traced, p.submission, p.by_submission);
+    assert_true(traced <= p.submission * 1.0001);
+    filled = traced > 0.9 * p.submission;
+    profile_finish(&p);
   }
-  print_message("dispatches %g s of %g s, by submission %d\n", traced, p.submission, p.by_submission);
-  assert_true(traced > 0.9 * p.submission && traced <= p.submission * 1.0001);
-  profile_finish(&p);
+  assert_true(filled);
   mote_trainer_destroy(&trainer);
 }
 
