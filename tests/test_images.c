@@ -147,22 +147,23 @@ static void a_grid_is_as_square_as_it_can_be(void **state) {
                                  {5, 3, 2}, {16, 4, 4}, {17, 5, 4}, {64, 8, 8}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     assert_int_equal(grid_columns(cases[i][0]), cases[i][1]);
-    assert_int_equal(grid_rows(cases[i][0]), cases[i][2]);
+    assert_int_equal(image_grid_measure(&(image_grid_desc){.count = cases[i][0], .tile_height = 3}).height,
+                     cases[i][2] * 3);
   }
 }
 
-static void check_grid(int count, int height, int channels, int scale) {
+static void check_grid(int count, int height, int channels, int scale, int asked) {
   size_t tile = (size_t)(height * height * channels);
   uint8_t *pixels = malloc((size_t)count * tile);
   fill_noise(pixels, (size_t)count * tile, 5);
   image_grid_desc desc = {
-      .pixels = pixels, .count = count, .tile_height = height, .channels = channels, .scale = scale};
+      .pixels = pixels, .count = count, .tile_height = height, .channels = channels, .scale = scale, .columns = asked};
   image grid;
   mote_error error;
   assert_int_equal(image_grid_init(&grid, &desc, &error), MOTE_OK);
-  int columns = grid_columns(count), side = height * (scale ? scale : 1);
+  int columns = !asked ? grid_columns(count) : asked < count ? asked : count, side = height * (scale ? scale : 1);
   assert_int_equal(grid.width, columns * side);
-  assert_int_equal(grid.height, grid_rows(count) * side);
+  assert_int_equal(grid.height, (count + columns - 1) / columns * side);
   for (int y = 0; y < grid.height; y++)
     for (int x = 0; x < grid.width; x++)
       for (int c = 0; c < channels; c++) {
@@ -180,10 +181,12 @@ static void check_grid(int count, int height, int channels, int scale) {
 static void tiles_lie_in_rows_and_spare_cells_are_empty(void **state) {
   (void)state;
   for (int channels = 1; channels <= 4; channels++) {
-    check_grid(1, 4, channels, 0);
-    check_grid(5, 4, channels, 1);
-    check_grid(3, 8, channels, 3);
-    check_grid(16, 4, channels, 2);
+    check_grid(1, 4, channels, 0, 0);
+    check_grid(5, 4, channels, 1, 0);
+    check_grid(3, 8, channels, 3, 0);
+    check_grid(16, 4, channels, 2, 0);
+    check_grid(7, 4, channels, 1, 3);
+    check_grid(3, 4, channels, 2, 5);
   }
 }
 

@@ -50,6 +50,7 @@ static void print_json(const sample_report *r) {
   cJSON_AddNumberToObject(json, "steps", run->steps);
   cJSON_AddNumberToObject(json, "eta", o->eta);
   cJSON_AddNumberToObject(json, "guidance", o->guidance > 0 ? o->guidance : 1);
+  if (o->inits) cJSON_AddNumberToObject(json, "strength", sample_inputs_strength(o));
   json_add_uint64(json, "seed", o->seed);
   json_add_uint64(json, "first", o->first);
   cJSON_AddNumberToObject(json, "seconds", run->seconds);
@@ -66,6 +67,7 @@ static void print_json(const sample_report *r) {
   if (o->each) cJSON_AddStringToObject(files, "each", o->each);
   if (o->gif) cJSON_AddStringToObject(files, "gif", o->gif);
   if (o->npy) cJSON_AddStringToObject(files, "npy", o->npy);
+  if (o->sheet) cJSON_AddStringToObject(files, "sheet", o->sheet);
   json_print_line(json);
 }
 
@@ -88,8 +90,8 @@ static void print_summary(const sample_report *r) {
     printf("%d image%s, %d %s step%s, seed %" PRIu64 ", in %.3g s (%.3g images/s) on %s\n", run->begun,
            run->begun == 1 ? "" : "s", run->steps, sampler_names[r->options->kind], run->steps == 1 ? "" : "s",
            r->options->seed, run->seconds, run->seconds > 0 ? run->finished / run->seconds : 0, r->device->name);
-  const char *const paths[] = {r->options->grid, r->options->each, r->options->gif, r->options->npy};
-  for (int i = 0; i < 4; i++)
+  const char *const paths[] = {r->options->grid, r->options->each, r->options->gif, r->options->npy, r->options->sheet};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
     if (paths[i]) printf("wrote %s\n", paths[i]);
 }
 
@@ -113,24 +115,34 @@ static int finish_report(const sample_report *r) {
   return COMMAND_FAILED;
 }
 
-// Everything between the device and the files.
-static mote_status sample_on_device(const sample_options *o, sample_inputs *inputs, mote_device *device,
-                                    mote_model *model, int *exit_code, mote_error *error) {
-  const mote_model_info *info = mote_model_get_info(model);
-  TRY(sample_inputs_fit(inputs, o, info, error));
-  TRY(sample_output_check_sizes(o, info, inputs->count, error));
+static mote_sampler_desc describe_sampler(const sample_options *o) {
+  return (mote_sampler_desc){.kind = o->kind,
+                             .steps = o->steps,
+                             .eta = o->eta,
+                             .grid = o->timestep_grid,
+                             .guidance = o->guidance,
+                             .guidance_low = o->guidance_low,
+                             .guidance_high = o->guidance_high,
+                             .clip_x0 = o->clip_x0,
+                             .threshold = o->threshold,
+                             .strength = sample_inputs_strength(o),
+                             .edit = o->mask    ? MOTE_EDIT_INPAINT
+                                     : o->inits ? MOTE_EDIT_IMAGE
+                                                : MOTE_EDIT_NONE,
+                             .resample = o->resample};
+}
+
+static sample_course describe_course(const sample_options *o) {
+  if (o->interpolate)
+    return (sample_course){.kind = o->has_to_seed ? COURSE_TO_SEED : COURSE_ONE, .to_seed = o->to_seed};
+  return (sample_course){.kind = o->variation > 0 ? COURSE_VARY : COURSE_OWN, .share = o->variation};
+}
+
+static sample_run_desc describe_run(const sample_options *o, const sample_inputs *inputs, mote_model *model) {
   int batch = o->batch ? o->batch : 64;
-  sample_run_desc desc = {
+  return (sample_run_desc){
       .model = model,
-      .sampler = {.kind = o->kind,
-                  .steps = o->steps,
-                  .eta = o->eta,
-                  .grid = o->timestep_grid,
-                  .guidance = o->guidance,
-                  .guidance_low = o->guidance_low,
-                  .guidance_high = o->guidance_high,
-                  .clip_x0 = o->clip_x0,
-                  .threshold = o->threshold},
+      .sampler = describe_sampler(o),
       .count = inputs->count,
       .batch = batch < inputs->count ? batch : inputs->count,
       .seed = o->seed,
@@ -138,11 +150,23 @@ static mote_status sample_on_device(const sample_options *o, sample_inputs *inpu
       .contexts = inputs->contexts,
       .avoid = inputs->avoid,
       .x = inputs->x,
-      .want_pixels = o->grid || o->each,
+      .init = inputs->edit.init,
+      .mask = inputs->edit.mask,
+      .course = describe_course(o),
+      .want_pixels = o->grid || o->each || (o->gif && o->interpolate),
       .want_images = o->npy != NULL,
-      .want_frames = o->gif != NULL,
+      .want_frames = o->gif && !o->interpolate,
       .json = o->base.common.json,
   };
+}
+
+// Everything between the device and the files.
+static mote_status sample_on_device(const sample_options *o, sample_inputs *inputs, mote_device *device,
+                                    mote_model *model, int *exit_code, mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  TRY(sample_inputs_fit(inputs, o, info, error));
+  TRY(sample_output_check_sizes(o, info, inputs->count, error));
+  sample_run_desc desc = describe_run(o, inputs, model);
   sample_run run;
   mote_device_counters before = mote_device_get_counters(device);
   TRY(sample_run_init(&run, &desc, error));

@@ -31,16 +31,19 @@ int grid_columns(int count) {
   return columns;
 }
 
-int grid_rows(int count) {
-  int columns = grid_columns(count);
-  return (count + columns - 1) / columns;
-}
-
 static int grid_scale(const image_grid_desc *desc) { return desc->scale ? desc->scale : 1; }
 
-mote_status image_grid_check(const image_grid_desc *desc, mote_error *error) {
+image_grid_size image_grid_measure(const image_grid_desc *desc) {
   int64_t side = (int64_t)desc->tile_height * grid_scale(desc);
-  int64_t width = side * grid_columns(desc->count), height = side * grid_rows(desc->count);
+  int columns = desc->columns ? desc->columns : grid_columns(desc->count);
+  if (columns > desc->count) columns = desc->count;
+  int rows = (int)(((int64_t)desc->count + columns - 1) / columns);
+  return (image_grid_size){.columns = columns, .width = side * columns, .height = side * rows};
+}
+
+mote_status image_grid_check(const image_grid_desc *desc, mote_error *error) {
+  image_grid_size size = image_grid_measure(desc);
+  int64_t width = size.width, height = size.height;
   // stb_image_write counts in int, and its deflate needs room to grow.
   if (width > 65535 || height > 65535 || width * height * desc->channels > INT32_MAX / 4)
     return fail(
@@ -54,7 +57,7 @@ mote_status image_grid_check(const image_grid_desc *desc, mote_error *error) {
 // Copies one tile, every pixel `scale` times along x and y.
 static void place_tile(image *image, const image_grid_desc *desc, int index) {
   int scale = grid_scale(desc), side = desc->tile_height * scale;
-  int columns = grid_columns(desc->count);
+  int columns = image->width / side;
   size_t channels = (size_t)desc->channels, stride = (size_t)image->width * channels;
   const uint8_t *tile = desc->pixels + (size_t)index * (size_t)desc->tile_height * (size_t)desc->tile_height * channels;
   uint8_t *corner =
@@ -68,9 +71,9 @@ static void place_tile(image *image, const image_grid_desc *desc, int index) {
 mote_status image_grid_init(image *image, const image_grid_desc *desc, mote_error *error) {
   *image = (struct image){0};
   TRY(image_grid_check(desc, error));
-  int side = desc->tile_height * grid_scale(desc);
-  image->width = side * grid_columns(desc->count);
-  image->height = side * grid_rows(desc->count);
+  image_grid_size size = image_grid_measure(desc);
+  image->width = (int)size.width;
+  image->height = (int)size.height;
   image->channels = desc->channels;
   size_t bytes = (size_t)image->width * (size_t)image->height * (size_t)image->channels;
   image->pixels = malloc(bytes);

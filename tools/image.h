@@ -15,9 +15,8 @@ typedef struct image {
 
 void image_finish(image *image);
 
-// Columns and rows of the grid for `count` tiles: as wide as it is high, or one column wider.
+// Columns of the grid for `count` tiles that is as wide as it is high, or one column wider.
 int grid_columns(int count);
-int grid_rows(int count);
 
 typedef struct image_grid_desc {
   const uint8_t *pixels;  // count × tile_height × tile_height × channels
@@ -25,7 +24,15 @@ typedef struct image_grid_desc {
   int tile_height;        // pixels, of square tiles
   int channels;           // 1 to 4
   int scale;              // each pixel becomes a square of scale × scale; 0: 1
+  int columns;            // 0: grid_columns(count); no more than count are made
 } image_grid_desc;
+
+// The pixels of a side of the picture, and how many tiles lie side by side.
+typedef struct image_grid_size {
+  int columns;
+  int64_t width, height;
+} image_grid_size;
+image_grid_size image_grid_measure(const image_grid_desc *desc);
 
 // MOTE_ERROR_USAGE when the grid of such tiles would be too large for a PNG; `pixels` is not looked at.
 mote_status image_grid_check(const image_grid_desc *desc, mote_error *error);

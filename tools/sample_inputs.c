@@ -2,15 +2,20 @@
 #include "tools/sample_inputs.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
 #include "tools/context.h"
 
-// Without -n there are as many images as --x-init has rows from --first on, else 64.
+#define COUNT_DEFAULT 64
+#define INTERPOLATE_COUNT_DEFAULT 9
+
+// Without -n there are as many images as --x-init has rows from --first on, else 64 or, on the way from one to another,
+// 9.
 static mote_status settle_count(sample_inputs *in, const sample_options *o, mote_error *error) {
-  in->count = o->count ? o->count : 64;
+  in->count = o->count ? o->count : o->interpolate ? INTERPOLATE_COUNT_DEFAULT : COUNT_DEFAULT;
   if (!o->count && in->x_init.array.dim_count > 0 && in->x_init.array.dims[0] > o->first) {
     uint64_t rows = in->x_init.array.dims[0] - o->first;
     in->count = rows < SAMPLE_COUNT_MAX ? (int)rows : SAMPLE_COUNT_MAX;
@@ -30,6 +35,7 @@ mote_status sample_inputs_init(sample_inputs *in, const sample_options *o, mote_
   mote_status status = MOTE_OK;
   if (o->context_npy) TRY_GOTO(end, tensor_init(&in->context_npy, o->context_npy, error));
   if (o->x_init) TRY_GOTO(end, tensor_init(&in->x_init, o->x_init, error));
+  TRY_GOTO(end, sample_edit_init(&in->edit, o, error));
   TRY_GOTO(end, settle_count(in, o, error));
 end:
   if (status) sample_inputs_finish(in);
@@ -39,6 +45,7 @@ end:
 void sample_inputs_finish(sample_inputs *in) {
   tensor_finish(&in->context_npy);
   tensor_finish(&in->x_init);
+  sample_edit_finish(&in->edit);
   free(in->contexts);
   free(in->avoid);
   free(in->noise);
@@ -87,13 +94,25 @@ static mote_status deal(const sample_inputs *in, uint64_t first, float *rows, ui
   return *dealt ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory for %d contexts", in->count);
 }
 
+// From the first of two rows, which are released, to the second in even steps.
+static mote_status blend(const sample_inputs *in, float *rows, size_t length, float **blended, mote_error *error) {
+  *blended = malloc((size_t)in->count * length * sizeof **blended);
+  for (size_t i = 0; i < (size_t)in->count * length && *blended; i++) {
+    double share = (double)(i / length) / (in->count - 1);
+    (*blended)[i] = (float)((1 - share) * rows[i % length] + share * rows[length + i % length]);
+  }
+  free(rows);
+  return *blended ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory for %d contexts", in->count);
+}
+
 static mote_status deal_contexts(sample_inputs *in, const sample_options *o, const mote_model_info *model,
                                  mote_error *error) {
   float *rows = NULL;
   uint64_t row_count = 0;
   size_t length = (size_t)model->n_cfeat;
   TRY(read_contexts(in, o, model, &rows, &row_count, error));
-  TRY(deal(in, o->first, rows, row_count, length, &in->contexts, error));
+  TRY(o->interpolate && row_count == 2 ? blend(in, rows, length, &in->contexts, error)
+                                       : deal(in, o->first, rows, row_count, length, &in->contexts, error));
   if (!o->avoid_count) return MOTE_OK;
   TRY(parse_contexts("--avoid", o->avoided, o->avoid_count, model, &rows, error));
   return deal(in, o->first, rows, (uint64_t)o->avoid_count, length, &in->avoid, error);
@@ -115,11 +134,27 @@ static mote_status take_noise(sample_inputs *in, const sample_options *o, const 
   return MOTE_OK;
 }
 
+double sample_inputs_strength(const sample_options *o) {
+  if (!o->inits || o->strength > 0) return o->strength;
+  return o->mask ? 1 : 0.5;
+}
+
+static mote_status check_steps(const sample_options *o, const mote_model_info *model, mote_error *error) {
+  double strength = sample_inputs_strength(o) > 0 ? sample_inputs_strength(o) : 1;
+  int most = (int)floor(strength * model->timesteps + 0.5);  // as the library rounds
+  if (most < 1) most = 1;
+  if (o->steps <= most) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "--steps: found %d, expected 1 to %s%d timesteps", o->steps,
+              strength < 1 ? "--strength's " : "the model's ", most);
+}
+
 mote_status sample_inputs_fit(sample_inputs *in, const sample_options *o, const mote_model_info *model,
                               mote_error *error) {
-  if (o->steps > model->timesteps)
-    return fail(error, MOTE_ERROR_USAGE, "--steps: found %d, expected 1 to the model's %d timesteps", o->steps,
-                model->timesteps);
+  TRY(check_steps(o, model, error));
+  if (o->alpha_threshold && model->channels % 2)
+    return fail(error, MOTE_ERROR_USAGE, "--alpha-threshold: found a model of %d channels, expected one with alpha",
+                model->channels);
   TRY(deal_contexts(in, o, model, error));
+  TRY(sample_edit_fit(&in->edit, o, model, in->count, error));
   return take_noise(in, o, model, error);
 }

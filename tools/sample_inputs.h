@@ -3,11 +3,13 @@
 #define MOTE_TOOLS_SAMPLE_INPUTS_H
 
 #include "mote.h"
+#include "tools/sample_edit.h"
 #include "tools/sample_options.h"
 #include "tools/tensor.h"
 
 typedef struct sample_inputs {
   tensor context_npy, x_init;  // files as read; all zeros where the option was not given
+  sample_edit edit;            // what --init and --mask name
   int count;                   // images of the run
   float *contexts;             // count × n_cfeat, or NULL for none
   float *avoid;                // the same of --avoid
@@ -23,5 +25,8 @@ void sample_inputs_finish(sample_inputs *inputs);
 // counted from the start of the run and not from --first.
 mote_status sample_inputs_fit(sample_inputs *inputs, const sample_options *options, const mote_model_info *model,
                               mote_error *error);
+
+// --strength or its default; 0 without --init.
+double sample_inputs_strength(const sample_options *options);
 
 #endif

@@ -39,6 +39,17 @@ enum {
   OPTION_AVOID,
   OPTION_CLIP_X0,
   OPTION_THRESHOLD,
+  OPTION_COLUMNS,
+  OPTION_SHEET,
+  OPTION_ALPHA_THRESHOLD,
+  OPTION_INIT,
+  OPTION_STRENGTH,
+  OPTION_MASK,
+  OPTION_RESAMPLE,
+  OPTION_BACKGROUND,
+  OPTION_INTERPOLATE,
+  OPTION_TO_SEED,
+  OPTION_VARIATION,
 };
 
 // To add an option: one value above, one line here, one case in take_option, one field in sample_options.
@@ -48,6 +59,8 @@ static const struct poptOption table[] = {
      "DIR"},
     {"gif", 0, POPT_ARG_STRING, NULL, OPTION_GIF, "write how the grid comes out of the noise", "path.gif"},
     {"npy", 0, POPT_ARG_STRING, NULL, OPTION_NPY, "write float32 (N,C,h,h), nominally from -1 to 1", "path.npy"},
+    {"sheet", 0, POPT_ARG_STRING, NULL, OPTION_SHEET, "write where each image lies in -o, as Aseprite and TexturePacker do",
+     "path.json"},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
     {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
@@ -71,9 +84,26 @@ static const struct poptOption table[] = {
     {"first", 0, POPT_ARG_STRING, NULL, OPTION_FIRST, "index of the first image within the run (default 0)", "I"},
     {"batch", 0, POPT_ARG_STRING, NULL, OPTION_BATCH, "images at once, 1 to 4096 (default N, 64 at most)", "B"},
     {"x-init", 0, POPT_ARG_STRING, NULL, OPTION_X_INIT, "start from this noise (N,C,h,h), row I for image I", "xT.npy"},
+    {"init", 0, POPT_ARG_STRING, NULL, OPTION_INIT,
+     "start from this image (PNG, or .npy of N,C,h,h); several are dealt out in turn", "FILE"},
+    {"strength", 0, POPT_ARG_STRING, NULL, OPTION_STRENGTH,
+     "how far from --init: 0.01 leaves it, 1 forgets it (default 0.5, with --mask 1)", "S"},
+    {"mask", 0, POPT_ARG_STRING, NULL, OPTION_MASK, "inpaint: white is made anew, black stays as --init has it", "FILE"},
+    {"resample", 0, POPT_ARG_STRING, NULL, OPTION_RESAMPLE,
+     "with --mask, go over each step so many times, 1 to 100 (default 1)", "R"},
+    {"background", 0, POPT_ARG_STRING, NULL, OPTION_BACKGROUND,
+     "what transparent pixels of --init lie on where the model has no alpha (default black)", "COLOUR"},
+    {"interpolate", 0, POPT_ARG_NONE, NULL, OPTION_INTERPOLATE,
+     "go in even steps from the first of two --context to the second, or to --to-seed; --gif shows the way", NULL},
+    {"to-seed", 0, POPT_ARG_STRING, NULL, OPTION_TO_SEED, "with --interpolate, the seed at the other end", "S"},
+    {"variation", 0, POPT_ARG_STRING, NULL, OPTION_VARIATION,
+     "all images are the first one with this much of their own noise, 0.001 to 1", "A"},
+    {"columns", 0, POPT_ARG_STRING, NULL, OPTION_COLUMNS, "of the grid (default: about as many as rows)", "N"},
     {"scale", 0, POPT_ARG_STRING, NULL, OPTION_SCALE, "enlarge PNG and GIF K times, 1 to 64 (default 1)", "K"},
     {"palette", 0, POPT_ARG_STRING, NULL, OPTION_PALETTE,
-     "reduce the PNGs of a run to 2 to 256 colours of its own (default: as they are)", "N"},
+     "reduce the PNGs to 2 to 256 colours of the run's own, or to those of a file (.png, .gpl, .hex)", "N|FILE"},
+    {"alpha-threshold", 0, POPT_ARG_STRING, NULL, OPTION_ALPHA_THRESHOLD,
+     "make pixels whose alpha is this or more opaque, the others clear, 1 to 255 (default: as they are)", "A"},
     POPT_TABLEEND,
 };
 
@@ -109,6 +139,32 @@ static mote_status take_interval(sample_options *s, const char *text, mote_error
   return MOTE_OK;
 }
 
+static mote_status take_palette(sample_options *s, const char *text, mote_error *error) {
+  s->palette = 0;
+  s->palette_file = NULL;
+  if (text[0] == '+' || text[0] == '-' || (text[0] >= '0' && text[0] <= '9' && !strchr(text, '.')))
+    return option_int("--palette", text, 2, PALETTE_MAX, &s->palette, error);
+  s->palette_file = text;
+  return MOTE_OK;
+}
+
+// The options that say what a run starts from, and how its images follow each other.
+static mote_status take_edit_option(sample_options *s, int value, const char *text, mote_error *error) {
+  switch (value) {
+    case OPTION_INIT: return add_spec(&s->inits, &s->init_count, text, error);
+    case OPTION_STRENGTH: return option_double("--strength", text, 0.01, 1, &s->strength, error);
+    case OPTION_MASK: s->mask = text; return MOTE_OK;
+    case OPTION_RESAMPLE: return option_int("--resample", text, 1, 100, &s->resample, error);
+    case OPTION_BACKGROUND: s->background = text; return MOTE_OK;
+    case OPTION_INTERPOLATE: s->interpolate = true; return MOTE_OK;
+    case OPTION_TO_SEED: s->has_to_seed = true; return option_uint64("--to-seed", text, UINT64_MAX, &s->to_seed, error);
+    case OPTION_VARIATION: return option_double("--variation", text, 0.001, 1, &s->variation, error);
+    case OPTION_COLUMNS: return option_int("--columns", text, 1, 65535, &s->columns, error);
+    case OPTION_ALPHA_THRESHOLD: return option_int("--alpha-threshold", text, 1, 255, &s->alpha_threshold, error);
+    default: return MOTE_OK;
+  }
+}
+
 // The options that say how a step is made.
 static mote_status take_step_option(sample_options *s, int value, const char *text, mote_error *error) {
   int choice = 0;
@@ -122,7 +178,7 @@ static mote_status take_step_option(sample_options *s, int value, const char *te
       TRY(option_choice("--grid", text, grid_names, &choice, error));
       s->timestep_grid = (mote_grid)choice;
       return MOTE_OK;
-    default: return MOTE_OK;
+    default: return take_edit_option(s, value, text, error);
   }
 }
 
@@ -143,7 +199,8 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_FIRST: return option_uint64("--first", text, UINT32_MAX, &s->first, error);
     case OPTION_BATCH: return option_int("--batch", text, 1, 4096, &s->batch, error);
     case OPTION_SCALE: return option_int("--scale", text, 1, 64, &s->scale, error);
-    case OPTION_PALETTE: return option_int("--palette", text, 2, PALETTE_MAX, &s->palette, error);
+    case OPTION_SHEET: s->sheet = text; return MOTE_OK;
+    case OPTION_PALETTE: return take_palette(s, text, error);
     case OPTION_SAMPLER:
       TRY(option_choice("--sampler", text, sampler_names, &kind, error));
       s->kind = (mote_sampler_kind)kind;
@@ -153,17 +210,55 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
 }
 
 static mote_status check_outputs_differ(const sample_options *s, mote_error *error) {
-  const char *const names[] = {"-o", "--each", "--gif", "--npy"};
-  const char *const paths[] = {s->grid, s->each, s->gif, s->npy};
-  for (int i = 0; i < 4; i++)
-    for (int j = i + 1; j < 4; j++)
+  const char *const names[] = {"-o", "--each", "--gif", "--npy", "--sheet"};
+  const char *const paths[] = {s->grid, s->each, s->gif, s->npy, s->sheet};
+  const int count = sizeof paths / sizeof *paths;
+  for (int i = 0; i < count; i++)
+    for (int j = i + 1; j < count; j++)
       if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
         return fail(error, MOTE_ERROR_USAGE, "%s and %s: found \"%s\" twice, expected different files", names[i],
                     names[j], paths[i]);
   if (s->grid) TRY(output_check_extension("-o", s->grid, ".png", error));
   if (s->gif) TRY(output_check_extension("--gif", s->gif, ".gif", error));
   if (s->npy) TRY(output_check_extension("--npy", s->npy, ".npy", error));
+  if (s->sheet) TRY(output_check_extension("--sheet", s->sheet, ".json", error));
   return MOTE_OK;
+}
+
+// --interpolate and --variation are about the noise that images start from.
+static mote_status check_course(const sample_options *s, mote_error *error) {
+  const char *name = s->interpolate ? "--interpolate" : "--variation";
+  if (s->has_to_seed && !s->interpolate)
+    return fail(error, MOTE_ERROR_USAGE, "--to-seed: found no --interpolate, which it is for");
+  if (!s->interpolate && s->variation == 0) return MOTE_OK;
+  if (s->interpolate && s->variation > 0)
+    return fail(error, MOTE_ERROR_USAGE, "found both --interpolate and --variation, expected one of them");
+  if (s->inits || s->x_init)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found %s with it, expected the seed's own noise", name,
+                s->inits ? "--init" : "--x-init");
+  if (s->kind == MOTE_SAMPLER_DDPM || s->kind == MOTE_SAMPLER_DPMPP_SDE || s->eta > 0)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found a sampler that adds noise, expected ddim without --eta, or dpm++",
+                name);
+  if (!s->interpolate) return MOTE_OK;
+  if (s->context_npy || (s->context_count != 2 && !(s->has_to_seed && s->context_count < 2)))
+    return fail(error, MOTE_ERROR_USAGE, "--interpolate: found %d --context, expected two, or --to-seed and at most two",
+                s->context_count);
+  if (s->count == 1) return fail(error, MOTE_ERROR_USAGE, "-n: found 1 with --interpolate, expected at least 2");
+  return MOTE_OK;
+}
+
+static mote_status check_edit(const sample_options *s, mote_error *error) {
+  const struct {
+    bool given;
+    const char *name;
+  } needs_init[] = {{s->strength > 0, "--strength"}, {s->mask, "--mask"}, {s->background, "--background"}};
+  for (int i = 0; i < 3; i++)
+    if (needs_init[i].given && !s->inits)
+      return fail(error, MOTE_ERROR_USAGE, "%s: found no --init, which it is for", needs_init[i].name);
+  if (s->resample && !s->mask) return fail(error, MOTE_ERROR_USAGE, "--resample: found no --mask, which it is for");
+  if (s->inits && s->x_init)
+    return fail(error, MOTE_ERROR_USAGE, "found both --init and --x-init, expected one of them");
+  return check_course(s, error);
 }
 
 static mote_status check_combinations(const sample_options *s, mote_error *error) {
@@ -178,12 +273,14 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
   if ((s->avoided || s->guidance_high > 0) && (s->guidance == 0 || s->guidance == 1))
     return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
                 s->avoided ? "--avoid" : "--guidance-interval");
-  if (s->palette && !s->grid && !s->each)
+  if ((s->palette || s->palette_file) && !s->grid && !s->each)
     return fail(error, MOTE_ERROR_USAGE, "--palette: found neither -o nor --each, which it is for");
+  if (s->sheet && !s->grid) return fail(error, MOTE_ERROR_USAGE, "--sheet: found no -o, which it is for");
   if (s->scale && !s->grid && !s->each && !s->gif)
     return fail(error, MOTE_ERROR_USAGE, "--scale: found none of -o, --each and --gif, which it is for");
   if (s->gif && s->count > SAMPLE_GIF_MAX)
     return fail(error, MOTE_ERROR_USAGE, "-n: found %d with --gif, expected at most %d", s->count, SAMPLE_GIF_MAX);
+  TRY(check_edit(s, error));
   TRY(check_outputs_differ(s, error));
   return check_model_given(s->model, error);
 }
@@ -209,9 +306,14 @@ fail:
   return false;
 }
 
+const char *sample_options_spec(const sample_options *s, uint64_t index) {
+  return s->context_count && !s->interpolate ? s->contexts[index % (uint64_t)s->context_count] : NULL;
+}
+
 void sample_options_finish(sample_options *s) {
   free(s->contexts);
   free(s->avoided);
+  free(s->inits);
   options_finish(&s->base);
   *s = (sample_options){0};
 }

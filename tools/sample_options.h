@@ -12,7 +12,7 @@ typedef struct sample_options {
   options base;       // owns the strings below
   const char *model;  // NULL: the built-in one
   const char *grid;   // -o
-  const char *each, *gif, *npy;
+  const char *each, *gif, *npy, *sheet;
   const char **contexts;  // --context, context_count of them, the array owned
   int context_count;
   const char **avoided;  // --avoid, avoid_count of them, the array owned
@@ -22,7 +22,10 @@ typedef struct sample_options {
   int steps;    // 0: the sampler's default
   int batch;    // 0: as many as there are, 64 at most
   int scale;    // 1 or more
+  int columns;  // of the grid; 0: about as many as rows
   int palette;  // colours; 0: as they are
+  const char *palette_file;
+  int alpha_threshold;  // 0: none
   uint64_t seed, first;
   mote_sampler_kind kind;
   double eta;
@@ -30,7 +33,18 @@ typedef struct sample_options {
   double guidance, guidance_low, guidance_high;  // 0: not given
   bool clip_x0;
   double threshold;  // 0: none
+  const char **inits;  // --init, init_count of them, the array owned
+  int init_count;
+  const char *mask, *background;
+  double strength;  // 0: not given
+  int resample;     // 0: not given
+  bool interpolate, has_to_seed;
+  uint64_t to_seed;
+  double variation;  // 0: none
 } sample_options;
+
+// What image `index` of the run was asked to be: a SPEC of --context, or NULL without any.
+const char *sample_options_spec(const sample_options *sample, uint64_t index);
 
 // The names of mote_sampler_kind.
 extern const char *const sampler_names[];

@@ -19,47 +19,105 @@
 #include "tools/gif.h"
 #include "tools/image.h"
 #include "tools/output.h"
-#include "tools/palette.h"
+#include "tools/palette_read.h"
+#include "tools/sprite_sheet.h"
+
+#define WAY_DELAY 10  // hundredths of a second that an image of a way is shown
 
 mote_status sample_output_check_paths(const sample_options *o, mote_error *error) {
   TRY(output_check_writable("-o", o->grid, error));
   TRY(output_check_writable("--gif", o->gif, error));
   TRY(output_check_writable("--npy", o->npy, error));
+  TRY(output_check_writable("--sheet", o->sheet, error));
   return o->each ? output_check_directory("--each", o->each, error) : MOTE_OK;
 }
 
-static image_grid_desc describe_grid(const mote_model_info *model, const uint8_t *pixels, int count, int scale) {
+static image_grid_desc describe_tile(const sample_options *o, const mote_model_info *model, const uint8_t *pixels) {
   return (image_grid_desc){
-      .pixels = pixels, .count = count, .tile_height = model->height, .channels = model->channels, .scale = scale};
+      .pixels = pixels, .count = 1, .tile_height = model->height, .channels = model->channels, .scale = o->scale};
+}
+
+// What goes from one image to another lies in one row, if nothing else was asked for.
+static image_grid_desc describe_grid(const sample_options *o, const mote_model_info *model, const uint8_t *pixels,
+                                     int count) {
+  image_grid_desc grid = describe_tile(o, model, pixels);
+  grid.count = count;
+  grid.columns = o->columns ? o->columns : o->interpolate ? count : 0;
+  return grid;
 }
 
 mote_status sample_output_check_sizes(const sample_options *o, const mote_model_info *model, int count,
                                       mote_error *error) {
-  image_grid_desc grid = describe_grid(model, NULL, o->grid ? count : 1, o->scale);
+  palette palette;
+  if (o->palette_file) TRY(palette_read(o->palette_file, model->channels, &palette, error));
+  image_grid_desc grid = describe_grid(o, model, NULL, o->grid || o->gif ? count : 1);
   TRY(image_grid_check(&grid, error));
-  gif_desc gif = {
-      .width = model->height * grid_columns(count), .height = model->height * grid_rows(count), .scale = o->scale};
-  return o->gif ? gif_check(&gif, error) : MOTE_OK;
+  if (!o->gif) return MOTE_OK;
+  if (o->interpolate) grid = describe_tile(o, model, NULL);
+  grid.scale = 1;
+  image_grid_size size = image_grid_measure(&grid);
+  gif_desc gif = {.width = (int)size.width, .height = (int)size.height, .scale = o->scale};
+  return gif_check(&gif, error);
 }
 
 static mote_status write_grid(const sample_options *o, const mote_model_info *model, const sample_run *run,
                               file_writer *writer, mote_error *error) {
   image image;
-  image_grid_desc grid = describe_grid(model, run->pixels, run->begun, o->scale);
+  image_grid_desc grid = describe_grid(o, model, run->pixels, run->begun);
   TRY(image_grid_init(&image, &grid, error));
   mote_status status = image_write_png(&image, writer, error);
   image_finish(&image);
   return status;
 }
 
-static mote_status write_gif(const sample_options *o, const mote_model_info *model, const sample_run *run,
+static const char *label_of(const void *options, uint64_t index) { return sample_options_spec(options, index); }
+
+static mote_status write_sheet(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                               file_writer *writer, mote_error *error) {
+  image_grid_desc grid = describe_grid(o, model, NULL, run->begun);
+  return sprite_sheet_write(&(sprite_sheet_desc){.image = o->grid,
+                                                 .count = run->begun,
+                                                 .columns = image_grid_measure(&grid).columns,
+                                                 .side = model->height * o->scale,
+                                                 .channels = model->channels,
+                                                 .first = o->first,
+                                                 .label = label_of,
+                                                 .user = o,
+                                                 .to_and_fro = o->interpolate},
+                            writer, error);
+}
+
+// From the first image to the last and back.
+static mote_status write_way(const sample_options *o, const mote_model_info *model, const sample_run *run,
                              file_writer *writer, mote_error *error) {
+  int count = run->begun > 1 ? 2 * run->begun - 2 : 1;
+  size_t image_bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
+  const uint8_t **frames = malloc((size_t)count * sizeof *frames);
+  if (!frames) return fail(error, MOTE_ERROR_MEMORY, "--gif: no memory for %d frames", count);
+  for (int f = 0; f < count; f++)
+    frames[f] = run->pixels + (size_t)(f < run->begun ? f : count - f) * image_bytes;
+  mote_status status = gif_write(&(gif_desc){.frames = frames,
+                                             .frame_count = count,
+                                             .width = model->height,
+                                             .height = model->height,
+                                             .channels = model->channels,
+                                             .scale = o->scale,
+                                             .delay = WAY_DELAY,
+                                             .last_delay = WAY_DELAY},
+                                 writer, error);
+  free(frames);
+  return status;
+}
+
+static mote_status write_trajectory(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                                    file_writer *writer, mote_error *error) {
   image frames[SAMPLE_FRAMES_MAX] = {0};
   const uint8_t *pixels[SAMPLE_FRAMES_MAX];
   gif_desc gif = {.frames = pixels, .frame_count = run->frame_count, .channels = model->channels, .scale = o->scale};
   mote_status status = MOTE_OK;
   for (int f = 0; f < run->frame_count; f++) {
-    image_grid_desc grid = describe_grid(model, run->frames[f], run->begun, 1);
+    image_grid_desc grid = describe_grid(o, model, run->frames[f], run->begun);
+    grid.scale = 1;
     TRY_GOTO(end, image_grid_init(&frames[f], &grid, error));
     pixels[f] = frames[f].pixels;
   }
@@ -127,19 +185,34 @@ static mote_status write_each(each_files *each, const sample_options *o, const m
     return fail(error, MOTE_ERROR_FILE, "--each: cannot make the folder %s: %s", o->each, strerror(errno));
   size_t image_bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
   for (int i = 0; i < run->begun; i++) {
-    image_grid_desc grid = describe_grid(model, run->pixels + (size_t)i * image_bytes, 1, o->scale);
+    image_grid_desc grid = describe_tile(o, model, run->pixels + (size_t)i * image_bytes);
     TRY(write_each_file(each, &grid, error));
   }
   return MOTE_OK;
 }
 
-static mote_status snap_to_palette(int colours, const mote_model_info *model, sample_run *run, mote_error *error) {
+static mote_status snap_to_palette(const sample_options *o, const mote_model_info *model, sample_run *run,
+                                   mote_error *error) {
   size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
   palette palette;
   palette_source source = {.pixels = run->pixels, .count = count, .weight = 1};
-  TRY(palette_build(&source, 1, model->channels, colours, &palette, error));
+  TRY(o->palette_file ? palette_read(o->palette_file, model->channels, &palette, error)
+                      : palette_build(&source, 1, model->channels, o->palette, &palette, error));
   palette_snap(&palette, run->pixels, count);
   return MOTE_OK;
+}
+
+// Clear pixels lose their colour too, so that nothing shines through when the picture is filtered or compressed.
+static void harden_alpha(int threshold, const mote_model_info *model, sample_run *run) {
+  size_t channels = (size_t)model->channels;
+  size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
+  for (size_t i = 0; i < count; i++) {
+    uint8_t *pixel = run->pixels + i * channels;
+    if (pixel[channels - 1] >= threshold)
+      pixel[channels - 1] = 255;
+    else
+      memset(pixel, 0, channels);
+  }
 }
 
 static mote_status write_npy(const char *path, const mote_model_info *model, const sample_run *run, mote_error *error) {
@@ -150,26 +223,33 @@ static mote_status write_npy(const char *path, const mote_model_info *model, con
 
 mote_status sample_output_write(const sample_options *o, const mote_model_info *model, sample_run *run,
                                 mote_error *error) {
-  file_writer grid = {0}, gif = {0};
+  file_writer grid = {0}, gif = {0}, sheet = {0};
   each_files each = {0};
   mote_status status = MOTE_OK;
-  if (o->palette) TRY(snap_to_palette(o->palette, model, run, error));
+  if (o->alpha_threshold && run->pixels) harden_alpha(o->alpha_threshold, model, run);
+  if (o->palette || o->palette_file) TRY(snap_to_palette(o, model, run, error));
   if (o->grid) {
     TRY_GOTO(end, file_writer_init(&grid, o->grid, error));
     TRY_GOTO(end, write_grid(o, model, run, &grid, error));
   }
   if (o->gif) {
     TRY_GOTO(end, file_writer_init(&gif, o->gif, error));
-    TRY_GOTO(end, write_gif(o, model, run, &gif, error));
+    TRY_GOTO(end, o->interpolate ? write_way(o, model, run, &gif, error) : write_trajectory(o, model, run, &gif, error));
+  }
+  if (o->sheet) {
+    TRY_GOTO(end, file_writer_init(&sheet, o->sheet, error));
+    TRY_GOTO(end, write_sheet(o, model, run, &sheet, error));
   }
   if (o->each) TRY_GOTO(end, write_each(&each, o, model, run, error));
   if (o->npy) TRY_GOTO(end, write_npy(o->npy, model, run, error));
   if (o->gif) TRY_GOTO(end, file_writer_commit(&gif, error));
+  if (o->sheet) TRY_GOTO(end, file_writer_commit(&sheet, error));
   if (o->grid) TRY_GOTO(end, file_writer_commit(&grid, error));
 end:
   if (status) {
     file_writer_abort(&grid);
     file_writer_abort(&gif);
+    file_writer_abort(&sheet);
     each_take_back(&each);
   }
   free(each.made);

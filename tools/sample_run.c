@@ -1,6 +1,7 @@
 // sample_run.c: denoises the images of a run, batch after batch, until all are done or Ctrl-C is pressed.
 #include "tools/sample_run.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ typedef struct sample_work {
   size_t image_size;  // channels × height × height
   progress progress;
   double step_seconds;  // of the latest submission; 0: not known yet
+  float *noise;         // with a course: base, other and one batch's x; see follow_course
 } sample_work;
 
 static mote_status allocate_results(sample_work *w, mote_error *error) {
@@ -31,6 +33,8 @@ static mote_status allocate_results(sample_work *w, mote_error *error) {
     run->frame_count = run->steps + 1 < SAMPLE_FRAMES_MAX ? run->steps + 1 : SAMPLE_FRAMES_MAX;
     for (int f = 0; f < run->frame_count; f++) missing |= !(run->frames[f] = malloc(total));
   }
+  if (w->desc->course.kind)
+    missing |= !(w->noise = malloc(3 * (size_t)w->desc->batch * w->image_size * sizeof *w->noise));
   if (missing) return fail(error, MOTE_ERROR_MEMORY, "-n: no memory for %d images", w->desc->count);
   return MOTE_OK;
 }
@@ -85,18 +89,68 @@ static mote_status run_with_frames(sample_work *w, mote_sampler *sampler, int of
   return MOTE_OK;
 }
 
+// Along the arc between two vectors of normal noise (spherical interpolation, Shoemake 1985): every point of it is as long
+// as noise is, which those of the straight line are not. Shares 0 and 1 give the ends to the bit.
+static void mix_noise(const float *from, const float *to, double share, size_t count, float *out) {
+  double dot = 0, from_square = 0, to_square = 0;
+  for (size_t i = 0; i < count; i++) {
+    dot += (double)from[i] * to[i];
+    from_square += (double)from[i] * from[i];
+    to_square += (double)to[i] * to[i];
+  }
+  double cosine = dot / sqrt(from_square * to_square), angle = acos(fmax(-1, fmin(1, cosine)));
+  double from_part = 1 - share, to_part = share;
+  if (sin(angle) > 1e-6) {
+    from_part = sin((1 - share) * angle) / sin(angle);
+    to_part = sin(share * angle) / sin(angle);
+  }
+  for (size_t i = 0; i < count; i++) out[i] = (float)(from_part * from[i] + to_part * to[i]);
+}
+
+// The noise that a run of `request` would start from, as the device draws it.
+static mote_status draw_noise(mote_sampler *sampler, uint64_t seed, uint32_t first, float *noise, mote_error *error) {
+  TRY(mote_sampler_begin(sampler, &(mote_sampler_request){.seed = seed, .first_sample = first}, error));
+  return mote_sampler_read(sampler, noise, error);
+}
+
+// x for the images of a batch, in the third of the three parts of w->noise, as large as a full batch each.
+static mote_status follow_course(sample_work *w, mote_sampler *sampler, int offset, int count, const float **x,
+                                 mote_error *error) {
+  const sample_run_desc *desc = w->desc;
+  const sample_course *course = &desc->course;
+  size_t part = (size_t)desc->batch * w->image_size;
+  float *base = w->noise, *other = base + part, *mixed = other + part;
+  TRY(draw_noise(sampler, desc->seed, desc->first, base, error));
+  if (course->kind == COURSE_TO_SEED) TRY(draw_noise(sampler, course->to_seed, desc->first, other, error));
+  if (course->kind == COURSE_VARY) TRY(draw_noise(sampler, desc->seed, desc->first + (uint32_t)offset, other, error));
+  for (int i = 0; i < count; i++) {
+    float *out = mixed + (size_t)i * w->image_size;
+    if (course->kind == COURSE_ONE) memcpy(out, base, w->image_size * sizeof *out);
+    if (course->kind == COURSE_TO_SEED)
+      mix_noise(base, other, (double)(offset + i) / (desc->count - 1), w->image_size, out);
+    if (course->kind == COURSE_VARY)
+      mix_noise(base, other + (size_t)i * w->image_size, course->share, w->image_size, out);
+  }
+  *x = mixed;
+  return MOTE_OK;
+}
+
 static mote_status run_batch(sample_work *w, mote_sampler *sampler, int offset, int count, mote_error *error) {
   const sample_run_desc *desc = w->desc;
   sample_run *run = w->run;
   size_t at = (size_t)offset * w->image_size;
-  size_t context_size = (size_t)mote_model_get_info(desc->model)->n_cfeat;
+  const mote_model_info *model = mote_model_get_info(desc->model);
+  size_t context_size = (size_t)model->n_cfeat;
   mote_sampler_request request = {
       .seed = desc->seed,
       .first_sample = desc->first + (uint32_t)offset,
       .context = desc->contexts ? desc->contexts + (size_t)offset * context_size : NULL,
       .avoid = desc->avoid ? desc->avoid + (size_t)offset * context_size : NULL,
       .x_init = desc->x ? desc->x + at : NULL,
+      .init = desc->init ? desc->init + at : NULL,
+      .mask = desc->mask ? desc->mask + (size_t)offset * (size_t)model->height * (size_t)model->height : NULL,
   };
+  if (desc->course.kind) TRY(follow_course(w, sampler, offset, count, &request.x_init, error));
   TRY(mote_sampler_begin(sampler, &request, error));
   TRY(run->frame_count ? run_with_frames(w, sampler, offset, count, error)
                        : run_to_step(w, sampler, offset, count, run->steps, error));
@@ -151,6 +205,7 @@ mote_status sample_run_init(sample_run *run, const sample_run_desc *desc, mote_e
   progress_finish(&work.progress);
 end:
   mote_sampler_destroy(&sampler);
+  free(work.noise);
   if (status) sample_run_finish(run);
   return status;
 }

@@ -6,6 +6,20 @@
 
 #define SAMPLE_FRAMES_MAX 40
 
+// How the noise of an image follows from its index. All but the first are for samplers that add no noise on the way.
+typedef enum sample_course_kind {
+  COURSE_OWN = 0,  // its own
+  COURSE_ONE,      // that of image `first`, for all
+  COURSE_TO_SEED,  // from there in even steps to the noise of the same image of another seed
+  COURSE_VARY,     // from there some way towards its own
+} sample_course_kind;
+
+typedef struct sample_course {
+  sample_course_kind kind;
+  uint64_t to_seed;  // COURSE_TO_SEED
+  double share;      // COURSE_VARY: 0 stays, 1 is its own noise
+} sample_course;
+
 typedef struct sample_run_desc {
   mote_model *model;
   mote_sampler_desc sampler;  // how to sample; model and batch are filled in
@@ -16,6 +30,9 @@ typedef struct sample_run_desc {
   const float *contexts;  // count × n_cfeat, or NULL
   const float *avoid;     // as contexts
   const float *x;         // count × channels × height × height, or NULL
+  const float *init;      // with sampler.edit: as x
+  const float *mask;      // with MOTE_EDIT_INPAINT: count × height × height
+  sample_course course;
   bool want_pixels, want_images, want_frames;
   bool json;  // how to show progress
 } sample_run_desc;
