@@ -195,7 +195,6 @@ def test_wrong_combinations(where):
     """Options that do not go together exit with 2 and one clear line."""
     np.save(f"{where}/c.npy", np.zeros((1, model_info()["n_cfeat"]), np.float32))
     expect_error(sample(where, check=2), "-o", "--each", "--gif", "--npy")
-    expect_error(sample(where, "-o", "out.png", model=False, check=2), "MODEL")
     expect_error(sample(where, "-o", "out.png", "--context", "none", "--context-npy", "c.npy", check=2),
                  "--context-npy")
     expect_error(sample(where, "-o", "out.png", "--sampler", "ddpm", "--eta", 0.5, check=2), "--eta", "ddpm")
@@ -580,6 +579,17 @@ def test_the_cache_folder(where):
     expect(made() == ["a/b", "xdg/mote", "home/.cache/mote"], str(made()))
     sample(where, *words, environment={"XDG_CACHE_HOME": "/dev/null/x"})
     expect_error(sample(where, *words, "--cache", "/dev/null/x", check=1), "--cache", "/dev/null/x")
+
+
+def test_without_model_the_own_weights_serve(where):
+    """mote sample and info take the embedded model; their images and shapes are those of the file in models/."""
+    path = pathlib.Path(__file__).parent.parent / "models" / "sprites16.safetensors"
+    words = ("-n", 2, "--steps", 2, "--context", "hero")
+    sample(where, "--npy", "own.npy", *words, model=False)
+    Run("sample", path, "--npy", "file.npy", *words, where=where, check=0)
+    expect(np.array_equal(np.load(f"{where}/own.npy"), np.load(f"{where}/file.npy")), "not the weights of models/")
+    info = Run("info", "--json", check=0).lines()[0]
+    expect(info["labels"] == ["hero", "monster", "item", "equipment", "spell"], str(info))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
