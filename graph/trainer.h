@@ -32,8 +32,9 @@ struct mote_trainer {
 // parameters->bytes bytes.
 void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed);
 
-// trainer_record.c: makes the read-back memory.
+// trainer_record.c: makes the read-back memory; what it will take, 0 where it is not asked for.
 mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error);
+mote_status trainer_measure_recording(const mote_trainer *trainer, uint64_t *bytes, mote_error *error);
 
 // trainer.c: the error of a step whose loss is not finite.
 mote_status trainer_check_failed(uint32_t failed, mote_error *error);

@@ -305,6 +305,18 @@ typedef struct mote_trainer_info {
 
 MOTE_API mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer);
 
+// What making something will take from the device.
+typedef struct mote_needs {
+  uint64_t memory_bytes;   // device memory that stays allocated
+  uint32_t allocations;    // vkAllocateMemory that stay
+  uint32_t pipelines;      // compute pipelines that nothing made before on this device shares
+  uint64_t staging_bytes;  // the most that is allocated on top, for a moment, to fill the memory
+} mote_needs;
+
+// What mote_trainer_create will take, known before it does; images are counted and not looked at, so `data.pixels` may be
+// NULL. mote_trainer_get_model and mote_trainer_validate take the weights' memory once more, and what a forward pass does.
+MOTE_API mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Sampling
 
@@ -370,16 +382,7 @@ MOTE_API mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sam
 MOTE_API void mote_sampler_destroy(mote_sampler **sampler);
 
 // What mote_sampler_create will take from the device, known before it does.
-typedef struct mote_sampler_needs {
-  uint64_t memory_bytes;   // device memory that stays allocated
-  uint32_t allocations;    // vkAllocateMemory that stay
-  uint32_t pipelines;      // compute pipelines that nothing made before on this device shares
-  uint64_t staging_bytes;  // the most that is allocated on top, for a moment, to fill the memory
-} mote_sampler_needs;
-
-MOTE_API mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_needs *needs,
-                                            mote_error *error);
-
+MOTE_API mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *needs, mote_error *error);
 // Starts a new run: draws or uploads x_T and sets the step counter on the device to 0.
 MOTE_API mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error);
 
