@@ -92,8 +92,8 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_ADD, fuse_add},
   };
   for (size_t rule = 0; rule < sizeof all / sizeof *all; rule++)
-    for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit); i++)
+    for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit) && !graph->status; i++)
       if (!graph->nodes[i]->removed) all[rule].apply(graph, graph->nodes[i]);
-  if (graph->status) return fail(error, graph->status, "%s", graph->error.message);
-  return MOTE_OK;
+  const mote_error found = graph->error;  // which `error` may be
+  return graph->status ? fail(error, found.status, "%s", found.message) : MOTE_OK;
 }

@@ -35,6 +35,12 @@ void *graph_fail(graph *graph, const char *format, ...) {
   return NULL;
 }
 
+void *graph_fail_memory(graph *graph) {
+  graph_fail(graph, "out of memory");
+  graph->status = graph->error.status = MOTE_ERROR_MEMORY;
+  return NULL;
+}
+
 void graph_push(graph *graph, const char *name) {
   size_t length = strlen(graph->scope);
   snprintf(graph->scope + length, sizeof graph->scope - length, "%s%s", length ? "/" : "", name);
@@ -60,7 +66,7 @@ static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_la
   tensor *tensor = calloc(1, sizeof *tensor);
   if (!tensor || !make_room((void ***)&graph->tensors, graph->tensor_count)) {
     free(tensor);
-    return graph_fail(graph, "out of memory");
+    return graph_fail_memory(graph);
   }
   snprintf(tensor->name, sizeof tensor->name, "%.95s", name);
   tensor->shape = shape;
@@ -117,7 +123,7 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
   node *node = calloc(1, sizeof *node);
   if (!node || !make_room((void ***)&graph->nodes, graph->node_count)) {
     free(node);
-    return graph_fail(graph, "out of memory");
+    return graph_fail_memory(graph);
   }
   node->op = op;
   node->phase = graph->phase;

@@ -124,6 +124,7 @@ tensor *graph_find(const graph *graph, const char *name);
 
 // Records the first failure, in printf's manner, and returns NULL for builders to pass on.
 void *graph_fail(graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *graph_fail_memory(graph *graph);
 
 // Appends a node with these inputs (NULL entries allowed where `optional` has the bit) and a copy of `attributes`.
 // NULL if an input that is needed is NULL: something failed before.

@@ -102,6 +102,7 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
   constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, LAYOUT_C8);
   constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  if (graph->status) return graph;
   graph->phase = PHASE_ONCE;
   build_start(graph, sampler, constants);
   graph->phase = PHASE_STEP;

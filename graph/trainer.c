@@ -162,7 +162,7 @@ static mote_status create_buffers(mote_trainer *trainer, const mote_model *start
   if (!status && start)
     status = buffer_download(start->buffer, 0, values, bytes, error);
   else if (!status)
-    trainer_draw_weights(&trainer->parameters, trainer->desc.seed, values);
+    status = trainer_draw_weights(&trainer->parameters, trainer->desc.seed, values, error);
   if (!status) status = buffer_upload(trainer->flat[FLAT_WEIGHTS], 0, values, bytes, error);
   if (!status) status = buffer_upload(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
   free(values);

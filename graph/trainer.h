@@ -30,7 +30,7 @@ struct mote_trainer {
 
 // trainer_init.c: fresh weights as PyTorch initialises its modules, drawn from `seed`, into `packed`, of
 // parameters->bytes bytes.
-void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed);
+mote_status trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed, mote_error *error);
 
 // trainer_record.c: makes the read-back memory; what it will take, 0 where it is not asked for.
 mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error);
