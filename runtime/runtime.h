@@ -17,8 +17,7 @@
 
 // What ops choose their kernels by. Never a vendor.
 typedef struct device_caps {
-  bool cpu;                        // a CPU driver: texel reads are fast, shared memory is not
-  bool plain_kernels;              // asked for by the user: the simplest kernel of every op
+  mote_kernels kernels;            // the class to take, never AUTO: what the user asked for, or what suits the device
   bool separate_buffers;           // one buffer a tensor, no aliasing
   bool subgroup_shuffle;
   uint32_t subgroup_size;
