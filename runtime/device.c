@@ -200,7 +200,9 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
       .separate_buffers = desc->separate_buffers,
       .subgroup_shuffle = device->info.subgroup_shuffle,
       .subgroup_size = device->info.subgroup_size,
-      .max_invocations = device->info.max_invocations,
+      .max_invocations = device->info.max_invocations < limits->maxComputeWorkGroupSize[0]
+                             ? device->info.max_invocations
+                             : limits->maxComputeWorkGroupSize[0],
       .max_binding_bytes = limits->maxStorageBufferRange,
       .max_texel_elements = limits->maxTexelBufferElements,
       .alignment = alignment,

@@ -21,7 +21,7 @@ typedef struct device_caps {
   bool separate_buffers;           // one buffer a tensor, no aliasing
   bool subgroup_shuffle;
   uint32_t subgroup_size;
-  uint32_t max_invocations;        // of a workgroup
+  uint32_t max_invocations;        // of a workgroup, all along x
   uint32_t max_groups[3];          // of a dispatch
   uint64_t max_binding_bytes;      // of one storage buffer binding
   uint64_t max_texel_elements;     // of one texel buffer view
