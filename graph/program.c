@@ -293,6 +293,20 @@ mote_status program_measure(const program_desc *desc, program_needs *needs, mote
   return status;
 }
 
+mote_status program_make_kernels(const program_desc *desc, mote_error *error) {
+  program *planned;
+  program_needs needs = {0};
+  mote_status status = plan(desc, &needs, &planned, error);
+  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
+    for (int i = 0; i < planned->step_counts[phase] && !status; i++) {
+      const step *step = &planned->steps[phase][i].step;
+      kernel *made;
+      status = kernel_get(desc->device, step->shader, step->spec, step->spec_count, &made, error);
+    }
+  program_destroy(&planned);
+  return status;
+}
+
 mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
   program *made;
   *out = NULL;

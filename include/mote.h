@@ -116,13 +116,22 @@ typedef struct mote_device_info {
 
 typedef void (*mote_log_fn)(void *user, const char *message);
 
+// Which kernels ops take where they have several. An op without a kernel of that class takes its plain one.
+typedef enum mote_kernels {
+  MOTE_KERNELS_AUTO = 0,   // TEXEL on CPU drivers, TILED on everything else
+  MOTE_KERNELS_PLAIN = 1,  // the simplest kernel of every op
+  MOTE_KERNELS_TEXEL = 2,  // reads through texel buffers; convolutions need subgroups of 8 or more with shuffle
+  MOTE_KERNELS_TILED = 3,  // convolutions as products of tiles in shared memory
+} mote_kernels;
+
 typedef struct mote_device_desc {
   const char *select;           // index, UUID or part of the name (any case); NULL: the best GPU, else a CPU driver
   const char *cache_directory;  // where the pipeline cache lives between runs; NULL: it is not kept
   bool validation;              // load VK_LAYER_KHRONOS_validation; a message it reports makes the next call fail
   bool separate_buffers;        // one VkBuffer a tensor and no aliasing, so that validation sees every overrun
   bool staging;                 // copy through a staging buffer even where device memory is the host's (tests)
-  bool plain_kernels;           // take the simplest kernel of every op, whatever the device offers
+  bool plain_kernels;           // the same as kernels = MOTE_KERNELS_PLAIN
+  mote_kernels kernels;         // which class of kernels to take; 0: the one that suits the device
   mote_log_fn log;              // warnings worth showing to a person; NULL: they are dropped
   void *log_user;               // handed to log
 } mote_device_desc;

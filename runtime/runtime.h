@@ -17,12 +17,11 @@
 
 // What ops choose their kernels by. Never a vendor.
 typedef struct device_caps {
-  bool cpu;                        // a CPU driver: texel reads are fast, shared memory is not
-  bool plain_kernels;              // asked for by the user: the simplest kernel of every op
+  mote_kernels kernels;            // the class to take, never AUTO: what the user asked for, or what suits the device
   bool separate_buffers;           // one buffer a tensor, no aliasing
   bool subgroup_shuffle;
   uint32_t subgroup_size;
-  uint32_t max_invocations;        // of a workgroup
+  uint32_t max_invocations;        // of a workgroup, all along x
   uint32_t max_groups[3];          // of a dispatch
   uint64_t max_binding_bytes;      // of one storage buffer binding
   uint64_t max_texel_elements;     // of one texel buffer view

@@ -84,7 +84,7 @@ void device_name_object(mote_device *device, VkObjectType type, uint64_t handle,
 mote_status device_check_validation(mote_device *device, mote_error *error);
 
 // What the runtime sees of the device, and the fence and command buffer that every submission of its own ends with.
-void device_read_caps(mote_device *device, const mote_device_desc *desc);
+mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, mote_error *error);
 mote_status device_create_submission(mote_device *device, mote_error *error);
 
 // choose.c: what a physical device is and offers.
