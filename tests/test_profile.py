@@ -88,6 +88,77 @@ def test_trace_nests_and_fills_the_submission(mote, where):
     expect({"down1", "model.0", "conv1", "sampling step"} <= set(names), names)
 
 
+def profile_lines(layers, what="sample"):
+    """What --json prints for (layer, op, kernel, ms)."""
+    common = {"batch": 1, "device": "x"}
+    lines = [{"what": "dispatch", "layer": layer, "op": op, "kernel": kernel, "ms": ms, **common}
+             for layer, op, kernel, ms in layers]
+    return lines + [{"what": what, "ms": 1 + sum(line["ms"] for line in lines), "dispatches": len(lines), **common}]
+
+
+def write_lines(where, name, lines):
+    path = pathlib.Path(where) / name
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def test_compare_sums_layers_and_sorts_by_difference(mote, where):
+    a = write_lines(where, "a.json", profile_lines([("in", "conv", "direct", 4), ("in", "gelu", "gelu", 0.5),
+                                                    ("in", "conv", "direct", 2), ("old", "pool", "pool", 0.25)]))
+    b = write_lines(where, "b.json", profile_lines([("in", "conv", "before", 1), ("in", "conv", "after", 0.5),
+                                                    ("in", "gelu", "gelu", 0.625), ("new", "add", "add", 8)]))
+    done = run(mote, "--compare", a, b, "--json")
+    expect(done.returncode == 0, done.stderr)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    wanted = [("layer", "new", "add", "", "add", 0, 8, None),
+              ("layer", "in", "conv", "direct", "before+after", 6, 1.5, 0.25),
+              ("layer", "old", "pool", "pool", "", 0.25, 0, None),
+              ("layer", "in", "gelu", "gelu", "gelu", 0.5, 0.625, 1.25),
+              ("total", None, None, None, None, 6.75, 10.125, 1.5),
+              ("step", None, None, None, None, 7.75, 11.125, 11.125 / 7.75)]
+    keys = ("what", "layer", "op", "kernel_a", "kernel_b", "ms_a", "ms_b", "ratio")
+    found = [tuple(line.get(key) for key in keys) for line in lines]
+    expect(found == wanted, f"{found}")
+    text = run(mote, "--compare", a, b).stdout.splitlines()
+    expect(len(text) == 3 + len(wanted) and "direct -> before+after" in text[4] and "0.25" in text[4], text)
+    expect(text[3].startswith("new") and "- -> add" in text[3] and text[-2].startswith("total"), text)
+
+
+def test_compare_takes_what_profile_prints(mote, where):
+    paths = [write_lines(where, f"{i}.json", run(mote, *SMALL, "--json", *words).stdout.splitlines())
+             for i, words in enumerate(([], ["--plain-kernels"]))]
+    done = run(mote, "--compare", *paths, "--json")
+    expect(done.returncode == 0, done.stderr)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    layers = [line for line in lines if line["what"] == "layer"]
+    expect(any(line["kernel_a"] != line["kernel_b"] for line in layers), "no kernel differs")
+    total = lines[-2]
+    expect(abs(total["ms_a"] - sum(line["ms_a"] for line in layers)) < 1e-6, f"{total}")
+    differences = [abs(line["ms_a"] - line["ms_b"]) for line in layers]
+    expect(differences == sorted(differences, reverse=True) and differences[0] > 0, f"{differences}")
+
+
+def test_compare_names_what_is_wrong_with_a_file(mote, where):
+    good = profile_lines([("in", "conv", "conv", 1), ("in", "gelu", "gelu", 1)])
+    kept = write_lines(where, "good.json", good)
+    damaged = {"empty": ([], "empty"), "text": (["layer us"], "line 1"), "cut": (good[:-1], "incomplete"),
+               "short": (good[1:], "incomplete"), "twice": (good + good, "line 4"),
+               "other": ([{"what": "layers", "ms": 1}], "line 1"), "array": (["[1]"], "line 1"),
+               "no_op": ([dict(good[0], op=3)] + good[1:], '"op"'),
+               "negative": ([dict(good[0], ms=-1)] + good[1:], '"ms"'),
+               "train": (profile_lines([("in", "conv", "conv", 1)], "train"), "train")}
+    for name, (lines, text) in damaged.items():
+        path = write_lines(where, f"{name}.json", lines)
+        for pair in ((kept, path), (path, kept)):
+            done = run(mote, "--compare", *pair)
+            expect(done.returncode == 1 and text in done.stderr and str(path) in done.stderr and not done.stdout,
+                   f"{name}: {done.returncode}, {done.stderr}")
+    expect(run(mote, "--compare", kept, pathlib.Path(where) / "none").returncode == 1, "a file that is not there")
+    for words in ((kept,), (kept, kept, kept), (kept, kept, "--batch", "2"), (kept, kept, "--what", "train")):
+        done = run(mote, "--compare", *words)
+        expect(done.returncode == 2, f"{words}: {done.returncode}, {done.stderr}")
+
+
 def test_wrong_usage(mote, where):
     for words, text in ((["--what", "x"], "--what"), (["--n-feat", "12"], "multiple of 8"), (["--batch", "0"], "--batch"),
                         (["m.safetensors", "--height", "16"], "random weights"), (["--trace", "a.png"], ".json")):

@@ -10,6 +10,7 @@ typedef struct bench_options {
   options base;
   const char *path;   // MODEL
   const char *trace;  // profile: --trace
+  const char *compare;  // profile: --compare, and then `path` is the second file
   int what;           // position in the command's list of --what
   int batch, repeat;
   int n_feat, height, channels, n_cfeat;
@@ -24,6 +25,7 @@ enum {
   BENCH_CHANNELS,
   BENCH_N_CFEAT,
   BENCH_TRACE,
+  BENCH_COMPARE,
 };
 
 // Lines of both commands' tables.

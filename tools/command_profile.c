@@ -5,6 +5,7 @@
 #include "tools/command.h"
 #include "tools/json.h"
 #include "tools/output.h"
+#include "tools/profile_compare.h"
 #include "tools/trace.h"
 
 static const char *const whats[] = {"sample", "train", NULL};
@@ -13,15 +14,18 @@ static const struct poptOption table[] = {
     {"what", 0, POPT_ARG_STRING, NULL, BENCH_WHAT, "sample (default) or train", "STEP"},
     BENCH_OPTIONS,
     {"trace", 0, POPT_ARG_STRING, NULL, BENCH_TRACE, "write one replay for chrome://tracing and Perfetto", "out.json"},
+    {"compare", 0, POPT_ARG_STRING, NULL, BENCH_COMPARE, "compare two outputs of --json; measure nothing", "a.json b.json"},
     POPT_TABLEEND,
 };
 
 static const options_desc desc = {
     .name = "profile",
-    .usage = "[MODEL] [OPTION...]",
+    .usage = "[MODEL] [OPTION...] | --compare a.json b.json",
     .table = table,
     .notes = "Times every dispatch of one step. Without MODEL: random weights. Default batch: 1.\n\n"
-             "Example:\n  mote profile sprites.safetensors --batch 32 --trace step.json\n",
+             "Examples:\n  mote profile sprites.safetensors --batch 32 --trace step.json\n"
+             "  mote profile --json > a.json; mote profile --plain-kernels --json > b.json\n"
+             "  mote profile --compare a.json b.json\n",
 };
 
 static const char *method_name(const profile *p) { return p->by_submission ? "submissions" : "timestamps"; }
@@ -80,6 +84,7 @@ static mote_status run(bench_options *o, mote_error *error) {
   profile profile = {0};
   ceilings ceilings;
   mote_status status = MOTE_OK;
+  if (o->compare) return profile_compare(o->compare, o->path, o->base.common.json, error);
   if (!o->batch) o->batch = 1;
   if (o->trace) TRY(output_check_extension("--trace", o->trace, ".json", error));
   TRY(output_check_writable("--trace", o->trace, error));
