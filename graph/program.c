@@ -210,8 +210,11 @@ static mote_status record_step(program *program, commands *commands, const lower
                        .push_bytes = step->push_bytes,
                        .groups = {step->groups[0], step->groups[1], step->groups[2]}};
   TRY(kernel_get(program->device, step->shader, step->spec, step->spec_count, &dispatch.kernel, error));
-  for (uint32_t i = 0; i < step->binding_count; i++)
-    if (step->bindings[i]) dispatch.bindings[i] = step->bindings[i]->home;
+  for (uint32_t i = 0; i < step->binding_count; i++) {
+    if (!step->bindings[i]) continue;
+    dispatch.bindings[i] = step->bindings[i]->home;
+    dispatch.names[i] = step->bindings[i]->name;
+  }
   return commands_dispatch(commands, &dispatch, error);
 }
 

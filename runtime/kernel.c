@@ -30,7 +30,11 @@ static mote_status create_layouts(mote_device *device, kernel *kernel, mote_erro
                                              .pSetLayouts = &kernel->set_layout,
                                              .pushConstantRangeCount = push.size > 0,
                                              .pPushConstantRanges = &push};
-  return CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &kernel->layout));
+  TRY(CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &kernel->layout)));
+  const char *name = kernel->shader->name;
+  device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)(uintptr_t)kernel->set_layout, name);
+  device_name_object(device, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)(uintptr_t)kernel->layout, name);
+  return MOTE_OK;
 }
 
 static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_error *error) {
@@ -39,6 +43,7 @@ static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_err
                                                 .pCode = kernel->shader->words};
   VkShaderModule module;
   TRY(CHECK(error, device->vk.vkCreateShaderModule(device->handle, &module_info, device->allocator, &module)));
+  device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, (uint64_t)(uintptr_t)module, kernel->shader->name);
   VkSpecializationMapEntry entries[MAX_SPEC_CONSTANTS];
   for (uint32_t i = 0; i < kernel->spec_count; i++)
     entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};

@@ -102,6 +102,7 @@ typedef struct dispatch {
                                         // the commands
   kernel *kernel;
   binding bindings[MAX_BINDINGS];       // by binding number
+  const char *names[MAX_BINDINGS];      // of what is bound, for debuggers; NULL: none
   uint32_t binding_count;
   const void *push;                     // push constants, push_bytes of them, copied
   uint32_t push_bytes;

@@ -9,8 +9,10 @@
 typedef struct bench_options {
   options base;
   const char *path;   // MODEL
-  const char *trace;  // profile: --trace
-  const char *compare;  // profile: --compare, and then `path` is the second file
+  // Of `mote profile` alone.
+  const char *trace;
+  const char *compare;  // the first file; `path` is the second
+  const char *renderdoc, *npy;
   int what;           // position in the command's list of --what
   int batch, repeat;
   int n_feat, height, channels, n_cfeat;
@@ -26,6 +28,8 @@ enum {
   BENCH_N_CFEAT,
   BENCH_TRACE,
   BENCH_COMPARE,
+  BENCH_RENDERDOC,
+  BENCH_NPY,
 };
 
 // Lines of both commands' tables.
