@@ -177,6 +177,19 @@ def test_glsl_is_in_a_build_that_asks_for_it(captures):
         expect("conv.h" in found and "CONV_KERNEL" in found["conv.h"], f"files {list(found)}")
 
 
+def test_the_event_tree_is_drawn_from_an_export(captures):
+    with tempfile.TemporaryDirectory() as where:
+        exported, drawn = pathlib.Path(where) / "step.xml", pathlib.Path(where) / "step.svg"
+        file = rd.OpenCaptureFile()
+        expect(file.OpenFile(str(captures.sample.path), "", None).OK(), "RenderDoc does not open the capture")
+        expect(file.Convert(str(exported), "xml", None, None).OK(), "RenderDoc does not export the capture")
+        file.Shutdown()
+        script = pathlib.Path(__file__).parent.parent / "docs" / "event_tree.py"
+        subprocess.run([sys.executable, script, exported, "-o", drawn], check=True, timeout=60)
+        kernels = re.findall('class="k">([a-z0-9_]+) ', drawn.read_text(encoding="utf-8"))
+        expect(kernels == [row["kernel"] for row in captures.sample.rows], f"{kernels}")
+
+
 def test_nothing_is_left_beside_a_capture(captures):
     files = {path.name for path in captures.sample.path.parent.iterdir()}
     expect(files == {"sample.rdc", "sample.npy"}, f"{files}")
