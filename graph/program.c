@@ -378,6 +378,10 @@ commands *program_commands(program *program, phase phase) { return program->comm
 
 int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
 
+const step *program_get_step(const program *program, phase phase, int index) {
+  return &program->steps[phase][index].step;
+}
+
 program_work program_get_work(const program *program, phase phase, int index) {
   const lowered *lowered = &program->steps[phase][index];
   const node *node = lowered->node;

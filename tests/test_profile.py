@@ -159,6 +159,89 @@ def test_compare_names_what_is_wrong_with_a_file(mote, where):
         expect(done.returncode == 2, f"{words}: {done.returncode}, {done.stderr}")
 
 
+SHADERS = pathlib.Path(__file__).parent.parent / "shaders"
+
+
+def try_shaders(mote, where, texts, *words, command="profile"):
+    """Runs `mote profile --shaders` on a folder that holds `texts`; returns (process, lines of JSON by kernel)."""
+    folder = pathlib.Path(where) / "replaced"
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    done = run(mote, *SMALL, "--height", "8", "--repeat", "1", "--shaders", folder, "--json", *words, command=command)
+    expect("without shaderc" not in done.stderr, done.stderr)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return done, {line.get("kernel", line["what"]): line for line in lines}
+
+
+def shader(name, old="", new=""):
+    text = (SHADERS / name).read_text(encoding="utf-8")
+    expect(old in text, f"{name} has no {old}")
+    return text.replace(old, new, 1) if old else text
+
+
+def test_replaced_shaders_that_compute_the_same_pass(mote, where):
+    texts = {name: shader(name) for name in ("max_pool.comp", "group_norm.comp")}
+    done, rows = try_shaders(mote, where, texts)
+    expect(done.returncode == 0, done.stderr)
+    expect(set(rows) == {"max_pool", "group_norm", "group_norm_texel", "sample"}, rows)
+    expect(rows["max_pool"]["dispatches"] == 2 and rows["max_pool"]["passed"] and rows["max_pool"]["difference"] == 0 and
+           rows["max_pool"]["largest"] > 0, rows)
+    expect(rows["sample"]["ms_embedded"] > 0 and rows["sample"]["ms_replaced"] > 0, rows)
+    expect(rows["group_norm_texel"]["dispatches"] + rows["group_norm"]["dispatches"] == 2, rows)
+    done, rows = try_shaders(mote, where, texts, "--what", "train", command="bench")
+    expect(done.returncode == 0 and rows["train"]["ms_replaced"] > 0 and rows["max_pool"]["passed"], f"{rows} {done.stderr}")
+
+
+def test_a_slow_replaced_shader_shows_its_time(mote, where):
+    slow = ("vec4 s = x[from];\n  for (int k = 0; k < 500000; k++) s = s * 0.5 + 0.25;\n"
+            "  y[i] = max(s - 1000, max(x[from], x[from]));\n  y[i] = max(s - 1000, ")
+    done, rows = try_shaders(mote, where, {"max_pool.comp": shader("max_pool.comp", "y[i] = max(", slow + "max(").replace(
+        "x[below + 2]));", "x[below + 2])));")})
+    expect(done.returncode == 0 and rows["max_pool"]["passed"], f"{rows} {done.stderr}")
+    for row in (rows["max_pool"], rows["sample"]):
+        expect(row["ms_replaced"] > row["ms_embedded"] + 2, rows)
+
+
+def test_a_replaced_shader_that_computes_something_else_fails_alone(mote, where):
+    kept = "y[i] = max("
+    texts = {"max_pool.comp": shader("max_pool.comp", kept, "y[i] = 1.001 * max("),
+             "sampler_update.comp": shader("sampler_update.comp")}
+    done, rows = try_shaders(mote, where, texts)
+    expect(done.returncode == 1 and "max_pool" in done.stderr and "down1/model.2" in done.stderr, done.stderr)
+    expect(not rows["max_pool"]["passed"] and rows["sampler_update"]["passed"], rows)
+    off = rows["max_pool"]["difference"] / rows["max_pool"]["largest"]
+    expect(0.0005 < off < 0.0011, f"off by {off}")
+    # Of a part of the output, and of what is not a number.
+    for text in ("if (i > 0) y[i] = max(", "y[i] = sqrt(vec4(-1)) + max("):
+        done, rows = try_shaders(mote, where, {"max_pool.comp": shader("max_pool.comp", kept, text)})
+        expect(done.returncode == 1 and ("sqrt" not in text or rows["max_pool"]["difference"] is None), f"{text}: {rows}")
+
+
+def test_includes_come_from_the_folder_and_else_from_the_program(mote, where):
+    texts = {"max_pool.comp": shader("max_pool.comp", "y[i] = max(", "y[i] = FACTOR * max("),
+             "index.glsl": shader("index.glsl") + "\n#define FACTOR 1\n"}
+    done, rows = try_shaders(mote, where, texts)
+    expect(done.returncode == 0 and rows["max_pool"]["passed"], done.stderr)
+
+
+def test_shaders_that_do_not_compile_are_shown_with_file_and_line(mote, where):
+    line = shader("max_pool.comp").splitlines().index("void main() {") + 2
+    for texts, code, text in (
+            ({"max_pool.comp": shader("max_pool.comp", "main() {\n", "main() {\n  oops = 1;\n")}, 1,
+             f"replaced/max_pool.comp:{line}: error: 'oops'"),
+            ({"max_pool.comp": shader("max_pool.comp", "index.glsl", "none.glsl")}, 1, "none.glsl"),
+            ({"other.comp": "#version 450\nvoid main() {}\n"}, 2, "no shader called other"), ({}, 1, "no .comp file")):
+        done, _ = try_shaders(mote, where, texts)
+        expect(done.returncode == code and text in done.stderr and not done.stdout, f"{done.returncode}: {done.stderr}")
+    done = run(mote, "--shaders", where, "--trace", "t.json")
+    expect(done.returncode == 2 and "--trace" in done.stderr, done.stderr)
+    done = run(mote, "--shaders", where, "--what", "layers", command="bench")
+    expect(done.returncode == 2 and "--what" in done.stderr, done.stderr)
+
+
 def test_wrong_usage(mote, where):
     for words, text in ((["--what", "x"], "--what"), (["--n-feat", "12"], "multiple of 8"), (["--batch", "0"], "--batch"),
                         (["m.safetensors", "--height", "16"], "random weights"), (["--trace", "a.png"], ".json")):

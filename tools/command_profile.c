@@ -7,6 +7,7 @@
 #include "tools/output.h"
 #include "tools/profile_capture.h"
 #include "tools/profile_compare.h"
+#include "tools/shader_trial.h"
 #include "tools/trace.h"
 
 static const char *const whats[] = {"sample", "train", NULL};
@@ -132,6 +133,7 @@ static mote_status run(bench_options *o, mote_error *error) {
   mote_status status = MOTE_OK;
   if (o->compare) return profile_compare(o->compare, o->path, o->base.common.json, error);
   if (!o->batch) o->batch = 1;
+  if (o->shaders) return shader_trial(o, o->what == 1, error);
   if (o->renderdoc) return capture(o, error);
   if (o->trace) TRY(output_check_extension("--trace", o->trace, ".json", error));
   TRY(output_check_writable("--trace", o->trace, error));
