@@ -1,6 +1,7 @@
 // fuse.c: the rewrite rules. Each looks at one node and the node that makes, or takes, one of its tensors.
 #include "graph/fuse.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/ops.h"
@@ -52,9 +53,13 @@ static void fuse_batch_norm(graph *graph, node *node) {
   if (before->activation != ACTIVATION_NONE || has_residual || before->scale != 1) return;
   tensor **weight = &front->inputs[front->op->weight_input];
   phase phase = graph->phase;
+  char scope[sizeof graph->scope];
+  memcpy(scope, graph->scope, sizeof scope);
   graph->phase = PHASE_ONCE;
+  snprintf(graph->scope, sizeof graph->scope, "%s", node->label);  // debuggers show which layer's weights these are
   if (batch_norm_fold(graph, weight, weight + 1, &node->inputs[1])) absorb(front, node);
   graph->phase = phase;
+  memcpy(graph->scope, scope, sizeof scope);
 }
 
 static void fuse_activation(graph *graph, node *node) {

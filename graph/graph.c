@@ -138,7 +138,8 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 
 tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout) {
   char name[2 * NAME_BYTES];
-  snprintf(name, sizeof name, "%.70s:%s%.*s", node->label, node->op->name, node->output_count, "1234567");
+  char digit[2] = {node->output_count ? (char)('0' + node->output_count) : 0};  // of outputs behind the first
+  snprintf(name, sizeof name, "%.70s:%s%s", node->label, node->op->name, digit);
   tensor *tensor = add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
   if (!tensor) return NULL;
   tensor->producer = node;

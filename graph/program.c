@@ -210,8 +210,11 @@ static mote_status record_step(program *program, commands *commands, const lower
                        .push_bytes = step->push_bytes,
                        .groups = {step->groups[0], step->groups[1], step->groups[2]}};
   TRY(kernel_get(program->device, step->shader, step->spec, step->spec_count, &dispatch.kernel, error));
-  for (uint32_t i = 0; i < step->binding_count; i++)
-    if (step->bindings[i]) dispatch.bindings[i] = step->bindings[i]->home;
+  for (uint32_t i = 0; i < step->binding_count; i++) {
+    if (!step->bindings[i]) continue;
+    dispatch.bindings[i] = step->bindings[i]->home;
+    dispatch.names[i] = step->bindings[i]->name;
+  }
   return commands_dispatch(commands, &dispatch, error);
 }
 
@@ -388,6 +391,10 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
 commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
 
 int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
+
+const step *program_get_step(const program *program, phase phase, int index) {
+  return &program->steps[phase][index].step;
+}
 
 program_work program_get_work(const program *program, phase phase, int index) {
   const lowered *lowered = &program->steps[phase][index];

@@ -82,6 +82,7 @@ typedef struct program_span {
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
 
 int program_dispatch_count(const program *program, phase phase);
+const step *program_get_step(const program *program, phase phase, int index);
 
 // What one dispatch is and has to do at least. Strings live as long as the program.
 typedef struct program_work {

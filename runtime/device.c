@@ -261,6 +261,7 @@ mote_status device_create_submission(mote_device *device, mote_error *error) {
                                                 .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                                 .commandBufferCount = 1};
   TRY(CHECK(error, device->vk.vkAllocateCommandBuffers(device->handle, &allocate, &device->to_host)));
+  device_name_object(device, VK_OBJECT_TYPE_COMMAND_BUFFER, (uint64_t)(uintptr_t)device->to_host, "visible to the host");
   const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   TRY(CHECK(error, device->vk.vkBeginCommandBuffer(device->to_host, &begin)));
   const VkMemoryBarrier barrier = {

@@ -74,6 +74,10 @@ typedef struct shader {
 // The embedded shader of that name, or NULL.
 const shader *shader_find(const char *name);
 
+// From here on kernel_get takes these in place of the embedded shaders of their names; none: the embedded ones again. They
+// are borrowed for as long as the device lives, and must take the same bindings and parameters.
+void device_set_shaders(mote_device *device, const shader *shaders, size_t count);
+
 typedef struct kernel kernel;
 
 // The pipeline of `shader` with specialization constants 0 … spec_count-1 set to `spec`. Made at the first call with
@@ -101,6 +105,7 @@ typedef struct dispatch {
                                         // the commands
   kernel *kernel;
   binding bindings[MAX_BINDINGS];       // by binding number
+  const char *names[MAX_BINDINGS];      // of what is bound, for debuggers; NULL: none
   uint32_t binding_count;
   const void *push;                     // push constants, push_bytes of them, copied
   uint32_t push_bytes;

@@ -54,6 +54,8 @@ struct mote_device {
   char *cache_path;            // NULL: not kept
   uint64_t cache_hash;         // of the blob that was loaded, to write it only when it changed
   kernel *kernels;
+  const shader *shaders;       // in place of embedded ones, shader_count of them; borrowed
+  size_t shader_count;
 
   VkCommandPool pool;
   VkCommandBuffer to_host;     // recorded once: makes device writes visible to the host; ends every submission
