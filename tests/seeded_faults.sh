@@ -109,8 +109,8 @@ build() {
   cmake --build "$work/build" --target test_ops --parallel "$(nproc)"
 }
 
-run_tests() {
-  timeout 900 "$work/build/tests/test_ops" quick
+run_tests() {  # [shader]: its op first
+  timeout 900 "$work/build/tests/test_ops" quick "$@"
 }
 
 report() {  # ok|FAIL text
@@ -131,7 +131,7 @@ try_fault() {  # file expression
     report FAIL "$1: $2 does not compile"
     tail -n 20 "$work/build.log"
   else
-    run_tests >"$work/test.log" 2>&1 || status=$?
+    run_tests "$1" >"$work/test.log" 2>&1 || status=$?
     # A test that was killed has shown nothing, and one that could not start neither.
     if [ $status = 1 ] || { [ $status -gt 1 ] && [ $status -lt 124 ]; }; then
       report ok "$1: $2"
