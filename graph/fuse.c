@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "shaders/types.h"
 
@@ -81,6 +82,27 @@ static void fuse_add(graph *graph, node *node) {
   absorb(front, node);
 }
 
+// Σ dx over the batch behind a norm that subtracts the batch's mean is zero.
+static void fuse_bias(graph *graph, node *node) {
+  if (node->op != &batch_norm_op || node->output_count == 1) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || !front->op->weight_input) return;
+  const epilogue *before = epilogue_of(front);
+  bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
+  if (before->activation == ACTIVATION_NONE && !has_residual) front->without_gradient |= 1u << (front->op->weight_input + 1);
+}
+
+// Joins the node to an earlier one. Parameters do not change before the last gradient is made.
+static void fuse_turn(graph *graph, node *node) {
+  if (node->op != &weight_transpose_op || node->inputs[0]->kind != TENSOR_PARAMETER || !node->inputs[0]->home.buffer)
+    return;
+  for (int i = 0; i < node->index; i++) {
+    struct node *first = graph->nodes[i];
+    bool fits = first->op == node->op && !first->removed && first->inputs[0]->kind == TENSOR_PARAMETER;
+    if (fits && weight_transpose_join(graph, first, node)) return;
+  }
+}
+
 mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
   static const struct {
     unsigned bit;
@@ -90,6 +112,8 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_BATCH_NORM, fuse_batch_norm},
       {FUSE_ACTIVATION, fuse_activation},
       {FUSE_ADD, fuse_add},
+      {FUSE_BIAS, fuse_bias},
+      {FUSE_TURN, fuse_turn},
   };
   for (size_t rule = 0; rule < sizeof all / sizeof *all; rule++)
     for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit); i++)

@@ -37,6 +37,7 @@ static const op_case cases[] = {
     NORM("one channel a group", false, 2, 8, 4, 4),
     NORM("three channels a group", false, 3, 24, 5, 7),
     NORM("eight channels a group, ReLU", true, 2, 64, 8, 8),
+    NORM("sixteen channels a group", false, 2, 128, 4, 4),
     // A variance near epsilon, so that epsilon counts.
     {.name = "variance near epsilon",
      .build = build,
