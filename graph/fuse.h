@@ -13,7 +13,10 @@ enum {
   // for rounding. Nothing writes it, so the buffer of gradients begins with zeros.
   FUSE_BIAS = 16,
   FUSE_TURN = 32,       // the turned weights that data gradients take: several a dispatch
-  FUSE_ALL = 63,
+  FUSE_SCALE = 64,      // scale_shift behind the activation of the norm before it
+  FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
+  FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
+  FUSE_ALL = 511,
   FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS,  // what works before graph_backward, and changes its nodes
 };
 

@@ -6,6 +6,7 @@
 #include "shaders/activation.glsl"
 #include "shaders/group_norm.h"
 #include "shaders/index.glsl"
+#include "shaders/step.h"
 #include "shaders/vectors.glsl"
 
 layout(local_size_x_id = GROUP_NORM_LANES) in;
@@ -15,10 +16,15 @@ layout(binding = 2) readonly buffer Beta { vec4 beta[]; };            // (1, C, 
 layout(binding = 3) writeonly buffer Mean { float mean[]; };          // (N, 8, 1, 1) C8
 layout(binding = 4) writeonly buffer Variance { float variance[]; };  // (N, 8, 1, 1) C8
 layout(binding = 5) writeonly buffer Y { vec4 y[]; };                 // as x
+layout(binding = 6) readonly buffer Scale { vec4 scale[]; };          // (N, C, 1, 1) C8
+layout(binding = 7) readonly buffer Shift { vec4 shift[]; };          // (N or steps, C, 1, 1) C8
+layout(binding = 8) readonly buffer Step { uint step_words[]; };      // STEP_WORDS, raw
 layout(push_constant) uniform Push { group_norm_parameters p; };
 
 layout(constant_id = GROUP_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
+layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
+layout(constant_id = GROUP_NORM_ROW_FROM_STEP) const uint ROW_FROM_STEP = 0;
 
 #include "shaders/moments.glsl"
 
@@ -62,17 +68,24 @@ void main() {
 
   for (uint block = 0; block < CLUSTER; block++) {
     uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
-    uint c = (first_quad + quad) % (p.channels / 4);
-    vec4 m, scale, shift = beta[c];
+    uint n = (first_quad + quad) / (p.channels / 4), c = (first_quad + quad) % (p.channels / 4);
+    vec4 m, factor, offset = beta[c], outer_factor = vec4(1.0), outer_offset = vec4(0.0);
     [[unroll]] for (uint k = 0; k < 4; k++) {
       uint group = (quad * 4 + k) / members;
       m[k] = group_mean[group];
-      scale[k] = 1.0 / sqrt(group_variance[group] + p.epsilon);
+      factor[k] = 1.0 / sqrt(group_variance[group] + p.epsilon);
     }
-    scale *= gamma[c];
+    factor *= gamma[c];
+    if (SCALED != 0) {
+      uint row = n;
+      if (ROW_FROM_STEP != 0) row = step_words[STEP_INDEX];
+      outer_factor = scale[first_quad + quad];
+      outer_offset = shift[row * (p.channels / 4) + c];
+    }
     for (uint i = 0; i < count; i++) {
       uint at = from + i * stride;
-      y[at] = activate((AT(x, at) - m) * scale + shift, ACTIVATION);
+      vec4 value = activate((AT(x, at) - m) * factor + offset, ACTIVATION);
+      y[at] = SCALED != 0 ? outer_factor * value + outer_offset : value;
     }
   }
 }

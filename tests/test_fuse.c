@@ -4,6 +4,8 @@
 #include "graph/model.h"
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "shaders/sampler_update.h"
+#include "shaders/step.h"
 
 enum { BATCH = 3, IMAGE = 3 * 8 * 8 };
 
@@ -54,8 +56,10 @@ static const struct {
   const char *name;
 } rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_BATCH_NORM, "batch_norm"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"},
+    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},
 }, training_rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"}, {FUSE_BIAS, "bias"}, {FUSE_TURN, "turn"},
+    {FUSE_POOL, "pool"},
 };
 
 static void every_rule_keeps_the_results_up_to_rounding(void **state) {
@@ -81,8 +85,9 @@ static void every_rule_saves_dispatches(void **state) {
   for (size_t i = 0; i < COUNT(rules); i++) {
     uint32_t without = pass(false, rules[i].bit, output), alone = pass(false, FUSE_ALL & ~rules[i].bit, output);
     if (without <= all) fail_msg("%s: %u dispatches with it, %u without", rules[i].name, all, without);
-    // On its own: add only has something to do where its conv is not followed by a norm that stands between.
-    if (rules[i].bit != FUSE_ADD && alone >= none)
+    // On its own: add only has something to do where its conv is not followed by a norm that stands between, and scale
+    // where no activation does.
+    if (rules[i].bit != FUSE_ADD && rules[i].bit != FUSE_SCALE && alone >= none)
       fail_msg("%s alone: %u dispatches, %u without any", rules[i].name, alone, none);
   }
 }
@@ -185,6 +190,55 @@ static void a_bias_that_a_norm_takes_off_again_has_no_gradient(void **state) {
   free(gradients);
 }
 
+// Three replays of two denoising steps; returns the dispatches of one replay. `between`: something reads the index between
+// update and advance.
+static uint32_t denoise(bool between, unsigned keep_unfused, float *x_after, uint32_t *step_after) {
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
+  tensor *model = graph_input(graph, "model", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
+  tensor *table = graph_input(graph, "table", (shape){6, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  tensor *step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
+  const sampler_tensors tensors = {.x = x, .model = model, .table = table, .step = step};
+  for (int i = 0; i < 2; i++) {
+    assert_true(sampler_update(graph, &tensors));
+    if (between) assert_non_null(x0_limit(graph, &tensors, 0.9));
+    assert_true(step_advance(graph, step));
+  }
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "step", .keep_unfused = keep_unfused},
+                      &program, &error));
+  float *numbers = test_numbers(4, BATCH * IMAGE), *models = test_numbers(5, BATCH * IMAGE);
+  float *rows = test_numbers(6, 6 * ROW_WORDS);
+  const uint32_t words[STEP_WORDS] = {[STEP_SEED_LOW] = 3};
+  MUST(program_write(program, x, numbers, &error));
+  MUST(program_write(program, model, models, &error));
+  MUST(program_write(program, table, rows, &error));
+  MUST(program_write(program, step, words, &error));
+  MUST(program_run(program, PHASE_STEP, 3, &error));
+  MUST(program_read(program, x, x_after, &error));
+  MUST(program_read(program, step, step_after, &error));
+  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  free(numbers);
+  free(models);
+  free(rows);
+  program_destroy(&program);
+  return dispatches;
+}
+
+static void an_update_that_advances_the_index_gives_the_same_bits(void **state) {
+  (void)state;
+  for (int between = 0; between < 2; between++) {
+    float fused[BATCH * IMAGE], plain[BATCH * IMAGE];
+    uint32_t fused_step[STEP_WORDS], plain_step[STEP_WORDS];
+    uint32_t with = denoise(between, 0, fused, fused_step), without = denoise(between, FUSE_ADVANCE, plain, plain_step);
+    assert_int_equal(with, between ? without : without - 2);
+    assert_int_equal(fused_step[STEP_INDEX], 6);
+    assert_memory_equal(fused_step, plain_step, sizeof plain_step);
+    assert_memory_equal(fused, plain, sizeof plain);
+  }
+}
+
 // Statistics of the batch cannot be folded into weights beforehand.
 static void batch_norm_by_the_batchs_own_statistics_is_not_folded(void **state) {
   (void)state;
@@ -245,6 +299,7 @@ int main(void) {
       cmocka_unit_test(every_rule_keeps_the_gradients_and_saves_dispatches),
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
+      cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
       cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),

@@ -6,7 +6,7 @@
 #include "shaders/group_norm.h"
 #include "shaders/group_norm_backward.h"
 
-enum { X, GAMMA, BETA };
+enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, INPUT_COUNT };  // from SCALE on: put there by a rewrite rule
 enum { Y, MEAN, VARIANCE };
 enum { MAX_LANES = 128 };  // so that what they share fits in 16 KiB
 
@@ -24,8 +24,9 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
     return graph_fail(graph, "group_norm: %s and %d weights do not fit", shape_format(x->shape).text,
                       gamma->shape.c);
   const epilogue attributes = {.scale = 1};
-  node *node = graph_append(graph, &group_norm_op, (tensor *[]){x, gamma, beta}, 3, 0, &attributes,
-                            sizeof attributes);
+  tensor *inputs[INPUT_COUNT] = {x, gamma, beta};
+  node *node = graph_append(graph, &group_norm_op, inputs, INPUT_COUNT, 1u << SCALE | 1u << SHIFT | 1u << STEP,
+                            &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
   shape groups = {x->shape.n, GROUP_NORM_GROUPS, 1, 1};
@@ -36,20 +37,25 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
-  const tensor *x = node->inputs[X];
-  uint cluster = find_cluster(x->shape.c), lanes = norm_lanes(program_caps(program), node->inputs[X], MAX_LANES);
+  tensor *const *in = node->inputs;
+  const tensor *x = in[X];
+  uint cluster = find_cluster(x->shape.c), lanes = norm_lanes(program_caps(program), x, MAX_LANES);
   struct group_norm_parameters push = {.clusters = (uint)x->shape.n * (uint)x->shape.c / 8 / cluster,
                                        .channels = (uint)x->shape.c,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  step step = {.shader = VECTOR_SHADER(program, "group_norm", node->inputs[X]),
+  step step = {.shader = VECTOR_SHADER(program, "group_norm", x),
                .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_CLUSTER] = cluster,
-                        [GROUP_NORM_LANES] = lanes},
-               .spec_count = 3,
-               .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA], node->outputs[MEAN],
-                            node->outputs[VARIANCE], node->outputs[Y]},
-               .binding_count = 6,
+                        [GROUP_NORM_LANES] = lanes,
+                        [GROUP_NORM_SCALED] = in[SCALE] != NULL,
+                        [GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
+               .spec_count = 5,
+               // Absent tensors stand for themselves through one that is there; the constants keep them unread.
+               .bindings = {in[X], in[GAMMA], in[BETA], node->outputs[MEAN], node->outputs[VARIANCE], node->outputs[Y],
+                            in[SCALE] ? in[SCALE] : in[GAMMA], in[SHIFT] ? in[SHIFT] : in[GAMMA],
+                            in[STEP] ? in[STEP] : in[GAMMA]},
+               .binding_count = 9,
                .push = &push,
                .push_bytes = sizeof push};
   spread(push.clusters, 1, step.groups);
@@ -91,6 +97,10 @@ static const op group_norm_backward_op = {.name = "group_norm_backward", .forwar
 
 static void backward(graph *graph, const node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
+  if (forward->inputs[SCALE]) {
+    graph_fail(graph, "%s: no gradient goes through a scale behind group_norm's activation", forward->label);
+    return;
+  }
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
                                    beta, forward->outputs[MEAN],    forward->outputs[VARIANCE]};
   node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 0, forward->attributes,
@@ -111,4 +121,5 @@ const op group_norm_op = {.name = "group_norm",
                           .forward = forward,
                           .backward = backward,
                           .has_epilogue = true,
-                          .differentiates_activation = true};
+                          .differentiates_activation = true,
+                          .scale_input = SCALE};
