@@ -109,6 +109,10 @@ tensor *graph_external(graph *graph, const char *name, shape shape, binding home
   return tensor;
 }
 
+tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_layout layout) {
+  return add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
+}
+
 tensor *graph_find(const graph *graph, const char *name) {
   for (int i = 0; i < graph->tensor_count; i++)
     if (strcmp(graph->tensors[i]->name, name) == 0) return graph->tensors[i];

@@ -88,6 +88,9 @@ typedef struct lifetime {
   int first, last;
 } lifetime;
 
+// The tensor whose memory it lies in.
+static const tensor *owner(const tensor *tensor) { return tensor->view_of ? tensor->view_of : tensor; }
+
 static void find_lifetimes(const program *program, lifetime *lifetimes) {
   int at = 0, phase_of[2] = {0, program->step_counts[PHASE_ONCE]};
   int end = phase_of[1] + program->step_counts[PHASE_STEP];
@@ -97,7 +100,7 @@ static void find_lifetimes(const program *program, lifetime *lifetimes) {
       const step *step = &program->steps[phase][i].step;
       for (uint32_t b = 0; b < step->binding_count; b++) {
         if (!step->bindings[b]) continue;
-        lifetime *life = &lifetimes[step->bindings[b]->index];
+        lifetime *life = &lifetimes[owner(step->bindings[b])->index];
         if (life->first < 0) life->first = at;
         // What the first phase made and replays use stays for all of them.
         life->last = phase == PHASE_STEP && life->first < phase_of[1] ? end : at;
@@ -131,7 +134,7 @@ static mote_status check_binding(const program *program, const tensor *tensor, m
 static mote_status place_separately(program *program, mote_error *error) {
   for (int i = 0; i < program->graph->tensor_count; i++) {
     tensor *tensor = program->graph->tensors[i];
-    if (tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) continue;
+    if ((tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) || tensor->view_of) continue;
     buffer *buffer;
     size_t bytes = (tensor_bytes(tensor) + 15) / 16 * 16 + program->guard_bytes;
     TRY(add_buffer(program, bytes, tensor->name, &buffer, error));
@@ -196,6 +199,13 @@ static mote_status place(program *program, mote_error *error) {
   mote_status status = program_caps(program)->separate_buffers ? place_separately(program, error)
                                                                : place_together(program, lifetimes, error);
   free(lifetimes);
+  for (int i = 0; i < graph->tensor_count; i++) {
+    tensor *view = graph->tensors[i];
+    if (!view->view_of) continue;
+    view->home = view->view_of->home;
+    view->home.offset += view->view_offset;
+    view->home.bytes = tensor_bytes(view);
+  }
   return status;
 }
 
@@ -378,7 +388,7 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
   if (!program->guard_bytes || !program_caps(program)->separate_buffers) return MOTE_OK;
   for (int i = 0; i < program->graph->tensor_count && !*overrun; i++) {
     const tensor *tensor = program->graph->tensors[i];
-    if (tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) continue;
+    if ((tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) || tensor->view_of) continue;
     size_t from = (tensor_bytes(tensor) + 15) / 16 * 16;
     TRY(need_scratch(program, program->guard_bytes, error));
     TRY(buffer_download(tensor->home.buffer, from, program->scratch, program->guard_bytes, error));

@@ -105,7 +105,7 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
   const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
   tensor *y = context_unet(graph, &trainer->info, &inputs), *dy = NULL;
   tensor *error = mse(graph, y, batch.target, batch.weight, 1 / (float)desc->accumulate, &dy);
-  if (fuse(graph, FUSE_CONCAT | FUSE_ACTIVATION, &graph->error)) graph->status = graph->error.status;
+  if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
   return loss ? add(graph, loss, error, 1) : error;
 }

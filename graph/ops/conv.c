@@ -180,7 +180,8 @@ static void backward(graph *graph, const node *forward) {
     return;
   }
   graph_add_gradient(graph, forward->inputs[WEIGHT], weight_gradient(graph, forward, dy));
-  if (forward->inputs[BIAS]) graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
+  bool bias_matters = forward->inputs[BIAS] && !(forward->without_gradient >> BIAS & 1);
+  if (bias_matters) graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
   if (!x->requires_grad && !(second && second->requires_grad)) return;
   tensor *turned = weight_transpose(graph, forward->inputs[WEIGHT], true);
   if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, turned, x, 0));
