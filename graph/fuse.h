@@ -9,7 +9,15 @@ enum {
   FUSE_BATCH_NORM = 2,  // batch_norm with running statistics into the weights of the conv before it
   FUSE_ACTIVATION = 4,  // gelu and relu into the epilogue of the op before them
   FUSE_ADD = 8,         // add into the epilogue of the conv that makes its second operand
-  FUSE_ALL = 15,
+  // A bias in front of a batch_norm by the batch's statistics, which subtracts it again, gets no gradient: it is zero but
+  // for rounding. Nothing writes it, so the buffer of gradients begins with zeros.
+  FUSE_BIAS = 16,
+  FUSE_TURN = 32,       // the turned weights that data gradients take: several a dispatch
+  FUSE_SCALE = 64,      // scale_shift behind the activation of the norm before it
+  FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
+  FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
+  FUSE_ALL = 511,
+  FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS,  // what works before graph_backward, and changes its nodes
 };
 
 // Applies `rules` to the whole graph. Every rule keeps the results, up to rounding; each can be left out.

@@ -4,7 +4,6 @@
 #include "graph/texel.h"
 #include "shaders/channel_sum.h"
 #include "shaders/norm_parameter_gradient.h"
-#include "shaders/norm_sums.h"
 #include "shaders/weight_transpose.h"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -34,26 +33,75 @@ tensor *channel_sum(graph *graph, tensor *dy) {
 // weight_transpose
 
 typedef struct weight_transpose_attributes {
-  bool flip;
+  uint32_t flips;          // a bit a weight
+  tensor *weights, *whole; // of several: what holds all inputs, and all outputs; of one: NULL
 } weight_transpose_attributes;
 
 static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
   const weight_transpose_attributes *attributes = (const void *)node->attributes;
-  shape turned = node->outputs[0]->shape;  // (C, O, k, k)
-  struct weight_transpose_parameters push = {.out_blocks = (uint)round_up(turned.c, 8) / 8,
-                                             .in_quads = (uint)round_up(turned.n, 8) / 4,
-                                             .taps = (uint)(turned.h * turned.w),
-                                             .flip = attributes->flip};
-  step step = {.shader = "weight_transpose",
-               .bindings = {node->inputs[0], node->outputs[0]},
+  tensor *weights = attributes->whole ? attributes->weights : node->inputs[0];
+  struct weight_transpose_parameters push = {{0}};
+  step step = {.shader = VECTOR_SHADER(program, "weight_transpose", weights),
+               .bindings = {weights, attributes->whole ? attributes->whole : node->outputs[0]},
                .binding_count = 2,
                .push = &push,
-               .push_bytes = sizeof push};
-  spread(tensor_bytes(node->outputs[0]) / 4, PLAIN_LOCAL_SIZE, step.groups);
+               .push_bytes = sizeof push,
+               .groups = {0, 0, (uint)node->input_count}};
+  for (int i = 0; i < node->input_count; i++) {
+    const tensor *output = node->outputs[i];
+    shape turned = output->shape;  // (C, O, k, k)
+    uint *words = push.words + i * WEIGHT_TRANSPOSE_WORDS;
+    words[WEIGHT_TRANSPOSE_FROM] = (uint)((node->inputs[i]->home.offset - weights->home.offset) / 16);
+    words[WEIGHT_TRANSPOSE_TO] = (uint)(output->view_offset / 16);
+    words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(turned.c, 8) / 4 | (uint)round_up(turned.n, 8) / 4 << 16;
+    words[WEIGHT_TRANSPOSE_TAPS] = (uint)(turned.h * turned.w) | (attributes->flips >> i & 1) << 16;
+    uint across = (uint)(turned.c + 31) / 32, along = (uint)(turned.n + 7) / 8;
+    if (across > step.groups[0]) step.groups[0] = across;
+    if (along > step.groups[1]) step.groups[1] = along;
+  }
   return program_dispatch(program, node, &step, error);
 }
 
-static const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};
+const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};
+
+// Puts the output behind those that `whole` already holds.
+static void become_view(tensor *output, tensor *whole, size_t alignment) {
+  size_t bytes = whole->shape.c > 1 ? tensor_bytes(whole) : 0;  // a new one has one element
+  output->view_of = whole;
+  output->view_offset = (bytes + alignment - 1) / alignment * alignment;
+  whole->shape.c = (int)((output->view_offset + tensor_bytes(output)) / 4);
+}
+
+// Widens `all` to hold `part` too; both are of one buffer.
+static void hold(tensor *all, const binding *part) {
+  size_t begin = all->home.offset, end = begin + all->home.bytes, part_end = part->offset + part->bytes;
+  if (part->offset < begin) begin = part->offset;
+  if (part_end > end) end = part_end;
+  all->home.offset = begin;
+  all->home.bytes = end - begin;
+  all->shape.c = (int)(all->home.bytes / 4);
+}
+
+bool weight_transpose_join(graph *graph, node *first, node *other) {
+  weight_transpose_attributes *a = (void *)first->attributes;
+  const weight_transpose_attributes *from = (const void *)other->attributes;
+  const binding *home = &other->inputs[0]->home;
+  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || home->buffer != first->inputs[0]->home.buffer) return false;
+  if (!a->whole) {
+    a->weights = graph_external(graph, "weights", (shape){1, 1, 1, 1}, first->inputs[0]->home);
+    a->whole = graph_activation(graph, "turned", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+    if (!a->weights || !a->whole) return false;
+    become_view(first->outputs[0], a->whole, graph->caps->alignment);
+  }
+  hold(a->weights, home);
+  become_view(other->outputs[0], a->whole, graph->caps->alignment);
+  a->flips |= from->flips << first->input_count;
+  first->inputs[first->input_count++] = other->inputs[0];
+  first->outputs[first->output_count++] = other->outputs[0];
+  other->outputs[0]->producer = first;
+  other->removed = true;
+  return true;
+}
 
 tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
   const weight_transpose_attributes attributes = {flip};
@@ -66,24 +114,6 @@ tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Norms
-
-mote_status dispatch_norm_sums(const node *node, program *program, const norm_backward *norm, tensor *sum,
-                               tensor *product, mote_error *error) {
-  shape s = norm->x->shape;
-  struct norm_sums_parameters push = {.batch = (uint)s.n,
-                                      .channels = (uint)round_up(s.c, 8),
-                                      .pixels = (uint)(s.h * s.w),
-                                      .epsilon = 1e-5f};
-  step step = {.shader = VECTOR_SHADER(program, "norm_sums", norm->x),
-               .spec = {[NORM_SUMS_ACTIVATION] = norm->activation, [NORM_SUMS_GROUPED] = norm->grouped},
-               .spec_count = 2,
-               .bindings = {norm->x, norm->dy, norm->gamma, norm->beta, norm->mean, norm->variance, sum, product},
-               .binding_count = 8,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.channels / 4, 8, step.groups);
-  return program_dispatch(program, node, &step, error);
-}
 
 mote_status dispatch_norm_parameter_gradient(const node *node, program *program, tensor *const sums[2],
                                              tensor *const gradients[2], mote_error *error) {

@@ -11,15 +11,11 @@ tensor *channel_sum(graph *graph, tensor *dy);
 // A weight (O, C, k, k), in whichever layout, with channels exchanged as (C, O, k, k) WEIGHT; `flip`: the kernel turned
 // by half a circle.
 tensor *weight_transpose(graph *graph, tensor *weight, bool flip);
+extern const op weight_transpose_op;
 
-// Sums that batch_norm and group_norm need, each (N, C, 1, 1). `statistics`: mean and variance behind x's norm.
-typedef struct norm_backward {
-  tensor *x, *dy, *gamma, *beta, *mean, *variance;
-  uint32_t activation;
-  bool grouped;
-} norm_backward;
-mote_status dispatch_norm_sums(const node *node, program *program, const norm_backward *norm, tensor *sum,
-                               tensor *product, mote_error *error);
+// `first` does what `other`, a node of one weight, does too, and `other` goes; false if that cannot be. Weights are
+// parameters that have their homes.
+bool weight_transpose_join(graph *graph, node *first, node *other);
 
 // dγ = Σ_n product, dβ = Σ_n sum.
 mote_status dispatch_norm_parameter_gradient(const node *node, program *program, tensor *const sums[2],

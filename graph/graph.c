@@ -35,6 +35,12 @@ void *graph_fail(graph *graph, const char *format, ...) {
   return NULL;
 }
 
+void *graph_fail_memory(graph *graph) {
+  graph_fail(graph, "out of memory");
+  graph->status = graph->error.status = MOTE_ERROR_MEMORY;
+  return NULL;
+}
+
 void graph_push(graph *graph, const char *name) {
   size_t length = strlen(graph->scope);
   snprintf(graph->scope + length, sizeof graph->scope - length, "%s%s", length ? "/" : "", name);
@@ -60,7 +66,7 @@ static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_la
   tensor *tensor = calloc(1, sizeof *tensor);
   if (!tensor || !make_room((void ***)&graph->tensors, graph->tensor_count)) {
     free(tensor);
-    return graph_fail(graph, "out of memory");
+    return graph_fail_memory(graph);
   }
   snprintf(tensor->name, sizeof tensor->name, "%.95s", name);
   tensor->shape = shape;
@@ -103,6 +109,10 @@ tensor *graph_external(graph *graph, const char *name, shape shape, binding home
   return tensor;
 }
 
+tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_layout layout) {
+  return add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
+}
+
 tensor *graph_find(const graph *graph, const char *name) {
   for (int i = 0; i < graph->tensor_count; i++)
     if (strcmp(graph->tensors[i]->name, name) == 0) return graph->tensors[i];
@@ -117,7 +127,7 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
   node *node = calloc(1, sizeof *node);
   if (!node || !make_room((void ***)&graph->nodes, graph->node_count)) {
     free(node);
-    return graph_fail(graph, "out of memory");
+    return graph_fail_memory(graph);
   }
   node->op = op;
   node->phase = graph->phase;
@@ -132,7 +142,8 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 
 tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout) {
   char name[2 * NAME_BYTES];
-  snprintf(name, sizeof name, "%.70s:%s%.*s", node->label, node->op->name, node->output_count, "1234567");
+  char digit[2] = {node->output_count ? (char)('0' + node->output_count) : 0};  // of outputs behind the first
+  snprintf(name, sizeof name, "%.70s:%s%s", node->label, node->op->name, digit);
   tensor *tensor = add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
   if (!tensor) return NULL;
   tensor->producer = node;

@@ -48,6 +48,8 @@ typedef struct tensor {
   node *producer;      // NULL for inputs and parameters
   struct tensor *grad; // gradient of the loss by this tensor, once graph_backward made it
   const struct tensor *gradient_of;  // the parameter whose gradient this is; it lies where `home` says
+  struct tensor *view_of;  // an activation that is a part of this one, from view_offset bytes on, or NULL
+  size_t view_offset;
   binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
 } tensor;
 
@@ -68,6 +70,7 @@ typedef struct op {
   bool differentiates_activation;  // backward goes through the epilogue's activation too
   int second_input;    // place of the tensor that is concatenated behind input 0
   int residual_input;  // place of the tensor that is added behind the activation
+  int scale_input;     // places of scale, shift and step, as scale_shift takes them behind its own first
   int weight_input;    // places of weight and, behind it, bias, which batch normalisation can be folded into
 } op;
 
@@ -84,6 +87,7 @@ struct node {
   phase phase;
   int index;
   bool removed;            // by a rewrite rule
+  unsigned without_gradient;  // bits of inputs that the loss does not depend on, found by a rewrite rule
   tensor *inputs[MAX_INPUTS];  // NULL where an optional one is absent
   int input_count;
   tensor *outputs[MAX_OUTPUTS];
@@ -120,10 +124,14 @@ tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layo
 // A tensor that lives at `home`, which the caller keeps.
 tensor *graph_external(graph *graph, const char *name, shape shape, binding home);
 
+// An activation that nodes' outputs are parts of.
+tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_layout layout);
+
 tensor *graph_find(const graph *graph, const char *name);
 
 // Records the first failure, in printf's manner, and returns NULL for builders to pass on.
 void *graph_fail(graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *graph_fail_memory(graph *graph);
 
 // Appends a node with these inputs (NULL entries allowed where `optional` has the bit) and a copy of `attributes`.
 // NULL if an input that is needed is NULL: something failed before.

@@ -35,7 +35,7 @@ static graph *build(backward_run *run) {
   tensor *y = context_unet(graph, info, &run->inputs), *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
   if (run->loss) run->loss->keep = true;
-  if (fuse(graph, FUSE_CONCAT | FUSE_ACTIVATION, &graph->error)) graph->status = graph->error.status;
+  if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward(graph, y, dy);
   return graph;
 }

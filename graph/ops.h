@@ -59,6 +59,9 @@ typedef struct sampler_tensors {
   tensor *previous;  // as x: the last step's x_0, which is updated; NULL: the sampler looks at none
 } sampler_tensors;
 
+// Lets the node of a sampler_update advance `step` too; false if it reads another step buffer, or does so already.
+bool sampler_update_advance(node *update, const tensor *step);
+
 #define OP(name, builder)     \
   extern const op name##_op;  \
   builder;

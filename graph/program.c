@@ -88,6 +88,9 @@ typedef struct lifetime {
   int first, last;
 } lifetime;
 
+// The tensor whose memory it lies in.
+static const tensor *owner(const tensor *tensor) { return tensor->view_of ? tensor->view_of : tensor; }
+
 static void find_lifetimes(const program *program, lifetime *lifetimes) {
   int at = 0, phase_of[2] = {0, program->step_counts[PHASE_ONCE]};
   int end = phase_of[1] + program->step_counts[PHASE_STEP];
@@ -97,7 +100,7 @@ static void find_lifetimes(const program *program, lifetime *lifetimes) {
       const step *step = &program->steps[phase][i].step;
       for (uint32_t b = 0; b < step->binding_count; b++) {
         if (!step->bindings[b]) continue;
-        lifetime *life = &lifetimes[step->bindings[b]->index];
+        lifetime *life = &lifetimes[owner(step->bindings[b])->index];
         if (life->first < 0) life->first = at;
         // What the first phase made and replays use stays for all of them.
         life->last = phase == PHASE_STEP && life->first < phase_of[1] ? end : at;
@@ -131,7 +134,7 @@ static mote_status check_binding(const program *program, const tensor *tensor, m
 static mote_status place_separately(program *program, mote_error *error) {
   for (int i = 0; i < program->graph->tensor_count; i++) {
     tensor *tensor = program->graph->tensors[i];
-    if (tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) continue;
+    if ((tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) || tensor->view_of) continue;
     buffer *buffer;
     size_t bytes = (tensor_bytes(tensor) + 15) / 16 * 16 + program->guard_bytes;
     TRY(add_buffer(program, bytes, tensor->name, &buffer, error));
@@ -196,6 +199,13 @@ static mote_status place(program *program, mote_error *error) {
   mote_status status = program_caps(program)->separate_buffers ? place_separately(program, error)
                                                                : place_together(program, lifetimes, error);
   free(lifetimes);
+  for (int i = 0; i < graph->tensor_count; i++) {
+    tensor *view = graph->tensors[i];
+    if (!view->view_of) continue;
+    view->home = view->view_of->home;
+    view->home.offset += view->view_offset;
+    view->home.bytes = tensor_bytes(view);
+  }
   return status;
 }
 
@@ -210,8 +220,11 @@ static mote_status record_step(program *program, commands *commands, const lower
                        .push_bytes = step->push_bytes,
                        .groups = {step->groups[0], step->groups[1], step->groups[2]}};
   TRY(kernel_get(program->device, step->shader, step->spec, step->spec_count, &dispatch.kernel, error));
-  for (uint32_t i = 0; i < step->binding_count; i++)
-    if (step->bindings[i]) dispatch.bindings[i] = step->bindings[i]->home;
+  for (uint32_t i = 0; i < step->binding_count; i++) {
+    if (!step->bindings[i]) continue;
+    dispatch.bindings[i] = step->bindings[i]->home;
+    dispatch.names[i] = step->bindings[i]->name;
+  }
   return commands_dispatch(commands, &dispatch, error);
 }
 
@@ -293,6 +306,20 @@ mote_status program_measure(const program_desc *desc, program_needs *needs, mote
   return status;
 }
 
+mote_status program_make_kernels(const program_desc *desc, mote_error *error) {
+  program *planned;
+  program_needs needs = {0};
+  mote_status status = plan(desc, &needs, &planned, error);
+  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
+    for (int i = 0; i < planned->step_counts[phase] && !status; i++) {
+      const step *step = &planned->steps[phase][i].step;
+      kernel *made;
+      status = kernel_get(desc->device, step->shader, step->spec, step->spec_count, &made, error);
+    }
+  program_destroy(&planned);
+  return status;
+}
+
 mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
   program *made;
   *out = NULL;
@@ -361,7 +388,7 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
   if (!program->guard_bytes || !program_caps(program)->separate_buffers) return MOTE_OK;
   for (int i = 0; i < program->graph->tensor_count && !*overrun; i++) {
     const tensor *tensor = program->graph->tensors[i];
-    if (tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) continue;
+    if ((tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) || tensor->view_of) continue;
     size_t from = (tensor_bytes(tensor) + 15) / 16 * 16;
     TRY(need_scratch(program, program->guard_bytes, error));
     TRY(buffer_download(tensor->home.buffer, from, program->scratch, program->guard_bytes, error));
@@ -374,6 +401,10 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
 commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
 
 int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
+
+const step *program_get_step(const program *program, phase phase, int index) {
+  return &program->steps[phase][index].step;
+}
 
 program_work program_get_work(const program *program, phase phase, int index) {
   const lowered *lowered = &program->steps[phase][index];

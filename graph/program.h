@@ -45,6 +45,9 @@ typedef struct program_needs {
 // Plans the program, makes nothing, and adds to `needs`. The graph is destroyed.
 mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error);
 
+// Makes the kernels that the program would take, and nothing else. The graph is destroyed.
+mote_status program_make_kernels(const program_desc *desc, mote_error *error);
+
 mote_status program_create(const program_desc *desc, program **out, mote_error *error);
 void program_destroy(program **program);
 
@@ -79,6 +82,7 @@ typedef struct program_span {
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
 
 int program_dispatch_count(const program *program, phase phase);
+const step *program_get_step(const program *program, phase phase, int index);
 
 // What one dispatch is and has to do at least. Strings live as long as the program.
 typedef struct program_work {

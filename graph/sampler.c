@@ -102,6 +102,7 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
   constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, LAYOUT_C8);
   constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  if (graph->status) return graph;
   graph->phase = PHASE_ONCE;
   build_start(graph, sampler, constants);
   graph->phase = PHASE_STEP;
@@ -208,8 +209,8 @@ void mote_sampler_destroy(mote_sampler **pointer) {
   free(sampler);
 }
 
-mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_needs *needs, mote_error *error) {
-  *needs = (mote_sampler_needs){0};
+mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *needs, mote_error *error) {
+  *needs = (mote_needs){0};
   mote_sampler sampler = {.model = desc->model};
   constants constants = {0};
   TRY(complete(desc, &sampler.desc, error));
@@ -220,7 +221,7 @@ mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_n
   program_needs measured = {0};
   TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, &measured, error));
   if (desc->recorded) TRY(recording_measure(&sampler.model->info, device, sampler.desc.batch, &measured, error));
-  *needs = (mote_sampler_needs){.memory_bytes = measured.memory_bytes,
+  *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
                                 .allocations = measured.allocations,
                                 .pipelines = measured.kernels,
                                 .staging_bytes = device_stages(device) ? measured.largest_bytes : 0};

@@ -37,7 +37,7 @@ static void set_defaults(mote_trainer_desc *desc) {
 static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
   const mote_model_info *m = &desc->model;
   if (!desc->device) return fail(error, MOTE_ERROR_USAGE, "a trainer needs a device");
-  if (desc->data.count == 0 || !desc->data.pixels) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
+  if (desc->data.count == 0) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
   if (m->height % 4 || m->n_feat % 8)
     return fail(error, MOTE_ERROR_USAGE, "height is %d and n_feat %d, expected multiples of 4 and 8", m->height,
                 m->n_feat);
@@ -105,7 +105,7 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
   const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
   tensor *y = context_unet(graph, &trainer->info, &inputs), *dy = NULL;
   tensor *error = mse(graph, y, batch.target, batch.weight, 1 / (float)desc->accumulate, &dy);
-  if (fuse(graph, FUSE_CONCAT | FUSE_ACTIVATION, &graph->error)) graph->status = graph->error.status;
+  if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
   return loss ? add(graph, loss, error, 1) : error;
 }
@@ -162,7 +162,7 @@ static mote_status create_buffers(mote_trainer *trainer, const mote_model *start
   if (!status && start)
     status = buffer_download(start->buffer, 0, values, bytes, error);
   else if (!status)
-    trainer_draw_weights(&trainer->parameters, trainer->desc.seed, values);
+    status = trainer_draw_weights(&trainer->parameters, trainer->desc.seed, values, error);
   if (!status) status = buffer_upload(trainer->flat[FLAT_WEIGHTS], 0, values, bytes, error);
   if (!status) status = buffer_upload(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
   free(values);
@@ -241,6 +241,7 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   mote_trainer_desc completed = *desc;
   set_defaults(&completed);
   TRY(check(&completed, error));
+  if (!desc->data.pixels) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
   mote_trainer *trainer = calloc(1, sizeof *trainer);
   if (!trainer) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   trainer->device = desc->device;
@@ -285,6 +286,39 @@ void mote_trainer_destroy(mote_trainer **pointer) {
   for (int i = 0; i < FLAT_COUNT; i++) buffer_destroy(&trainer->flat[i]);
   parameters_destroy(&trainer->parameters);
   free(trainer);
+}
+
+// The buffers that are not the program's.
+static mote_status measure_buffers(const mote_trainer *trainer, program_needs *needs, mote_error *error) {
+  uint64_t flat, readback;
+  TRY(buffer_measure(trainer->device, trainer->parameters.bytes, &flat, error));
+  TRY(trainer_measure_recording(trainer, &readback, error));
+  needs->memory_bytes += FLAT_COUNT * flat + readback;
+  needs->allocations += FLAT_COUNT + (readback > 0);
+  if (trainer->parameters.bytes > needs->largest_bytes) needs->largest_bytes = trainer->parameters.bytes;
+  return MOTE_OK;
+}
+
+mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error) {
+  *needs = (mote_needs){0};
+  mote_trainer trainer = {.device = desc->device, .desc = *desc};
+  set_defaults(&trainer.desc);
+  TRY(check(&trainer.desc, error));
+  trainer.info = trainer.desc.model;
+  TRY(parameters_create(trainer.device, &trainer.info, &trainer.parameters, error));
+  program_needs measured = {0};
+  graph *graph = build(&trainer);
+  mote_status status = graph ? program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"},
+                                               &measured, error)
+                             : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) status = measure_buffers(&trainer, &measured, error);
+  parameters_destroy(&trainer.parameters);
+  TRY(status);
+  *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
+                        .allocations = measured.allocations,
+                        .pipelines = measured.kernels,
+                        .staging_bytes = device_stages(desc->device) ? measured.largest_bytes : 0};
+  return MOTE_OK;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -30,10 +30,11 @@ struct mote_trainer {
 
 // trainer_init.c: fresh weights as PyTorch initialises its modules, drawn from `seed`, into `packed`, of
 // parameters->bytes bytes.
-void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed);
+mote_status trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed, mote_error *error);
 
-// trainer_record.c: makes the read-back memory.
+// trainer_record.c: makes the read-back memory; what it will take, 0 where it is not asked for.
 mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error);
+mote_status trainer_measure_recording(const mote_trainer *trainer, uint64_t *bytes, mote_error *error);
 
 // trainer.c: the error of a step whose loss is not finite.
 mote_status trainer_check_failed(uint32_t failed, mote_error *error);

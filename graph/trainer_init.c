@@ -27,11 +27,12 @@ static double bound_of(const tensor *weight) {
   return 1 / sqrt((double)weight->shape.c * weight->shape.h * weight->shape.w);
 }
 
-void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed) {
+mote_status trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed, mote_error *error) {
   const graph *list = parameters->list;
   memset(packed, 0, parameters->bytes);
   float *rows = malloc(parameters->bytes);
-  for (int i = 0; i < list->tensor_count && rows; i++) {
+  if (!rows) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < list->tensor_count; i++) {
     const tensor *tensor = list->tensors[i];
     if (tensor->kind != TENSOR_PARAMETER) continue;
     const struct tensor *weight = ends_with(tensor->name, ".bias") ? weight_of(parameters, tensor) : tensor;
@@ -45,4 +46,5 @@ void trainer_draw_weights(const parameters *parameters, uint64_t seed, float *pa
     layout_pack(tensor, rows, packed + tensor->home.offset / 4);
   }
   free(rows);
+  return MOTE_OK;
 }

@@ -11,6 +11,11 @@ mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error) 
   return buffer_create_readback(trainer->device, STATE_BYTES + RING_BYTES, "losses", &trainer->readback, error);
 }
 
+mote_status trainer_measure_recording(const mote_trainer *trainer, uint64_t *bytes, mote_error *error) {
+  *bytes = 0;
+  return trainer->desc.recorded ? buffer_measure(trainer->device, STATE_BYTES + RING_BYTES, bytes, error) : MOTE_OK;
+}
+
 static mote_status check_recorded(const mote_trainer *trainer, mote_error *error) {
   if (trainer->readback) return MOTE_OK;
   return fail(error, MOTE_ERROR_USAGE, "the trainer was made without mote_trainer_desc.recorded");

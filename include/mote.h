@@ -116,13 +116,22 @@ typedef struct mote_device_info {
 
 typedef void (*mote_log_fn)(void *user, const char *message);
 
+// Which kernels ops take where they have several. An op without a kernel of that class takes its plain one.
+typedef enum mote_kernels {
+  MOTE_KERNELS_AUTO = 0,   // TEXEL on CPU drivers, TILED on everything else
+  MOTE_KERNELS_PLAIN = 1,  // the simplest kernel of every op
+  MOTE_KERNELS_TEXEL = 2,  // reads through texel buffers; convolutions need subgroups of 8 or more with shuffle
+  MOTE_KERNELS_TILED = 3,  // convolutions as products of tiles in shared memory
+} mote_kernels;
+
 typedef struct mote_device_desc {
   const char *select;           // index, UUID or part of the name (any case); NULL: the best GPU, else a CPU driver
   const char *cache_directory;  // where the pipeline cache lives between runs; NULL: it is not kept
   bool validation;              // load VK_LAYER_KHRONOS_validation; a message it reports makes the next call fail
   bool separate_buffers;        // one VkBuffer a tensor and no aliasing, so that validation sees every overrun
   bool staging;                 // copy through a staging buffer even where device memory is the host's (tests)
-  bool plain_kernels;           // take the simplest kernel of every op, whatever the device offers
+  bool plain_kernels;           // the same as kernels = MOTE_KERNELS_PLAIN
+  mote_kernels kernels;         // which class of kernels to take; 0: the one that suits the device
   mote_log_fn log;              // warnings worth showing to a person; NULL: they are dropped
   void *log_user;               // handed to log
 } mote_device_desc;
@@ -305,6 +314,18 @@ typedef struct mote_trainer_info {
 
 MOTE_API mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer);
 
+// What making something will take from the device.
+typedef struct mote_needs {
+  uint64_t memory_bytes;   // device memory that stays allocated
+  uint32_t allocations;    // vkAllocateMemory that stay
+  uint32_t pipelines;      // compute pipelines that nothing made before on this device shares
+  uint64_t staging_bytes;  // the most that is allocated on top, for a moment, to fill the memory
+} mote_needs;
+
+// What mote_trainer_create will take, known before it does; images are counted and not looked at, so `data.pixels` may be
+// NULL. mote_trainer_get_model and mote_trainer_validate take the weights' memory once more, and what a forward pass does.
+MOTE_API mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Sampling
 
@@ -370,16 +391,7 @@ MOTE_API mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sam
 MOTE_API void mote_sampler_destroy(mote_sampler **sampler);
 
 // What mote_sampler_create will take from the device, known before it does.
-typedef struct mote_sampler_needs {
-  uint64_t memory_bytes;   // device memory that stays allocated
-  uint32_t allocations;    // vkAllocateMemory that stay
-  uint32_t pipelines;      // compute pipelines that nothing made before on this device shares
-  uint64_t staging_bytes;  // the most that is allocated on top, for a moment, to fill the memory
-} mote_sampler_needs;
-
-MOTE_API mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_sampler_needs *needs,
-                                            mote_error *error);
-
+MOTE_API mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *needs, mote_error *error);
 // Starts a new run: draws or uploads x_T and sets the step counter on the device to 0.
 MOTE_API mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error);
 

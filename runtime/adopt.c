@@ -93,9 +93,11 @@ mote_status mote_device_adopt(const mote_device_adopt_desc *desc, mote_device **
   device->info.float16 = device->info.float16 && enables_float16(desc->enabled_features);
   device->info.chosen = true;
   strcpy(device->info.reason, "the host's");
-  device_read_caps(device, &(mote_device_desc){.plain_kernels = desc->plain_kernels,
-                                               .staging = desc->staging,
-                                               .separate_buffers = desc->separate_buffers});
+  const mote_device_desc choices = {.plain_kernels = desc->plain_kernels,
+                                    .kernels = desc->kernels,
+                                    .staging = desc->staging,
+                                    .separate_buffers = desc->separate_buffers};
+  TRY_GOTO(failed, device_read_caps(device, &choices, error));
   TRY_GOTO(failed, device_create_submission(device, error));
   if (!device->keeps_pipeline_cache) TRY_GOTO(failed, pipeline_cache_create(device, NULL, error));
   *out = device;

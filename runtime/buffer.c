@@ -73,6 +73,7 @@ static mote_status create(mote_device *device, size_t bytes, const char *name, b
     return status;
   }
   device_name_object(device, VK_OBJECT_TYPE_BUFFER, (uint64_t)(uintptr_t)made->handle, name);
+  device_name_object(device, VK_OBJECT_TYPE_DEVICE_MEMORY, (uint64_t)(uintptr_t)made->memory, name);
   *out = made;
   return MOTE_OK;
 }

@@ -3,6 +3,7 @@
 // Hazards: since the last barrier, every byte range that a dispatch read or wrote is remembered. The next dispatch
 // needs a barrier exactly when one of its ranges overlaps a remembered one and either of the two is a write. Placed as
 // late as possible, one barrier serves all hazards pending, so for a given order of dispatches their number is least.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -90,13 +91,26 @@ static mote_status order_accesses(commands *commands, const dispatch *dispatch, 
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Regions
+// Regions and names
 
-// Opens and closes debug regions so that the open ones are the folders of `path`; the last name labels the dispatch.
+static bool device_has_regions(const mote_device *device) {
+  const instance_functions *vk = &device->instance_vk;
+  return device->debug_utils && vk->vkCmdBeginDebugUtilsLabelEXT && vk->vkCmdEndDebugUtilsLabelEXT;
+}
+
+static void open_region(const mote_device *device, VkCommandBuffer into, const char *name) {
+  const VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = name};
+  device->instance_vk.vkCmdBeginDebugUtilsLabelEXT(into, &label);
+}
+
+static void close_region(const mote_device *device, VkCommandBuffer into) {
+  device->instance_vk.vkCmdEndDebugUtilsLabelEXT(into);
+}
+
+// Opens and closes debug regions so that the open ones are the folders of `path`.
 static void move_to_region(commands *commands, VkCommandBuffer into, const char *path) {
   const mote_device *device = commands->device;
-  const instance_functions *vk = &device->instance_vk;
-  if (!device->debug_utils || !vk->vkCmdBeginDebugUtilsLabelEXT || !vk->vkCmdEndDebugUtilsLabelEXT) return;
+  if (!device_has_regions(device)) return;
   char *open = commands->label;
   size_t common = 0;  // bytes of the shared path, cut at a '/'
   for (size_t i = 0;; i++) {
@@ -107,7 +121,7 @@ static void move_to_region(commands *commands, VkCommandBuffer into, const char 
   if (open[0] && common < strlen(open)) {
     uint32_t closing = 1;
     for (const char *c = open + common + (common > 0); *c; c++) closing += *c == '/';
-    while (closing--) vk->vkCmdEndDebugUtilsLabelEXT(into);
+    while (closing--) close_region(device, into);
   }
   open[common] = 0;
   while (path[common]) {
@@ -115,8 +129,7 @@ static void move_to_region(commands *commands, VkCommandBuffer into, const char 
     size_t length = strcspn(path + start, "/");
     char name[LABEL_BYTES] = {0};
     memcpy(name, path + start, length < sizeof name - 1 ? length : sizeof name - 1);
-    const VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = name};
-    vk->vkCmdBeginDebugUtilsLabelEXT(into, &label);
+    open_region(device, into, name);
     common = start + length;
   }
   strncpy(open, path, LABEL_BYTES - 1);
@@ -142,8 +155,10 @@ static mote_status add_descriptor_pool(commands *commands, mote_error *error) {
   return MOTE_OK;
 }
 
-static mote_status add_view(commands *commands, const binding *bound, spirv_binding_kind kind, VkBufferView *out,
+static mote_status add_view(commands *commands, const dispatch *dispatch, uint32_t index, VkBufferView *out,
                             mote_error *error) {
+  const binding *bound = &dispatch->bindings[index];
+  spirv_binding_kind kind = dispatch->kernel->interface.bindings[index].kind;
   mote_device *device = commands->device;
   TRY(grow((void **)&commands->views, commands->view_count, sizeof(VkBufferView), error));
   const VkBufferViewCreateInfo info = {
@@ -154,6 +169,8 @@ static mote_status add_view(commands *commands, const binding *bound, spirv_bind
       .range = bound->bytes};
   TRY(CHECK(error, device->vk.vkCreateBufferView(device->handle, &info, device->allocator, out)));
   commands->views[commands->view_count++] = *out;
+  if (dispatch->names[index])
+    device_name_object(device, VK_OBJECT_TYPE_BUFFER_VIEW, (uint64_t)(uintptr_t)*out, dispatch->names[index]);
   return MOTE_OK;
 }
 
@@ -177,7 +194,7 @@ static mote_status write_set(commands *commands, const dispatch *dispatch, VkDes
       write->descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
       write->pBufferInfo = &buffers[i];
     } else {
-      TRY(add_view(commands, bound, kind, &views[i], error));
+      TRY(add_view(commands, dispatch, i, &views[i], error));
       write->descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER;
       write->pTexelBufferView = &views[i];
     }
@@ -185,6 +202,19 @@ static mote_status write_set(commands *commands, const dispatch *dispatch, VkDes
   commands->device->vk.vkUpdateDescriptorSets(commands->device->handle, count, writes, 0, NULL);
   commands->device->counters.descriptor_writes += count;
   return MOTE_OK;
+}
+
+// "down1/model.0/conv1: x, weight, bias": the layer, and what is bound, in the order of the bindings.
+static void name_set(mote_device *device, const dispatch *dispatch, VkDescriptorSet set) {
+  char text[512];
+  const char *separator = ": ";
+  size_t used = (size_t)snprintf(text, sizeof text, "%s", dispatch->label);
+  for (uint32_t i = 0; i < dispatch->binding_count && used < sizeof text; i++) {
+    if (!dispatch->names[i]) continue;
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", separator, dispatch->names[i]);
+    separator = ", ";
+  }
+  device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET, (uint64_t)(uintptr_t)set, text);
 }
 
 static mote_status make_set(commands *commands, const dispatch *dispatch, VkDescriptorSet *set, mote_error *error) {
@@ -197,6 +227,7 @@ static mote_status make_set(commands *commands, const dispatch *dispatch, VkDesc
       .pSetLayouts = &dispatch->kernel->set_layout};
   TRY(CHECK(error, device->vk.vkAllocateDescriptorSets(device->handle, &allocate, set)));
   commands->sets_left--;
+  name_set(device, dispatch, *set);
   return write_set(commands, dispatch, *set, error);
 }
 
@@ -265,7 +296,10 @@ static void emit_dispatch(mote_device *device, const entry *entry, VkCommandBuff
   device->vk.vkCmdBindDescriptorSets(into, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->layout, 0, 1, &entry->set, 0, NULL);
   if (entry->push_bytes)
     device->vk.vkCmdPushConstants(into, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, entry->push_bytes, entry->push);
+  bool regions = device_has_regions(device);
+  if (regions) open_region(device, into, kernel->shader->name);
   device->vk.vkCmdDispatch(into, entry->groups[0], entry->groups[1], entry->groups[2]);
+  if (regions) close_region(device, into);
   device->counters.dispatches_recorded++;
 }
 

@@ -178,7 +178,10 @@ static mote_status pick_physical(mote_device *device, const char *select, mote_e
   return status;
 }
 
-void device_read_caps(mote_device *device, const mote_device_desc *desc) {
+// On CPU drivers texel reads are fast and shared memory is not; GPUs are the other way round.
+mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, mote_error *error) {
+  if ((unsigned)desc->kernels > MOTE_KERNELS_TILED)
+    return fail(error, MOTE_ERROR_USAGE, "kernels is %d, expected one of mote_kernels", (int)desc->kernels);
   VkPhysicalDeviceProperties properties;
   device->instance_vk.vkGetPhysicalDeviceProperties(device->physical, &properties);
   device->instance_vk.vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
@@ -190,17 +193,22 @@ void device_read_caps(mote_device *device, const mote_device_desc *desc) {
   bool cpu = device->info.type == MOTE_DEVICE_CPU;
   device->mapped = (cpu || device->info.type == MOTE_DEVICE_INTEGRATED) && !desc->staging;
   device->caps = (device_caps){
-      .cpu = cpu,
-      .plain_kernels = desc->plain_kernels,
+      .kernels = desc->plain_kernels ? MOTE_KERNELS_PLAIN
+                 : desc->kernels     ? desc->kernels
+                 : cpu               ? MOTE_KERNELS_TEXEL
+                                     : MOTE_KERNELS_TILED,
       .separate_buffers = desc->separate_buffers,
       .subgroup_shuffle = device->info.subgroup_shuffle,
       .subgroup_size = device->info.subgroup_size,
-      .max_invocations = device->info.max_invocations,
+      .max_invocations = device->info.max_invocations < limits->maxComputeWorkGroupSize[0]
+                             ? device->info.max_invocations
+                             : limits->maxComputeWorkGroupSize[0],
       .max_binding_bytes = limits->maxStorageBufferRange,
       .max_texel_elements = limits->maxTexelBufferElements,
       .alignment = alignment,
   };
   memcpy(device->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof device->caps.max_groups);
+  return MOTE_OK;
 }
 
 static bool has_device_extension(const mote_device *device, const char *name) {
@@ -253,6 +261,7 @@ mote_status device_create_submission(mote_device *device, mote_error *error) {
                                                 .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                                 .commandBufferCount = 1};
   TRY(CHECK(error, device->vk.vkAllocateCommandBuffers(device->handle, &allocate, &device->to_host)));
+  device_name_object(device, VK_OBJECT_TYPE_COMMAND_BUFFER, (uint64_t)(uintptr_t)device->to_host, "visible to the host");
   const VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
   TRY(CHECK(error, device->vk.vkBeginCommandBuffer(device->to_host, &begin)));
   const VkMemoryBarrier barrier = {
@@ -277,7 +286,7 @@ mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, 
   mote_status status;
   TRY_GOTO(failed, create_instance(desc, device, error));
   TRY_GOTO(failed, pick_physical(device, desc->select, error));
-  device_read_caps(device, desc);
+  TRY_GOTO(failed, device_read_caps(device, desc, error));
   TRY_GOTO(failed, create_handle(device, error));
   TRY_GOTO(failed, device_create_submission(device, error));
   TRY_GOTO(failed, pipeline_cache_create(device, desc->cache_directory, error));

@@ -30,7 +30,11 @@ static mote_status create_layouts(mote_device *device, kernel *kernel, mote_erro
                                              .pSetLayouts = &kernel->set_layout,
                                              .pushConstantRangeCount = push.size > 0,
                                              .pPushConstantRanges = &push};
-  return CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &kernel->layout));
+  TRY(CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &kernel->layout)));
+  const char *name = kernel->shader->name;
+  device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)(uintptr_t)kernel->set_layout, name);
+  device_name_object(device, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)(uintptr_t)kernel->layout, name);
+  return MOTE_OK;
 }
 
 static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_error *error) {
@@ -39,6 +43,7 @@ static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_err
                                                 .pCode = kernel->shader->words};
   VkShaderModule module;
   TRY(CHECK(error, device->vk.vkCreateShaderModule(device->handle, &module_info, device->allocator, &module)));
+  device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, (uint64_t)(uintptr_t)module, kernel->shader->name);
   VkSpecializationMapEntry entries[MAX_SPEC_CONSTANTS];
   for (uint32_t i = 0; i < kernel->spec_count; i++)
     entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
@@ -78,15 +83,26 @@ static kernel *find(const mote_device *device, const shader *shader, const uint3
   return NULL;
 }
 
+void device_set_shaders(mote_device *device, const shader *shaders, size_t count) {
+  device->shaders = shaders;
+  device->shader_count = count;
+}
+
+static const shader *choose_shader(const mote_device *device, const char *name) {
+  for (size_t i = 0; i < device->shader_count; i++)
+    if (strcmp(device->shaders[i].name, name) == 0) return &device->shaders[i];
+  return shader_find(name);
+}
+
 bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count) {
-  const shader *shader = shader_find(shader_name);
+  const shader *shader = choose_shader(device, shader_name);
   return shader && find(device, shader, spec, spec_count);
 }
 
 mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
                        kernel **out, mote_error *error) {
   *out = NULL;
-  const shader *shader = shader_find(shader_name);
+  const shader *shader = choose_shader(device, shader_name);
   if (!shader) return fail(error, MOTE_ERROR_DEVICE, "there is no shader called %s", shader_name);
   if (spec_count > MAX_SPEC_CONSTANTS)
     return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", shader_name, spec_count,

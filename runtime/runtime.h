@@ -17,12 +17,11 @@
 
 // What ops choose their kernels by. Never a vendor.
 typedef struct device_caps {
-  bool cpu;                        // a CPU driver: texel reads are fast, shared memory is not
-  bool plain_kernels;              // asked for by the user: the simplest kernel of every op
+  mote_kernels kernels;            // the class to take, never AUTO: what the user asked for, or what suits the device
   bool separate_buffers;           // one buffer a tensor, no aliasing
   bool subgroup_shuffle;
   uint32_t subgroup_size;
-  uint32_t max_invocations;        // of a workgroup
+  uint32_t max_invocations;        // of a workgroup, all along x
   uint32_t max_groups[3];          // of a dispatch
   uint64_t max_binding_bytes;      // of one storage buffer binding
   uint64_t max_texel_elements;     // of one texel buffer view
@@ -75,6 +74,10 @@ typedef struct shader {
 // The embedded shader of that name, or NULL.
 const shader *shader_find(const char *name);
 
+// From here on kernel_get takes these in place of the embedded shaders of their names; none: the embedded ones again. They
+// are borrowed for as long as the device lives, and must take the same bindings and parameters.
+void device_set_shaders(mote_device *device, const shader *shaders, size_t count);
+
 typedef struct kernel kernel;
 
 // The pipeline of `shader` with specialization constants 0 … spec_count-1 set to `spec`. Made at the first call with
@@ -102,6 +105,7 @@ typedef struct dispatch {
                                         // the commands
   kernel *kernel;
   binding bindings[MAX_BINDINGS];       // by binding number
+  const char *names[MAX_BINDINGS];      // of what is bound, for debuggers; NULL: none
   uint32_t binding_count;
   const void *push;                     // push constants, push_bytes of them, copied
   uint32_t push_bytes;

@@ -54,6 +54,8 @@ struct mote_device {
   char *cache_path;            // NULL: not kept
   uint64_t cache_hash;         // of the blob that was loaded, to write it only when it changed
   kernel *kernels;
+  const shader *shaders;       // in place of embedded ones, shader_count of them; borrowed
+  size_t shader_count;
 
   VkCommandPool pool;
   VkCommandBuffer to_host;     // recorded once: makes device writes visible to the host; ends every submission
@@ -84,7 +86,7 @@ void device_name_object(mote_device *device, VkObjectType type, uint64_t handle,
 mote_status device_check_validation(mote_device *device, mote_error *error);
 
 // What the runtime sees of the device, and the fence and command buffer that every submission of its own ends with.
-void device_read_caps(mote_device *device, const mote_device_desc *desc);
+mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, mote_error *error);
 mote_status device_create_submission(mote_device *device, mote_error *error);
 
 // choose.c: what a physical device is and offers.

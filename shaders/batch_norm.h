@@ -1,8 +1,9 @@
-// batch_norm.h: parameters and constants of batch_norm.comp and batch_norm_stats.comp.
+// batch_norm.h: parameters and constants of batch_norm.comp and batch_norm_train.comp.
 #include "shaders/types.h"
 
 #define BATCH_NORM_ACTIVATION 0
-#define BATCH_NORM_STATS_UPDATE 0  // 1: the running statistics follow the batch's
+#define BATCH_NORM_UPDATE 1  // training: 1: the running statistics follow the batch's
+#define BATCH_NORM_LANES 2   // training: invocations of a workgroup
 
 struct batch_norm_parameters {
   uint blocks;          // N · C/8
@@ -11,8 +12,10 @@ struct batch_norm_parameters {
   float epsilon;
 };
 
-struct batch_norm_stats_parameters {
+struct batch_norm_train_parameters {
   uint batch;
-  uint channels;  // padding included
-  uint pixels;    // H · W
+  uint channel_blocks;  // channels / 8, padding included
+  uint pixels;          // H · W
+  uint columns;         // pairs of lanes that share an image, a power of two
+  float epsilon;
 };

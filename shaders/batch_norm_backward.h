@@ -2,11 +2,12 @@
 #include "shaders/types.h"
 
 #define BATCH_NORM_BACKWARD_ACTIVATION 0
+#define BATCH_NORM_BACKWARD_LANES 1  // invocations of a workgroup
 
 struct batch_norm_backward_parameters {
-  uint blocks;         // N · C/8
-  uint channel_quads;  // channels / 4, padding included
-  uint pixels;         // H · W
-  float count;         // N · H · W
+  uint batch;
+  uint channel_blocks;  // channels / 8, padding included
+  uint pixels;          // H · W
+  uint columns;         // pairs of lanes that share an image, a power of two
   float epsilon;
 };

@@ -1,8 +1,8 @@
-// conv.h: parameters and constants of conv.comp, conv_texel.comp and conv_winograd.comp.
+// conv.h: parameters and constants of conv.comp, conv_texel.comp, conv_winograd.comp and conv_tiled.comp.
 #include "shaders/types.h"
 
-// Specialization constants of all three kernels, and of those that read texels alone.
-#define CONV_KERNEL 0      // 3 or 1; padding is kernel / 2
+// Specialization constants of all kernels, and of those that read texels alone.
+#define CONV_KERNEL 0      // 3 or 1, padding is kernel / 2; with CONV_TILE_STRIDE any, and no padding
 #define CONV_ACTIVATION 1
 #define CONV_SECOND 2      // 1: the input is two tensors, concatenated along channels
 #define CONV_RESIDUAL 3    // 1: a residual is added behind the activation
@@ -11,6 +11,21 @@
 #define CONV_GROUPS 6      // columns of the tile, in eights
 #define CONV_TILED 7       // 1: several tiles along a row, so that columns beside the tile are loaded too
 #define CONV_EXACT 8       // 1: tiles cover the image exactly, so that stores need no check
+
+// And of conv_tiled.comp alone; sizes of tiles are powers of two.
+#define CONV_TILE_LOCAL 5   // invocations: BLOCKS · LANES · SPLIT
+#define CONV_TILE_BLOCKS 6  // output channels of the tile, in eights
+#define CONV_TILE_LANES 7   // invocations along the pixels
+#define CONV_TILE_PIXELS 8  // of one invocation
+#define CONV_TILE_SPLIT 9   // groups of invocations that share the sum
+#define CONV_TILE_UNITS 10  // of a stage
+// Of transposed convolutions (their gradients), whose kernel size is their stride; else 1.
+#define CONV_TILE_STRIDE 11 // input pixels a pixel, along each axis
+#define CONV_TILE_SQUARE 12 // output pixels a pixel, along each axis
+
+// Its shared memory in vec4: 2 · UNITS rows of pixels, and as many of weights.
+#define CONV_TILE_X_PADDING 4     // behind a row of pixels
+#define CONV_TILE_WEIGHT_BLOCK 9  // of eight output channels, one padding
 
 struct conv_parameters {
   uint batch;

@@ -1,10 +1,18 @@
-// conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and its texel kernel.
+// conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and its texel and tiled kernels.
 #include "shaders/types.h"
 
 #define CONV_WEIGHT_GRADIENT_KERNEL 0  // 3 or 1
 #define CONV_WEIGHT_GRADIENT_SECOND 1  // 1: the input was two tensors
 #define CONV_WEIGHT_GRADIENT_GROUPS 2  // columns of one pass of the texel kernel, in eights
 #define CONV_WEIGHT_GRADIENT_TILED 3   // 1: several passes along a row
+
+// Of the tiled kernel.
+#define CONV_WEIGHT_GRADIENT_LOCAL 2    // invocations: HALVES · QUADS
+#define CONV_WEIGHT_GRADIENT_HALVES 3   // output channels of the tile, in fours
+#define CONV_WEIGHT_GRADIENT_QUADS 4    // input channels of the tile, in fours
+#define CONV_WEIGHT_GRADIENT_ROWS 5     // of the image in a stage
+#define CONV_WEIGHT_GRADIENT_COLUMNS 6  // and columns
+#define CONV_WEIGHT_GRADIENT_SQUARE 7   // of a transposed convolution: its kernel size and stride; else 1
 
 struct conv_weight_gradient_parameters {
   uint batch;
@@ -13,4 +21,9 @@ struct conv_weight_gradient_parameters {
   uint first_quads;   // input channels / 4 of the first tensor
   uint second_quads;  // and of the second, or 0
   uint out_blocks;    // output channels / 8
+};
+
+struct conv_weight_gradient_sum_parameters {
+  uint quads;  // floats of dw / 4
+  uint parts;
 };

@@ -4,5 +4,6 @@
 #define GRADIENT_NORM_QUADS 256  // vec4s that one invocation sums
 
 struct gradient_norm_parameters {
-  uint quads;  // vec4s of all gradients, or of all weights
+  uint gradient_quads;  // vec4s of all gradients
+  uint weight_quads;    // and of all weights
 };

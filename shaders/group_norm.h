@@ -1,18 +1,16 @@
-// group_norm.h: parameters and constants of group_norm.comp and group_norm_stats.comp.
+// group_norm.h: parameters and constants of group_norm.comp.
 #include "shaders/types.h"
 
 #define GROUP_NORM_ACTIVATION 0
+#define GROUP_NORM_CLUSTER 1  // blocks of eight channels that a workgroup takes: the fewest that whole groups fill
+#define GROUP_NORM_LANES 2    // invocations of a workgroup
+#define GROUP_NORM_SCALED 3         // 1: behind the activation, y = scale[n, c] · y + shift[r, c] as scale_shift.comp does
+#define GROUP_NORM_ROW_FROM_STEP 4  // as SCALE_SHIFT_ROW_FROM_STEP
 #define GROUP_NORM_GROUPS 8
 
 struct group_norm_parameters {
-  uint blocks;           // N · C/8
-  uint channels;         // a multiple of 8
-  uint pixels;           // H · W
+  uint clusters;  // N · C / (8 · CLUSTER)
+  uint channels;  // a multiple of 8
+  uint pixels;    // H · W
   float epsilon;
-};
-
-struct group_norm_stats_parameters {
-  uint batch;
-  uint channels;
-  uint pixels;
 };

@@ -1,6 +1,6 @@
-// group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M) with the sums a and b of each group, r = 1/√(variance + ε),
-// x̂ = (x - mean) · r, dz = activation'(γ·x̂ + β) · dy, M = C/8 · H · W (Wu & He 2018). One workgroup: eight channels of
-// one image. One invocation: four of them, of every 32nd pixel.
+// group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M), r = 1/√(variance + ε), x̂ = (x - mean) · r,
+// dz = activation'(γ·x̂ + β) · dy, M = C/8 · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
+// sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). Workgroups and lanes as in group_norm.comp.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/activation.glsl"
@@ -8,37 +8,97 @@
 #include "shaders/index.glsl"
 #include "shaders/vectors.glsl"
 
-layout(local_size_x = PLAIN_LOCAL_SIZE) in;
+layout(local_size_x_id = GROUP_NORM_BACKWARD_LANES) in;
 VECTORS(0, X, x);                                                    // (N, C, H, W) C8
 VECTORS(1, Dy, dy);                                                  // as x
 layout(binding = 2) readonly buffer Gamma { vec4 gamma[]; };         // (1, C, 1, 1) C8
 layout(binding = 3) readonly buffer Beta { vec4 beta[]; };           // (1, C, 1, 1) C8
-layout(binding = 4) readonly buffer Mean { float mean[]; };          // this and the next three: (N, 8, 1, 1) C8
-layout(binding = 5) readonly buffer Variance { float variance[]; };
-layout(binding = 6) readonly buffer A { float a[]; };
-layout(binding = 7) readonly buffer B { float b[]; };
+layout(binding = 4) readonly buffer Mean { float mean[]; };          // (N, 8, 1, 1) C8
+layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, 8, 1, 1) C8
+layout(binding = 6) writeonly buffer Sum { vec4 sum[]; };            // (N, C, 1, 1) C8
+layout(binding = 7) writeonly buffer Product { vec4 product[]; };    // (N, C, 1, 1) C8
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };              // as x
 layout(push_constant) uniform Push { group_norm_backward_parameters p; };
 
 layout(constant_id = GROUP_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = GROUP_NORM_BACKWARD_CLUSTER) const uint CLUSTER = 1;
+
+#include "shaders/lane_sums.glsl"
+
+shared vec4 channel_a[CLUSTER * 2], channel_b[CLUSTER * 2];  // γ · sum, γ · product
+shared float group_a[8], group_b[8];                         // of the workgroup's groups
+
+// What four channels of a workgroup, those of `quad`, are normalised with.
+struct constants {
+  vec4 mean, r, gamma, beta;
+};
+
+constants find_constants(uint cluster, uint quad) {
+  constants found;
+  uint c = cluster * CLUSTER * 2 + quad, n = c / (p.channels / 4);
+  c %= p.channels / 4;
+  found.gamma = gamma[c];
+  found.beta = beta[c];
+  [[unroll]] for (uint k = 0; k < 4; k++) {
+    uint group = n * 8 + (c * 4 + k) / (p.channels / 8);
+    found.mean[k] = mean[group];
+    found.r[k] = 1.0 / sqrt(variance[group] + p.epsilon);
+  }
+  return found;
+}
+
+void add_group(uint group, uint members) {
+  float a = 0.0, b = 0.0;
+  for (uint k = 0; k < members; k++) {
+    uint c = group * members + k;
+    a += channel_a[c / 4][c % 4];
+    b += channel_b[c / 4][c % 4];
+  }
+  group_a[group] = a;
+  group_b[group] = b;
+}
 
 void main() {
-  uint block = workgroup_index(), lane = gl_LocalInvocationID.x;  // block: of eight channels, counted over images
-  if (block >= p.blocks) return;
-  uint n = block * 8 / p.channels, c = block * 8 % p.channels + lane % 2 * 4, from = block * p.pixels * 2;
-  uint members = p.channels / 8;
-  float share = 1.0 / float(members * p.pixels);
-  vec4 m, r, sum_a, sum_b, g = gamma[c / 4], shift = beta[c / 4];
-  [[unroll]] for (uint k = 0; k < 4; k++) {
-    uint group = n * 8 + (c + k) / members;
-    m[k] = mean[group];
-    r[k] = 1.0 / sqrt(variance[group] + p.epsilon);
-    sum_a[k] = a[group] * share;
-    sum_b[k] = b[group] * share;
+  uint cluster = workgroup_index(), lane = gl_LocalInvocationID.x, stride = gl_WorkGroupSize.x;
+  if (cluster >= p.clusters) return;
+  uint members = p.channels / 8, groups = CLUSTER * 8 / members;
+  uint count = (p.pixels + stride / 2 - 1 - lane / 2) / (stride / 2);
+
+  for (uint block = 0; block < CLUSTER; block++) {
+    uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
+    constants k = find_constants(cluster, quad);
+    vec4 s = vec4(0.0), t = vec4(0.0);
+    for (uint i = 0; i < count; i++) {
+      vec4 normal = (AT(x, from + i * stride) - k.mean) * k.r;
+      vec4 dz = activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * AT(dy, from + i * stride);
+      s += dz;
+      t += dz * normal;
+    }
+    add_lanes(s, t);
+    if (lane < 2) {
+      sum[cluster * CLUSTER * 2 + quad] = s;
+      product[cluster * CLUSTER * 2 + quad] = t;
+      channel_a[quad] = k.gamma * s;
+      channel_b[quad] = k.gamma * t;
+    }
   }
-  for (uint i = lane; i < p.pixels * 2; i += PLAIN_LOCAL_SIZE) {
-    vec4 normal = (AT(x, from + i) - m) * r;
-    vec4 dz = activate_gradient(g * normal + shift, ACTIVATION) * AT(dy, from + i);
-    dx[from + i] = r * (g * dz - sum_a - normal * sum_b);
+  barrier();
+  if (lane < groups) add_group(lane, members);
+  barrier();
+
+  float share = 1.0 / (float(members) * float(p.pixels));
+  for (uint block = 0; block < CLUSTER; block++) {
+    uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
+    constants k = find_constants(cluster, quad);
+    vec4 a, b;
+    [[unroll]] for (uint j = 0; j < 4; j++) {
+      a[j] = group_a[(quad * 4 + j) / members] * share;
+      b[j] = group_b[(quad * 4 + j) / members] * share;
+    }
+    for (uint i = 0; i < count; i++) {
+      vec4 normal = (AT(x, from + i * stride) - k.mean) * k.r;
+      vec4 dz = activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * AT(dy, from + i * stride);
+      dx[from + i * stride] = k.r * (k.gamma * dz - a - normal * b);
+    }
   }
 }

@@ -2,6 +2,7 @@
 #include "shaders/types.h"
 
 #define LINEAR_ACTIVATION 0
+#define LINEAR_KEEP 1  // 1: what the activation is applied to is kept
 
 struct linear_parameters {
   uint batch;

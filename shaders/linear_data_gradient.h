@@ -1,5 +1,7 @@
-// linear_data_gradient.h: parameters of linear_data_gradient.comp.
+// linear_data_gradient.h: parameters and constants of linear_data_gradient.comp.
 #include "shaders/types.h"
+
+#define LINEAR_DATA_GRADIENT_ACTIVATION 0
 
 struct linear_data_gradient_parameters {
   uint batch;

@@ -1,5 +1,7 @@
-// linear_weight_gradient.h: parameters of linear_weight_gradient.comp.
+// linear_weight_gradient.h: parameters and constants of linear_weight_gradient.comp.
 #include "shaders/types.h"
+
+#define LINEAR_WEIGHT_GRADIENT_ACTIVATION 0
 
 struct linear_weight_gradient_parameters {
   uint batch;

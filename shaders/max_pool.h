@@ -1,5 +1,7 @@
-// max_pool.h: parameters of max_pool.comp.
+// max_pool.h: parameters of max_pool.comp and max_pool_mean.comp.
 #include "shaders/types.h"
+
+#define MAX_POOL_MEAN_ACTIVATION 0
 
 struct max_pool_parameters {
   uint blocks;  // N · C/8

@@ -13,7 +13,7 @@ layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) buffer X { float x[]; };                      // (N, C, H, W) C8, H · W a multiple of 4
 layout(binding = 1) readonly buffer Model { float model[]; };     // as x; guided (2N, C, H, W)
 layout(binding = 2) readonly buffer Table { float table[]; };     // (steps, ROW_WORDS) raw
-layout(binding = 3) readonly buffer Step { uint step_words[]; };  // STEP_WORDS, raw
+layout(binding = 3) coherent buffer Step { uint step_words[]; };  // STEP_WORDS, raw
 layout(binding = 4) readonly buffer Limit { float limit[]; };     // (N) raw
 layout(binding = 5) buffer Previous { float previous[]; };        // as x
 layout(push_constant) uniform Push { sampler_update_parameters p; };
@@ -22,13 +22,14 @@ layout(constant_id = SAMPLER_UPDATE_GUIDED) const uint GUIDED = 0;
 layout(constant_id = SAMPLER_UPDATE_X0) const uint X0 = 0;
 layout(constant_id = SAMPLER_UPDATE_LIMITED) const uint LIMITED = 0;
 layout(constant_id = SAMPLER_UPDATE_HISTORY) const uint HISTORY = 0;
+layout(constant_id = SAMPLER_UPDATE_ADVANCE) const uint ADVANCE = 0;
 
-void main() {
+void update(uint step) {
   uint i = invocation_index();
   uint pixels = p.height * p.width, blocks = (p.channels + 7) / 8, quads = pixels / 4;
   if (i >= p.batch * p.channels * quads) return;
   uint quad = i % quads, c = i / quads % p.channels, n = i / (quads * p.channels);
-  uint step = step_words[STEP_INDEX], row = step * ROW_WORDS, avoided = p.batch * blocks * pixels * 8;
+  uint row = step * ROW_WORDS, avoided = p.batch * blocks * pixels * 8;
   float a = table[row + ROW_X], b = table[row + ROW_MODEL], s = table[row + ROW_NOISE], d = table[row + ROW_PREVIOUS];
   vec4 z = vec4(0.0);
   if (s != 0.0)
@@ -48,4 +49,20 @@ void main() {
     }
     x[at] = updated;
   }
+}
+
+// The last workgroup that arrives has all others' reads behind it.
+void advance(uint step) {
+  memoryBarrierBuffer();
+  barrier();
+  if (gl_LocalInvocationID.x != 0) return;
+  if (atomicAdd(step_words[STEP_ARRIVED], 1) + 1 < gl_NumWorkGroups.x * gl_NumWorkGroups.y) return;
+  step_words[STEP_ARRIVED] = 0;
+  step_words[STEP_INDEX] = step + 1;
+}
+
+void main() {
+  uint step = step_words[STEP_INDEX];
+  update(step);
+  if (ADVANCE != 0) advance(step);
 }

@@ -20,6 +20,7 @@
 #define SAMPLER_UPDATE_X0 1       // m stands for the x_0 that follows from x and what the network predicted
 #define SAMPLER_UPDATE_LIMITED 2  // x_0 is clamped to [-limit, limit] and divided by it
 #define SAMPLER_UPDATE_HISTORY 3  // m is kept for the next step
+#define SAMPLER_UPDATE_ADVANCE 4  // the step index becomes the next one's, once all have read it
 
 struct sampler_update_parameters {
   uint batch;

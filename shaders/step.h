@@ -6,4 +6,5 @@
 #define STEP_SEED_LOW 1
 #define STEP_SEED_HIGH 2
 #define STEP_FIRST_SAMPLE 3  // index within the run of the batch's first image
-#define STEP_WORDS 4
+#define STEP_ARRIVED 4       // workgroups of a dispatch that advances the index which have read it; 0 between dispatches
+#define STEP_WORDS 8

@@ -14,23 +14,34 @@ faults=(
   'batch_norm.comp           s/ + p\.epsilon)/)/'
   'batch_norm.comp           s/(AT(x, from + i) - m)/AT(x, from + i)/'
   'batch_norm_fold.comp      s/(bias\[o\] - mean\[o\])/(bias[o] + mean[o])/'
-  'batch_norm_stats.comp     s/delta \* delta \* float(p\.pixels)/delta * delta/'
-  'channel_stats.comp        s/vec4 d = AT(x, from + pixel \* 2) - m;/vec4 d = AT(x, from + pixel * 2);/'
+  'batch_norm_train.comp     s/all\.deviation \/ all\.count/all.deviation \/ (all.count - 1.0)/'
+  'batch_norm_train.comp     s/, count));/, count - 1));/'
+  'moments.glsl              s/delta \* delta \* (a\.count \* share)/delta * delta * share/'
+  'moments.glsl              s/vec4 d = AT(x, from + i \* stride) - mean;/vec4 d = AT(x, from + i * stride);/'
   'concat.comp               s/b\[n \* p\.b_quads + at - p\.a_quads\]/b[n * p.b_quads]/'
   'concat_backward.comp      s/db\[n \* p\.b_quads + at - p\.a_quads\]/db[n * p.b_quads]/'
   'conv.comp                 s|tap % KERNEL - KERNEL / 2;|tap % KERNEL;|'
   'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
   'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
+  'conv_tiled.comp           s/uint(row) >= p\.height || //'
+  'conv_tiled.comp           s/g < SPLIT; g++/g < SPLIT - 1; g++/'
+  'conv_tiled.comp           s/block - first_blocks) \* pixels/block) * pixels/'
+  'conv_tiled.comp           s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
+  'conv_tiled.comp           s/y_column + within_square % SQUARE/y_column/'
   'conv_winograd.comp        s/odd + 8\.0 \* odd_2 + m\[5\]/odd + 8.0 * odd_2/'
   'conv_winograd.comp        s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
   'conv_transpose_texel.comp s/const int TAPS = 4;/const int TAPS = 3;/'
   'gelu.comp                 s/ACTIVATION_GELU/ACTIVATION_RELU/'
-  'group_norm.comp           s/(c + k) \/ members/c \/ members/'
-  'group_norm_stats.comp     s/k < members; k++/k < members - 1; k++/'
+  'group_norm.comp           s/(quad \* 4 + k) \/ members/quad * 4 \/ members/'
+  'group_norm.comp           s/k < members; k++/k < members - 1; k++/'
+  'group_norm.comp           s/shift\[row \* (p\.channels \/ 4) + c\]/shift[c]/'
+  'group_norm.comp           s/outer_factor = scale\[first_quad + quad\]/outer_factor = scale[c]/'
   'linear.comp               s/float sum = bias\[o\];/float sum = 0.0;/'
   'max_pool.comp             s/max(x\[below\], x\[below + 2\])/x[below]/'
+  'max_pool_mean.comp        s/sum \/ float(pixels)/sum \/ float(pixels + 1)/'
+  'max_pool_mean.comp        s/max(AT(x, below), AT(x, below + 2))/AT(x, below)/'
   'mean_pool.comp            s/sum \/ float(p\.pixels)/sum \/ float(p.pixels - 1)/'
   'normal_noise.comp         s/step_words\[STEP_FIRST_SAMPLE\] + n, p\.step/step_words[STEP_FIRST_SAMPLE], p.step/'
   'relu.comp                 s/vec4(0\.0)/vec4(-0.01)/'
@@ -42,6 +53,8 @@ faults=(
   'sampler_update.comp       s/-limit\[n\], limit\[n\]/-limit[0], limit[0]/'
   'sampler_update.comp       s/updated += d \* previous\[at\]/updated += d * m/'
   'sampler_update.comp       s/previous\[at\] = m;/previous[at] = x[at];/'
+  'sampler_update.comp       s/ + 1 < gl_NumWorkGroups\.x \* gl_NumWorkGroups\.y) return/ + 1 < 2) return/'
+  'sampler_update.comp       s/step_words\[STEP_ARRIVED\] = 0;//'
   'x0_limit.comp             s/covered < p\.rank/covered <= p.rank/'
   'x0_limit.comp             s/max(1\.0, \(.*\));/\1;/'
   'scale_shift.comp          s/shift\[row \* p\.channel_quads + c\]/shift[c]/'
@@ -56,11 +69,16 @@ faults=(
   'conv_transpose_weight_gradient_texel.comp s/bool exists = first + lane < count;/bool exists = true;/'
   'conv_weight_gradient.comp s/max(0, -dc)/0/'
   'conv_weight_gradient_texel.comp           s/((row) >= 0 \&\& (row)/((row)/'
+  'conv_weight_gradient_sum.comp             s/part < p\.parts/part < p.parts - 1/'
+  'conv_weight_gradient_tiled.comp           s/ || uint(row) >= p\.height//'
+  'conv_weight_gradient_tiled.comp           s/ + place % SQUARE;/;/'
+  'conv_weight_gradient_tiled.comp           s/stage % passes \* COLUMNS/0/'
   'draw_batch.comp           s/t += 1;/t += 2;/'
   'gelu_backward.comp        s/ACTIVATION_GELU/ACTIVATION_RELU/'
-  'gradient_norm.comp        s/i \* GRADIENT_NORM_QUADS,/i * GRADIENT_NORM_QUADS + 1,/'
-  'group_norm_backward.comp  s/ - normal \* sum_b//'
-  'group_norm_backward_stats.comp            s/gamma\[first + k\] \* product/product/'
+  'batch_norm_backward.comp  s/image_product += dz \* normal/image_product += dz/'
+  'lane_sums.glsl            s/lane_sums\[lane\]\[1\] += lane_sums\[lane + count\]\[1\];//'
+  'group_norm_backward.comp  s/ - normal \* b)/)/'
+  'group_norm_backward.comp  s/channel_b\[quad\] = k\.gamma \* t/channel_b[quad] = t/'
   'linear_data_gradient.comp s/o < outs/o < outs - 1/'
   'linear_weight_gradient.comp               s/n < p\.batch/n < p.batch - 1/'
   'max_pool_backward.comp    s/p\.width \* 4 + 2)/p.width * 4)/'
@@ -69,14 +87,17 @@ faults=(
   'mse_image.comp            s/sum += d \* d/sum += d/'
   'mse_total.comp            s/total \* p\.share/total/'
   'norm_parameter_gradient.comp              s/dbeta\[c\] = s/dbeta[c] = t/'
-  'norm_sums.comp            s/t += dz \* normal/t += dz/'
   'permutation.glsl          s/round < 4u/round < 3u/'
   'philox.glsl               s/round < 10/round < 9/'
   'relu_backward.comp        s/ACTIVATION_RELU/ACTIVATION_NONE/'
-  'scale_shift_backward.comp s/scale\[i \/ (p\.pixels \* 2) \* 2 + i % 2\]/scale[i % 2]/'
-  'scale_shift_sums.comp     s/t += dy\[at\]/t += x[at]/'
+  'scale_shift_backward.comp s/factor = scale\[i\]/factor = scale[i % 2]/'
+  'scale_shift_backward.comp s/t += g;/t += AT(x, at);/'
+  'gradient_norm.comp        s/piece \* GRADIENT_NORM_QUADS,/piece * GRADIENT_NORM_QUADS + 1,/'
+  'linear_data_gradient.comp s/activate_gradient(z\[n \* outs + o\], ACTIVATION)/activate_gradient(z[o], ACTIVATION)/'
+  'linear_weight_gradient.comp               s/db\[o\] = total/db[o] = sum.x/'
+  'linear.comp               s/z\[i\] = sum;/z[i] = bias[o];/'
   'train_control.comp        s/ring\[t % TRAIN_RING\]/ring[(t + 1) % TRAIN_RING]/'
-  'weight_transpose.comp     s/p\.flip != 0/p.flip == 0/'
+  'weight_transpose.comp     s/flip != 0/flip == 0/'
 )
 
 work=$PWD/build-faults
@@ -100,8 +121,8 @@ build() {
   cmake --build "$work/build" --target test_ops --parallel "$(nproc)"
 }
 
-run_tests() {
-  timeout 900 "$work/build/tests/test_ops" quick
+run_tests() {  # [shader]: its op first
+  timeout 900 "$work/build/tests/test_ops" quick "$@"
 }
 
 report() {  # ok|FAIL text
@@ -122,7 +143,7 @@ try_fault() {  # file expression
     report FAIL "$1: $2 does not compile"
     tail -n 20 "$work/build.log"
   else
-    run_tests >"$work/test.log" 2>&1 || status=$?
+    run_tests "$1" >"$work/test.log" 2>&1 || status=$?
     # A test that was killed has shown nothing, and one that could not start neither.
     if [ $status = 1 ] || { [ $status -gt 1 ] && [ $status -lt 124 ]; }; then
       report ok "$1: $2"

@@ -50,12 +50,18 @@ typedef struct op_cases {
 // directions.
 #define TOLERANCE_GRADIENT 2e-5
 
-// Runs all cases on `device`, printing failures, and every case if `verbose`; `json`: one object a case on stdout.
-// Ends at once when the device is lost.
+typedef struct selftest_options {
+  bool verbose;       // print every case and not only failures
+  bool json;          // print one object a case on stdout
+  bool stop;          // at the first failure
+  const char *about;  // a shader's name: only the ops with whose name it begins; NULL: all
+} selftest_options;
+
+// Runs cases on `device`. Ends at once when the device is lost.
 typedef struct selftest_counts {
   int passed, failed;
   bool device_lost;
 } selftest_counts;
-selftest_counts selftest_run(mote_device *device, bool verbose, bool json);
+selftest_counts selftest_run(mote_device *device, const selftest_options *options);
 
 #endif

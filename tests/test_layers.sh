@@ -38,7 +38,7 @@ forbid_includes() {  # pattern folder...: nothing in the folders includes it
 # A comment may speak of Vulkan; code may not. Apart stand the public embedding functions, and Vulkan programs of their
 # own among the tests.
 vulkan_names_outside() {
-  local file apart='^(tests/(validation|embedding)/|graph/(recording|trainer_record)\.c)'
+  local file apart='^(tests/(validation|embedding|codegen)/|graph/(recording|trainer_record)\.c)'
   for file in $(sources graph tools tests | grep -vE "$apart"); do
     sed 's|//.*||' "$file" | grep -nE '\b([vV]k[A-Z][A-Za-z]+|VK_[A-Z_0-9]+|volk[A-Z][a-zA-Z]*)\b' |
       sed "s|^|$file:|" || true

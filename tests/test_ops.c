@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+static selftest_options options;
+
 // MOTE_TEST_DEVICE names the device, MOTE_TEST_VALIDATION=1 loads the validation layers.
 static void run_with(mote_device_desc desc) {
   mote_error error = {0};
@@ -17,10 +19,10 @@ static void run_with(mote_device_desc desc) {
   desc.select = getenv("MOTE_TEST_DEVICE");
   desc.validation = getenv("MOTE_TEST_VALIDATION") != NULL;
   if (mote_device_create(&desc, &device, &error)) fail_msg("%s", error.message);
-  selftest_counts counts = selftest_run(device, false, false);
+  selftest_counts counts = selftest_run(device, &options);
   mote_device_destroy(&device);
   assert_int_equal(counts.failed, 0);
-  assert_true(counts.passed > 0);
+  assert_true(counts.passed > 0 || options.about);
 }
 
 static void kernels_that_the_device_prefers(void **state) {
@@ -33,6 +35,11 @@ static void plain_kernels(void **state) {
   run_with((mote_device_desc){.plain_kernels = true});
 }
 
+static void tiled_kernels(void **state) {
+  (void)state;
+  run_with((mote_device_desc){.kernels = MOTE_KERNELS_TILED});
+}
+
 static void one_buffer_a_tensor_with_sentinels_behind_it(void **state) {
   (void)state;
   run_with((mote_device_desc){.separate_buffers = true});
@@ -43,23 +50,48 @@ static void one_buffer_a_tensor_and_plain_kernels(void **state) {
   run_with((mote_device_desc){.separate_buffers = true, .plain_kernels = true});
 }
 
+static void one_buffer_a_tensor_and_tiled_kernels(void **state) {
+  (void)state;
+  run_with((mote_device_desc){.separate_buffers = true, .kernels = MOTE_KERNELS_TILED});
+}
+
 static void copies_through_a_staging_buffer(void **state) {
   (void)state;
   run_with((mote_device_desc){.staging = true});
 }
 
-// `test_ops quick`: the two sets of kernels only, and no more once one has failed.
-int main(int argument_count, char **arguments) {
+// With each set of kernels, and no more once one has failed.
+static int run_quickly(void) {
   const struct CMUnitTest preferred[] = {cmocka_unit_test(kernels_that_the_device_prefers)};
   const struct CMUnitTest plain[] = {cmocka_unit_test(plain_kernels)};
-  const struct CMUnitTest set_ups[] = {
-      cmocka_unit_test(one_buffer_a_tensor_with_sentinels_behind_it),
-      cmocka_unit_test(one_buffer_a_tensor_and_plain_kernels),
+  const struct CMUnitTest tiled[] = {cmocka_unit_test(tiled_kernels)};
+  options.stop = true;
+  int failed = cmocka_run_group_tests(preferred, NULL, NULL);
+  if (!failed) failed = cmocka_run_group_tests(plain, NULL, NULL);
+  return failed ? failed : cmocka_run_group_tests(tiled, NULL, NULL);
+}
+
+// `test_ops separate`: one buffer a tensor only. `test_ops quick [SHADER]`: up to the first failure, the ops that the
+// shader's name begins with before all others.
+int main(int argument_count, char **arguments) {
+  const struct CMUnitTest shared[] = {
+      cmocka_unit_test(kernels_that_the_device_prefers),
+      cmocka_unit_test(plain_kernels),
+      cmocka_unit_test(tiled_kernels),
       cmocka_unit_test(copies_through_a_staging_buffer),
   };
-  bool quick = argument_count > 1 && strcmp(arguments[1], "quick") == 0;
-  int failed = cmocka_run_group_tests(preferred, NULL, NULL);
-  if (!quick || failed == 0) failed += cmocka_run_group_tests(plain, NULL, NULL);
-  if (!quick) failed += cmocka_run_group_tests(set_ups, NULL, NULL);
-  return failed;
+  const struct CMUnitTest separate[] = {
+      cmocka_unit_test(one_buffer_a_tensor_with_sentinels_behind_it),
+      cmocka_unit_test(one_buffer_a_tensor_and_plain_kernels),
+      cmocka_unit_test(one_buffer_a_tensor_and_tiled_kernels),
+  };
+  int failed = 0;
+  bool quick = argument_count > 1 && !strcmp(arguments[1], "quick");
+  bool some = argument_count > 1 && !strcmp(arguments[1], "separate");
+  if (!quick && !some) failed += cmocka_run_group_tests(shared, NULL, NULL);
+  if (!quick) return failed + cmocka_run_group_tests(separate, NULL, NULL);
+  options.about = argument_count > 2 ? arguments[2] : NULL;
+  if (options.about) failed = run_quickly();
+  options.about = NULL;
+  return failed ? failed : run_quickly();
 }

@@ -14,8 +14,37 @@ static mote_status take(bench_options *o, int value, const char *text, const cha
     case BENCH_HEIGHT: return option_int("--height", text, 4, 256, &o->height, error);
     case BENCH_CHANNELS: return option_int("--channels", text, 1, 4, &o->channels, error);
     case BENCH_N_CFEAT: return option_int("--n-cfeat", text, 1, MOTE_MAX_CONTEXT, &o->n_cfeat, error);
+    case BENCH_SHADERS: o->shaders = text; return MOTE_OK;
+    case BENCH_COMPARE: o->compare = text; return MOTE_OK;
+    case BENCH_RENDERDOC: o->renderdoc = text; return MOTE_OK;
+    case BENCH_NPY: o->npy = text; return MOTE_OK;
     default: o->trace = text; return MOTE_OK;
   }
+}
+
+static mote_status check_compare(const bench_options *o, mote_error *error) {
+  if (!o->path)
+    return fail(error, MOTE_ERROR_USAGE, "--compare: found one file, %s, expected two: --compare a.json b.json",
+                o->compare);
+  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || o->n_feat || o->height || o->channels || o->n_cfeat)
+    return fail(error, MOTE_ERROR_USAGE, "--compare measures nothing: of the other options it takes --json alone");
+  return MOTE_OK;
+}
+
+static mote_status check_capture(const bench_options *o, mote_error *error) {
+  if (o->npy && !o->renderdoc)
+    return fail(error, MOTE_ERROR_USAGE, "--npy: found no --renderdoc, whose step it is the result of");
+  if (o->renderdoc && (o->trace || o->repeat))
+    return fail(error, MOTE_ERROR_USAGE, "--renderdoc captures a step and times nothing: found %s",
+                o->trace ? "--trace" : "--repeat");
+  return MOTE_OK;
+}
+
+static mote_status check_shaders(const bench_options *o, mote_error *error) {
+  if (o->shaders && (o->trace || o->renderdoc))
+    return fail(error, MOTE_ERROR_USAGE, "--shaders: found %s too, expected one of them",
+                o->trace ? "--trace" : "--renderdoc");
+  return MOTE_OK;
 }
 
 static mote_status check_shape(const bench_options *o, mote_error *error) {
@@ -35,6 +64,9 @@ mote_status bench_read_options(bench_options *o, const char *const *whats, bool 
   if (*stop) return MOTE_OK;
   o->path = options_word(&o->base);
   TRY(options_no_more_words(&o->base, error));
+  if (o->compare) return check_compare(o, error);
+  TRY(check_capture(o, error));
+  TRY(check_shaders(o, error));
   TRY(check_shape(o, error));
   if (!o->repeat) o->repeat = 9;
   if (!o->n_feat) o->n_feat = 64;

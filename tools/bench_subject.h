@@ -9,7 +9,11 @@
 typedef struct bench_options {
   options base;
   const char *path;   // MODEL
-  const char *trace;  // profile: --trace
+  const char *shaders;  // a folder to try; NULL: none
+  // Of `mote profile` alone.
+  const char *trace;
+  const char *compare;  // the first file; `path` is the second
+  const char *renderdoc, *npy;
   int what;           // position in the command's list of --what
   int batch, repeat;
   int n_feat, height, channels, n_cfeat;
@@ -23,7 +27,11 @@ enum {
   BENCH_HEIGHT,
   BENCH_CHANNELS,
   BENCH_N_CFEAT,
+  BENCH_SHADERS,
   BENCH_TRACE,
+  BENCH_COMPARE,
+  BENCH_RENDERDOC,
+  BENCH_NPY,
 };
 
 // Lines of both commands' tables.
@@ -33,7 +41,8 @@ enum {
       {"n-feat", 0, POPT_ARG_STRING, NULL, BENCH_N_FEAT, "features of the random model (default 64)", "F"},          \
       {"height", 0, POPT_ARG_STRING, NULL, BENCH_HEIGHT, "its images' height and width (default 16)", "H"},          \
       {"channels", 0, POPT_ARG_STRING, NULL, BENCH_CHANNELS, "their channels (default 3)", "C"},                     \
-      {"n-cfeat", 0, POPT_ARG_STRING, NULL, BENCH_N_CFEAT, "numbers of its context (default 5)", "K"}
+      {"n-cfeat", 0, POPT_ARG_STRING, NULL, BENCH_N_CFEAT, "numbers of its context (default 5)", "K"},               \
+      {"shaders", 0, POPT_ARG_STRING, NULL, BENCH_SHADERS, "try DIR/NAME.comp for the shader NAME: is it right, is it faster", "DIR"}
 
 // Reads all options; `whats` are the choices of --what, NULL-terminated. `*stop` when the command should return.
 mote_status bench_read_options(bench_options *o, const char *const *whats, bool *stop, mote_error *error);

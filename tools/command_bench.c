@@ -5,6 +5,7 @@
 #include "tools/bench_subject.h"
 #include "tools/command.h"
 #include "tools/json.h"
+#include "tools/shader_trial.h"
 
 enum { EVERYTHING, CEILINGS, LAYERS, SAMPLE, TRAIN };
 static const char *const whats[] = {"all", "ceilings", "layers", "sample", "train", NULL};
@@ -131,7 +132,17 @@ static mote_status measure(const bench *b, int what, int batch, mote_error *erro
   return status;
 }
 
-static mote_status run(const bench_options *o, mote_error *error) {
+// The steps that --what names; by default both.
+static mote_status try_shaders(bench_options *o, mote_error *error) {
+  if (o->what == CEILINGS || o->what == LAYERS)
+    return fail(error, MOTE_ERROR_USAGE, "--shaders: found --what %s, expected all, sample or train", whats[o->what]);
+  if (!o->batch) o->batch = LAYERS_BATCH;
+  if (o->what != TRAIN) TRY(shader_trial(o, false, error));
+  return o->what != SAMPLE ? shader_trial(o, true, error) : MOTE_OK;
+}
+
+static mote_status run(bench_options *o, mote_error *error) {
+  if (o->shaders) return try_shaders(o, error);
   bench b = {.options = o};
   mote_status status = MOTE_OK;
   bool json = o->base.common.json;

@@ -5,6 +5,9 @@
 #include "tools/command.h"
 #include "tools/json.h"
 #include "tools/output.h"
+#include "tools/profile_capture.h"
+#include "tools/profile_compare.h"
+#include "tools/shader_trial.h"
 #include "tools/trace.h"
 
 static const char *const whats[] = {"sample", "train", NULL};
@@ -13,15 +16,20 @@ static const struct poptOption table[] = {
     {"what", 0, POPT_ARG_STRING, NULL, BENCH_WHAT, "sample (default) or train", "STEP"},
     BENCH_OPTIONS,
     {"trace", 0, POPT_ARG_STRING, NULL, BENCH_TRACE, "write one replay for chrome://tracing and Perfetto", "out.json"},
+    {"compare", 0, POPT_ARG_STRING, NULL, BENCH_COMPARE, "compare two outputs of --json; measure nothing", "a.json b.json"},
+    {"renderdoc", 0, POPT_ARG_STRING, NULL, BENCH_RENDERDOC, "capture one step for RenderDoc; time nothing", "out.rdc"},
+    {"npy", 0, POPT_ARG_STRING, NULL, BENCH_NPY, "write what the captured step made: images, or the loss", "out.npy"},
     POPT_TABLEEND,
 };
 
 static const options_desc desc = {
     .name = "profile",
-    .usage = "[MODEL] [OPTION...]",
+    .usage = "[MODEL] [OPTION...] | --compare a.json b.json",
     .table = table,
     .notes = "Times every dispatch of one step. Without MODEL: random weights. Default batch: 1.\n\n"
-             "Example:\n  mote profile sprites.safetensors --batch 32 --trace step.json\n",
+             "Examples:\n  mote profile sprites.safetensors --batch 32 --trace step.json\n"
+             "  mote profile --json > a.json; mote profile --plain-kernels --json > b.json\n"
+             "  mote profile --compare a.json b.json\n",
 };
 
 static const char *method_name(const profile *p) { return p->by_submission ? "submissions" : "timestamps"; }
@@ -74,13 +82,59 @@ static void print_json(const bench_options *o, const profile *p, const ceilings 
   json_print_line(json);
 }
 
+static void report_capture(const bench_options *o, const profile_subject *step, const mote_device_info *device) {
+  const program *program = step->sampler ? sampler_program(step->sampler) : trainer_program(step->trainer);
+  int count = program_dispatch_count(program, PHASE_STEP);
+  if (!o->base.common.json) {
+    printf("wrote %s: a %s step of batch %d, %d dispatches\n", o->renderdoc, o->what ? "training" : "sampling", o->batch,
+           count);
+    return;
+  }
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "what", "capture");
+  cJSON_AddStringToObject(json, "step", o->what ? "train" : "sample");
+  cJSON_AddStringToObject(json, "path", o->renderdoc);
+  cJSON_AddNumberToObject(json, "batch", o->batch);
+  cJSON_AddNumberToObject(json, "dispatches", count);
+  cJSON_AddStringToObject(json, "device", device->name);
+  json_print_line(json);
+}
+
+static mote_status capture(bench_options *o, mote_error *error) {
+  bench_subject subject = {0};
+  profile_subject step = {0};
+  renderdoc renderdoc;
+  mote_status status = MOTE_OK;
+  // A buffer a tensor, so that each has its name.
+  o->base.common.separate_buffers = true;
+  // Pipelines made under RenderDoc are of another driver to the cache, and would take the place of the user's.
+  if (!o->base.common.cache) o->base.common.cache = "none";
+  TRY(output_check_extension("--renderdoc", o->renderdoc, ".rdc", error));
+  if (o->npy) TRY(output_check_extension("--npy", o->npy, ".npy", error));
+  TRY(output_check_writable("--renderdoc", o->renderdoc, error));
+  TRY(output_check_writable("--npy", o->npy, error));
+  TRY(renderdoc_init(&renderdoc, error));
+  TRY_GOTO(end, bench_open(o, &subject, error));
+  TRY_GOTO(end, bench_make(&subject, o->what == 1, o->batch, &step, error));
+  TRY_GOTO(end, profile_capture(&renderdoc, &step, o->renderdoc, error));
+  if (o->npy) TRY_GOTO(end, profile_capture_write(&step, o->npy, error));
+  report_capture(o, &step, mote_device_get_info(subject.device));
+end:
+  bench_release(&step);
+  bench_close(&subject);
+  return status;
+}
+
 static mote_status run(bench_options *o, mote_error *error) {
   bench_subject subject = {0};
   profile_subject step = {0};
   profile profile = {0};
   ceilings ceilings;
   mote_status status = MOTE_OK;
+  if (o->compare) return profile_compare(o->compare, o->path, o->base.common.json, error);
   if (!o->batch) o->batch = 1;
+  if (o->shaders) return shader_trial(o, o->what == 1, error);
+  if (o->renderdoc) return capture(o, error);
   if (o->trace) TRY(output_check_extension("--trace", o->trace, ".json", error));
   TRY(output_check_writable("--trace", o->trace, error));
   TRY_GOTO(end, bench_open(o, &subject, error));

@@ -51,7 +51,8 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
   mote_device *device = NULL;
   TRY(open_device(&o->common, &device, error));
   print_environment(mote_device_get_info(device), o->common.json);
-  selftest_counts counts = selftest_run(device, o->common.verbose, o->common.json);
+  selftest_counts counts = selftest_run(
+      device, &(selftest_options){.verbose = o->common.verbose, .json = o->common.json});
   if (o->common.json) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "event", "result");

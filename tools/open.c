@@ -60,7 +60,7 @@ mote_status open_device(const common_options *common, mote_device **device, mote
                                                 .cache_directory = cache,
                                                 .validation = common->validation,
                                                 .separate_buffers = common->separate_buffers,
-                                                .plain_kernels = common->plain_kernels,
+                                                .kernels = common->kernels,
                                                 .log = print_warning},
                             device, error);
 }

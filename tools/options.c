@@ -19,6 +19,7 @@ enum {
   COMMON_VERBOSE,
   COMMON_VALIDATION,
   COMMON_SEPARATE_BUFFERS,
+  COMMON_KERNELS,
   COMMON_PLAIN_KERNELS,
   COMMON_HELP,
 };
@@ -35,7 +36,9 @@ static const struct poptOption common_table[] = {
      "load the Khronos validation layer; whatever it reports is an error", NULL},
     {"separate-buffers", 0, POPT_ARG_NONE, NULL, COMMON_SEPARATE_BUFFERS,
      "one buffer a tensor, so that validation sees every overrun", NULL},
-    {"plain-kernels", 0, POPT_ARG_NONE, NULL, COMMON_PLAIN_KERNELS, "take the simplest kernel of every op", NULL},
+    {"kernels", 0, POPT_ARG_STRING, NULL, COMMON_KERNELS,
+     "auto, plain (the simplest kernel of every op), texel (for CPU drivers) or tiled (for GPUs)", "CLASS"},
+    {"plain-kernels", 0, POPT_ARG_NONE, NULL, COMMON_PLAIN_KERNELS, "the same as --kernels plain", NULL},
     POPT_TABLEEND,
 };
 
@@ -93,18 +96,29 @@ static mote_status keep_argument(options *o, char *argument, mote_error *error) 
   return MOTE_OK;
 }
 
-// True when `value` was a shared option and reading goes on.
-static bool take_common(options *o, int value, const char *argument) {
+static mote_status take_kernels(options *o, const char *argument, mote_error *error) {
+  static const char *const classes[] = {"auto", "plain", "texel", "tiled", NULL};  // as in mote_kernels
+  int kernels = 0;
+  TRY(option_choice("--kernels", argument, classes, &kernels, error));
+  o->common.kernels = (mote_kernels)kernels;
+  return MOTE_OK;
+}
+
+// `*taken`: `value` was a shared option, and reading goes on.
+static mote_status take_common(options *o, int value, const char *argument, bool *taken, mote_error *error) {
+  *taken = true;
   switch (value) {
-    case COMMON_DEVICE: o->common.device = argument; return true;
-    case COMMON_CACHE: o->common.cache = argument; return true;
-    case COMMON_JSON: o->common.json = true; return true;
-    case COMMON_VERBOSE: o->common.verbose = true; return true;
-    case COMMON_VALIDATION: o->common.validation = true; return true;
-    case COMMON_SEPARATE_BUFFERS: o->common.separate_buffers = true; return true;
-    case COMMON_PLAIN_KERNELS: o->common.plain_kernels = true; return true;
-    default: return false;
+    case COMMON_DEVICE: o->common.device = argument; break;
+    case COMMON_CACHE: o->common.cache = argument; break;
+    case COMMON_JSON: o->common.json = true; break;
+    case COMMON_VERBOSE: o->common.verbose = true; break;
+    case COMMON_VALIDATION: o->common.validation = true; break;
+    case COMMON_SEPARATE_BUFFERS: o->common.separate_buffers = true; break;
+    case COMMON_KERNELS: return take_kernels(o, argument, error);
+    case COMMON_PLAIN_KERNELS: o->common.kernels = MOTE_KERNELS_PLAIN; break;
+    default: *taken = false;
   }
+  return MOTE_OK;
 }
 
 static const char *option_name(const options *o, int value) {
@@ -144,7 +158,12 @@ int options_next(options *o, const char **argument) {
       return OPTIONS_STOP;
     }
     *argument = text;
-    if (!take_common(o, value, text)) return value;
+    bool taken = false;
+    if (take_common(o, value, text, &taken, &error)) {
+      o->exit_code = report(&error);
+      return OPTIONS_STOP;
+    }
+    if (!taken) return value;
   }
 }
 

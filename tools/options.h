@@ -16,7 +16,7 @@ typedef struct common_options {
   bool verbose;        // --verbose
   bool validation;     // --validation
   bool separate_buffers;  // --separate-buffers
-  bool plain_kernels;  // --plain-kernels
+  mote_kernels kernels;  // --kernels; --plain-kernels is its older spelling
 } common_options;
 
 // What a command says about itself.

@@ -19,7 +19,7 @@ static bool make_samplers(room *room, int steps) {
   for (int i = 0; i < SAMPLERS; i++) {
     room->workers[i].sprite = -1;
     const mote_sampler_desc desc = {.model = room->model, .steps = steps, .recorded = true};
-    mote_sampler_needs needs;
+    mote_needs needs;
     if (mote_sampler_get_needs(&desc, &needs, &error)) return report(&error);
     fprintf(stderr, "game: sampler %d takes %.2f MiB and %u pipelines\n", i, (double)needs.memory_bytes / (1 << 20),
             (unsigned)needs.pipelines);

@@ -1,14 +1,13 @@
 // batch_norm.c: batch normalisation (Ioffe & Szegedy 2015) with PyTorch's constants.
-#include "graph/channel_stats.h"
-#include "graph/gradient_ops.h"
+#include "graph/norm_lanes.h"
 #include "graph/ops.h"
 #include "graph/program.h"
-#include "graph/texel.h"
 #include "shaders/batch_norm.h"
 #include "shaders/batch_norm_backward.h"
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUT_COUNT };
-enum { Y, MEAN, VARIANCE, IMAGE_MEAN, IMAGE_DEVIATION };  // all but Y in training only
+enum { Y, MEAN, VARIANCE };  // all but Y in training only
+enum { MAX_LANES = 256 };
 
 typedef struct batch_norm_attributes {
   epilogue epilogue;
@@ -28,41 +27,41 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
   if (!train) return y;
-  shape a_channel = {1, x->shape.c, 1, 1}, an_image = {x->shape.n, x->shape.c, 1, 1};
-  node_output(graph, node, a_channel, LAYOUT_C8);
-  node_output(graph, node, a_channel, LAYOUT_C8);
-  node_output(graph, node, an_image, LAYOUT_C8);
-  node_output(graph, node, an_image, LAYOUT_C8);
+  node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
+  node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
   return y;
 }
 
-static mote_status dispatch_stats(const node *node, program *program, mote_error *error) {
+static mote_status forward_train(const node *node, program *program, mote_error *error) {
   const batch_norm_attributes *attributes = (const void *)node->attributes;
-  const tensor *x = node->inputs[X];
-  TRY(dispatch_channel_stats(node, program, node->inputs[X], node->outputs[IMAGE_MEAN],
-                             node->outputs[IMAGE_DEVIATION], error));
-  struct batch_norm_stats_parameters push = {.batch = (uint)x->shape.n,
-                                             .channels = (uint)round_up(x->shape.c, 8),
-                                             .pixels = (uint)(x->shape.h * x->shape.w)};
-  step step = {.shader = "batch_norm_stats",
-               .spec = {[BATCH_NORM_STATS_UPDATE] = attributes->update_running},
-               .spec_count = 1,
-               .bindings = {node->outputs[IMAGE_MEAN], node->outputs[IMAGE_DEVIATION], node->outputs[MEAN],
-                            node->outputs[VARIANCE],
-                            attributes->update_running ? node->inputs[RUNNING_MEAN] : node->outputs[MEAN],
-                            attributes->update_running ? node->inputs[RUNNING_VAR] : node->outputs[VARIANCE]},
-               .binding_count = 6,
+  tensor *const *in = node->inputs, *const *out = node->outputs;
+  shape x = in[X]->shape;
+  uint lanes = norm_lanes(program_caps(program), in[X], MAX_LANES);
+  struct batch_norm_train_parameters push = {.batch = (uint)x.n,
+                                             .channel_blocks = (uint)round_up(x.c, 8) / 8,
+                                             .pixels = (uint)(x.h * x.w),
+                                             .columns = norm_columns(lanes, x.h * x.w),
+                                             .epsilon = 1e-5f};
+  bool update = attributes->update_running;
+  step step = {.shader = VECTOR_SHADER(program, "batch_norm_train", in[X]),
+               .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
+                        [BATCH_NORM_UPDATE] = update,
+                        [BATCH_NORM_LANES] = lanes},
+               .spec_count = 3,
+               // Where the running statistics are left alone the batch's stand for them.
+               .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
+                            update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y]},
+               .binding_count = 8,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.channels, 8, step.groups);
+  spread(push.channel_blocks, 1, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
+  if (node->output_count > 1) return forward_train(node, program, error);
   const epilogue *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
-  bool train = node->output_count > 1;
-  if (train) TRY(dispatch_stats(node, program, error));
   struct batch_norm_parameters push = {.blocks = (uint)x->shape.n * (uint)round_up(x->shape.c, 8) / 8,
                                        .channel_quads = (uint)round_up(x->shape.c, 8) / 4,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
@@ -70,9 +69,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
   step step = {.shader = VECTOR_SHADER(program, "batch_norm", node->inputs[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation},
                .spec_count = 1,
-               .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA],
-                            train ? node->outputs[MEAN] : node->inputs[RUNNING_MEAN],
-                            train ? node->outputs[VARIANCE] : node->inputs[RUNNING_VAR], node->outputs[Y]},
+               .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA], node->inputs[RUNNING_MEAN],
+                            node->inputs[RUNNING_VAR], node->outputs[Y]},
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
@@ -84,31 +82,27 @@ static mote_status forward(const node *node, program *program, mote_error *error
 // Backward, through the activation too
 
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA, B_SUM, B_PRODUCT };
+enum { B_DX, B_DGAMMA, B_DBETA };
 
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
-  const norm_backward norm = {in[B_X],    in[B_DY],       in[B_GAMMA],           in[B_BETA],
-                              in[B_MEAN], in[B_VARIANCE], attributes->activation, false};
-  TRY(dispatch_norm_sums(node, program, &norm, out[B_SUM], out[B_PRODUCT], error));
-  TRY(dispatch_norm_parameter_gradient(node, program, (tensor *[]){out[B_SUM], out[B_PRODUCT]},
-                                       (tensor *[]){out[B_DGAMMA], out[B_DBETA]}, error));
-  struct batch_norm_backward_parameters push = {.blocks = (uint)x.n * (uint)round_up(x.c, 8) / 8,
-                                                .channel_quads = (uint)round_up(x.c, 8) / 4,
+  uint lanes = norm_lanes(program_caps(program), in[B_X], MAX_LANES);
+  struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
+                                                .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
-                                                .count = (float)x.n * (float)(x.h * x.w),
+                                                .columns = norm_columns(lanes, x.h * x.w),
                                                 .epsilon = 1e-5f};
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
-               .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation},
-               .spec_count = 1,
+               .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation, [BATCH_NORM_BACKWARD_LANES] = lanes},
+               .spec_count = 2,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
                             out[B_DBETA], out[B_DX]},
                .binding_count = 9,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, step.groups);
+  spread(push.channel_blocks, 1, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
@@ -125,12 +119,9 @@ static void backward(graph *graph, const node *forward) {
   node *node = graph_append(graph, &batch_norm_backward_op, inputs, B_INPUT_COUNT, 0, forward->attributes,
                             sizeof(epilogue));
   if (!node) return;
-  shape channels = {x->shape.n, x->shape.c, 1, 1};
   tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
   tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
   tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
-  node_output(graph, node, channels, LAYOUT_C8);
-  node_output(graph, node, channels, LAYOUT_C8);
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);

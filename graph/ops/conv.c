@@ -1,4 +1,5 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
+#include "graph/conv_tile.h"
 #include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
@@ -82,6 +83,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .push_bytes = sizeof push};
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
     choose_tile(y->shape, &step);
+  } else if (prefers_tiles(program_caps(program), x->shape)) {
+    conv_tile_choose(program_caps(program), &(conv_product){.pixels = y->shape, .stride = 1, .square = 1}, &step);
   } else {
     spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, step.groups);
     step.groups[2] = push.out_blocks;
@@ -97,9 +100,18 @@ static double multiply_adds(const node *node) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward
 
+static weight_gradient_product gradient_product(const tensor *x, const tensor *second, shape weight) {
+  return (weight_gradient_product){
+      .x = x, .second = second, .out_channels = weight.n, .kernel = weight.h, .square = 1};
+}
+
 // x, second or NULL, dy → dw
 static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
+  if (prefers_tiles(program_caps(program), x->shape)) {
+    const weight_gradient_product product = gradient_product(x, second, dw->shape);
+    return weight_gradient_dispatch(node, program, &product, dy, error);
+  }
   struct conv_weight_gradient_parameters push = {
       .batch = (uint)x->shape.n,
       .height = (uint)x->shape.h,
@@ -143,7 +155,11 @@ static tensor *weight_gradient(graph *graph, const node *forward, tensor *dy) {
   const tensor *weight = forward->inputs[WEIGHT];
   node *node = graph_append(graph, &conv_weight_gradient_op,
                             (tensor *[]){forward->inputs[X], forward->inputs[SECOND], dy}, 3, 1u << 1, NULL, 0);
-  return node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
+  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
+  if (!dw || !graph->caps || !prefers_tiles(graph->caps, forward->inputs[X]->shape)) return dw;
+  const weight_gradient_product product = gradient_product(forward->inputs[X], forward->inputs[SECOND], weight->shape);
+  if (!weight_gradient_add_parts(graph, node, &product)) return NULL;
+  return dw;
 }
 
 // The gradient of one input: a convolution of dy with the turned weight, of whose output channels this input's begin at
@@ -164,7 +180,8 @@ static void backward(graph *graph, const node *forward) {
     return;
   }
   graph_add_gradient(graph, forward->inputs[WEIGHT], weight_gradient(graph, forward, dy));
-  if (forward->inputs[BIAS]) graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
+  bool bias_matters = forward->inputs[BIAS] && !(forward->without_gradient >> BIAS & 1);
+  if (bias_matters) graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
   if (!x->requires_grad && !(second && second->requires_grad)) return;
   tensor *turned = weight_transpose(graph, forward->inputs[WEIGHT], true);
   if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, turned, x, 0));

@@ -1,8 +1,10 @@
 // conv_transpose.c: transposed convolution with stride = kernel: every input pixel becomes a k×k square of its own.
+#include "graph/conv_tile.h"
 #include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "graph/texel.h"
+#include "shaders/conv.h"
 #include "shaders/conv_transpose.h"
 #include "shaders/conv_transpose_gradient.h"
 
@@ -24,9 +26,36 @@ tensor *conv_transpose(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
 }
 
+// A product in tiles, as convolutions are; the kernel's taps count as output channels.
+static mote_status forward_tiled(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
+  const epilogue *attributes = (const void *)node->attributes;
+  struct conv_parameters push = {.batch = (uint)x->shape.n,
+                                 .height = (uint)x->shape.h,
+                                 .width = (uint)x->shape.w,
+                                 .first_quads = (uint)round_up(x->shape.c, 8) / 4,
+                                 .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
+                                 .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
+                                 .scale = 1};
+  step step = {.spec = {[CONV_KERNEL] = 1,
+                        [CONV_ACTIVATION] = attributes->activation,
+                        [CONV_SECOND] = second != NULL,
+                        [CONV_BIAS] = 1},
+               .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], x, y},
+               .binding_count = 6,
+               .push = &push,
+               .push_bytes = sizeof push};
+  const conv_product product = {.pixels = {x->shape.n, y->shape.c, x->shape.h, x->shape.w},
+                                .stride = 1,
+                                .square = node->inputs[WEIGHT]->shape.h};
+  conv_tile_choose(program_caps(program), &product, &step);
+  return program_dispatch(program, node, &step, error);
+}
+
 static mote_status forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const epilogue *attributes = (const void *)node->attributes;
+  if (prefers_tiles(program_caps(program), y->shape)) return forward_tiled(node, program, error);
   struct conv_transpose_parameters push = {
       .batch = (uint)x->shape.n,
       .height = (uint)x->shape.h,
@@ -78,9 +107,19 @@ static struct conv_transpose_gradient_parameters gradient_parameters(const tenso
   };
 }
 
+// `weight` is (C, O, k, k).
+static weight_gradient_product gradient_product(const tensor *x, const tensor *second, shape weight) {
+  return (weight_gradient_product){
+      .x = x, .second = second, .out_channels = weight.c, .kernel = 1, .square = weight.h};
+}
+
 // x, second or NULL, dy → dw
 static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
+  if (prefers_tiles(program_caps(program), dy->shape)) {
+    const weight_gradient_product product = gradient_product(x, second, dw->shape);
+    return weight_gradient_dispatch(node, program, &product, dy, error);
+  }
   struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
   step step = {.shader = "conv_transpose_weight_gradient",
                .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL},
@@ -114,10 +153,32 @@ typedef struct data_gradient_attributes {
   uint32_t first_block;  // of the weight's input channels, in eights
 } data_gradient_attributes;
 
+// A convolution of dy with stride k and no padding, in tiles.
+static mote_status data_gradient_tiled(const node *node, program *program, mote_error *error) {
+  const data_gradient_attributes *attributes = (const void *)node->attributes;
+  tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = node->outputs[0];
+  struct conv_parameters push = {.batch = (uint)dx->shape.n,
+                                 .height = (uint)dx->shape.h,
+                                 .width = (uint)dx->shape.w,
+                                 .first_quads = (uint)round_up(dy->shape.c, 8) / 4,
+                                 .out_blocks = (uint)round_up(dx->shape.c, 8) / 8,
+                                 .first_block = attributes->first_block,
+                                 .scale = 1};
+  step step = {.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
+               .bindings = {dy, dy, weight, dy, dy, dx},
+               .binding_count = 6,
+               .push = &push,
+               .push_bytes = sizeof push};
+  const conv_product product = {.pixels = dx->shape, .stride = weight->shape.h, .square = 1};
+  conv_tile_choose(program_caps(program), &product, &step);
+  return program_dispatch(program, node, &step, error);
+}
+
 // dy, exchanged weight → dx
 static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
   tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = node->outputs[0];
+  if (prefers_tiles(program_caps(program), dy->shape)) return data_gradient_tiled(node, program, error);
   struct conv_transpose_gradient_parameters push = gradient_parameters(dx, NULL, dy);
   push.first_block = attributes->first_block;
   step step = {.shader = "conv_transpose_data_gradient",
@@ -162,7 +223,11 @@ static void backward(graph *graph, const node *forward) {
     return;
   }
   node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, NULL, 0);
-  if (node) graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
+  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
+  const weight_gradient_product product = gradient_product(x, second, weight->shape);
+  bool tiled = graph->caps && prefers_tiles(graph->caps, dy->shape);
+  if (!dw || (tiled && !weight_gradient_add_parts(graph, node, &product))) return;
+  graph_add_gradient(graph, weight, dw);
   graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
   tensor *turned = weight_transpose(graph, weight, false);
   add_data_gradient(graph, dy, turned, x, 0);

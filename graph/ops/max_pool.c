@@ -1,6 +1,7 @@
 // max_pool.c: the largest of each 2×2 square.
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "graph/texel.h"
 #include "shaders/max_pool.h"
 #include "shaders/max_pool_backward.h"
 
@@ -9,15 +10,28 @@ tensor *max_pool(graph *graph, tensor *x) {
   if (!x) return NULL;
   if (x->shape.h % 2 || x->shape.w % 2 || x->layout != LAYOUT_C8)
     return graph_fail(graph, "max_pool: %s has an odd side", shape_format(x->shape).text);
-  node *node = graph_append(graph, &max_pool_op, &x, 1, 0, NULL, 0);
+  const epilogue attributes = {.scale = 1};  // of the mean, which a rewrite rule may make output 1
+  node *node = graph_append(graph, &max_pool_op, &x, 1, 0, &attributes, sizeof attributes);
   shape y = {x->shape.n, x->shape.c, x->shape.h / 2, x->shape.w / 2};
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
+  const epilogue *attributes = (const void *)node->attributes;
   shape y = node->outputs[0]->shape;
   struct max_pool_parameters push = {
       .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
+  if (node->output_count > 1) {
+    step step = {.shader = VECTOR_SHADER(program, "max_pool_mean", node->inputs[0]),
+                 .spec = {[MAX_POOL_MEAN_ACTIVATION] = attributes->activation},
+                 .spec_count = 1,
+                 .bindings = {node->inputs[0], node->outputs[0], node->outputs[1]},
+                 .binding_count = 3,
+                 .push = &push,
+                 .push_bytes = sizeof push};
+    spread((uint64_t)push.blocks * 2, 8, step.groups);
+    return program_dispatch(program, node, &step, error);
+  }
   step step = {.shader = "max_pool",
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,

@@ -6,6 +6,17 @@
 
 enum { X, MODEL, TABLE, STEP, LIMIT, PREVIOUS, COUNT };
 
+typedef struct sampler_update_attributes {
+  uint32_t advance;  // do what a step_advance behind it would do
+} sampler_update_attributes;
+
+bool sampler_update_advance(node *update, const tensor *step) {
+  sampler_update_attributes *attributes = (void *)update->attributes;
+  if (update->inputs[STEP] != step || attributes->advance) return false;
+  attributes->advance = true;
+  return true;
+}
+
 // With a limit or a previous x_0 the rows' MODEL is the factor of x_0, else of what the network predicted.
 bool sampler_update(graph *graph, const sampler_tensors *t) {
   if (!t->x || !t->model || !t->table || !t->step) return false;
@@ -17,10 +28,13 @@ bool sampler_update(graph *graph, const sampler_tensors *t) {
     return graph_fail(graph, "sampler_update: %s and %s do not fit", shape_format(x).text,
                       shape_format(t->model->shape).text);
   tensor *inputs[COUNT] = {t->x, t->model, t->table, t->step, t->limit, t->previous};
-  return graph_append(graph, &sampler_update_op, inputs, COUNT, 1u << LIMIT | 1u << PREVIOUS, NULL, 0);
+  const sampler_update_attributes attributes = {0};
+  return graph_append(graph, &sampler_update_op, inputs, COUNT, 1u << LIMIT | 1u << PREVIOUS, &attributes,
+                      sizeof attributes);
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
+  const sampler_update_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs;
   shape x = in[X]->shape;
   struct sampler_update_parameters push = {
@@ -29,8 +43,9 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .spec = {[SAMPLER_UPDATE_GUIDED] = in[MODEL]->shape.n != x.n,
                         [SAMPLER_UPDATE_X0] = in[LIMIT] || in[PREVIOUS],
                         [SAMPLER_UPDATE_LIMITED] = in[LIMIT] != NULL,
-                        [SAMPLER_UPDATE_HISTORY] = in[PREVIOUS] != NULL},
-               .spec_count = 4,
+                        [SAMPLER_UPDATE_HISTORY] = in[PREVIOUS] != NULL,
+                        [SAMPLER_UPDATE_ADVANCE] = attributes->advance},
+               .spec_count = 5,
                // Absent tensors stand for themselves through one that is there; the constants keep them untouched.
                .bindings = {in[X], in[MODEL], in[TABLE], in[STEP], in[LIMIT] ? in[LIMIT] : in[X],
                             in[PREVIOUS] ? in[PREVIOUS] : in[X]},

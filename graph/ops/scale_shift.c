@@ -1,6 +1,7 @@
 // scale_shift.c: how context and time enter the network: scale · x + shift, a number a channel each.
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "graph/texel.h"
 #include "shaders/scale_shift.h"
 #include "shaders/scale_shift_backward.h"
 
@@ -35,23 +36,15 @@ static mote_status forward(const node *node, program *program, mote_error *error
 // x, scale, dy → dx, dscale, dshift
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[0], *scale = node->inputs[1], *dy = node->inputs[2];
-  struct scale_shift_backward_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
-                                                 .channel_quads = (uint)x->shape.c / 4,
+  struct scale_shift_backward_parameters push = {.vectors = (uint)(x->shape.n * x->shape.c) / 4,
                                                  .pixels = (uint)(x->shape.h * x->shape.w)};
-  step step = {.shader = "scale_shift_backward",
-               .bindings = {scale, dy, node->outputs[0]},
-               .binding_count = 3,
+  step step = {.shader = VECTOR_SHADER(program, "scale_shift_backward", x),
+               .bindings = {x, dy, scale, node->outputs[0], node->outputs[1], node->outputs[2]},
+               .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  TRY(program_dispatch(program, node, &step, error));
-  struct step sums = {.shader = "scale_shift_sums",
-                      .bindings = {x, dy, node->outputs[1], node->outputs[2]},
-                      .binding_count = 4,
-                      .push = &push,
-                      .push_bytes = sizeof push};
-  spread(push.quads / push.pixels, 8, sums.groups);
-  return program_dispatch(program, node, &sums, error);
+  spread(push.vectors, 8, step.groups);
+  return program_dispatch(program, node, &step, error);
 }
 
 static const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};

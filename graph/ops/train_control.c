@@ -29,22 +29,23 @@ bool train_control(graph *graph, const train_control_desc *desc) {
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, LAYOUT_RAW);
 }
 
-// Sums of squares of `flat`, a piece each, into `sums`.
-static mote_status dispatch_squares(const node *node, program *program, tensor *flat, tensor *sums, mote_error *error) {
-  struct gradient_norm_parameters push = {.quads = (uint)(tensor_bytes(flat) / 16)};
+// Sums of squares of the gradients, and of the weights, a piece each.
+static mote_status dispatch_squares(const node *node, program *program, mote_error *error) {
+  tensor *const *in = node->inputs, *const *out = node->outputs;
+  struct gradient_norm_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
+                                          .weight_quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16)};
   step step = {.shader = "gradient_norm",
-               .bindings = {flat, sums},
-               .binding_count = 2,
+               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1]},
+               .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint)sums->shape.c, 8, step.groups);
+  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 8, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   const train_control_attributes *a = (const void *)node->attributes;
-  TRY(dispatch_squares(node, program, node->inputs[GRADIENTS], node->outputs[0], error));
-  TRY(dispatch_squares(node, program, node->inputs[WEIGHTS], node->outputs[1], error));
+  TRY(dispatch_squares(node, program, error));
   uint pieces = (uint)node->outputs[0]->shape.c, weight_pieces = (uint)node->outputs[1]->shape.c;
   struct train_control_parameters push = {pieces, weight_pieces, a->schedule, a->warmup, a->learning_rate, a->weight_decay,
                                           a->ema, a->clip,     a->beta1,  a->beta2};

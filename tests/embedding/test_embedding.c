@@ -346,7 +346,7 @@ static void needs_are_known_before(void **state) {
     mote_sampler_desc desc = kinds[2];
     desc.model = test_model(fresh, SMALL_MODEL);
     desc.recorded = variant & 2;
-    mote_sampler_needs needs;
+    mote_needs needs;
     mote_device_counters before = mote_device_get_counters(fresh);
     MUST(mote_sampler_get_needs(&desc, &needs, &error));
     mote_device_counters between = mote_device_get_counters(fresh);
@@ -363,6 +363,42 @@ static void needs_are_known_before(void **state) {
     assert_int_equal(needs.pipelines, 0);
     mote_sampler_destroy(&sampler);
     mote_model_destroy(&desc.model);
+    mote_device_destroy(&fresh);
+  }
+}
+
+static void what_training_needs_is_known_before(void **state) {
+  (void)state;
+  mote_error error = {0};
+  static uint8_t images[3 * 8 * 8 * 3];
+  for (int variant = 0; variant < 4; variant++) {
+    mote_device_adopt_desc adopt = host_desc(&the_host);
+    adopt.staging = variant & 1;
+    mote_device *fresh;
+    MUST(mote_device_adopt(&adopt, &fresh, &error));
+    mote_trainer_desc desc = {.device = fresh,
+                              .model = {.channels = 3, .height = 8, .n_feat = 8, .n_cfeat = 2},
+                              .data = {.count = 3},
+                              .batch = 2,
+                              .accumulate = variant & 1 ? 2 : 1,
+                              .lr_schedule = MOTE_LR_CONSTANT,
+                              .recorded = variant & 2};
+    mote_needs needs;
+    mote_device_counters before = mote_device_get_counters(fresh);
+    MUST(mote_trainer_get_needs(&desc, &needs, &error));
+    mote_device_counters between = mote_device_get_counters(fresh);
+    assert_memory_equal(&before, &between, sizeof before);
+    mote_trainer *trainer;
+    mote_trainer_create(&desc, &trainer, &error);
+    assert_error(&error, MOTE_ERROR_USAGE, "no image");
+    desc.data.pixels = images;
+    MUST(mote_trainer_create(&desc, &trainer, &error));
+    mote_device_counters after = mote_device_get_counters(fresh);
+    assert_int_equal(needs.memory_bytes, after.memory_bytes - before.memory_bytes);
+    assert_int_equal(needs.pipelines, after.pipelines_created - before.pipelines_created);
+    assert_true(adopt.staging ? needs.staging_bytes > 0 : needs.staging_bytes == 0);
+    assert_true(needs.allocations > 5);
+    mote_trainer_destroy(&trainer);
     mote_device_destroy(&fresh);
   }
 }
@@ -538,6 +574,7 @@ int main(void) {
       cmocka_unit_test(samplers_of_one_model_do_not_meet),
       cmocka_unit_test(a_run_can_be_cancelled_at_every_step),
       cmocka_unit_test(needs_are_known_before),
+      cmocka_unit_test(what_training_needs_is_known_before),
       cmocka_unit_test(wrong_use_is_named),
       cmocka_unit_test(recorded_training_gives_the_bits_of_the_library),
       cmocka_unit_test(two_devices_work_at_once),

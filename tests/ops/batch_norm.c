@@ -1,5 +1,5 @@
-// batch_norm.c: cases of batch normalisation, by the batch's and by running statistics. Gradients go through norm_sums,
-// norm_parameter_gradient and batch_norm_backward.
+// batch_norm.c: cases of batch normalisation, by the batch's and by running statistics. Gradients go through
+// batch_norm_backward.
 #include "tests/ops/reference.h"
 
 enum { RUNNING = 0, TRAIN = 1, TRAIN_GELU = 2 };

@@ -67,6 +67,13 @@ static const op_case cases[] = {
     CONV("1x1, odd, wide", PLAIN, 2, 9, 5, 37, 5, 1, {{0}}),
     CONV("two inputs", TWO_INPUTS, 2, 8, 16, 16, 16, 3, {{2, 16, 16, 16}}),
     CONV("two inputs, odd, GELU", TWO_INPUTS | GELU, 1, 24, 6, 6, 3, 3, {{1, 16, 6, 6}}),
+    // Work enough for each of the tiles that conv_tile.c chooses from, and none of these sizes fills its last tile.
+    CONV("3x3, tile of 64 x 128", PLAIN, 9, 3, 31, 30, 64, 3, {{0}}),
+    CONV("3x3, tile of 64 x 64", PLAIN, 7, 3, 25, 24, 64, 3, {{0}}),
+    CONV("3x3, tile of 32 x 64", PLAIN, 3, 3, 27, 26, 64, 3, {{0}}),
+    CONV("1x1, tile of 32 x 32", PLAIN, 3, 19, 19, 20, 64, 1, {{0}}),
+    CONV("3x3, tile of 8 x 256", PLAIN, 17, 3, 31, 32, 3, 3, {{0}}),
+    CONV("3x3, 128 to 72 channels", PLAIN, 1, 128, 4, 4, 72, 3, {{0}}),
     CONV("GELU, residual", GELU | RESIDUAL, 2, 8, 12, 12, 8, 3, {{2, 8, 12, 12}}),
     CONV("two inputs, residual", TWO_INPUTS | RESIDUAL, 1, 8, 4, 4, 16, 3, {{1, 16, 4, 4}}, {{1, 16, 4, 4}}),
 };

@@ -1,9 +1,14 @@
 // group_norm.c: cases of group normalisation with eight groups.
 #include "tests/ops/reference.h"
 
+// Attribute bits. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift behind it.
+enum { RELU = 1, SCALED = 2, PER_STEP = 4 };
+
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *y = group_norm(graph, in[0], in[1], in[2]);
-  return test->attribute ? relu(graph, y) : y;
+  if (test->attribute & RELU) y = relu(graph, y);
+  if (test->attribute & SCALED) y = scale_shift(graph, y, in[3], in[4], test->attribute & PER_STEP ? in[5] : NULL);
+  return y;
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
@@ -21,7 +26,10 @@ static void reference(const op_case *test, double *const *in, double *out) {
       for (int i = 0; i < count; i++) {
         int c = g * members + i / (s.h * s.w);
         double y = in[1][c] * (in[0][first + (size_t)i] - mean) / sqrt(variance + 1e-5) + in[2][c];
-        out[first + (size_t)i] = test->attribute && y < 0 ? 0 : y;
+        if (test->attribute & RELU && y < 0) y = 0;
+        int row = test->attribute & PER_STEP ? (int)in[5][0] : n;
+        if (test->attribute & SCALED) y = in[3][n * s.c + c] * y + in[4][row * s.c + c];
+        out[first + (size_t)i] = y;
       }
     }
 }
@@ -32,11 +40,29 @@ static void reference(const op_case *test, double *const *in, double *out) {
     .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}},                 \
   }
 
+static const uint32_t third_step[] = {2, 0, 0, 0};
+
 // As for batch_norm: values far from zero.
 static const op_case cases[] = {
     NORM("one channel a group", false, 2, 8, 4, 4),
     NORM("three channels a group", false, 3, 24, 5, 7),
     NORM("eight channels a group, ReLU", true, 2, 64, 8, 8),
+    NORM("sixteen channels a group", false, 2, 128, 4, 4),
+    {.name = "scaled and shifted by image",
+     .build = build,
+     .reference = reference,
+     .attribute = RELU | SCALED,
+     .inputs = {{{3, 24, 4, 4}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{3, 24, 1, 1}}, {{3, 24, 1, 1}}},
+     .tolerance = 2e-5},
+    {.name = "shifted by the current step's row",
+     .build = build,
+     .reference = reference,
+     .attribute = RELU | SCALED | PER_STEP,
+     .no_gradient = true,
+     .inputs = {{{2, 64, 4, 4}}, {{1, 64, 1, 1}}, {{1, 64, 1, 1}}, {{2, 64, 1, 1}}, {{4, 64, 1, 1}},
+                {{1, 4, 1, 1}, LAYOUT_RAW}},
+     .words = third_step,
+     .tolerance = 2e-5},
     // A variance near epsilon, so that epsilon counts.
     {.name = "variance near epsilon",
      .build = build,

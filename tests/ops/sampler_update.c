@@ -1,6 +1,7 @@
 // sampler_update.c: cases of the denoising step.
 #include "graph/philox.h"
 #include "shaders/sampler_update.h"
+#include "shaders/step.h"
 #include "tests/ops/reference.h"
 
 // Attribute bits. Inputs: x, model, table, step, then limit, then the previous x_0.
@@ -12,6 +13,20 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   if (test->attribute & HISTORY) tensors.previous = in[5];
   if (!sampler_update(graph, &tensors)) return NULL;
   return test->attribute & SHOW_HISTORY ? in[5] : in[0];
+}
+
+// Two steps, each of which advances the index itself: what is left in the step buffer.
+static tensor *build_advancing(graph *graph, const op_case *test, tensor *const *in) {
+  (void)test;
+  const sampler_tensors tensors = {.x = in[0], .model = in[1], .table = in[2], .step = in[3]};
+  for (int i = 0; i < 2; i++)
+    if (!sampler_update(graph, &tensors) || !step_advance(graph, in[3])) return NULL;
+  return in[3];
+}
+
+static void reference_advancing(const op_case *test, double *const *in, double *out) {
+  for (int i = 0; i < STEP_WORDS; i++) out[i] = test->words[i] + (i == STEP_INDEX ? 2 : 0);
+  (void)in;
 }
 
 static double clamped(double value, double limit) { return fmax(-limit, fmin(limit, value)) / limit; }
@@ -33,7 +48,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   }
 }
 
-static const uint32_t second_step[] = {1, 5, 6, 30};
+static const uint32_t second_step[] = {1, 5, 6, 30}, first_step[STEP_WORDS] = {0, 5, 6, 30};
 
 #define UPDATE(title, bits, n, c, h, w)                                                                              \
   {                                                                                                                  \
@@ -51,5 +66,14 @@ static const op_case cases[] = {
     UPDATE("previous x_0", HISTORY, 2, 9, 4, 4),
     UPDATE("all of it", GUIDED | LIMITED | HISTORY, 3, 3, 8, 8),
     UPDATE("what is kept for the next step", GUIDED | LIMITED | HISTORY | SHOW_HISTORY, 3, 3, 8, 8),
+    {.name = "many workgroups advance the index once",
+     .build = build_advancing,
+     .no_gradient = true,
+     .reference = reference_advancing,
+     .words = first_step,
+     .word_count = STEP_WORDS,
+     .tolerance = 0,
+     .inputs = {{{3, 3, 16, 16}}, {{3, 3, 16, 16}}, {{3, ROW_WORDS, 1, 1}, LAYOUT_RAW},
+                {{1, STEP_WORDS, 1, 1}, LAYOUT_RAW}}},
 };
 CASES(sampler_update, cases);

@@ -218,7 +218,22 @@ static bool report(const char *op, const op_case *test, bool gradient, double fo
   return passed;
 }
 
-selftest_counts selftest_run(mote_device *device, bool verbose, bool json) {
+// One comparison, counted. False where nothing more is to be run.
+static bool run_and_count(mote_device *device, const char *op, const op_case *test, bool gradient,
+                          const selftest_options *options, selftest_counts *counts) {
+  double found = INFINITY;
+  const char *overrun = NULL;
+  mote_error error = {0};
+  mote_status status = run_case(device, test, gradient, &found, &overrun, &error);
+  const char *why = status ? error.message : overrun ? "written behind a tensor" : "";
+  bool passed = report(op, test, gradient, found, why, options->verbose, options->json);
+  counts->passed += passed;
+  counts->failed += !passed;
+  counts->device_lost = status == MOTE_ERROR_DEVICE_LOST;
+  return !counts->device_lost && (passed || !options->stop);
+}
+
+selftest_counts selftest_run(mote_device *device, const selftest_options *options) {
   static const struct {
     const char *op;
     const op_cases *cases;
@@ -228,23 +243,13 @@ selftest_counts selftest_run(mote_device *device, bool verbose, bool json) {
 #undef OP
   };
   selftest_counts counts = {0};
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    if (options->about && strncmp(options->about, all[i].op, strlen(all[i].op))) continue;
     for (int k = 0; k < all[i].cases->count; k++) {
       const op_case *test = &all[i].cases->cases[k];
-      for (int gradient = 0; gradient <= !test->no_gradient; gradient++) {
-        double found = INFINITY;
-        const char *overrun = NULL;
-        mote_error error = {0};
-        mote_status status = run_case(device, test, gradient, &found, &overrun, &error);
-        const char *why = status ? error.message : overrun ? "written behind a tensor" : "";
-        bool passed = report(all[i].op, test, gradient, found, why, verbose, json);
-        counts.passed += passed;
-        counts.failed += !passed;
-        if (status == MOTE_ERROR_DEVICE_LOST) {
-          counts.device_lost = true;
-          return counts;
-        }
-      }
+      for (int gradient = 0; gradient <= !test->no_gradient; gradient++)
+        if (!run_and_count(device, all[i].op, test, gradient, options, &counts)) return counts;
     }
+  }
   return counts;
 }

@@ -47,7 +47,7 @@ def main():
         model, x = (thing.to(memory_format=memory_format) for thing in (module, torch.from_numpy(x_T)))
         return timed(lambda: diffusion.ddim(model, metadata, x, torch.from_numpy(context), options.steps).numpy())
 
-    with harness.Mote(options.mote, options.device) as mote:
+    with harness.Mote(options.mote, options.device, options.kernels) as mote:
         out = mote.file("x0.npy")
         words = ["sample", options.model, "-o", mote.file("out.png"), "-n", options.count, "--sampler", "ddim",
                  "--steps", options.steps, "--eta", 0, "--context-npy", mote.array("c", context),

@@ -17,6 +17,7 @@ def arguments(description, **more):
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--mote", default="build/mote", help="the program to test")
     parser.add_argument("--device", help="passed through to mote")
+    parser.add_argument("--kernels", help="passed through to mote")
     parser.add_argument("--small", action="store_true", help="only the small cases, for slow devices")
     parser.add_argument("--only", default="", help="only cases whose name holds this text")
     for name, keywords in more.items():
@@ -27,8 +28,9 @@ def arguments(description, **more):
 class Mote:
     """The program under test and a folder for its files, removed by `with`."""
 
-    def __init__(self, path, device=None):
-        self.path, self.device = str(pathlib.Path(path).resolve()), device
+    def __init__(self, path, device=None, kernels=None):
+        self.path = str(pathlib.Path(path).resolve())
+        self.common = (["--device", device] if device else []) + (["--kernels", kernels] if kernels else [])
 
     def __enter__(self):
         self._temporary = tempfile.TemporaryDirectory(prefix="mote-parity-")
@@ -50,7 +52,7 @@ class Mote:
 
     def run(self, *words):
         """Runs mote; raises unless it exits with 0. Returns the completed process with stdout and stderr as text."""
-        command = [self.path, *map(str, words)] + (["--device", self.device] if self.device else [])
+        command = [self.path, *map(str, words)] + self.common
         for output in (word for option, word in zip(words, words[1:]) if option in ("-o", "--npy")):
             pathlib.Path(output).unlink(missing_ok=True)  # or an older case's file could pass for this one's
         done = subprocess.run(command, capture_output=True, text=True, timeout=1800)

@@ -113,7 +113,7 @@ def main():
     options = harness.arguments(__doc__)
     torch.set_num_threads(2)
     report = harness.Report(options.only)
-    with harness.Mote(options.mote, options.device) as mote:
+    with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             if case.cost <= SMALL_COST or not options.small:
                 check(report, mote, case, seed)

@@ -69,7 +69,7 @@ def main():
                                                   "help": "trained weights to sample from too"})
     torch.set_num_threads(2)
     report = harness.Report(options.only)
-    with harness.Mote(options.mote, options.device) as mote:
+    with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             name = case_name(case.name, case.steps)
             if not report.wanted(name) or (options.small and not case.small):

@@ -193,7 +193,7 @@ def main():
     options = harness.arguments(__doc__)
     torch.set_num_threads(2)
     report = harness.Report(options.only)
-    with harness.Mote(options.mote, options.device) as mote:
+    with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             words = [str(word) for word in words_of(case)] + [f"{k} {v}" for k, v in case.metadata.items()]
             name = f"{case.sampler}, N {case.steps} {' '.join(words)}"

@@ -128,7 +128,7 @@ def check(report, mote):
 def main():
     options = harness.arguments(__doc__)
     report = harness.Report(options.only)
-    with harness.Mote(options.mote, options.device) as mote, report.case("twenty AdamW steps"):
+    with harness.Mote(options.mote, options.device, options.kernels) as mote, report.case("twenty AdamW steps"):
         check(report, mote)
     return report.exit_status()
 

@@ -1,0 +1,18 @@
+# ascii_shaders.cmake: copies the shaders with '?' for every byte that is not ASCII, all of them in comments: glslc 2023
+# writes such bytes, and the three behind them, wrongly into the SPIR-V's source.
+#
+#   cmake -DFROM=shaders -DTO=FOLDER -P cmake/ascii_shaders.cmake
+file(GLOB paths ${FROM}/*.comp ${FROM}/*.glsl ${FROM}/*.h)
+foreach(path ${paths})
+  get_filename_component(name ${path} NAME)
+  file(READ ${path} text)
+  string(REGEX REPLACE "[^\t\n -~]" "?" text "${text}")
+  set(old "")
+  if(EXISTS ${TO}/${name})
+    file(READ ${TO}/${name} old)
+  endif()
+  if(NOT old STREQUAL text)
+    file(WRITE ${TO}/${name} "${text}")
+  endif()
+endforeach()
+file(TOUCH ${TO}/stamp)

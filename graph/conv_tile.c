@@ -1,0 +1,158 @@
+// conv_tile.c: chooses tiles by the work there is: large ones reuse more of what they load, small ones fill the device.
+#include "graph/conv_tile.h"
+
+#include "shaders/conv.h"
+#include "shaders/conv_weight_gradient.h"
+
+// Workgroups that a mid-sized GPU should get: two for each of some 32 cores. Vulkan does not say how many there are.
+enum { WANTED_GROUPS = 64 };
+// Weight gradients have small workgroups of 64, of which a core takes several.
+enum { WANTED_GRADIENT_GROUPS = 512, MOST_PARTS = 32, LEAST_STAGES = 4 };
+// Every device has that much shared memory, in vec4.
+enum { SHARED_VECTORS = 16384 / 16 };
+
+typedef struct conv_tile {
+  int blocks, lanes, pixels, split, units;
+} conv_tile;
+
+// From the largest to the smallest. The first takes 256 invocations, the others no more than every device has.
+static const conv_tile conv_tiles[] = {
+    {8, 32, 4, 1, 2},  // 64 channels × 128 pixels
+    {8, 16, 4, 1, 2},  // 64 × 64
+    {4, 16, 4, 1, 2},  // 32 × 64
+    {4, 16, 2, 2, 2},  // 32 × 32
+    {2, 16, 1, 4, 4},  // 16 × 16
+};
+enum { CONV_TILE_COUNT = sizeof conv_tiles / sizeof *conv_tiles };
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+static int power_of_two_from(int value) {
+  int power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
+
+static int divide_up(int value, int by) { return (value + by - 1) / by; }
+
+static int local_size(conv_tile t) { return t.blocks * t.lanes * t.split; }
+
+static int shared_vectors(conv_tile t) {
+  return 2 * t.units * (t.lanes * t.pixels + CONV_TILE_X_PADDING + t.blocks * CONV_TILE_WEIGHT_BLOCK);
+}
+
+// Where there are fewer output channels than the tile is high, its invocations go to more pixels.
+static conv_tile fit_channels(conv_tile t, int out_blocks) {
+  int blocks = smaller(t.blocks, power_of_two_from(out_blocks)), spare = t.blocks / blocks;
+  t.blocks = blocks;
+  t.lanes *= spare;
+  t.pixels = t.pixels > spare ? t.pixels / spare : 1;
+  while (shared_vectors(t) > SHARED_VECTORS && t.units > t.split) t.units /= 2;
+  return t;
+}
+
+void conv_tile_choose(const device_caps *caps, const conv_product *product, step *step) {
+  shape y = product->pixels;
+  int out_blocks = round_up(y.c, 8) / 8 * product->square * product->square;
+  uint64_t pixels = (uint64_t)y.n * (uint64_t)y.h * (uint64_t)y.w, across = 0;
+  conv_tile t = {0};
+  for (int i = 0; i < CONV_TILE_COUNT; i++) {
+    t = fit_channels(conv_tiles[i], out_blocks);
+    if ((uint32_t)local_size(t) > caps->max_invocations) continue;
+    uint64_t wide = (uint64_t)(t.lanes * t.pixels);
+    across = (pixels + wide - 1) / wide;
+    if (wide > 2 * pixels) continue;  // most of it would lie beside the images
+    if (across * (uint64_t)divide_up(out_blocks, t.blocks) >= WANTED_GROUPS) break;
+  }
+  step->shader = "conv_tiled";
+  step->spec[CONV_TILE_LOCAL] = (uint)local_size(t);
+  step->spec[CONV_TILE_BLOCKS] = (uint)t.blocks;
+  step->spec[CONV_TILE_LANES] = (uint)t.lanes;
+  step->spec[CONV_TILE_PIXELS] = (uint)t.pixels;
+  step->spec[CONV_TILE_SPLIT] = (uint)t.split;
+  step->spec[CONV_TILE_UNITS] = (uint)t.units;
+  step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
+  step->spec[CONV_TILE_SQUARE] = (uint)product->square;
+  step->spec_count = 13;
+  spread(across, 1, step->groups);
+  step->groups[2] = (uint)divide_up(out_blocks, t.blocks);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Weight gradient
+
+typedef struct gradient_tile {
+  int halves, quads;  // output and input channels, in fours
+  int rows, columns;  // of the image in a stage
+  int tiles;          // of the channels
+  int lines;          // kernel rows, or taps, each a workgroup of its own
+  int parts;          // ranges of the batch, summed apart
+} gradient_tile;
+
+static int quads_of(const tensor *x) { return x ? round_up(x->shape.c, 8) / 4 : 0; }
+
+static gradient_tile choose_gradient_tile(const weight_gradient_product *product) {
+  enum { INVOCATIONS = 64, STAGE_PIXELS = 16, MOST_ROWS = 4 };
+  shape x = product->x->shape;
+  int halves = round_up(product->out_channels, 8) / 4, quads = quads_of(product->x) + quads_of(product->second);
+  gradient_tile t = {.halves = smaller(8, power_of_two_from(halves))};
+  t.quads = smaller(INVOCATIONS / t.halves, power_of_two_from(quads));
+  t.halves = smaller(INVOCATIONS / t.quads, power_of_two_from(halves));
+  // Equal passes along a row, none wider than a stage; narrow images fill it with several rows.
+  int passes = divide_up(x.w, STAGE_PIXELS);
+  t.columns = divide_up(x.w, passes);
+  t.rows = smaller(MOST_ROWS, STAGE_PIXELS / t.columns);
+  t.tiles = divide_up(halves, t.halves) * divide_up(quads, t.quads);
+  t.lines = product->kernel * product->square * product->square;
+  int stages = divide_up(x.n * x.h, t.rows) * passes, wanted = divide_up(WANTED_GRADIENT_GROUPS, t.tiles * t.lines);
+  t.parts = smaller(smaller(MOST_PARTS, wanted), divide_up(stages, LEAST_STAGES));
+  return t;
+}
+
+bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product) {
+  int parts = choose_gradient_tile(product).parts;
+  shape floats = {parts, (int)(tensor_bytes(node->outputs[0]) / 4), 1, 1};
+  return parts == 1 || node_output(graph, node, floats, LAYOUT_RAW);
+}
+
+// dw = Σ parts
+static mote_status sum_parts(const node *node, program *program, int parts, mote_error *error) {
+  tensor *dw = node->outputs[0];
+  struct conv_weight_gradient_sum_parameters push = {.quads = (uint)(tensor_bytes(dw) / 16), .parts = (uint)parts};
+  step step = {.shader = "conv_weight_gradient_sum",
+               .bindings = {node->outputs[1], dw},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
+                                     tensor *dy, mote_error *error) {
+  tensor *x = node->inputs[0], *second = node->inputs[1];
+  gradient_tile t = choose_gradient_tile(product);
+  struct conv_weight_gradient_parameters push = {.batch = (uint)x->shape.n,
+                                                 .height = (uint)x->shape.h,
+                                                 .width = (uint)x->shape.w,
+                                                 .first_quads = (uint)quads_of(x),
+                                                 .second_quads = (uint)quads_of(second),
+                                                 .out_blocks = (uint)round_up(product->out_channels, 8) / 8};
+  step step = {.shader = "conv_weight_gradient_tiled",
+               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)product->kernel,
+                        [CONV_WEIGHT_GRADIENT_SECOND] = second != NULL,
+                        [CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.halves * t.quads),
+                        [CONV_WEIGHT_GRADIENT_HALVES] = (uint)t.halves,
+                        [CONV_WEIGHT_GRADIENT_QUADS] = (uint)t.quads,
+                        [CONV_WEIGHT_GRADIENT_ROWS] = (uint)t.rows,
+                        [CONV_WEIGHT_GRADIENT_COLUMNS] = (uint)t.columns,
+                        [CONV_WEIGHT_GRADIENT_SQUARE] = (uint)product->square},
+               .spec_count = 8,
+               .bindings = {x, second ? second : x, dy, t.parts > 1 ? node->outputs[1] : node->outputs[0]},
+               .binding_count = 4,
+               .push = &push,
+               .push_bytes = sizeof push,
+               .groups = {(uint)t.tiles, (uint)t.lines, (uint)t.parts}};
+  TRY(program_dispatch(program, node, &step, error));
+  return t.parts > 1 ? sum_parts(node, program, t.parts, error) : MOTE_OK;
+}

@@ -1,0 +1,37 @@
+// conv_tile.h: tile sizes of the convolution kernels for GPUs, conv_tiled.comp and conv_weight_gradient_tiled.comp.
+#ifndef MOTE_GRAPH_CONV_TILE_H
+#define MOTE_GRAPH_CONV_TILE_H
+
+#include "graph/program.h"
+
+// Whether a convolution of such images takes these kernels, which keep row and column in 16 bits each.
+static inline bool prefers_tiles(const device_caps *caps, shape x) {
+  return caps->kernels == MOTE_KERNELS_TILED && x.h < 1 << 15 && x.w < 1 << 15;
+}
+
+// What a convolution multiplies, and where transposed ones differ.
+typedef struct conv_product {
+  shape pixels;  // (N, output channels, H, W): of the smaller image, where sizes differ
+  int stride;    // input pixels a pixel, along each axis: the kernel size, for a transposed convolution's data gradient
+  int square;    // output pixels a pixel, along each axis: the kernel size, for a transposed convolution
+} conv_product;
+
+// Fills in shader, tile constants and workgroups. The constants that all convolution kernels share are there already.
+void conv_tile_choose(const device_caps *caps, const conv_product *product, step *step);
+
+// A weight gradient, by the forward pass.
+typedef struct weight_gradient_product {
+  const tensor *x, *second;  // second may be NULL
+  int out_channels;
+  int kernel;                // 1 for transposed convolutions
+  int square;                // their kernel size; else 1
+} weight_gradient_product;
+
+// Gives the node the output that its parts are summed from, where the batch is summed in several. False on failure.
+bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product);
+
+// Appends the dispatches that make node->outputs[0] of x and second, the node's first inputs, and `dy`.
+mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
+                                     tensor *dy, mote_error *error);
+
+#endif
