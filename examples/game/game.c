@@ -1,9 +1,10 @@
 // game.c: a window on a room that fills with sprites. Keys 1 to 9 choose the label of the sprites that come next, 0
 // none; space empties the room; escape ends.
 //
-//     game MODEL.safetensors [--budget MICROSECONDS] [--steps N] [--seed S] [--seconds S]
+//     game MODEL.safetensors [--budget MICROSECONDS] [--steps N] [--seed S] [--seconds S] [--costs FILE.csv]
 //
-// It prints, one JSON object a line, every sprite that is finished and in the end what the frames cost.
+// It prints, one JSON object a line, every sprite that is finished and in the end what the frames cost; --costs writes
+// what each frame cost.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 enum { FRAME_MILLISECONDS = 16 };
 
 typedef struct options {
-  const char *model;
+  const char *model, *costs;
   double budget, seconds;
   int steps;
   uint64_t seed;
@@ -24,7 +25,7 @@ typedef struct options {
 typedef struct costs {
   uint64_t frames, measured, over, overplanned;
   double worst, longest_step, longest_frame;
-  double budget;
+  FILE *file;  // microseconds that denoising took, the budget, and a step, a line a frame; NULL: none
 } costs;
 
 static bool parse(int argc, char **argv, options *options) {
@@ -38,6 +39,8 @@ static bool parse(int argc, char **argv, options *options) {
     if (!value) return false;
     if (!strcmp(argv[i], "--budget"))
       options->budget = strtod(value, NULL);
+    else if (!strcmp(argv[i], "--costs"))
+      options->costs = value;
     else if (!strcmp(argv[i], "--seconds"))
       options->seconds = strtod(value, NULL);
     else if (!strcmp(argv[i], "--steps"))
@@ -91,6 +94,7 @@ static bool draw_frame(screen *screen, room *room, costs *costs) {
     costs->measured++;
     costs->over += spent > frame->budget + frame->step;
     if (spent > costs->worst) costs->worst = spent;
+    if (costs->file) fprintf(costs->file, "%.1f,%.1f,%.1f\n", spent, frame->budget, frame->step);
   }
   screen_time_start(screen, frame);
   if (!room_record(room, frame->commands)) return false;
@@ -164,9 +168,15 @@ int main(int argc, char **argv) {
   static room room;
   costs costs = {0};
   if (!parse(argc, argv, &options)) {
-    fprintf(stderr, "Usage: game MODEL.safetensors [--budget MICROSECONDS] [--steps N] [--seed S] [--seconds S]\n");
+    fprintf(stderr, "Usage: game MODEL.safetensors [--budget MICROSECONDS] [--steps N] [--seed S] [--seconds S] "
+                    "[--costs FILE.csv]\n");
     return 2;
   }
+  if (options.costs && !(costs.file = fopen(options.costs, "w"))) {
+    perror(options.costs);
+    return 1;
+  }
+  if (costs.file) fprintf(costs.file, "spent_us,budget_us,step_us\n");
   bool good = screen_open(&screen, "mote") && room_open(&room, &screen, options.model, options.steps);
   if (good) {
     room.budget = options.budget;
@@ -178,5 +188,6 @@ int main(int argc, char **argv) {
   }
   room_close(&room);
   screen_close(&screen);
+  if (costs.file && fclose(costs.file)) good = false;
   return good ? 0 : 1;
 }
