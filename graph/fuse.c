@@ -102,7 +102,7 @@ static void fuse_bias(graph *graph, node *node) {
 
 // Joins the node to an earlier one. Parameters do not change before the last gradient is made.
 static void fuse_turn(graph *graph, node *node) {
-  if (node->op != &weight_transpose_op || node->inputs[0]->kind != TENSOR_PARAMETER || !node->inputs[0]->home.buffer)
+  if (node->op != &weight_transpose_op || node->inputs[0]->kind != TENSOR_PARAMETER || !node->inputs[0]->home.bytes)
     return;
   for (int i = 0; i < node->index; i++) {
     struct node *first = graph->nodes[i];

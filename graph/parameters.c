@@ -56,7 +56,7 @@ mote_status parameters_bind(const parameters *parameters, buffer *weights, buffe
     bool is_gradient = tensor->kind == TENSOR_GRADIENT;
     const char *name = is_gradient ? tensor->gradient_of->name : tensor->name;
     const struct tensor *home = graph_find(parameters->list, name);
-    if (!home || !shape_equal(home->shape, tensor->shape) || (is_gradient && !gradients))
+    if (!home || !shape_equal(home->shape, tensor->shape) || (is_gradient && weights && !gradients))
       return fail(error, MOTE_ERROR_USAGE, "the model has no parameter %s of shape %s", name,
                   shape_format(tensor->shape).text);
     tensor->home = home->home;

@@ -17,7 +17,7 @@ mote_status parameters_create(const mote_device *device, mote_model_info *info, 
 void parameters_destroy(parameters *parameters);
 
 // Gives every parameter of `graph` its home in `weights`, and every gradient of one its home in `gradients` (NULL where
-// there are none).
+// there are none). With both NULL the homes lie in no buffer: enough to measure what a program would take.
 mote_status parameters_bind(const parameters *parameters, buffer *weights, buffer *gradients, graph *graph,
                             mote_error *error);
 

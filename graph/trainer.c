@@ -308,9 +308,12 @@ mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *ne
   TRY(parameters_create(trainer.device, &trainer.info, &trainer.parameters, error));
   program_needs measured = {0};
   graph *graph = build(&trainer);
-  mote_status status = graph ? program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"},
-                                               &measured, error)
+  mote_status status = graph ? parameters_bind(&trainer.parameters, NULL, NULL, graph, error)
                              : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (status)
+    graph_destroy(&graph);
+  else
+    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured, error);
   if (!status) status = measure_buffers(&trainer, &measured, error);
   parameters_destroy(&trainer.parameters);
   TRY(status);
