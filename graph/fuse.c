@@ -97,7 +97,8 @@ static void fuse_bias(graph *graph, node *node) {
   if (!front || !front->op->weight_input) return;
   const epilogue *before = epilogue_of(front);
   bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
-  if (before->activation == ACTIVATION_NONE && !has_residual) front->without_gradient |= 1u << (front->op->weight_input + 1);
+  if (before->activation != ACTIVATION_NONE || has_residual) return;
+  front->without_gradient |= 1u << (front->op->weight_input + 1);
 }
 
 // Joins the node to an earlier one. Parameters do not change before the last gradient is made.

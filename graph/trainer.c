@@ -313,7 +313,8 @@ mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *ne
   if (status)
     graph_destroy(&graph);
   else
-    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured, error);
+    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured,
+                             error);
   if (!status) status = measure_buffers(&trainer, &measured, error);
   parameters_destroy(&trainer.parameters);
   TRY(status);
