@@ -187,7 +187,8 @@ def test_replaced_shaders_that_compute_the_same_pass(mote, where):
     done, rows = try_shaders(mote, where, texts)
     expect(done.returncode == 0, done.stderr)
     expect(set(rows) == {"max_pool", "group_norm", "group_norm_texel", "sample"}, rows)
-    expect(rows["max_pool"]["dispatches"] == 2 and rows["max_pool"]["passed"] and rows["max_pool"]["difference"] == 0 and
+    # The other max_pool takes the mean as well, in a kernel of its own.
+    expect(rows["max_pool"]["dispatches"] == 1 and rows["max_pool"]["passed"] and rows["max_pool"]["difference"] == 0 and
            rows["max_pool"]["largest"] > 0, rows)
     expect(rows["sample"]["ms_embedded"] > 0 and rows["sample"]["ms_replaced"] > 0, rows)
     expect(rows["group_norm_texel"]["dispatches"] + rows["group_norm"]["dispatches"] == 2, rows)
