@@ -227,7 +227,6 @@ static mote_status make_set(commands *commands, const dispatch *dispatch, VkDesc
       .pSetLayouts = &dispatch->kernel->set_layout};
   TRY(CHECK(error, device->vk.vkAllocateDescriptorSets(device->handle, &allocate, set)));
   commands->sets_left--;
-  name_set(device, dispatch, *set);
   return write_set(commands, dispatch, *set, error);
 }
 
@@ -279,6 +278,9 @@ void commands_destroy(commands **pointer) {
   mote_device *device = commands->device;
   for (uint32_t i = 0; i < commands->view_count; i++)
     device->vk.vkDestroyBufferView(device->handle, commands->views[i], device->allocator);
+  // Mesa's CPU driver keeps the names of sets that go with their pool: taken away first, nothing leaks.
+  for (uint32_t i = 0; i < commands->info.dispatches; i++)
+    device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET, (uint64_t)(uintptr_t)commands->entries[i].set, NULL);
   for (uint32_t i = 0; i < commands->descriptor_pool_count; i++)
     device->vk.vkDestroyDescriptorPool(device->handle, commands->descriptor_pools[i], device->allocator);
   device->vk.vkDestroyQueryPool(device->handle, commands->queries, device->allocator);
@@ -332,6 +334,7 @@ mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote
     device->vk.vkCmdWriteTimestamp(commands->handle, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, commands->queries,
                                    2 * index + 1);
   commands->info.dispatches++;
+  name_set(device, dispatch, entry->set);
   return MOTE_OK;
 }
 

@@ -79,7 +79,7 @@ mote_status device_begin_once(mote_device *device, VkCommandBuffer *out, mote_er
 // Ends, submits, awaits and frees it.
 mote_status device_end_once(mote_device *device, VkCommandBuffer commands, mote_error *error);
 
-// Shows `name` for a Vulkan object in debuggers and validation messages.
+// Shows `name` for a Vulkan object in debuggers and validation messages. NULL takes it away.
 void device_name_object(mote_device *device, VkObjectType type, uint64_t handle, const char *name);
 
 // Fails when the validation layers have reported anything.

@@ -24,7 +24,7 @@ faults=(
   'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
   'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
-  'conv_tiled.comp           s/uint(row) >= p\.height || //'
+  'conv_tiled.comp           s/uint(row) >= height || //'
   'conv_tiled.comp           s/g < SPLIT; g++/g < SPLIT - 1; g++/'
   'conv_tiled.comp           s/block - first_blocks) \* pixels/block) * pixels/'
   'conv_tiled.comp           s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
