@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import numpy as np
+import xserver
 
 SIZE, STEPS, SEED, BUDGET, SECONDS, TILE = (800, 600), 8, 11, 6000, 9, 16
 passed = failed = 0
@@ -27,31 +28,14 @@ def check(name, good, what):
     print(f"{'ok  ' if good else 'FAIL'}  {name}: {what}")
 
 
-class Screen:
-    """An X server of its own, on the first free display."""
+def shot(screen, path):
+    subprocess.run(["import", "-window", "root", "-depth", "8", f"rgb:{path}"], env=screen.environment, check=True)
+    return np.fromfile(path, np.uint8).reshape(SIZE[1], SIZE[0], 3)
 
-    def __enter__(self):
-        self.reader, writer = os.pipe()
-        self.server = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24"],
-                                       pass_fds=[writer], stderr=subprocess.DEVNULL)
-        os.close(writer)
-        number = os.read(self.reader, 16).decode().strip()
-        assert number, "Xvfb did not start"
-        self.environment = {**os.environ, "DISPLAY": f":{number}"}
-        return self
 
-    def __exit__(self, *_):
-        self.server.terminate()
-        self.server.wait()
-        os.close(self.reader)
-
-    def shot(self, path):
-        subprocess.run(["import", "-window", "root", "-depth", "8", f"rgb:{path}"], env=self.environment, check=True)
-        return np.fromfile(path, np.uint8).reshape(SIZE[1], SIZE[0], 3)
-
-    def press(self, key):
-        return subprocess.run(["xdotool", "search", "--sync", "--name", "mote", "windowfocus", "key", key],
-                              env=self.environment, timeout=60).returncode == 0
+def press(screen, key):
+    return subprocess.run(["xdotool", "search", "--sync", "--name", "mote", "windowfocus", "key", key],
+                          env=screen.environment, timeout=60).returncode == 0
 
 
 def lines_of(path):
@@ -61,7 +45,7 @@ def lines_of(path):
 def play(arguments, scratch):
     """The game's lines up to the picture, the picture, all its lines, and its exit status."""
     out = scratch / "out"
-    with Screen() as screen, open(out, "w") as stdout:
+    with xserver.Screen(*SIZE) as screen, open(out, "w") as stdout:
         game = subprocess.Popen([arguments.game, arguments.weights, "--steps", str(STEPS), "--seed", str(SEED),
                                  "--budget", str(BUDGET), "--seconds", str(SECONDS)],
                                 stdout=stdout, env=screen.environment)
@@ -69,13 +53,13 @@ def play(arguments, scratch):
         while not lines_of(out) and game.poll() is None and time.time() < deadline:
             time.sleep(0.1)
         time.sleep(SECONDS / 3)
-        check("a key press reaches the window", screen.press("3"), "xdotool")
+        check("a key press reaches the window", press(screen, "3"), "xdotool")
         time.sleep(SECONDS / 3)
         before = lines_of(out)
         time.sleep(0.5)
         picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
         if game.poll() is None:
-            picture = screen.shot(scratch / "shot.rgb")
+            picture = shot(screen, scratch / "shot.rgb")
         status = game.wait(timeout=120)
     return before, picture, lines_of(out), status
 

@@ -3,6 +3,7 @@
 replay computes what mote did. Needs RenderDoc and its Python module.
 
     /usr/bin/python3 tests/test_renderdoc.py --mote build/mote [--debug-mote build-with-MOTE_SHADER_DEBUG/mote]
+      [--game examples/game, built, and --weights FILE]
 """
 import argparse
 import contextlib
@@ -10,12 +11,15 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 import renderdoc as rd
+import xserver
 
 SMALL = ["--n-feat", "8", "--height", "8", "--batch", "2"]
 STAGE = rd.ShaderStage.Compute
@@ -31,29 +35,38 @@ def run(mote, *words, **environment):
                           env={**os.environ, **environment})
 
 
+def profile_rows(mote, *words):
+    done = run(mote, *words, "--repeat", "1", "--json")
+    expect(done.returncode == 0, done.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@contextlib.contextmanager
+def replay(path):
+    file = rd.OpenCaptureFile()
+    expect(file.OpenFile(str(path), "", None).OK(), "RenderDoc does not open the capture")
+    result, controller = file.OpenCapture(rd.ReplayOptions(), None)
+    expect(result.OK(), f"RenderDoc does not replay the capture: {result.Message()}")
+    yield controller
+    controller.Shutdown()
+    file.Shutdown()
+
+
 class Capture:
     """One step, captured by `mote profile --renderdoc`, and what `mote profile` says of the same step."""
 
-    def __init__(self, mote, what, where):
+    def __init__(self, mote, what, where, under=()):
         self.path, npy = pathlib.Path(where) / f"{what}.rdc", pathlib.Path(where) / f"{what}.npy"
-        done = run(mote, *SMALL, "--what", what, "--renderdoc", self.path, "--npy", npy, "--json")
+        done = subprocess.run([*under, mote, "profile", *SMALL, "--what", what, "--renderdoc", self.path, "--npy", npy,
+                               "--json"], capture_output=True, text=True, timeout=600, check=False)
         expect(done.returncode == 0, done.stderr)
-        self.said = json.loads(done.stdout)
+        self.said = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
         self.result = np.load(npy)
-        done = run(mote, *SMALL, "--what", what, "--repeat", "1", "--json")
-        expect(done.returncode == 0, done.stderr)
-        self.rows = [json.loads(line) for line in done.stdout.splitlines()]
+        self.rows = profile_rows(mote, *SMALL, "--what", what)
         self.step = self.rows.pop()
 
-    @contextlib.contextmanager
     def replay(self):
-        file = rd.OpenCaptureFile()
-        expect(file.OpenFile(str(self.path), "", None).OK(), "RenderDoc does not open the capture")
-        result, controller = file.OpenCapture(rd.ReplayOptions(), None)
-        expect(result.OK(), f"RenderDoc does not replay the capture: {result.Message()}")
-        yield controller
-        controller.Shutdown()
-        file.Shutdown()
+        return replay(self.path)
 
 
 def flatten(actions, file, path=()):
@@ -137,13 +150,67 @@ def test_a_training_step_is_one_frame_in_regions_with_names(captures):
         check_names(captures.train, controller)
 
 
-def test_a_replayed_sampling_step_makes_the_same_images(captures):
-    wanted = captures.sample.result
+def check_images(capture):
+    wanted = capture.result
     n, c, h, w = wanted.shape
-    with captures.sample.replay() as controller:
+    with capture.replay() as controller:
         blocks = content(controller, "x", np.float32, n * 8 * h * w).reshape(n, h, w, 8)
         expect(np.array_equal(blocks[..., :c].transpose(0, 3, 1, 2), wanted), "the images differ")
         expect(np.abs(wanted).max() > 0.1 and content(controller, "step", np.uint32)[0] == 1, "the step did not run")
+
+
+def test_a_replayed_sampling_step_makes_the_same_images(captures):
+    check_images(captures.sample)
+
+
+def test_renderdoccmd_captures_the_same(captures):
+    with tempfile.TemporaryDirectory() as where:
+        capture = Capture(captures.mote, "sample", where, ["renderdoccmd", "capture", "--wait-for-exit"])
+        with capture.replay() as controller:
+            check_frame(capture, controller)
+            check_regions(capture, controller)
+        check_images(capture)
+
+
+def capture_of(game, weights, where):
+    """A frame of the game as a person would capture it: RenderDoc starts it and is told to, some seconds later."""
+    line = f"{weights} --steps 8 --budget 6000 --seconds 30"
+    launched = rd.ExecuteAndInject(str(game), "", line, [], f"{where}/game", rd.GetDefaultCaptureOptions(), False)
+    expect(launched.result.OK(), f"RenderDoc does not start the game: {launched.result.Message()}")
+    control = rd.CreateTargetControl("", launched.ident, "test", True)
+    expect(control, "RenderDoc does not reach the game")
+    start, asked = time.time(), False
+    while time.time() - start < 60:
+        message = control.ReceiveMessage(None)
+        if message.type == rd.TargetControlMessageType.NewCapture:
+            os.kill(control.GetPID(), signal.SIGTERM)
+            control.Shutdown()
+            return message.newCapture.path
+        if not asked and time.time() - start > 5:
+            control.TriggerCapture(1)
+            asked = True
+        expect(message.type != rd.TargetControlMessageType.Disconnected, "the game ended before its capture")
+    raise AssertionError("no capture within a minute")
+
+
+def test_a_frame_of_a_game_shows_the_layers(captures):
+    if not captures.game:
+        print("      (without --game: no game is captured)")
+        return
+    rows = profile_rows(captures.mote, captures.weights, "--what", "sample", "--batch", "1")[:-1]
+    layers = [f"{row['layer']}/{row['kernel']}" for row in rows]
+    with tempfile.TemporaryDirectory() as where, xserver.Screen(800, 600) as screen:
+        os.environ["DISPLAY"] = screen.environment["DISPLAY"]
+        with replay(capture_of(captures.game, captures.weights, where)) as controller:
+            found = ["/".join(path) for path, _ in dispatches(controller)]
+            names = set(names_of(controller).values())
+    outside = {path for path in found if not path.startswith("sprites/")}
+    expect(outside <= {"pack_pixels/pack_pixels"}, f"outside the game's region: {outside}")
+    found = [path.removeprefix("sprites/") for path in found]
+    # A frame holds as many steps as the budget lets in, maybe of another sampler; at least one is whole.
+    steps = sum(found[i:i + len(layers)] == layers for i in range(len(found)))
+    expect(steps > 0, f"no whole step: {found}")
+    expect({"parameters", "activations", "x", "conv_winograd"} <= names, f"objects without names: {sorted(names)[:40]}")
 
 
 def test_a_replayed_training_step_has_the_same_loss(captures):
@@ -215,7 +282,7 @@ def test_without_renderdoc_there_is_one_clear_error(captures):
 
 class Captures:
     def __init__(self, options, where):
-        self.mote = options.mote
+        self.mote, self.game, self.weights = options.mote, options.game, options.weights
         folders = [pathlib.Path(where) / name for name in ("sample", "train", "debug")]
         for folder in folders:
             folder.mkdir()
@@ -228,6 +295,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mote", default="build/mote")
     parser.add_argument("--debug-mote", help="of a build with MOTE_SHADER_DEBUG")
+    parser.add_argument("--game", type=lambda name: pathlib.Path(name).resolve(), help="examples/game, built")
+    parser.add_argument("--weights", type=lambda name: pathlib.Path(name).resolve(), help="for the game")
     options = parser.parse_args()
     tests = [value for name, value in globals().items() if name.startswith("test_")]
     failed = 0

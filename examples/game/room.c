@@ -32,12 +32,15 @@ bool room_open(room *room, const screen *screen, const char *model_path, int ste
   memset(room, 0, sizeof *room);
   room->context = -1;
   room->room_for = (COLUMNS - 2) * (ROWS - 3);
+  const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
   const mote_device_adopt_desc desc = {.instance = screen->instance,
                                        .physical_device = screen->physical,
                                        .device = screen->device,
                                        .queue = screen->queue,
                                        .queue_family = screen->family,
                                        .get_instance_proc_addr = vkGetInstanceProcAddr,
+                                       .extensions = extensions,
+                                       .extension_count = screen->debug_utils,
                                        .log = print};
   mote_error error;
   if (mote_device_adopt(&desc, &room->device, &error)) return report(&error);

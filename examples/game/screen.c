@@ -19,14 +19,26 @@ static bool refuse(const char *what) {
   return false;
 }
 
+// Debuggers, RenderDoc among them, then show names and regions: the game's and mote's.
+static bool offers_debug_utils(void) {
+  VkExtensionProperties offered[64];
+  uint32_t count = 64;
+  vkEnumerateInstanceExtensionProperties(NULL, &count, offered);
+  for (uint32_t i = 0; i < count; i++)
+    if (!strcmp(offered[i].extensionName, VK_EXT_DEBUG_UTILS_EXTENSION_NAME)) return true;
+  return false;
+}
+
 static bool open_instance(screen *s) {
-  const char *extensions[8];
+  const char *extensions[9];
   unsigned count = 8;
   if (!SDL_Vulkan_GetInstanceExtensions(s->window, &count, extensions)) return refuse(SDL_GetError());
   void *symbol = SDL_Vulkan_GetVkGetInstanceProcAddr();
   PFN_vkGetInstanceProcAddr get;
   memcpy(&get, &symbol, sizeof get);  // ISO C converts no object pointer to a function's
   volkInitializeCustom(get);
+  s->debug_utils = offers_debug_utils();
+  if (s->debug_utils) extensions[count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
   const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                          .pApplicationName = "room",
                                          .apiVersion = VK_API_VERSION_1_2};
@@ -247,12 +259,15 @@ static void write_time(screen *s, frame *f, uint32_t which) {
 }
 
 void screen_time_start(screen *s, frame *f) {
+  const VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = "sprites"};
+  if (s->debug_utils) vkCmdBeginDebugUtilsLabelEXT(f->commands, &label);
   if (!s->queries) return;
   vkCmdResetQueryPool(f->commands, s->queries, 2 * (uint32_t)(f - s->frames), 2);
   write_time(s, f, 0);
 }
 
 void screen_time_stop(screen *s, frame *f) {
+  if (s->debug_utils) vkCmdEndDebugUtilsLabelEXT(f->commands);
   if (!s->queries) return;
   write_time(s, f, 1);
   f->timed = true;

@@ -22,6 +22,7 @@ typedef struct frame {
 typedef struct screen {
   SDL_Window *window;
   VkInstance instance;
+  bool debug_utils;  // VK_EXT_debug_utils is enabled
   VkSurfaceKHR surface;
   VkPhysicalDevice physical;
   VkDevice device;
@@ -51,6 +52,7 @@ void screen_close(screen *screen);
 // Waits for a free frame and a swapchain image. `*spent` is what the stretch between start and stop took when this
 // frame was last used, in microseconds; below 0 where that is not known. NULL on failure.
 frame *screen_begin(screen *screen, double *spent);
+// A stretch of the frame's commands: timed, and a region in debuggers.
 void screen_time_start(screen *screen, frame *frame);
 void screen_time_stop(screen *screen, frame *frame);
 
