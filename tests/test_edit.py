@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import struct
 import sys
 import tempfile
@@ -56,9 +57,45 @@ def pictures(path):
     return [rows[:, x:x + height] for x in range(0, rows.shape[1], height)]
 
 
+def read_half_blocks(text):
+    """The picture that a terminal shows of spaces and lower half blocks in 24-bit colours, (height, width, 3)."""
+    rows, colours, inverse = [], {38: (0, 0, 0), 48: (0, 0, 0)}, False
+    for line in text.splitlines():
+        upper, lower = [], []
+        for code, character in re.findall("\x1b\\[([0-9;]*)m|([^\x1b])", line):
+            if not character:
+                numbers = [int(number) for number in code.split(";")]
+                if numbers in ([0], [7]):
+                    inverse = numbers == [7]
+                    continue
+                for i in range(0, len(numbers), 5):
+                    expect(numbers[i] in colours and numbers[i + 1] == 2, f"sequence {code}")
+                    colours[numbers[i]] = tuple(numbers[i + 2:i + 5])
+                continue
+            expect(character in " \u2584\u2588", f"character {character!r}")
+            ink, paper = (colours[48], colours[38]) if inverse else (colours[38], colours[48])
+            upper.append(ink if character == "\u2588" else paper)
+            lower.append(paper if character == " " else ink)
+        rows += [upper, lower]
+    return np.array(rows)
+
+
 def row_of(where, name, count, *words):
     sample(where, "-o", name, "-n", count, "--columns", count, *FAST, *words)
     return pictures(f"{where}/{name}")
+
+
+def test_preview_shows_the_pixels(where):
+    """--preview prints half blocks of the very colours of the PNG, as many images side by side as fit in 80 columns."""
+    fit = 80 // image_shape()[1]
+    done = sample(where, "-o", "seen.png", "-n", fit + 1, "--columns", fit, "--preview", *FAST)
+    shown = read_half_blocks("\n".join(line for line in done.out.splitlines() if "\x1b" in line))
+    grid = read_png(f"{where}/seen.png")[3]
+    expect(shown.shape == grid.shape, f"{shown.shape} shown, the PNG is {grid.shape}")
+    filled = np.zeros(grid.shape[:2], bool)
+    filled[:grid.shape[0] // 2] = filled[:, :image_shape()[1]] = True
+    expect(np.array_equal(shown[filled], grid[filled]), f"colours differ by {np.abs(shown - grid)[filled].max()}")
+    expect_error(sample(where, "-n", 1, "--preview", "--json", check=2), "--preview", "--json")
 
 
 def test_inpainting_keeps_what_is_masked(where):

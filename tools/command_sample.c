@@ -153,7 +153,7 @@ static sample_run_desc describe_run(const sample_options *o, const sample_inputs
       .init = inputs->edit.init,
       .mask = inputs->edit.mask,
       .course = describe_course(o),
-      .want_pixels = o->grid || o->each || (o->gif && o->interpolate),
+      .want_pixels = o->grid || o->each || o->preview || (o->gif && o->interpolate),
       .want_images = o->npy != NULL,
       .want_frames = o->gif && !o->interpolate,
       .json = o->base.common.json,

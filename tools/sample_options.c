@@ -50,6 +50,7 @@ enum {
   OPTION_INTERPOLATE,
   OPTION_TO_SEED,
   OPTION_VARIATION,
+  OPTION_PREVIEW,
 };
 
 // To add an option: one value above, one line here, one case in take_option, one field in sample_options.
@@ -61,6 +62,7 @@ static const struct poptOption table[] = {
     {"npy", 0, POPT_ARG_STRING, NULL, OPTION_NPY, "write float32 (N,C,h,h), nominally from -1 to 1", "path.npy"},
     {"sheet", 0, POPT_ARG_STRING, NULL, OPTION_SHEET, "write where each image lies in -o, as Aseprite and TexturePacker do",
      "path.json"},
+    {"preview", 0, POPT_ARG_NONE, NULL, OPTION_PREVIEW, "show the images in the terminal", NULL},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
     {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
@@ -199,6 +201,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_FIRST: return option_uint64("--first", text, UINT32_MAX, &s->first, error);
     case OPTION_BATCH: return option_int("--batch", text, 1, 4096, &s->batch, error);
     case OPTION_SCALE: return option_int("--scale", text, 1, 64, &s->scale, error);
+    case OPTION_PREVIEW: s->preview = true; return MOTE_OK;
     case OPTION_SHEET: s->sheet = text; return MOTE_OK;
     case OPTION_PALETTE: return take_palette(s, text, error);
     case OPTION_SAMPLER:
@@ -262,8 +265,10 @@ static mote_status check_edit(const sample_options *s, mote_error *error) {
 }
 
 static mote_status check_combinations(const sample_options *s, mote_error *error) {
-  if (!s->grid && !s->each && !s->gif && !s->npy)
-    return fail(error, MOTE_ERROR_USAGE, "no output given, expected at least one of -o, --each, --gif, --npy");
+  if (!s->grid && !s->each && !s->gif && !s->npy && !s->preview)
+    return fail(error, MOTE_ERROR_USAGE, "no output given, expected at least one of -o, --each, --gif, --npy, --preview");
+  if (s->preview && s->base.common.json)
+    return fail(error, MOTE_ERROR_USAGE, "found both --preview and --json, expected one of them: both print to stdout");
   if (s->contexts && s->context_npy)
     return fail(error, MOTE_ERROR_USAGE, "found both --context and --context-npy, expected one of them");
   if (s->eta > 0 && s->kind != MOTE_SAMPLER_DDIM)
@@ -273,8 +278,8 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
   if ((s->avoided || s->guidance_high > 0) && (s->guidance == 0 || s->guidance == 1))
     return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
                 s->avoided ? "--avoid" : "--guidance-interval");
-  if ((s->palette || s->palette_file) && !s->grid && !s->each)
-    return fail(error, MOTE_ERROR_USAGE, "--palette: found neither -o nor --each, which it is for");
+  if ((s->palette || s->palette_file) && !s->grid && !s->each && !s->preview)
+    return fail(error, MOTE_ERROR_USAGE, "--palette: found none of -o, --each and --preview, which it is for");
   if (s->sheet && !s->grid) return fail(error, MOTE_ERROR_USAGE, "--sheet: found no -o, which it is for");
   if (s->scale && !s->grid && !s->each && !s->gif)
     return fail(error, MOTE_ERROR_USAGE, "--scale: found none of -o, --each and --gif, which it is for");

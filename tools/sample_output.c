@@ -20,6 +20,7 @@
 #include "tools/image.h"
 #include "tools/output.h"
 #include "tools/palette_read.h"
+#include "tools/preview.h"
 #include "tools/sprite_sheet.h"
 
 #define WAY_DELAY 10  // hundredths of a second that an image of a way is shown
@@ -29,6 +30,7 @@ mote_status sample_output_check_paths(const sample_options *o, mote_error *error
   TRY(output_check_writable("--gif", o->gif, error));
   TRY(output_check_writable("--npy", o->npy, error));
   TRY(output_check_writable("--sheet", o->sheet, error));
+  if (o->preview) TRY(preview_check(error));
   return o->each ? output_check_directory("--each", o->each, error) : MOTE_OK;
 }
 
@@ -66,6 +68,19 @@ static mote_status write_grid(const sample_options *o, const mote_model_info *mo
   image_grid_desc grid = describe_grid(o, model, run->pixels, run->begun);
   TRY(image_grid_init(&image, &grid, error));
   mote_status status = image_write_png(&image, writer, error);
+  image_finish(&image);
+  return status;
+}
+
+static mote_status preview(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                           mote_error *error) {
+  image image;
+  image_grid_desc grid = describe_grid(o, model, run->pixels, run->begun);
+  int columns = preview_columns(model->height);
+  if (!o->columns || o->columns > columns) grid.columns = columns;
+  grid.scale = 1;
+  TRY(image_grid_init(&image, &grid, error));
+  mote_status status = preview_print(&image, error);
   image_finish(&image);
   return status;
 }
@@ -242,6 +257,7 @@ mote_status sample_output_write(const sample_options *o, const mote_model_info *
   }
   if (o->each) TRY_GOTO(end, write_each(&each, o, model, run, error));
   if (o->npy) TRY_GOTO(end, write_npy(o->npy, model, run, error));
+  if (o->preview) TRY_GOTO(end, preview(o, model, run, error));
   if (o->gif) TRY_GOTO(end, file_writer_commit(&gif, error));
   if (o->sheet) TRY_GOTO(end, file_writer_commit(&sheet, error));
   if (o->grid) TRY_GOTO(end, file_writer_commit(&grid, error));

@@ -12,7 +12,7 @@ mote_status sample_output_check_paths(const sample_options *options, mote_error 
 mote_status sample_output_check_sizes(const sample_options *options, const mote_model_info *model, int count,
                                       mote_error *error);
 
-// Writes the images that the run began. With --palette it changes run->pixels.
+// Writes the images that the run began, and shows them with --preview. With --palette it changes run->pixels.
 mote_status sample_output_write(const sample_options *options, const mote_model_info *model, sample_run *run,
                                 mote_error *error);
 
