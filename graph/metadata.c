@@ -115,6 +115,7 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
   static const char *const architectures[] = {"context_unet", NULL};
   static const char *const schedules[] = {"linear", "cosine", NULL};
   static const char *const predictions[] = {"epsilon", "v", "x0", NULL};
+  static const char *const alphas[] = {"straight", "premultiplied", NULL};
   const reader r = {device, name, file, error};
   *info = (mote_model_info){0};
   int choice;
@@ -133,6 +134,10 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
   TRY(read_number(&r, "beta_end", 0.02, &info->beta_end));
   TRY(read_choice(&r, "prediction", predictions, &choice));
   info->prediction = (mote_prediction)choice;
+  if (info->channels % 2 == 0 && safetensors_metadata(file, "alpha")) {
+    TRY(read_choice(&r, "alpha", alphas, &choice));
+    info->premultiplied = choice == 1;
+  }
   TRY(read_labels(&r, info));
   const char *trained_on = safetensors_metadata(file, "trained_on");
   snprintf(info->trained_on, sizeof info->trained_on, "%s", trained_on ? trained_on : "");

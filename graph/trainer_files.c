@@ -44,6 +44,7 @@ static void describe_model(const mote_model_info *info, pair_list *list) {
   add_pair(list, "beta_start", "%.9g", info->beta_start);
   add_pair(list, "beta_end", "%.9g", info->beta_end);
   add_pair(list, "prediction", "%s", predictions[info->prediction]);
+  if (info->channels % 2 == 0) add_pair(list, "alpha", "%s", info->premultiplied ? "premultiplied" : "straight");
   add_pair(list, "labels", "%s", labels);
   add_pair(list, "trained_on", "%s", info->trained_on);
 }

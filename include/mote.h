@@ -186,6 +186,7 @@ typedef struct mote_model_info {
   mote_schedule schedule;
   double beta_start, beta_end;
   mote_prediction prediction;
+  bool premultiplied;       // of 2 and 4 channels: the colours of images are multiplied by their alpha
   int label_count;          // 0, or n_cfeat
   char labels[MOTE_MAX_LABELS][32];
   char trained_on[256];     // provenance of the data, may be empty
@@ -407,6 +408,7 @@ MOTE_API int mote_sampler_step_count(const mote_sampler *sampler);
 MOTE_API mote_status mote_sampler_read(mote_sampler *sampler, float *images, mote_error *error);
 
 // Copies the current x as pixels, batch × height × height × channels bytes (NHWC), [-1, 1] mapped to [0, 255].
+// Of a `premultiplied` model, colours come multiplied by alpha.
 MOTE_API mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pixels, mote_error *error);
 
 typedef struct mote_sampler_info {

@@ -57,15 +57,37 @@ def train(where, *words, check=0, data="data", **keywords):
     return Run("train", *([data] if data else []), "-o", "m.safetensors", *words, where=where, check=check, **keywords)
 
 
-def png(path, side, pixel):
+def png(path, side, pixel, alpha=False):
     rows = b"".join(b"\0" + b"".join(bytes(pixel(x, y)) for x in range(side)) for y in range(side))
 
     def chunk(name, body):
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 6 if alpha else 2, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) +
                      chunk(b"IEND", b""))
+
+
+def read_png_rgba(path):
+    """Rows of (r, g, b, a), of a PNG with those channels."""
+    data, at, body = path.read_bytes(), 8, b""
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+    expect((depth, kind) == (8, 6), f"{path}: {depth} bits, colour type {kind}")
+    while at < len(data):
+        length, name = struct.unpack(">I4s", data[at:at + 8])
+        body += data[at + 8:at + 8 + length] if name == b"IDAT" else b""
+        at += length + 12
+    raw, rows, stride = zlib.decompress(body), [], 4 * width
+    before = bytearray(stride)
+    for y in range(height):
+        kind, row = raw[y * (stride + 1)], bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        for i in range(stride):
+            left, up, corner = (row[i - 4], before[i], before[i - 4]) if i >= 4 else (0, before[i], 0)
+            nearest = min((left, up, corner), key=lambda v, p=left + up - corner: abs(p - v))
+            row[i] = (row[i] + (0, left, up, (left + up) // 2, nearest)[kind]) % 256
+        rows.append([tuple(row[i:i + 4]) for i in range(0, stride, 4)])
+        before = row
+    return rows
 
 
 def make_data(where, side=8):
@@ -275,6 +297,65 @@ def test_no_overwriting(where):
     train(where, *TINY, "--steps", 2, "--resume")
     run = train(where, *TINY, "--steps", 2, check=None)
     expect_error(run, 1, "m.safetensors.run", "--resume")
+
+
+def make_clear_data(where, clear):
+    """Sprites of half and fully opaque pixels on clear ones of the colour `clear`."""
+    (where / "data").mkdir(parents=True)
+    for i in range(8):
+        def pixel(x, y, i=i):
+            alpha = (0, 128, 255)[min((x + y * 2 + i) % 5, 2)]
+            return (25 * i, 200, 30 * x, alpha) if alpha else (*clear, 0)
+        png(where / "data" / f"{i}.png", 8, pixel, alpha=True)
+
+
+def expect_straight_png(where, premultiplied):
+    """`mote sample` writes straight alpha, whatever the model makes; --alpha-threshold comes after."""
+    Run("sample", "m.safetensors", "-n", 1, "--steps", 2, "--npy", "x.npy", "-o", "x.png", where=where, check=0)
+    data = (where / "x.npy").read_bytes()
+    start = data.index(b"\n") + 1
+    planes = struct.unpack(f"<{4 * 64}f", data[start:])
+    made = [[min(max(round(planes[64 * c + i] * 127.5 + 127.5), 0), 255) for c in range(4)] for i in range(64)]
+    for wanted, found in zip(made, sum(read_png_rgba(where / "x.png"), [])):
+        alpha = wanted[3]
+        if premultiplied:
+            wanted[:3] = [min((2 * 255 * c + alpha) // (2 * alpha), 255) if alpha else 0 for c in wanted[:3]]
+        expect(tuple(wanted) == found, f"the PNG has {found}, expected {wanted}")
+
+
+def expect_init_kept(where):
+    """What --mask keeps of --init comes out as it went in, but for the rounding of colours times alpha."""
+    png(where / "init.png", 8, lambda x, y: (200, 100, 50, (0, 128, 255)[y % 3]), alpha=True)
+    png(where / "mask.png", 8, lambda x, y: (255 * (x == y == 7),) * 3)
+    Run("sample", "m.safetensors", "-n", 1, "--steps", 2, "--init", "init.png", "--mask", "mask.png", "-o", "y.png",
+        where=where, check=0)
+    for y, row in enumerate(read_png_rgba(where / "y.png")[:7]):
+        for found in row:
+            wanted = ((0, 0, 0, 0), (200, 100, 50, 128), (200, 100, 50, 255))[y % 3]
+            expect(all(abs(a - b) <= (y % 3 == 1) for a, b in zip(found, wanted)), f"kept {found}, expected {wanted}")
+
+
+def test_alpha(where):
+    """Premultiplied, clear pixels have no colour to learn; straight they have; samples are straight either way."""
+    weights = {}
+    for alpha in ("premultiplied", "straight"):
+        for clear in ((255, 0, 255), (0, 0, 0)):
+            folder = where / f"{alpha}-{clear[0]}"
+            make_clear_data(folder, clear)
+            train(folder, *TINY, "--steps", 3, "--channels", 4, "--alpha", alpha)
+            metadata, weights[alpha, clear] = tensors(folder / "m.safetensors")
+            expect(metadata["alpha"] == alpha, f"metadata alpha is {metadata['alpha']}")
+            expect(alpha in Run("info", "m.safetensors", where=folder, check=0).out, "mote info does not say it")
+            expect_straight_png(folder, alpha == "premultiplied")
+        if alpha == "premultiplied":
+            expect_init_kept(folder)
+        one, other = (weights[alpha, clear] for clear in ((255, 0, 255), (0, 0, 0)))
+        expect((one == other) == (alpha == "premultiplied"), f"{alpha}: the clear pixels' colour was misread")
+    folder = where / "straight-0"
+    (folder / "m.safetensors").rename(folder / "first.safetensors")
+    (folder / "m.safetensors.run").rename(folder / "first.run")
+    train(folder, "--start", "first.safetensors", "--batch", 4, "--steps", 1, "--channels", 4)
+    expect(tensors(folder / "m.safetensors")[0]["alpha"] == "straight", "--start does not go on with its model's alpha")
 
 
 def test_start(where):

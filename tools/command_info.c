@@ -105,6 +105,7 @@ static void print_text(const info_report *r) {
   printf("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
   if (m->schedule == MOTE_SCHEDULE_LINEAR) printf(", beta %g to %g", m->beta_start, m->beta_end);
   printf(", predicts %s\n", prediction_names[m->prediction]);
+  if (m->channels % 2 == 0) printf("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
   if (m->trained_on[0]) printf("trained on      %s\n", m->trained_on);
   printf("parameters      %" PRIu64 "\n", m->parameter_count);
   printf("an image        %.2f M multiply-adds a step, %.2f G for the default %d steps\n",
@@ -132,6 +133,7 @@ static void add_model(cJSON *json, const info_report *r) {
   cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
   cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
   cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
+  if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", m->premultiplied ? "premultiplied" : "straight");
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");
   for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
   cJSON_AddStringToObject(json, "trained_on", m->trained_on);

@@ -63,6 +63,12 @@ static uint64_t count_steps(const train_options *o, uint32_t images) {
   return steps < 1 ? 1 : steps > 2e9 ? 2000000000u : (uint64_t)steps;
 }
 
+static void settle_alpha(training *t) {
+  if (t->options->alpha != ALPHA_PREMULTIPLIED) return;
+  dataset_premultiply(&t->train);
+  dataset_premultiply(&t->held_out);
+}
+
 static void describe_model(const training *t, mote_model_info *model) {
   const train_options *o = t->options;
   *model = (mote_model_info){.channels = t->train.channels,
@@ -72,6 +78,7 @@ static void describe_model(const training *t, mote_model_info *model) {
                              .timesteps = o->timesteps,
                              .schedule = (mote_schedule)o->schedule,
                              .prediction = (mote_prediction)o->target,
+                             .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
   memcpy(model->labels, t->train.classes, sizeof model->labels);
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
@@ -87,6 +94,8 @@ static mote_status open_start(training *t, mote_error *error) {
   if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
   if (!train_option_given(o, "schedule")) o->schedule = (int)model->schedule;
   if (!train_option_given(o, "target")) o->target = (int)model->prediction;
+  bool straight = model->channels % 2 == 0 && !model->premultiplied;
+  if (!train_option_given(o, "alpha")) o->alpha = straight ? ALPHA_STRAIGHT : ALPHA_PREMULTIPLIED;
   return MOTE_OK;
 }
 
@@ -136,6 +145,7 @@ static mote_status prepare(training *t, mote_error *error) {
   const mote_device_info *device = mote_device_get_info(t->device);
   say_device(device);
   TRY(open_start(t, error));
+  settle_alpha(t);
   if (!o->n_feat) o->n_feat = device->type == MOTE_DEVICE_CPU ? 32 : 64;
   train_settings_desc settings = {
       .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};

@@ -213,6 +213,10 @@ mote_status dataset_class(dataset *set, const char *where, const char *name, siz
 // ---------------------------------------------------------------------------------------------------------------------
 // Using
 
+void dataset_premultiply(dataset *set) {
+  pixels_premultiply(set->pixels, set->count * (size_t)set->height * (size_t)set->height, set->channels);
+}
+
 int dataset_context_length(const dataset *set) {
   return set->class_count ? set->class_count : 1;
 }

@@ -42,6 +42,9 @@ mote_status dataset_parse_colour(const char *text, dataset_desc *desc, mote_erro
 mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *error);
 void dataset_finish(dataset *set);
 
+// Multiplies colours by alpha, of 2 and 4 channels.
+void dataset_premultiply(dataset *set);
+
 // Deals the images into two sets. Of each class, `fraction` (rounded, and never all) goes to `held_out`; the same seed
 // chooses the same ones.
 mote_status dataset_split(const dataset *set, double fraction, uint64_t seed, dataset *train, dataset *held_out,

@@ -116,3 +116,20 @@ void pixels_convert(const uint8_t *rgba, size_t count, int channels, const uint8
     if (channels == 2) out[1] = rgba[3];
   }
 }
+
+void pixels_premultiply(uint8_t *pixels, size_t count, int channels) {
+  int colours = channels - 1;
+  for (size_t i = 0; channels % 2 == 0 && i < count; i++, pixels += channels)
+    for (int c = 0; c < colours; c++) pixels[c] = (uint8_t)((pixels[c] * pixels[colours] + 127) / 255);
+}
+
+void pixels_unpremultiply(uint8_t *pixels, size_t count, int channels) {
+  int colours = channels - 1;
+  for (size_t i = 0; channels % 2 == 0 && i < count; i++, pixels += channels) {
+    int alpha = pixels[colours];
+    for (int c = 0; c < colours; c++) {
+      int straight = alpha ? (pixels[c] * 255 + alpha / 2) / alpha : 0;
+      pixels[c] = (uint8_t)(straight < 255 ? straight : 255);
+    }
+  }
+}

@@ -19,4 +19,9 @@ mote_status image_resize(const image *source, int width, int height, image *resi
 // 2 luma and alpha.
 void pixels_convert(const uint8_t *rgba, size_t count, int channels, const uint8_t *background, uint8_t *out);
 
+// In place, for pixels of 2 or 4 channels; others stay as they are. Opaque pixels stay the same both ways, clear ones
+// lose their colour.
+void pixels_premultiply(uint8_t *pixels, size_t count, int channels);
+void pixels_unpremultiply(uint8_t *pixels, size_t count, int channels);
+
 #endif

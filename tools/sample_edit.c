@@ -66,9 +66,12 @@ static mote_status check_size(const char *path, const image *picture, int height
 }
 
 // A picture's bytes as planes from -1 to 1; `image` has room for them, `bytes` for the picture.
-static void to_planes(const sample_edit *e, const image *picture, int channels, uint8_t *bytes, float *planes) {
+static void to_planes(const sample_edit *e, const image *picture, const mote_model_info *model, uint8_t *bytes,
+                      float *planes) {
   size_t area = (size_t)picture->width * (size_t)picture->height;
+  int channels = model->channels;
   pixels_convert(picture->pixels, area, channels, e->background, bytes);
+  if (model->premultiplied) pixels_premultiply(bytes, area, channels);
   for (size_t i = 0; i < area; i++)
     for (int c = 0; c < channels; c++)
       planes[(size_t)c * area + i] = (float)bytes[i * (size_t)channels + (size_t)c] / 127.5f - 1;
@@ -88,7 +91,7 @@ static mote_status convert_inits(const sample_edit *e, const sample_options *o, 
   mote_status status = bytes && *rows ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "--init: no memory for the images");
   for (int i = 0; i < e->picture_count && !status; i++) {
     status = check_size(o->inits[i], &e->pictures[i], model->height, error);
-    if (!status) to_planes(e, &e->pictures[i], model->channels, bytes, *rows + (size_t)i * size);
+    if (!status) to_planes(e, &e->pictures[i], model, bytes, *rows + (size_t)i * size);
   }
   free(bytes);
   if (!status) return MOTE_OK;

@@ -18,6 +18,7 @@
 #include "runtime/file.h"
 #include "tools/gif.h"
 #include "tools/image.h"
+#include "tools/image_read.h"
 #include "tools/output.h"
 #include "tools/palette_read.h"
 #include "tools/preview.h"
@@ -217,6 +218,13 @@ static mote_status snap_to_palette(const sample_options *o, const mote_model_inf
   return MOTE_OK;
 }
 
+// PNG, and what reads it, takes straight alpha.
+static void straighten_alpha(const mote_model_info *model, sample_run *run) {
+  size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
+  if (run->pixels) pixels_unpremultiply(run->pixels, count, model->channels);
+  for (int f = 0; f < run->frame_count; f++) pixels_unpremultiply(run->frames[f], count, model->channels);
+}
+
 // Clear pixels lose their colour too, so that nothing shines through when the picture is filtered or compressed.
 static void harden_alpha(int threshold, const mote_model_info *model, sample_run *run) {
   size_t channels = (size_t)model->channels;
@@ -241,6 +249,7 @@ mote_status sample_output_write(const sample_options *o, const mote_model_info *
   file_writer grid = {0}, gif = {0}, sheet = {0};
   each_files each = {0};
   mote_status status = MOTE_OK;
+  if (model->premultiplied) straighten_alpha(model, run);
   if (o->alpha_threshold && run->pixels) harden_alpha(o->alpha_threshold, model, run);
   if (o->palette || o->palette_file) TRY(snap_to_palette(o, model, run, error));
   if (o->grid) {

@@ -11,6 +11,7 @@
 
 static const char *const lr_schedules[] = {"cosine", "linear", "constant", NULL};
 static const char *const targets[] = {"epsilon", "v", "x0", NULL};
+static const char *const alphas[] = {[ALPHA_PREMULTIPLIED] = "premultiplied", [ALPHA_STRAIGHT] = "straight", NULL};
 static const char *const schedules[] = {"linear", "cosine", NULL};
 
 #define AT(field) offsetof(train_options, field)
@@ -61,6 +62,9 @@ const train_setting train_settings[] = {
     {"seed", 0, SETTING_UINT64, SETTING_FIXED, AT(seed), 0, 0, NULL, "S", "0 to 18446744073709551615 (default 0)"},
     {"channels", 0, SETTING_INT, SETTING_FIXED, AT(channels), 1, 4, NULL, "C",
      "1 grey, 3 RGB, 4 RGBA (default: of a .npy file its own; of PNGs 1 if all are grey, else 3)"},
+    {"alpha", 0, SETTING_CHOICE, SETTING_FIXED, AT(alpha), 0, 0, alphas, "NAME",
+     "with --channels 2 or 4: premultiplied, so that clear pixels have no colour to learn, or straight "
+     "(default premultiplied)"},
     {"background", 0, SETTING_TEXT, SETTING_FIXED, AT(background), 0, 0, NULL, "COLOUR",
      "what stands behind transparent pixels: #rrggbb, black or white (default black)"},
     {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N", "make every image N x N pixels"},

@@ -11,12 +11,15 @@
 
 #define TRAIN_SETTINGS_MAX 48
 
+typedef enum train_alpha { ALPHA_PREMULTIPLIED = 0, ALPHA_STRAIGHT } train_alpha;
+
 typedef struct train_options {
   options base;               // owns the strings below, but for those from `earlier`
   const char *data, *output;  // DATA (NULL: the default sheet) and -o
   bool resume, half;
   int n_feat, channels, batch, accumulate, timesteps, shift, resize, warmup;  // n_feat and channels 0: not settled yet
   int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
+  int alpha;                                                                  // train_alpha
   int steps, sample_every, save_every;                                        // not given: 0, -1, 0
   uint64_t seed;
   double epochs, minutes;  // 0: not given

@@ -5,6 +5,7 @@
 
 #include "runtime/error.h"
 #include "tools/contact_sheet.h"
+#include "tools/image_read.h"
 #include "tools/interrupt.h"
 
 enum { COLUMNS = 8, CLASSLESS_ROWS = 4, SAMPLES_MOST = 128, STEPS = 25 };
@@ -52,7 +53,10 @@ mote_status train_samples_write(train_samples *s, mote_trainer *trainer, uint64_
     TRY(mote_sampler_run(s->sampler, 1, error));
   }
   TRY(mote_sampler_read_pixels(s->sampler, s->pixels, error));
-  return save(s, mote_model_get_info(model), path, error);
+  const mote_model_info *info = mote_model_get_info(model);
+  size_t pixels = (size_t)(s->rows * s->columns) * (size_t)info->height * (size_t)info->height;
+  if (info->premultiplied) pixels_unpremultiply(s->pixels, pixels, info->channels);
+  return save(s, info, path, error);
 }
 
 void train_samples_finish(train_samples *s) {
