@@ -1,6 +1,8 @@
 // philox.c: ten rounds of Philox4x32.
 #include "graph/philox.h"
 
+#include <math.h>
+
 philox_block philox(philox_block counter, uint64_t key) {
   uint32_t *w = counter.words;
   uint32_t key_low = (uint32_t)key, key_high = (uint32_t)(key >> 32);
@@ -13,4 +15,10 @@ philox_block philox(philox_block counter, uint64_t key) {
     key_high += 0xBB67AE85u;
   }
   return counter;
+}
+
+double philox_normal(uint64_t seed, uint32_t element, uint32_t image) {
+  philox_block block = philox((philox_block){{element, image, 0, 4}}, seed);
+  double u = (block.words[0] + 1.0) / 4294967296.0, turn = block.words[1] / 4294967296.0;
+  return sqrt(-2 * log(u)) * cos(6.283185307179586 * turn);
 }

@@ -7,13 +7,6 @@
 #include "graph/schedule.h"
 #include "graph/trainer.h"
 
-// Two normals of a Philox block in double precision; what the device draws is not needed here.
-static double normal(uint64_t seed, uint32_t element, uint32_t image) {
-  philox_block block = philox((philox_block){{element, image, 0, 4}}, seed);
-  double u = (block.words[0] + 1.0) / 4294967296.0, turn = block.words[1] / 4294967296.0;
-  return sqrt(-2 * log(u)) * cos(6.283185307179586 * turn);
-}
-
 // Image i is judged at one timestep, spread evenly over 1 … T, with noise of its own, the same at every call.
 static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
   const mote_model_info *m = &trainer->info;
@@ -25,7 +18,7 @@ static void noise_image(mote_trainer *trainer, const mote_dataset *data, const d
   for (size_t c = 0; c < channels; c++)
     for (size_t p = 0; p < area; p++) {
       double x0 = data->pixels[i * each + p * channels + c] / 127.5 - 1;
-      double epsilon = normal(trainer->desc.seed, (uint32_t)(c * area + p), i);
+      double epsilon = philox_normal(trainer->desc.seed, (uint32_t)(c * area + p), i);
       double targets[] = {epsilon, signal * epsilon - level * x0, x0};
       size_t at = i * each + c * area + p;
       trainer->validation.x[at] = (float)(signal * x0 + level * epsilon);

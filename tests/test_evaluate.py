@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+"""mote evaluate: losses against the formulas and `mote forward`, distances against NumPy, and its errors.
+
+    /usr/bin/python3 tests/test_evaluate.py --mote build/mote
+"""
+import argparse
+import os
+import sys
+import tempfile
+import traceback
+
+import numpy as np
+
+import test_cli as cli
+from parity import philox
+from test_cli import expect, expect_error, read_png
+
+SIDE, T, SEED, COUNT = 8, 50, 5, 20
+LEVELS = 10
+
+
+def gradient():
+    ramp = np.linspace(20, 235, SIDE * SIDE * 3).reshape(SIDE, SIDE, 3)
+    return np.round(ramp).astype(np.uint8)
+
+
+def train(where, images, target="v", name="data.npy"):
+    np.save(f"{where}/{name}", images)
+    cli.Run("train", name, "-o", "m.safetensors", "--n-feat", 8, "--batch", 4, "--steps", 3, "--timesteps", T,
+            "--target", target, "--holdout", 0.5, "--seed", SEED, where=where, check=0)
+
+
+def evaluate(where, *words, check=0):
+    run = cli.Run("evaluate", "m.safetensors", "data.npy", "--holdout", 0.5, "--seed", SEED, "--json", *words,
+                  where=where, check=check)
+    return [line for line in run.lines() if line["event"] == "result"][0]
+
+
+def alpha_bar(t):
+    """Cosine schedule (Nichol & Dhariwal 2021), beta at most 0.999."""
+    f = np.cos((np.arange(T + 1) / T + 0.008) / 1.008 * np.pi / 2) ** 2
+    beta = np.minimum(1 - f[1:] / f[:-1], 0.999)
+    return np.concatenate([[1], np.cumprod(1 - beta)])[t]
+
+
+def normal(t, count):
+    elements = np.arange(3 * SIDE * SIDE)
+    words = philox.philox(philox.counters(elements[None], np.arange(count)[:, None], 0, 4), SEED + t)
+    radius = np.sqrt(-2 * np.log((words[..., 0] + 1.0) / 2**32))
+    return (radius * np.cos(2 * np.pi * words[..., 1] / 2**32)).reshape(count, 3, SIDE, SIDE)
+
+
+def losses(where, image, t, target, count):
+    """Of `count` copies of the image at timestep t, with the network's output by `mote forward`."""
+    x0, epsilon = image.transpose(2, 0, 1) / 127.5 - 1, normal(t, count)
+    signal, level = np.sqrt(alpha_bar(t)), np.sqrt(1 - alpha_bar(t))
+    np.save(f"{where}/x.npy", (signal * x0 + level * epsilon).astype(np.float32))
+    np.save(f"{where}/t.npy", np.full(count, t, np.int32))
+    cli.Run("forward", "m.safetensors", "--x", "x.npy", "--steps", "t.npy", "-o", "y.npy", where=where, check=0)
+    wanted = {"v": signal * epsilon - level * x0, "epsilon": epsilon, "x0": np.broadcast_to(x0, epsilon.shape)}[target]
+    return ((np.load(f"{where}/y.npy") - wanted) ** 2).mean((1, 2, 3))
+
+
+def expect_estimate(found, values, what):
+    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values))
+    expect(abs(found["mean"] - values.mean()) < 1e-4 * values.mean(), f"{what}: {found}, expected {values.mean()}")
+    expect(abs(found["half_width"] - half) < 1e-3 * half, f"{what}: {found}, expected +- {half}")
+
+
+def test_losses_are_those_of_the_formulas(where):
+    """Mean squared error by timestep, and its interval, for each thing that a network may predict."""
+    for target in ("v", "epsilon", "x0"):
+        train(where, np.repeat(gradient()[None], COUNT, 0), target)
+        result = evaluate(where, "-n", 1, "--steps", 1)
+        by_level = []
+        for i, level in enumerate(result["levels"]):
+            t = 1 + (2 * i + 1) * T // (2 * LEVELS)
+            expect(level["timestep"] == t, f"timestep {level['timestep']}, expected {t}")
+            by_level.append(losses(where, gradient(), t, target, COUNT // 2))
+            for part in ("held_out", "train"):
+                expect_estimate(level[part], by_level[-1], f"{target}, {part} at {t}")
+        expect_estimate(result["held_out"], np.mean(by_level, 0), f"{target}, all")
+        expect(result["held_out_images"] == result["train_images"] == COUNT // 2, f"{result}")
+        for name in ("m.safetensors", "m.safetensors.run"):
+            os.rename(f"{where}/{name}", f"{where}/{target}-{name}")
+
+
+def test_distances_are_those_of_the_pixels(where):
+    """Root mean square to the nearest training image or its mirror image; copies are nearer than the held-out ones."""
+    image = gradient()
+    train(where, np.stack([image, image[:, ::-1]]))
+    result = evaluate(where, "-n", 6, "--steps", 2)
+    expect(result["held_out_distance"] == 0, f"the mirror image is {result['held_out_distance']} away")
+    expect(result["copies"] == {"mean": 0, "half_width": 0}, f"copies {result['copies']}")
+    cli.Run("sample", "m.safetensors", "-n", 6, "--steps", 2, "--seed", SEED, "-o", "s.png", "--columns", 1, where=where,
+            check=0)
+    made = read_png(f"{where}/s.png")[3].reshape(6, SIDE, SIDE, 3).astype(float)
+    away = [min(np.sqrt(((one - other) ** 2).mean()) for other in (image, image[:, ::-1])) for one in made]
+    expect(abs(result["sample_distance"] - np.median(away)) < 1e-6, f"{result['sample_distance']}, {np.median(away)}")
+
+
+def test_copies_are_found(where):
+    """Samples that are nearer to the training images than held-out images are count as copies."""
+    dark, other = np.zeros((SIDE, SIDE, 3), np.uint8), np.indices((SIDE, SIDE)).sum(0) % 2 * 255
+    train(where, np.stack([dark, np.repeat(other[..., None], 3, 2).astype(np.uint8)]))
+    result = evaluate(where, "-n", 4, "--steps", 2)
+    expect(result["held_out_distance"] > 150 and result["copies"]["mean"] == 1, f"{result}")
+
+
+def test_wrong_usage(where):
+    """Data that is not the model's is named, with what was expected."""
+    train(where, np.repeat(gradient()[None], 4, 0))
+    np.save(f"{where}/large.npy", np.zeros((4, 16, 16, 3), np.uint8))
+    np.save(f"{where}/labels.npy", np.arange(4))
+    for words, code, texts in (
+            (("m.safetensors", "large.npy"), 1, ("large.npy", "16 x 16", "8 x 8", "--resize")),
+            (("m.safetensors", "data.npy", "--labels", "labels.npy"), 1, ("data.npy", "4 classes", "1")),
+            (("m.safetensors", "data.npy", "--holdout", "0.01"), 2, ("--holdout", "0.01")),
+            (("m.safetensors", "nothing.txt"), 2, ("nothing.txt", "DATA")),
+            (("nowhere.safetensors", "data.npy"), 1, ("nowhere.safetensors",)),
+            (("m.safetensors", "none.npy"), 1, ("none.npy",)),
+            (("m.safetensors", "data.npy", "-n", "0"), 2, ("-n",)),
+            (("m.safetensors", "data.npy", "--sampler", "best"), 2, ("--sampler", "ddim"))):
+        expect_error(cli.Run("evaluate", *words, where=where, check=code), *texts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mote", default="build/mote", type=os.path.abspath)
+    parser.add_argument("--device", help="passed through to mote")
+    cli.OPTIONS = parser.parse_args()
+    tests = [value for name, value in globals().items() if name.startswith("test_") and callable(value)]
+    failed = 0
+    for test in tests:
+        with tempfile.TemporaryDirectory() as where:
+            try:
+                test(where)
+                print(f"ok    {test.__name__}")
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"FAIL  {test.__name__}\n{traceback.format_exc()}")
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,252 @@
+// command_evaluate.c: `mote evaluate`: how good a model is.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "tools/command.h"
+#include "tools/evaluate.h"
+#include "tools/info_data.h"
+#include "tools/interrupt.h"
+#include "tools/json.h"
+#include "tools/open.h"
+#include "tools/sample_options.h"
+
+enum {
+  OPTION_HOLDOUT = 1,
+  OPTION_SEED,
+  OPTION_COUNT,
+  OPTION_SAMPLER,
+  OPTION_STEPS,
+  OPTION_GUIDANCE,
+  OPTION_TILE,
+  OPTION_CLASSES,
+  OPTION_LABELS,
+  OPTION_RESIZE,
+  OPTION_BACKGROUND,
+};
+
+static const struct poptOption table[] = {
+    {"holdout", 0, POPT_ARG_STRING, NULL, OPTION_HOLDOUT, "part of DATA that mote train held out (default 0.1)", "P"},
+    {"seed", 0, POPT_ARG_STRING, NULL, OPTION_SEED, "that mote train held it out with (default 0); also of the noise",
+     "S"},
+    {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "samples, classes dealt out in turn (default 100)", "N"},
+    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
+    {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "as for mote sample", "N"},
+    {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE, "as for mote sample", "W"},
+    {"tile", 0, POPT_ARG_STRING, NULL, OPTION_TILE, "of DATA, as for mote train", "WxH"},
+    {"classes", 0, POPT_ARG_STRING, NULL, OPTION_CLASSES, "of DATA, as for mote train", "FILE|SPEC"},
+    {"labels", 0, POPT_ARG_STRING, NULL, OPTION_LABELS, "of DATA, as for mote train", "l.npy"},
+    {"resize", 0, POPT_ARG_STRING, NULL, OPTION_RESIZE, "of DATA, as for mote train", "N"},
+    {"background", 0, POPT_ARG_STRING, NULL, OPTION_BACKGROUND, "of DATA, as for mote train", "COLOUR"},
+    POPT_TABLEEND,
+};
+
+static const options_desc desc = {
+    .name = "evaluate",
+    .usage = "[MODEL] [DATA] [OPTION...]",
+    .table = table,
+    .notes = "DATA is what the model was trained on: a folder, a .png sheet, a .npy file, or angband (the default).\n"
+             "Only with the --holdout and --seed of that training is the held-out part one that the model never saw.\n\n"
+             "Example:\n  mote evaluate sprites.safetensors sprites/ --sampler dpm++ --steps 20\n",
+};
+
+typedef struct evaluate_options {
+  options base;
+  const char *model;
+  dataset_desc data;
+  double holdout;
+  uint64_t seed;
+  int samples;
+  mote_sampler_desc sampler;
+} evaluate_options;
+
+static mote_status take_data_option(evaluate_options *o, int value, const char *text, mote_error *error) {
+  switch (value) {
+    case OPTION_TILE: return dataset_parse_tile(text, &o->data, error);
+    case OPTION_CLASSES: o->data.classes = text; return MOTE_OK;
+    case OPTION_LABELS: o->data.labels = text; return MOTE_OK;
+    case OPTION_RESIZE: return option_int("--resize", text, 4, 256, &o->data.resize, error);
+    case OPTION_BACKGROUND: return dataset_parse_colour(text, &o->data, error);
+    default: return MOTE_OK;
+  }
+}
+
+static mote_status take_option(evaluate_options *o, int value, const char *text, mote_error *error) {
+  int kind = 0;
+  switch (value) {
+    case OPTION_HOLDOUT: return option_double("--holdout", text, 1e-6, 0.9, &o->holdout, error);
+    case OPTION_SEED: return option_uint64("--seed", text, UINT64_MAX, &o->seed, error);
+    case OPTION_COUNT: return option_int("-n", text, 1, 100000, &o->samples, error);
+    case OPTION_STEPS: return option_int("--steps", text, 1, 1000000, &o->sampler.steps, error);
+    case OPTION_GUIDANCE: return option_double("--guidance", text, 0.01, 100, &o->sampler.guidance, error);
+    case OPTION_SAMPLER:
+      TRY(option_choice("--sampler", text, sampler_names, &kind, error));
+      o->sampler.kind = (mote_sampler_kind)kind;
+      return MOTE_OK;
+    default: return take_data_option(o, value, text, error);
+  }
+}
+
+static mote_status read_options(evaluate_options *o, int *value, mote_error *error) {
+  const char *text = NULL;
+  while ((*value = options_next(&o->base, &text)) > 0) TRY(take_option(o, *value, text, error));
+  if (*value == OPTIONS_STOP) return MOTE_OK;
+  const char *word = options_word(&o->base);
+  if (word && !info_is_data(word)) {
+    o->model = word;
+    word = options_word(&o->base);
+  }
+  if (word && !info_is_data(word))
+    return fail(error, MOTE_ERROR_USAGE, "found \"%s\" where DATA goes, expected a folder, .png, .npy or angband", word);
+  o->data.path = word;
+  TRY(options_no_more_words(&o->base, error));
+  return check_model_given(o->model, error);
+}
+
+// Images, and the classes in the order of the model's labels.
+static mote_status check_fit(const dataset *set, const mote_model_info *model, const char *path, mote_error *error) {
+  if (set->height != model->height)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: has images of %d x %d pixels, expected the model's %d x %d; --resize %d "
+                "makes them fit", path, set->height, set->height, model->height, model->height, model->height);
+  bool same = dataset_context_length(set) == model->n_cfeat;
+  for (int i = 0; same && i < model->label_count && i < set->class_count; i++)
+    same = !strcmp(set->classes[i], model->labels[i]);
+  if (same) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FORMAT, "%s: has %d classes%s%s, expected those of the model: %d%s%s", path,
+              set->class_count, set->class_count ? " from " : "", set->class_count ? set->classes[0] : "",
+              model->n_cfeat, model->label_count ? " from " : "", model->label_count ? model->labels[0] : "");
+}
+
+static mote_status load_data(const evaluate_options *o, const mote_model_info *model, dataset *train,
+                             dataset *held_out, mote_error *error) {
+  dataset all;
+  dataset_desc data = o->data;
+  const char *path = data.path ? data.path : DATASET_DEFAULT_NAME;
+  data.channels = model->channels;
+  TRY(dataset_init(&all, &data, error));
+  if (model->premultiplied) dataset_premultiply(&all);
+  mote_status status = check_fit(&all, model, path, error);
+  if (!status) status = dataset_split(&all, o->holdout, o->seed, train, held_out, error);
+  dataset_finish(&all);
+  if (status || held_out->count) return status;
+  return fail(error, MOTE_ERROR_USAGE, "--holdout: found %g, which holds no image out of %u, expected more", o->holdout,
+              (unsigned)train->count);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Output
+
+static void print_losses(const char *name, estimate held_out, estimate train) {
+  printf("  %-20s %9.4f +- %-9.4f %9.4f +- %.4f\n", name, held_out.mean, held_out.half_width, train.mean,
+         train.half_width);
+}
+
+static void print_text(const evaluate_options *o, const mote_model_info *model, const evaluation *e) {
+  char name[64];
+  printf("loss                     held out               trained on\n");
+  for (int i = 0; i < EVALUATE_LEVELS; i++) {
+    snprintf(name, sizeof name, "timestep %d of %d", level_timestep(model->timesteps, i), model->timesteps);
+    print_losses(name, e->held_out.level[i], e->train.level[i]);
+  }
+  print_losses("all", e->held_out.all, e->train.all);
+  printf("distance to the nearest training image, root mean square, of 255\n");
+  printf("  %-20s %9.1f is the median of %u\n", "held-out images", e->held_out_distance, (unsigned)e->held_out.images);
+  snprintf(name, sizeof name, "%d %s step%s", e->steps, sampler_names[o->sampler.kind], e->steps == 1 ? "" : "s");
+  printf("  %-20s %9.1f is the median of %d\n", name, e->sample_distance, e->samples);
+  printf("samples nearer than 19 of 20 held-out images: %.1f +- %.1f %%\n", 100 * e->copies.mean,
+         100 * e->copies.half_width);
+}
+
+static void add_estimate(cJSON *json, const char *name, estimate estimate) {
+  cJSON *object = cJSON_AddObjectToObject(json, name);
+  cJSON_AddNumberToObject(object, "mean", estimate.mean);
+  cJSON_AddNumberToObject(object, "half_width", estimate.half_width);
+}
+
+static void print_json(const evaluate_options *o, const mote_model_info *model, const char *device,
+                       const evaluation *e) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "result");
+  cJSON *levels = cJSON_AddArrayToObject(json, "levels");
+  for (int i = 0; i < EVALUATE_LEVELS; i++) {
+    cJSON *level = cJSON_CreateObject();
+    cJSON_AddNumberToObject(level, "timestep", level_timestep(model->timesteps, i));
+    add_estimate(level, "held_out", e->held_out.level[i]);
+    add_estimate(level, "train", e->train.level[i]);
+    cJSON_AddItemToArray(levels, level);
+  }
+  add_estimate(json, "held_out", e->held_out.all);
+  add_estimate(json, "train", e->train.all);
+  cJSON_AddNumberToObject(json, "held_out_images", e->held_out.images);
+  cJSON_AddNumberToObject(json, "train_images", e->train.images);
+  cJSON_AddStringToObject(json, "sampler", sampler_names[o->sampler.kind]);
+  cJSON_AddNumberToObject(json, "steps", e->steps);
+  cJSON_AddNumberToObject(json, "guidance", o->sampler.guidance > 0 ? o->sampler.guidance : 1);
+  cJSON_AddNumberToObject(json, "samples", e->samples);
+  cJSON_AddNumberToObject(json, "held_out_distance", e->held_out_distance);
+  cJSON_AddNumberToObject(json, "sample_distance", e->sample_distance);
+  add_estimate(json, "copies", e->copies);
+  json_add_uint64(json, "seed", o->seed);
+  cJSON_AddNumberToObject(json, "seconds", e->seconds);
+  cJSON_AddStringToObject(json, "device", device);
+  json_print_line(json);
+}
+
+static mote_status evaluate_model(const evaluate_options *o, mote_device *device, mote_model *model, int *exit_code,
+                                  mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  dataset train = {0}, held_out = {0};
+  evaluation result;
+  mote_status status = load_data(o, info, &train, &held_out, error);
+  if (!status)
+    status = evaluate(&(evaluate_desc){.model = model,
+                                       .train = &train,
+                                       .held_out = &held_out,
+                                       .sampler = o->sampler,
+                                       .samples = o->samples,
+                                       .seed = o->seed,
+                                       .json = o->base.common.json},
+                      &result, error);
+  if (!status && result.interrupted) {
+    say("interrupted; there is no result");
+    *exit_code = COMMAND_FAILED;
+  } else if (!status && o->base.common.json) {
+    print_json(o, info, mote_device_get_info(device)->name, &result);
+  } else if (!status) {
+    print_text(o, info, &result);
+  }
+  dataset_finish(&train);
+  dataset_finish(&held_out);
+  return status;
+}
+
+static mote_status run(const evaluate_options *o, int *exit_code, mote_error *error) {
+  mote_device *device = NULL;
+  mote_model *model = NULL;
+  mote_status status = MOTE_OK;
+  interrupt_watch();
+  TRY_GOTO(end, open_device(&o->base.common, &device, error));
+  say_device(mote_device_get_info(device));
+  TRY_GOTO(end, open_model(device, o->model, &model, error));
+  status = evaluate_model(o, device, model, exit_code, error);
+end:
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+  return status;
+}
+
+int command_evaluate(int argc, const char **argv) {
+  evaluate_options o = {.holdout = 0.1, .samples = 100};
+  mote_error error;
+  int value = 0, exit_code = COMMAND_DONE;
+  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
+    exit_code = report(&error);
+  } else if (value == OPTIONS_STOP) {
+    exit_code = o.base.exit_code;
+  } else if (run(&o, &exit_code, &error)) {
+    exit_code = report(&error);
+  }
+  options_finish(&o.base);
+  return exit_code;
+}
