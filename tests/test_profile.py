@@ -197,13 +197,14 @@ def test_replaced_shaders_that_compute_the_same_pass(mote, where):
 
 
 def test_a_slow_replaced_shader_shows_its_time(mote, where):
-    slow = ("vec4 s = x[from];\n  for (int k = 0; k < 500000; k++) s = s * 0.5 + 0.25;\n"
+    # lavapipe leaves a loop after 65,535 rounds.
+    slow = (f"vec4 s = x[from];\n  for (int k = 0; k < 50000; k++) {{ {'s = s * 0.5 + 0.25; ' * 60}}}\n"
             "  y[i] = max(s - 1000, max(x[from], x[from]));\n  y[i] = max(s - 1000, ")
     done, rows = try_shaders(mote, where, {"max_pool.comp": shader("max_pool.comp", "y[i] = max(", slow + "max(").replace(
         "x[below + 2]));", "x[below + 2])));")})
     expect(done.returncode == 0 and rows["max_pool"]["passed"], f"{rows} {done.stderr}")
     for row in (rows["max_pool"], rows["sample"]):
-        expect(row["ms_replaced"] > row["ms_embedded"] + 2, rows)
+        expect(row["ms_replaced"] > row["ms_embedded"] + 10, rows)  # a busy machine adds some too
 
 
 def test_a_replaced_shader_that_computes_something_else_fails_alone(mote, where):
