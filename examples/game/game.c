@@ -70,7 +70,7 @@ static bool handle_events(room *room, bool *emptied) {
   return true;
 }
 
-// Up to three finished sprites walk along the lower wall.
+// Up to three finished sprites walk along the lower wall, and bob over it rather than over a tile of the full room.
 static int walk(const room *room, stamp *stamps) {
   int count = 0, time = (int)(SDL_GetTicks() / 16);
   for (int i = room->sprite_count - 1; i >= 0 && count < SAMPLERS; i--) {
@@ -79,7 +79,7 @@ static int walk(const room *room, stamp *stamps) {
     stamps[count++] = (stamp){.from_x = room->sprites[i].x,
                               .from_y = room->sprites[i].y,
                               .to_x = TILE + (at < path ? at : 2 * path - at),
-                              .to_y = WORLD_HEIGHT - 2 * TILE - time / 8 % 2,
+                              .to_y = WORLD_HEIGHT - 2 * TILE + time / 8 % 2,
                               .size = TILE};
   }
   return count;
