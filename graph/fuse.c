@@ -70,7 +70,8 @@ static void fuse_batch_norm(graph *graph, node *node) {
 static void fuse_activation(graph *graph, node *node) {
   if (node->op != &gelu_op && node->op != &relu_op) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
-  if (!front || !front->op->has_epilogue || (graph->train && !front->op->differentiates_activation)) return;
+  if (!front || !front->op->has_epilogue) return;
+  if (graph->train && node->outputs[0]->requires_grad && !front->op->differentiates_activation) return;
   bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
   epilogue *before = epilogue_of(front);
   if (before->activation != ACTIVATION_NONE || has_residual || before->scale != 1) return;

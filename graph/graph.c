@@ -95,7 +95,7 @@ tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout l
 
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout) {
   tensor *parameter = add_named(graph, name, shape, layout, TENSOR_PARAMETER);
-  if (parameter) parameter->requires_grad = true;
+  if (parameter) parameter->requires_grad = !graph->frozen;
   return parameter;
 }
 

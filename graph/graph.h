@@ -99,6 +99,7 @@ struct graph {
   const device_caps *caps;
   phase phase;             // of nodes appended now
   bool train;              // gradients will be asked for: rewrite rules keep what they need
+  bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
   char scope[NAME_BYTES];  // prefix of names and labels appended now
   node **nodes;
   int node_count;
@@ -116,7 +117,7 @@ void graph_destroy(graph **graph);
 void graph_push(graph *graph, const char *name);
 void graph_pop(graph *graph);
 
-// New tensors, except that a parameter of a known name is that parameter again. Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
+// New tensors, except that a parameter of a known name is that parameter again, and learned unless the graph is `frozen`. Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout);
 // A parameter that is not learned: running statistics.

@@ -110,6 +110,20 @@ static mote_status read_shapes(const reader *r, mote_model_info *info) {
   return MOTE_OK;
 }
 
+// Of models of few steps alone.
+static mote_status read_distilled(const reader *r, mote_model_info *info) {
+  if (!safetensors_metadata(r->file, "steps")) return MOTE_OK;
+  TRY(read_size(r, "steps", -1, (range){1, info->timesteps, 1}, &info->steps));
+  const char *text = safetensors_metadata(r->file, "guidance");
+  if (!text) return MOTE_OK;
+  char *end;
+  info->guidance = strtod(text, &end);
+  if (end == text || *end || !(info->guidance >= 0 && info->guidance <= 100))
+    return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata guidance is '%.40s', a number from 0 to 100 was expected",
+                r->name, text);
+  return MOTE_OK;
+}
+
 mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, mote_model_info *info,
                           mote_error *error) {
   static const char *const architectures[] = {"context_unet", NULL};
@@ -138,6 +152,7 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
     TRY(read_choice(&r, "alpha", alphas, &choice));
     info->premultiplied = choice == 1;
   }
+  TRY(read_distilled(&r, info));
   TRY(read_labels(&r, info));
   const char *trained_on = safetensors_metadata(file, "trained_on");
   snprintf(info->trained_on, sizeof info->trained_on, "%s", trained_on ? trained_on : "");

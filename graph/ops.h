@@ -18,7 +18,7 @@ typedef struct normal_noise_desc {
 typedef struct draw_batch_desc {
   tensor *pixels;    // (1, words, 1, 1) raw: count × height × height × channels bytes
   tensor *contexts;  // (count, K, 1, 1) raw
-  tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw
+  tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw; row 0 is never drawn
   tensor *state;     // (1, TRAIN_WORDS, 1, 1) raw
   int batch, channels, height, prediction, shift;
   int step_draws, first_draw;  // images of one training step, and those of them that come before this batch
@@ -31,6 +31,7 @@ typedef struct draw_batch_tensors {
   tensor *context;     // (N, K, 1, 1)
   tensor *weight;      // (N, 1, 1, 1)
   tensor *index;       // (1, N, 1, 1) raw: which images were taken
+  tensor *row;         // (1, N, 1, 1) raw: t of each image, the row of the noise table
 } draw_batch_tensors;
 
 typedef struct train_control_desc {
@@ -48,6 +49,16 @@ typedef struct adamw_desc {
   tensor *weights, *gradients, *first, *second, *average, *state;
   float beta1, beta2;
 } adamw_desc;
+
+#define BLEND_TERMS 4
+
+// y[n] = Σ table[row[n]][column + k] · terms[k][n]
+typedef struct blend_desc {
+  tensor *table;               // (rows, words, 1, 1) raw
+  tensor *row;                 // (1, N, 1, 1) raw: a row of the table for each image
+  int column;                  // of the first term's factor
+  tensor *terms[BLEND_TERMS];  // (N, C, H, W), all of one shape; the first NULL ends them
+} blend_desc;
 
 // What a denoising step works on.
 typedef struct sampler_tensors {

@@ -48,19 +48,39 @@ mote_status parameters_create(const mote_device *device, mote_model_info *info, 
 
 void parameters_destroy(parameters *parameters) { graph_destroy(&parameters->list); }
 
+// `name` as the network that `parameters` lists calls it.
+static mote_status bind_tensor(const parameters *parameters, const char *name, buffer *to, tensor *tensor,
+                               mote_error *error) {
+  const struct tensor *home = graph_find(parameters->list, name);
+  if (!home || !shape_equal(home->shape, tensor->shape))
+    return fail(error, MOTE_ERROR_USAGE, "the model has no parameter %s of shape %s", name,
+                shape_format(tensor->shape).text);
+  tensor->home = home->home;
+  tensor->home.buffer = to;
+  return MOTE_OK;
+}
+
 mote_status parameters_bind(const parameters *parameters, buffer *weights, buffer *gradients, graph *graph,
                             mote_error *error) {
   for (int i = 0; i < graph->tensor_count; i++) {
     tensor *tensor = graph->tensors[i];
-    if (tensor->kind != TENSOR_PARAMETER && tensor->kind != TENSOR_GRADIENT) continue;
     bool is_gradient = tensor->kind == TENSOR_GRADIENT;
+    if ((tensor->kind != TENSOR_PARAMETER && !is_gradient) || tensor->home.bytes) continue;
     const char *name = is_gradient ? tensor->gradient_of->name : tensor->name;
-    const struct tensor *home = graph_find(parameters->list, name);
-    if (!home || !shape_equal(home->shape, tensor->shape) || (is_gradient && weights && !gradients))
-      return fail(error, MOTE_ERROR_USAGE, "the model has no parameter %s of shape %s", name,
-                  shape_format(tensor->shape).text);
-    tensor->home = home->home;
-    tensor->home.buffer = is_gradient ? gradients : weights;
+    if (is_gradient && weights && !gradients)
+      return fail(error, MOTE_ERROR_USAGE, "there is no place for the gradient of %s", name);
+    TRY(bind_tensor(parameters, name, is_gradient ? gradients : weights, tensor, error));
+  }
+  return MOTE_OK;
+}
+
+mote_status parameters_bind_prefixed(const parameters *parameters, const char *prefix, buffer *weights, graph *graph,
+                                     mote_error *error) {
+  size_t length = strlen(prefix);
+  for (int i = 0; i < graph->tensor_count; i++) {
+    tensor *tensor = graph->tensors[i];
+    if (tensor->kind == TENSOR_PARAMETER && !strncmp(tensor->name, prefix, length))
+      TRY(bind_tensor(parameters, tensor->name + length, weights, tensor, error));
   }
   return MOTE_OK;
 }

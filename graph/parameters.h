@@ -16,10 +16,15 @@ typedef struct parameters {
 mote_status parameters_create(const mote_device *device, mote_model_info *info, parameters *out, mote_error *error);
 void parameters_destroy(parameters *parameters);
 
-// Gives every parameter of `graph` its home in `weights`, and every gradient of one its home in `gradients` (NULL where
-// there are none). With both NULL the homes lie in no buffer: enough to measure what a program would take.
+// Gives every parameter of `graph` that has no home yet its home in `weights`, and every gradient of one its home in
+// `gradients` (NULL where there are none). With both NULL the homes lie in no buffer: enough to measure what a program
+// would take.
 mote_status parameters_bind(const parameters *parameters, buffer *weights, buffer *gradients, graph *graph,
                             mote_error *error);
+
+// The same for those parameters alone whose names begin with `prefix`, such as "teacher.": another network's.
+mote_status parameters_bind_prefixed(const parameters *parameters, const char *prefix, buffer *weights, graph *graph,
+                                     mote_error *error);
 
 // Copies one parameter, or its gradient or average, out of a buffer of this layout, row-major. `tensor` is of the list.
 mote_status parameters_read(buffer *from, const tensor *tensor, float *rows, mote_error *error);

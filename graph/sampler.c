@@ -47,6 +47,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   if (!(out->strength > 0 && out->strength <= 1))
     return fail(error, MOTE_ERROR_USAGE, "strength is %g, expected 0 to 1", out->strength);
   int first = sampler_first_timestep(&desc->model->info, out);
+  if (out->steps == 0) out->steps = desc->model->info.steps < first ? desc->model->info.steps : first;
   if (out->steps == 0) out->steps = out->kind == MOTE_SAMPLER_DDPM || first < 25 ? first : 25;
   if (out->batch == 0) out->batch = 1;
   if (out->guidance == 0) out->guidance = 1;

@@ -31,7 +31,29 @@ static void set_defaults(mote_trainer_desc *desc) {
   if (desc->accumulate == 0) desc->accumulate = 1;
   if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
   if (desc->ema == 0) desc->ema = 0.999;
+  if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
   strcpy(desc->model.architecture, "context_unet");
+  desc->model.steps = desc->teacher ? desc->distill_steps : 0;
+  desc->model.guidance = !desc->teacher ? 0 : desc->teacher_guidance != 1 ? desc->teacher_guidance
+                                                                          : desc->teacher->info.guidance;
+}
+
+// The student sees the teacher's images at the teacher's noise.
+static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *error) {
+  if (!desc->teacher) return MOTE_OK;
+  const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
+  if (t->channels != m->channels || t->height != m->height || t->n_cfeat != m->n_cfeat)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: found channels %d, height %d, n_cfeat %d, expected %d, %d, %d",
+                t->channels, t->height, t->n_cfeat, m->channels, m->height, m->n_cfeat);
+  if (t->timesteps != m->timesteps || t->schedule != m->schedule || t->beta_start != m->beta_start ||
+      t->beta_end != m->beta_end)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
+                m->timesteps);
+  if (desc->validation.count)
+    return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
+                (unsigned)desc->validation.count);
+  TRY(check_range("distill_steps", desc->distill_steps, 1, m->timesteps / 2.0, error));
+  return check_range("teacher_guidance", desc->teacher_guidance, 0.01, 100, error);
 }
 
 static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
@@ -58,7 +80,7 @@ static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
   TRY(check_range("shift", desc->shift, 0, m->height, error));
   if (desc->lr_schedule != MOTE_LR_CONSTANT && desc->total_steps == 0)
     return fail(error, MOTE_ERROR_USAGE, "total_steps is 0, but the learning-rate schedule must end somewhere");
-  return MOTE_OK;
+  return check_teacher(desc, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -71,15 +93,34 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
   return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, (binding){trainer->flat[which], 0, bytes});
 }
 
+// Noise levels that are drawn: timesteps, or a student's steps.
+static int level_count(const mote_trainer *trainer) {
+  return trainer->desc.teacher ? trainer->desc.distill_steps : trainer->info.timesteps;
+}
+
+static void add_teacher(mote_trainer *trainer, graph *graph) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  trainer->distill = (distill_desc){.teacher = desc->teacher,
+                                    .steps = desc->distill_steps,
+                                    .guidance = desc->teacher_guidance,
+                                    .leaps = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1},
+                                                         LAYOUT_RAW),
+                                    .ones = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, LAYOUT_C8)};
+  if (desc->teacher_guidance != 1)
+    trainer->distill.none =
+        graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, LAYOUT_C8);
+}
+
 static void add_inputs(mote_trainer *trainer, graph *graph) {
   const mote_model_info *m = &trainer->info;
   size_t bytes = (size_t)trainer->desc.data.count * (size_t)(m->channels * m->height * m->height);
   trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, LAYOUT_RAW);
   trainer->contexts =
       graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, LAYOUT_RAW);
-  trainer->noise = graph_input(graph, "noise", (shape){m->timesteps + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
+  trainer->noise = graph_input(graph, "noise", (shape){level_count(trainer) + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
   trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
   trainer->ring = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+  if (trainer->desc.teacher) add_teacher(trainer, graph);
 }
 
 // Draw, forward, loss and backward of one of the step's batches; returns the loss so far.
@@ -103,8 +144,9 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
                                 .flip = (float)desc->flip},
              &batch);
   const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
+  tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
   tensor *y = context_unet(graph, &trainer->info, &inputs), *dy = NULL;
-  tensor *error = mse(graph, y, batch.target, batch.weight, 1 / (float)desc->accumulate, &dy);
+  tensor *error = mse(graph, y, target, batch.weight, 1 / (float)desc->accumulate, &dy);
   if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
   return loss ? add(graph, loss, error, 1) : error;
@@ -177,21 +219,44 @@ double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma
   return limited;
 }
 
+// timesteps[1 …] of the levels, and of a student the coefficients of its steps.
+static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_error *error) {
+  int count = level_count(trainer), batch = trainer->desc.batch;
+  for (int t = 0; t <= count; t++) timesteps[t] = t;
+  if (!trainer->desc.teacher) return MOTE_OK;
+  const distill_desc *distill = &trainer->distill;
+  int contexts = batch * trainer->info.n_cfeat, words = (count + 1) * LEAP_WORDS;
+  float *numbers = calloc((size_t)(contexts + batch + words), sizeof *numbers);  // for contexts, ones, leaps
+  if (!numbers) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  float *ones = numbers + contexts, *leaps = ones + batch;
+  for (int i = 0; i < batch; i++) ones[i] = 1;
+  mote_status status = distill_table(&trainer->info, distill, leaps, timesteps, error);
+  if (!status) status = program_write(trainer->program, distill->leaps, leaps, error);
+  if (!status) status = program_write(trainer->program, distill->ones, ones, error);
+  if (!status && distill->none) status = program_write(trainer->program, distill->none, numbers, error);
+  free(numbers);
+  return status;
+}
+
 static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
-  int T = trainer->info.timesteps;
+  int T = trainer->info.timesteps, count = level_count(trainer);
   double *alpha_bar = malloc(((size_t)T + 1) * sizeof *alpha_bar);
-  float *table = calloc((size_t)(T + 1) * NOISE_WORDS, sizeof *table);
-  mote_status status = alpha_bar && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  int *timesteps = malloc(((size_t)count + 1) * sizeof *timesteps);
+  float *table = calloc((size_t)(count + 1) * NOISE_WORDS, sizeof *table);
+  mote_status status = alpha_bar && timesteps && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) schedule_alpha_bar(&trainer->info, alpha_bar);
-  for (int t = 0; t <= T && !status; t++) {
-    float *row = table + t * NOISE_WORDS;
-    row[NOISE_SIGNAL] = (float)sqrt(alpha_bar[t]);
-    row[NOISE_NOISE] = (float)sqrt(1 - alpha_bar[t]);
-    row[NOISE_WEIGHT] = t ? (float)min_snr_weight(trainer->info.prediction, alpha_bar[t], trainer->desc.min_snr) : 0;
-    row[NOISE_TIME] = (float)((double)t / T);
+  if (!status) status = find_timesteps(trainer, timesteps, error);
+  for (int i = 1; i <= count && !status; i++) {
+    float *row = table + i * NOISE_WORDS;
+    double bar = alpha_bar[timesteps[i]];
+    row[NOISE_SIGNAL] = (float)sqrt(bar);
+    row[NOISE_NOISE] = (float)sqrt(1 - bar);
+    row[NOISE_WEIGHT] = (float)min_snr_weight(trainer->info.prediction, bar, trainer->desc.min_snr);
+    row[NOISE_TIME] = (float)((double)timesteps[i] / T);
   }
   if (!status) status = program_write(trainer->program, trainer->noise, table, error);
   free(alpha_bar);
+  free(timesteps);
   free(table);
   return status;
 }
@@ -252,6 +317,7 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   if (!status && desc->start) status = check_start(trainer, &desc->start->info, error);
   if (!status) status = create_buffers(trainer, desc->start, error);
   if (!status && !(graph = build(trainer))) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
   if (!status)
     status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_GRADIENTS], graph,
                              error);
@@ -263,6 +329,7 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   if (!status) status = write_noise(trainer, error);
   if (!status) status = write_data(trainer, &desc->data, error);
   if (!status) status = write_state(trainer, error);
+  if (!status) status = program_run(trainer->program, PHASE_ONCE, 1, error);  // a teacher's folded weights
   if (!status) status = trainer_prepare_validation(trainer, &desc->validation, error);
   if (!status && desc->recorded) status = trainer_prepare_recording(trainer, error);
   trainer->desc.data.pixels = trainer->desc.validation.pixels = NULL;
@@ -308,8 +375,9 @@ mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *ne
   TRY(parameters_create(trainer.device, &trainer.info, &trainer.parameters, error));
   program_needs measured = {0};
   graph *graph = build(&trainer);
-  mote_status status = graph ? parameters_bind(&trainer.parameters, NULL, NULL, graph, error)
-                             : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = graph ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
+  if (!status) status = parameters_bind(&trainer.parameters, NULL, NULL, graph, error);
   if (status)
     graph_destroy(&graph);
   else

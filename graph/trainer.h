@@ -2,7 +2,7 @@
 #ifndef MOTE_GRAPH_TRAINER_H
 #define MOTE_GRAPH_TRAINER_H
 
-#include "graph/model.h"
+#include "graph/distill.h"
 #include "graph/program.h"
 
 // The flat buffers, all in the layout of `parameters`.
@@ -16,6 +16,7 @@ struct mote_trainer {
   buffer *flat[FLAT_COUNT];
   program *program;
   tensor *pixels, *contexts, *noise, *state, *ring;  // inputs of the program
+  distill_desc distill;  // its tensors are inputs of the program too; teacher NULL: targets follow from the data
   uint64_t steps_done;
   buffer *readback;   // state and ring for mote_trainer_collect; NULL unless desc.recorded
   uint64_t collected; // steps whose losses were handed out

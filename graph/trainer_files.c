@@ -9,7 +9,7 @@
 #include "runtime/file.h"
 #include "shaders/train_state.h"
 
-enum { MAX_PAIRS = 16, PAIR_BYTES = 4200, MAX_STATE_BYTES = 1 << 30 };
+enum { MAX_PAIRS = 20, PAIR_BYTES = 4200, MAX_STATE_BYTES = 1 << 30 };
 
 // Metadata under construction: values are written into `text`.
 typedef struct pair_list {
@@ -45,6 +45,8 @@ static void describe_model(const mote_model_info *info, pair_list *list) {
   add_pair(list, "beta_end", "%.9g", info->beta_end);
   add_pair(list, "prediction", "%s", predictions[info->prediction]);
   if (info->channels % 2 == 0) add_pair(list, "alpha", "%s", info->premultiplied ? "premultiplied" : "straight");
+  if (info->steps) add_pair(list, "steps", "%d", info->steps);
+  if (info->steps && info->guidance > 0) add_pair(list, "guidance", "%.9g", info->guidance);
   add_pair(list, "labels", "%s", labels);
   add_pair(list, "trained_on", "%s", info->trained_on);
 }

@@ -186,6 +186,8 @@ typedef struct mote_model_info {
   mote_schedule schedule;
   double beta_start, beta_end;
   mote_prediction prediction;
+  int steps;                // DDIM steps that it was distilled to; 0: it takes any number of them
+  double guidance;          // that distillation built into it; 0 or 1: none
   bool premultiplied;       // of 2 and 4 channels: the colours of images are multiplied by their alpha
   int label_count;          // 0, or n_cfeat
   char labels[MOTE_MAX_LABELS][32];
@@ -252,11 +254,16 @@ typedef struct mote_dataset {
 
 typedef struct mote_trainer_desc {
   mote_device *device;             // required; must outlive the trainer
-  mote_model_info model;           // channels to labels describe the model; counts are ignored. timesteps 0: 500; betas
-                                   // 0: 1e-4 and 0.02
+  mote_model_info model;           // channels to labels describe the model; counts, steps and guidance are ignored.
+                                   // timesteps 0: 500; betas 0: 1e-4 and 0.02
   const mote_model *start;         // weights to go on from, of the same shape; NULL: fresh ones, drawn from the seed
+  // Progressive distillation (Salimans & Ho 2022): the model learns to arrive with each of distill_steps DDIM steps where two
+  // steps of the teacher lead. Of the teacher's channels, height, n_cfeat and noise; n_feat and prediction are its own.
+  const mote_model *teacher;       // must outlive the trainer; NULL: targets follow from the data
+  int distill_steps;               // with a teacher: 1 to timesteps / 2
+  double teacher_guidance;         // of the teacher (Meng et al. 2023): the model then needs none; 0: 1
   mote_dataset data;               // required
-  mote_dataset validation;         // held out; count 0: none
+  mote_dataset validation;         // held out; count 0: none, as it must be with a teacher
   int batch;                       // 1 to 4096; 0: 64
   int accumulate;                  // batches whose gradients are averaged for one step; 0: 1
   double learning_rate;            // 0: 1e-3
@@ -358,7 +365,8 @@ typedef enum mote_edit {
 typedef struct mote_sampler_desc {
   mote_model *model;       // required; must outlive the sampler
   mote_sampler_kind kind;
-  int steps;               // of the grid, 1 to strength · T; 0: strength · T for DDPM, else 25 or as many as there are
+  int steps;               // of the grid, 1 to strength · T; 0: the model's own where it was distilled, else strength · T
+                           // for DDPM and 25, or as many as there are, for the others
   int batch;               // images at once, 1 to 4096; 0: 1
   double eta;              // DDIM: 0 deterministic (default) to 1 as noisy as DDPM
   mote_grid grid;

@@ -22,6 +22,7 @@ layout(binding = 6) writeonly buffer Time { float time[]; };         // (N, 1, 1
 layout(binding = 7) writeonly buffer Context { float context[]; };   // (N, K, 1, 1) C8
 layout(binding = 8) writeonly buffer Weight { float weight[]; };     // (N, 1, 1, 1) C8
 layout(binding = 9) writeonly buffer Index { uint index[]; };        // (N) raw: which image was taken
+layout(binding = 10) writeonly buffer Row { uint row[]; };           // (N) raw: t, the row of the noise table
 layout(push_constant) uniform Push { draw_batch_parameters p; };
 
 float unit(uint word) { return float(word >> 8) * (1.0 / 16777216.0); }
@@ -42,6 +43,7 @@ void write_image(uint n, uint image, uint t, bool drop) {
     weight[n * 8 + k] = k == 0 ? noise[t * NOISE_WORDS + NOISE_WEIGHT] : 0.0;
   }
   index[n] = image;
+  row[n] = t;
 }
 
 void main() {

@@ -47,6 +47,7 @@ faults=(
   'relu.comp                 s/vec4(0\.0)/vec4(-0.01)/'
   'inpaint.comp              s/mask\[n \* pixels + quad/mask[quad/'
   'inpaint.comp              s/normals(element, n, STREAM_BACK)/normals(element, n, STREAM_KNOWN)/'
+  'blend.comp                s/row\[i \/ p\.image_quads\]/row[0]/'
   'repeat_batch.comp         s/x\[i % p\.x_quads\]/x[i]/'
   'sampler_update.comp       s/precise float m = model\[at\]/precise float m = model[first]/'
   'sampler_update.comp       s/(m - model\[avoided + at\])/m/'

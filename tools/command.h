@@ -12,6 +12,7 @@ typedef enum command_exit {
 // progress, warnings and errors to stderr.
 int command_sample(int argc, const char **argv);
 int command_train(int argc, const char **argv);
+int command_distill(int argc, const char **argv);
 int command_evaluate(int argc, const char **argv);
 int command_info(int argc, const char **argv);
 int command_devices(int argc, const char **argv);

@@ -62,8 +62,6 @@ static mote_status measure_samplers(mote_model *model, info_report *r, mote_erro
   for (size_t i = 0; i < BATCH_COUNT; i++) {
     mote_sampler *sampler = NULL;
     mote_sampler_desc sampler_desc = {.model = model, .batch = batches[i]};
-    // The default 25 steps are too many for a model with fewer timesteps.
-    if (r->model->timesteps < 25) sampler_desc.steps = r->model->timesteps;
     TRY(mote_sampler_create(&sampler_desc, &sampler, error));
     r->samplers[i] = mote_sampler_get_info(sampler);
     r->steps = mote_sampler_step_count(sampler);
@@ -106,6 +104,8 @@ static void print_text(const info_report *r) {
   if (m->schedule == MOTE_SCHEDULE_LINEAR) printf(", beta %g to %g", m->beta_start, m->beta_end);
   printf(", predicts %s\n", prediction_names[m->prediction]);
   if (m->channels % 2 == 0) printf("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
+  if (m->steps) printf("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
+  if (m->steps) printf(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
   if (m->trained_on[0]) printf("trained on      %s\n", m->trained_on);
   printf("parameters      %" PRIu64 "\n", m->parameter_count);
   printf("an image        %.2f M multiply-adds a step, %.2f G for the default %d steps\n",
@@ -134,6 +134,8 @@ static void add_model(cJSON *json, const info_report *r) {
   cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
   cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
   if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", m->premultiplied ? "premultiplied" : "straight");
+  if (m->steps) cJSON_AddNumberToObject(json, "steps", m->steps);
+  if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");
   for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
   cJSON_AddStringToObject(json, "trained_on", m->trained_on);

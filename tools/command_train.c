@@ -23,7 +23,8 @@ typedef struct training {
   bool goes_on;  // from a checkpoint
   dataset train, held_out;
   mote_device *device;
-  mote_model *start;  // NULL: fresh weights, or those of a checkpoint
+  mote_model *start;    // NULL: fresh weights, or those of a checkpoint
+  mote_model *teacher;  // NULL: none
   mote_trainer *trainer;
   uint64_t total_steps;  // 0: by the clock
   double started;
@@ -84,18 +85,24 @@ static void describe_model(const training *t, mote_model_info *model) {
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
 }
 
-// The weights to begin with, which also say what was not asked for otherwise.
-static mote_status open_start(training *t, mote_error *error) {
-  train_options *o = t->options;
-  if (!o->start || t->goes_on) return MOTE_OK;
-  TRY(open_model(t->device, o->start, &t->start, error));
-  const mote_model_info *model = mote_model_get_info(t->start);
+// What a model says about shape and noise holds where nothing else was asked for.
+static void adopt_model(train_options *o, const mote_model_info *model) {
   if (!train_option_given(o, "n-feat")) o->n_feat = model->n_feat;
   if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
   if (!train_option_given(o, "schedule")) o->schedule = (int)model->schedule;
   if (!train_option_given(o, "target")) o->target = (int)model->prediction;
   bool straight = model->channels % 2 == 0 && !model->premultiplied;
   if (!train_option_given(o, "alpha")) o->alpha = straight ? ALPHA_STRAIGHT : ALPHA_PREMULTIPLIED;
+}
+
+// The weights to begin with, and those to learn from. A run that goes on has its own, and their settings.
+static mote_status open_models(training *t, mote_error *error) {
+  train_options *o = t->options;
+  const char *start = o->start ? o->start : o->teacher;
+  if (o->teacher) TRY(open_model(t->device, o->teacher, &t->teacher, error));
+  if (!start || t->goes_on) return MOTE_OK;
+  TRY(open_model(t->device, start, &t->start, error));
+  adopt_model(o, mote_model_get_info(t->start));
   return MOTE_OK;
 }
 
@@ -108,7 +115,10 @@ static mote_status create_trainer(training *t, mote_error *error) {
       .device = t->device,
       .start = t->start,
       .data = {t->train.count, t->train.pixels, contexts},
-      .validation = {t->held_out.count, t->held_out.pixels, held_contexts},
+      .validation = {t->teacher ? 0 : t->held_out.count, t->held_out.pixels, held_contexts},
+      .teacher = t->teacher,
+      .distill_steps = o->distill_steps,
+      .teacher_guidance = o->teacher_guidance,
       .batch = o->batch,
       .accumulate = o->accumulate,
       .learning_rate = o->learning_rate,
@@ -144,7 +154,7 @@ static mote_status prepare(training *t, mote_error *error) {
   TRY(open_device(&o->base.common, &t->device, error));
   const mote_device_info *device = mote_device_get_info(t->device);
   say_device(device);
-  TRY(open_start(t, error));
+  TRY(open_models(t, error));
   settle_alpha(t);
   if (!o->n_feat) o->n_feat = device->type == MOTE_DEVICE_CPU ? 32 : 64;
   train_settings_desc settings = {
@@ -213,7 +223,7 @@ static mote_status train(training *t, int *exit_code, mote_error *error) {
                         .paths = &t->paths,
                         .trainer = t->trainer,
                         .total_steps = t->total_steps,
-                        .validates = t->held_out.count > 0,
+                        .validates = t->held_out.count > 0 && !t->teacher,
                         .started = t->started};
   TRY(train_run(&run, &result, error));
   if (t->options->base.common.json)
@@ -233,6 +243,7 @@ int command_train(int argc, const char **argv) {
   if (train_options_init(&options, argc, argv, &exit_code) && train(&t, &exit_code, &error)) exit_code = report(&error);
   mote_trainer_destroy(&t.trainer);
   mote_model_destroy(&t.start);
+  mote_model_destroy(&t.teacher);
   mote_device_destroy(&t.device);
   dataset_finish(&t.train);
   dataset_finish(&t.held_out);

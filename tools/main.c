@@ -16,6 +16,7 @@ typedef struct command {
 static const command commands[] = {
     {"sample", command_sample, "make images from a model"},
     {"train", command_train, "make a model from images"},
+    {"distill", command_distill, "make a model of few steps from one of many"},
     {"evaluate", command_evaluate, "how good a model is: loss by noise level, held out and not, and copying"},
     {"info", command_info, "what a model or a data set is: shapes, classes, memory and cost"},
     {"devices", command_devices, "every Vulkan device, what it offers, which one would be chosen and why"},

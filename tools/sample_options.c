@@ -66,7 +66,7 @@ static const struct poptOption table[] = {
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
     {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
-     "passes through the network, 1 to the model's timesteps T (default 25, T for ddpm)", "N"},
+     "passes through the network, 1 to the model's timesteps T (default 25, T for ddpm; what MODEL was distilled to)", "N"},
     {"eta", 0, POPT_ARG_STRING, NULL, OPTION_ETA, "noise of ddim, 0 to 1 (default 0: none)", "E"},
     {"grid", 0, POPT_ARG_STRING, NULL, OPTION_TIMESTEPS,
      "which timesteps are visited: uniform, quadratic or karras (default uniform)", "NAME"},

@@ -25,6 +25,12 @@ const train_setting train_settings[] = {
      "go on from the last checkpoint, with the settings of then; start if there is none"},
     {"start", 0, SETTING_TEXT, SETTING_FIXED, AT(start), 0, 0, NULL, "MODEL",
      "begin with these weights, whose shape and noise hold unless other ones are asked for"},
+    {"teacher", 0, SETTING_TEXT, SETTING_FIXED, AT(teacher), 0, 0, NULL, "MODEL",
+     "learn to take its steps two at a time (see mote distill); begins with its weights unless --start says otherwise"},
+    {"distill-steps", 0, SETTING_INT, SETTING_FIXED, AT(distill_steps), 1, 50000, NULL, "N",
+     "with --teacher: steps that the model is to take, half as many as the teacher"},
+    {"teacher-guidance", 0, SETTING_DOUBLE, SETTING_FIXED, AT(teacher_guidance), 0.01, 100, NULL, "W",
+     "with --teacher: guidance that the model is to have built in (default 1)"},
     {"steps", 0, SETTING_INT, SETTING_FREE, AT(steps), 1, INT_MOST, NULL, "N", "end after N steps (default 5000)"},
     {"epochs", 0, SETTING_DOUBLE, SETTING_FREE, AT(epochs), 1e-3, 1e7, NULL, "E",
      "end when every image was seen E times on average"},
@@ -103,6 +109,7 @@ static void set_defaults(train_options *o) {
                        .learning_rate = 1e-3,
                        .ema = 0.999,
                        .clip = 1,
+                       .teacher_guidance = 1,
                        .context_drop = 0.1,
                        .min_snr = 5,
                        .flip = 0.5,
@@ -203,6 +210,10 @@ static mote_status check_length(train_options *o, mote_error *error) {
 
 mote_status train_options_check(train_options *o, mote_error *error) {
   TRY(check_length(o, error));
+  if (o->teacher && !o->distill_steps)
+    return fail(error, MOTE_ERROR_USAGE, "--distill-steps: not given, expected the number of steps to learn");
+  if (!o->teacher && (o->distill_steps || o->teacher_guidance != 1))
+    return fail(error, MOTE_ERROR_USAGE, "--teacher: not given, expected the model whose steps are to be learned");
   if (o->n_feat % 8) return fail(error, MOTE_ERROR_USAGE, "--n-feat: found %d, expected a multiple of 8", o->n_feat);
   if (o->resize % 4) return fail(error, MOTE_ERROR_USAGE, "--resize: found %d, expected a multiple of 4", o->resize);
   o->dataset = (dataset_desc){

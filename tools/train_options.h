@@ -24,7 +24,9 @@ typedef struct train_options {
   uint64_t seed;
   double epochs, minutes;  // 0: not given
   double learning_rate, weight_decay, ema, clip, context_drop, min_snr, flip, holdout;
-  const char *start, *tile, *classes, *labels, *background;  // NULL: not given
+  int distill_steps;                                         // 0: not given
+  double teacher_guidance;
+  const char *start, *teacher, *tile, *classes, *labels, *background;  // NULL: not given
   dataset_desc dataset;                              // of the above, read
   bool given[TRAIN_SETTINGS_MAX];                    // on this command line
   cJSON *earlier;                                    // settings.json of the run that goes on, or NULL; owned

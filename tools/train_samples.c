@@ -8,7 +8,7 @@
 #include "tools/image_read.h"
 #include "tools/interrupt.h"
 
-enum { COLUMNS = 8, CLASSLESS_ROWS = 4, SAMPLES_MOST = 128, STEPS = 25 };
+enum { COLUMNS = 8, CLASSLESS_ROWS = 4, SAMPLES_MOST = 128 };
 
 static mote_status prepare(train_samples *s, mote_model *model, mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
@@ -19,8 +19,7 @@ static mote_status prepare(train_samples *s, mote_model *model, mote_error *erro
   s->pixels = malloc(count * (size_t)info->channels * (size_t)info->height * (size_t)info->height);
   if (!s->contexts || !s->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %zu samples", count);
   for (size_t i = 0; i < count && info->label_count; i++) s->contexts[i * length + i / (size_t)s->columns] = 1;
-  mote_sampler_desc desc = {
-      .model = model, .steps = STEPS < info->timesteps ? STEPS : info->timesteps, .batch = (int)count};
+  mote_sampler_desc desc = {.model = model, .batch = (int)count};
   return mote_sampler_create(&desc, &s->sampler, error);
 }
 

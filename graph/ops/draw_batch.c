@@ -11,7 +11,7 @@ typedef struct draw_batch_attributes {
 } draw_batch_attributes;
 
 enum { PIXELS, CONTEXTS, NOISE, STATE };
-enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX };
+enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
 
 // Fills `out`; false if something failed before or the data does not fit.
 bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *out) {
@@ -33,7 +33,8 @@ bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *o
   out->context = node_output(graph, node, (shape){desc->batch, desc->contexts->shape.c, 1, 1}, LAYOUT_C8);
   out->weight = node_output(graph, node, number, LAYOUT_C8);
   out->index = node_output(graph, node, (shape){1, desc->batch, 1, 1}, LAYOUT_RAW);
-  return out->index;
+  out->row = node_output(graph, node, out->index ? out->index->shape : number, LAYOUT_RAW);
+  return out->row;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
@@ -54,8 +55,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
   step step = {.shader = "draw_batch",
                .bindings = {node->inputs[PIXELS], node->inputs[CONTEXTS], node->inputs[NOISE], node->inputs[STATE],
                             node->outputs[X], node->outputs[TARGET], node->outputs[TIME], node->outputs[CONTEXT],
-                            node->outputs[WEIGHT], node->outputs[INDEX]},
-               .binding_count = 10,
+                            node->outputs[WEIGHT], node->outputs[INDEX], node->outputs[ROW]},
+               .binding_count = 11,
                .push = &push,
                .push_bytes = sizeof push};
   spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.height / 4, PLAIN_LOCAL_SIZE, step.groups);

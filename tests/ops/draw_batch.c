@@ -7,7 +7,7 @@
 #include "shaders/train_state.h"
 #include "tests/ops/reference.h"
 
-enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX };
+enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
 enum { BATCH = 5, CHANNELS = 3, HEIGHT = 8, COUNT = 7, CONTEXTS = 4, TIMESTEPS = 20, FIRST = 5, STEP_DRAWS = 10, SHIFT = 2 };
 
 static const uint32_t state_words[TRAIN_WORDS] = {[TRAIN_STEPS] = 3, [TRAIN_SEED_LOW] = 11, [TRAIN_SEED_HIGH] = 12};
@@ -32,7 +32,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
                                 .context_drop = 0.5f,
                                 .flip = 0.5f},
              &out);
-  tensor *outputs[] = {out.x, out.target, out.time, out.context, out.weight, out.index};
+  tensor *outputs[] = {out.x, out.target, out.time, out.context, out.weight, out.index, out.row};
   return outputs[test->attribute & 0xff];
 }
 
@@ -113,9 +113,10 @@ static void reference(const op_case *test, double *const *in, double *out) {
       out[n * CONTEXTS + k] = d.drop ? 0 : in[1][(int)d.image * CONTEXTS + k];
     if (which == TIME) out[n] = noise[NOISE_TIME];
     if (which == WEIGHT) out[n] = noise[NOISE_WEIGHT];
-    if (which == INDEX) {
+    if (which == INDEX || which == ROW) {
+      uint32_t word = which == INDEX ? d.image : (uint32_t)d.t;
       float bits;
-      memcpy(&bits, &d.image, 4);
+      memcpy(&bits, &word, 4);
       out[n] = bits;
     }
   }
@@ -137,5 +138,6 @@ static const op_case cases[] = {
     DRAW("target epsilon", TARGET, 0, 1e-6), DRAW("target v", TARGET, 1, 1e-6),
     DRAW("target x_0", TARGET, 2, 1e-6),     DRAW("t/T", TIME, 0, 0),
     DRAW("contexts", CONTEXT, 0, 0),         DRAW("weights of the error", WEIGHT, 0, 0),
+    DRAW("timesteps", ROW, 0, 0),
 };
 CASES(draw_batch, cases);
