@@ -1,41 +1,14 @@
 // context_unet.c: builds the UNet of the sprite diffusion course, f = n_feat features wide.
 #include "graph/context_unet.h"
 
+#include "graph/layers.h"
 #include "graph/ops.h"
-
-// A parameter that is a number a channel.
-static tensor *vector(graph *graph, const char *name, int channels) {
-  return graph_parameter(graph, name, (shape){1, channels, 1, 1}, LAYOUT_C8);
-}
-
-static tensor *statistic(graph *graph, const char *name, int channels) {
-  return graph_statistic(graph, name, (shape){1, channels, 1, 1}, LAYOUT_C8);
-}
-
-static tensor *square_conv(graph *graph, tensor *x, const char *weight, const char *bias, int channels, int kernel) {
-  if (!x) return NULL;
-  tensor *w = graph_parameter(graph, weight, (shape){channels, x->shape.c, kernel, kernel}, LAYOUT_WEIGHT);
-  return conv(graph, x, w, vector(graph, bias, channels));
-}
 
 static tensor *square_conv_transpose(graph *graph, tensor *x, const char *weight, const char *bias, int channels,
                                      int kernel) {
   if (!x) return NULL;
   tensor *w = graph_parameter(graph, weight, (shape){x->shape.c, channels, kernel, kernel}, LAYOUT_WEIGHT_TRANSPOSED);
-  return conv_transpose(graph, x, w, vector(graph, bias, channels));
-}
-
-// conv3×3, BatchNorm, GELU under the name `name`.
-static tensor *conv_norm_gelu(graph *graph, const char *name, tensor *x, int channels, bool train) {
-  graph_push(graph, name);
-  x = square_conv(graph, x, "0.weight", "0.bias", channels, 3);
-  const batch_norm_tensors norm = {.gamma = vector(graph, "1.weight", channels),
-                                   .beta = vector(graph, "1.bias", channels),
-                                   .running_mean = statistic(graph, "1.running_mean", channels),
-                                   .running_var = statistic(graph, "1.running_var", channels)};
-  x = gelu(graph, batch_norm(graph, x, &norm, train));
-  graph_pop(graph);
-  return x;
+  return conv_transpose(graph, x, w, channel_vector(graph, bias, channels));
 }
 
 static tensor *block(graph *graph, const char *name, tensor *x, int channels, bool train) {
@@ -74,16 +47,16 @@ static tensor *down(graph *graph, const char *name, tensor *x, int channels, boo
 static tensor *embed(graph *graph, const char *name, tensor *x, int channels) {
   graph_push(graph, name);
   tensor *first = graph_parameter(graph, "model.0.weight", (shape){channels, x->shape.c, 1, 1}, LAYOUT_WEIGHT);
-  x = gelu(graph, linear(graph, x, first, vector(graph, "model.0.bias", channels)));
+  x = gelu(graph, linear(graph, x, first, channel_vector(graph, "model.0.bias", channels)));
   tensor *second = graph_parameter(graph, "model.2.weight", (shape){channels, channels, 1, 1}, LAYOUT_WEIGHT);
-  x = linear(graph, x, second, vector(graph, "model.2.bias", channels));
+  x = linear(graph, x, second, channel_vector(graph, "model.2.bias", channels));
   graph_pop(graph);
   return x;
 }
 
 static tensor *norm_relu(graph *graph, tensor *x, const char *gamma, const char *beta) {
   if (!x) return NULL;
-  return relu(graph, group_norm(graph, x, vector(graph, gamma, x->shape.c), vector(graph, beta, x->shape.c)));
+  return relu(graph, group_norm(graph, x, channel_vector(graph, gamma, x->shape.c), channel_vector(graph, beta, x->shape.c)));
 }
 
 // Context and time in, the skip connection beside it, twice the size.

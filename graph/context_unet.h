@@ -4,6 +4,8 @@
 
 #include "graph/graph.h"
 
+#define CONTEXT_UNET "context_unet"
+
 typedef struct context_unet_inputs {
   tensor *x;        // (N, C, h, h)
   tensor *time;     // (N, 1, 1, 1): t/T of each image; with `step`, (steps, 1, 1, 1): of each step

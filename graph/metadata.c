@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/context_unet.h"
+#include "graph/sprite_classifier.h"
+
 typedef struct reader {
   const mote_device *device;
   const char *name;
   const safetensors *file;
   mote_error *error;
+  const char *architecture;
 } reader;
 
 // Dimension `dim` of a tensor of the network, or -1 where there is no such tensor.
@@ -37,8 +41,8 @@ static mote_status read_size(const reader *r, const char *key, int64_t inferred,
       return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is %lld, but the tensors' shapes say %lld", r->name, key,
                   (long long)value, (long long)inferred);
   } else if (inferred < 0) {
-    return fail(r->error, MOTE_ERROR_FORMAT, "%s: no metadata %s, and no tensor to infer it from: not a context_unet",
-                r->name, key);
+    return fail(r->error, MOTE_ERROR_FORMAT, "%s: no metadata %s, and no tensor to infer it from: not a %s",
+                r->name, key, r->architecture);
   } else {
     device_log(r->device, "%s: no metadata %s: %lld, from the tensors' shapes", r->name, key, (long long)value);
   }
@@ -100,7 +104,15 @@ static mote_status read_labels(const reader *r, mote_model_info *info) {
   return MOTE_OK;
 }
 
+static mote_status read_classifier_shapes(const reader *r, mote_model_info *info) {
+  TRY(read_size(r, "channels", dimension(r, "conv1.0.weight", 1), (range){1, 4, 1}, &info->channels));
+  TRY(read_size(r, "n_feat", dimension(r, "conv1.0.weight", 0), (range){8, 1024, 8}, &info->n_feat));
+  TRY(read_size(r, "n_cfeat", dimension(r, "classes.weight", 0), (range){1, MOTE_MAX_CONTEXT, 1}, &info->n_cfeat));
+  return read_size(r, "height", -1, (range){4, 256, 4}, &info->height);
+}
+
 static mote_status read_shapes(const reader *r, mote_model_info *info) {
+  if (is_classifier(info)) return read_classifier_shapes(r, info);
   int64_t quarter = dimension(r, "up0.0.weight", 2);
   TRY(read_size(r, "channels", dimension(r, "init_conv.conv1.0.weight", 1), (range){1, 4, 1}, &info->channels));
   TRY(read_size(r, "n_feat", dimension(r, "init_conv.conv1.0.weight", 0), (range){8, 1024, 8}, &info->n_feat));
@@ -124,35 +136,42 @@ static mote_status read_distilled(const reader *r, mote_model_info *info) {
   return MOTE_OK;
 }
 
-mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, mote_model_info *info,
-                          mote_error *error) {
-  static const char *const architectures[] = {"context_unet", NULL};
+// Noise, and what the network makes of it.
+static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   static const char *const schedules[] = {"linear", "cosine", NULL};
   static const char *const predictions[] = {"epsilon", "v", "x0", NULL};
+  int choice;
+  if (safetensors_metadata(r->file, "timesteps")) {
+    TRY(read_size(r, "timesteps", -1, (range){1, 100000, 1}, &info->timesteps));
+  } else {
+    info->timesteps = 500;
+    device_log(r->device, "%s: no metadata timesteps: 500 assumed", r->name);
+  }
+  TRY(read_choice(r, "schedule", schedules, &choice));
+  info->schedule = (mote_schedule)choice;
+  TRY(read_number(r, "beta_start", 1e-4, &info->beta_start));
+  TRY(read_number(r, "beta_end", 0.02, &info->beta_end));
+  TRY(read_choice(r, "prediction", predictions, &choice));
+  info->prediction = (mote_prediction)choice;
+  return read_distilled(r, info);
+}
+
+mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, mote_model_info *info,
+                          mote_error *error) {
+  static const char *const architectures[] = {CONTEXT_UNET, SPRITE_CLASSIFIER, NULL};
   static const char *const alphas[] = {"straight", "premultiplied", NULL};
-  const reader r = {device, name, file, error};
+  reader r = {device, name, file, error, architectures[0]};
   *info = (mote_model_info){0};
   int choice;
   TRY(read_choice(&r, "architecture", architectures, &choice));
-  snprintf(info->architecture, sizeof info->architecture, "%s", architectures[choice]);
+  r.architecture = architectures[choice];
+  snprintf(info->architecture, sizeof info->architecture, "%s", r.architecture);
   TRY(read_shapes(&r, info));
-  if (safetensors_metadata(file, "timesteps")) {
-    TRY(read_size(&r, "timesteps", -1, (range){1, 100000, 1}, &info->timesteps));
-  } else {
-    info->timesteps = 500;
-    device_log(device, "%s: no metadata timesteps: 500 assumed", name);
-  }
-  TRY(read_choice(&r, "schedule", schedules, &choice));
-  info->schedule = (mote_schedule)choice;
-  TRY(read_number(&r, "beta_start", 1e-4, &info->beta_start));
-  TRY(read_number(&r, "beta_end", 0.02, &info->beta_end));
-  TRY(read_choice(&r, "prediction", predictions, &choice));
-  info->prediction = (mote_prediction)choice;
+  if (!is_classifier(info)) TRY(read_diffusion(&r, info));
   if (info->channels % 2 == 0 && safetensors_metadata(file, "alpha")) {
     TRY(read_choice(&r, "alpha", alphas, &choice));
     info->premultiplied = choice == 1;
   }
-  TRY(read_distilled(&r, info));
   TRY(read_labels(&r, info));
   const char *trained_on = safetensors_metadata(file, "trained_on");
   snprintf(info->trained_on, sizeof info->trained_on, "%s", trained_on ? trained_on : "");

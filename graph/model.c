@@ -75,7 +75,8 @@ static mote_status check_surplus(const loader *l) {
     const char *name = l->file->entries[i].name;
     const tensor *known = graph_find(l->model->parameters.list, name);
     if ((known && known->kind == TENSOR_PARAMETER) || ends_with(name, ".num_batches_tracked")) continue;
-    return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %.100s is not part of a context_unet", l->name, name);
+    return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %.100s is not part of a %s", l->name, name,
+                l->model->info.architecture);
   }
   return MOTE_OK;
 }
@@ -99,6 +100,12 @@ static mote_status load_parameters(const loader *l) {
   free(rows);
   free(packed);
   return status;
+}
+
+mote_status model_check(const mote_model *model, const char *architecture, mote_error *error) {
+  if (!strcmp(model->info.architecture, architecture)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "found a model that is a %s, expected a %s", model->info.architecture,
+              architecture);
 }
 
 mote_status model_bind(const mote_model *model, graph *graph, mote_error *error) {

@@ -13,6 +13,9 @@ struct mote_model {
   buffer *buffer;  // the weights
 };
 
+// Fails with MOTE_ERROR_USAGE if the model is another network than `architecture`.
+mote_status model_check(const mote_model *model, const char *architecture, mote_error *error);
+
 // Sets the home of every parameter of `graph` to where the model keeps the tensor of that name.
 mote_status model_bind(const mote_model *model, graph *graph, mote_error *error);
 

@@ -6,6 +6,7 @@
 
 #include "graph/context_unet.h"
 #include "graph/layout.h"
+#include "graph/sprite_classifier.h"
 
 // The network for one image, on no device.
 static graph *describe(const mote_model_info *info) {
@@ -15,7 +16,10 @@ static graph *describe(const mote_model_info *info) {
       .x = graph_input(graph, "x", (shape){1, info->channels, info->height, info->height}, LAYOUT_C8),
       .time = graph_input(graph, "time", (shape){1, 1, 1, 1}, LAYOUT_C8),
       .context = graph_input(graph, "context", (shape){1, info->n_cfeat, 1, 1}, LAYOUT_C8)};
-  context_unet(graph, info, &inputs);
+  if (is_classifier(info))
+    sprite_classifier(graph, info, inputs.x, false);
+  else
+    context_unet(graph, info, &inputs);
   return graph;
 }
 
@@ -104,5 +108,5 @@ int parameter_dims(const tensor *tensor, uint64_t dims[4]) {
   dims[1] = (uint64_t)s.c;
   dims[2] = (uint64_t)s.h;
   dims[3] = (uint64_t)s.w;
-  return strstr(tensor->name, "embed") ? 2 : 4;
+  return strstr(tensor->name, "embed") || !strncmp(tensor->name, "classes.", 8) ? 2 : 4;
 }

@@ -41,6 +41,7 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
 static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *out, mote_error *error) {
   *out = *desc;
   if (!desc->model) return fail(error, MOTE_ERROR_USAGE, "a sampler needs a model");
+  TRY(model_check(desc->model, CONTEXT_UNET, error));
   if ((unsigned)out->kind > MOTE_SAMPLER_DPMPP_SDE)
     return fail(error, MOTE_ERROR_USAGE, "sampler kind %d is unknown", (int)out->kind);
   if (out->strength == 0) out->strength = 1;

@@ -10,6 +10,7 @@
 #include "graph/ops.h"
 #include "graph/profile.h"
 #include "graph/schedule.h"
+#include "graph/sprite_classifier.h"
 #include "shaders/draw_batch.h"
 #include "shaders/train_state.h"
 
@@ -32,7 +33,8 @@ static void set_defaults(mote_trainer_desc *desc) {
   if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
   if (desc->ema == 0) desc->ema = 0.999;
   if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
-  strcpy(desc->model.architecture, "context_unet");
+  if (!desc->model.architecture[0]) strcpy(desc->model.architecture, CONTEXT_UNET);
+  if (is_classifier(&desc->model)) desc->min_snr = desc->context_drop = 0;  // images are as they are
   desc->model.steps = desc->teacher ? desc->distill_steps : 0;
   desc->model.guidance = !desc->teacher ? 0 : desc->teacher_guidance != 1 ? desc->teacher_guidance
                                                                           : desc->teacher->info.guidance;
@@ -42,6 +44,8 @@ static void set_defaults(mote_trainer_desc *desc) {
 static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *error) {
   if (!desc->teacher) return MOTE_OK;
   const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
+  TRY(model_check(desc->teacher, CONTEXT_UNET, error));
+  if (is_classifier(m)) return fail(error, MOTE_ERROR_USAGE, "teacher: a " SPRITE_CLASSIFIER " learns from none");
   if (t->channels != m->channels || t->height != m->height || t->n_cfeat != m->n_cfeat)
     return fail(error, MOTE_ERROR_USAGE, "teacher: found channels %d, height %d, n_cfeat %d, expected %d, %d, %d",
                 t->channels, t->height, t->n_cfeat, m->channels, m->height, m->n_cfeat);
@@ -63,6 +67,9 @@ static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
   if (m->height % 4 || m->n_feat % 8)
     return fail(error, MOTE_ERROR_USAGE, "height is %d and n_feat %d, expected multiples of 4 and 8", m->height,
                 m->n_feat);
+  if (!is_classifier(m) && strcmp(m->architecture, CONTEXT_UNET))
+    return fail(error, MOTE_ERROR_USAGE, "architecture is %.31s, expected " CONTEXT_UNET " or " SPRITE_CLASSIFIER,
+                m->architecture);
   TRY(check_range("channels", m->channels, 1, 4, error));
   TRY(check_range("height", m->height, 4, 256, error));
   TRY(check_range("n_feat", m->n_feat, 8, 1024, error));
@@ -93,8 +100,9 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
   return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, (binding){trainer->flat[which], 0, bytes});
 }
 
-// Noise levels that are drawn: timesteps, or a student's steps.
+// Noise levels that are drawn: timesteps, a student's steps, or none but images as they are.
 static int level_count(const mote_trainer *trainer) {
+  if (is_classifier(&trainer->info)) return 1;
   return trainer->desc.teacher ? trainer->desc.distill_steps : trainer->info.timesteps;
 }
 
@@ -143,10 +151,17 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
                                 .context_drop = (float)desc->context_drop,
                                 .flip = (float)desc->flip},
              &batch);
-  const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
-  tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
-  tensor *y = context_unet(graph, &trainer->info, &inputs), *dy = NULL;
-  tensor *error = mse(graph, y, target, batch.weight, 1 / (float)desc->accumulate, &dy);
+  float share = 1 / (float)desc->accumulate;
+  tensor *y, *dy = NULL, *error;
+  if (is_classifier(&trainer->info)) {
+    y = sprite_classifier(graph, &trainer->info, batch.x, true).logits;
+    error = cross_entropy(graph, y, batch.context, share, &dy);
+  } else {
+    const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
+    tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
+    y = context_unet(graph, &trainer->info, &inputs);
+    error = mse(graph, y, target, batch.weight, share, &dy);
+  }
   if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
   return loss ? add(graph, loss, error, 1) : error;
@@ -222,7 +237,7 @@ double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma
 // timesteps[1 …] of the levels, and of a student the coefficients of its steps.
 static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_error *error) {
   int count = level_count(trainer), batch = trainer->desc.batch;
-  for (int t = 0; t <= count; t++) timesteps[t] = t;
+  for (int t = 0; t <= count; t++) timesteps[t] = is_classifier(&trainer->info) ? 0 : t;
   if (!trainer->desc.teacher) return MOTE_OK;
   const distill_desc *distill = &trainer->distill;
   int contexts = batch * trainer->info.n_cfeat, words = (count + 1) * LEAP_WORDS;
@@ -292,6 +307,9 @@ static mote_status write_state(mote_trainer *trainer, mote_error *error) {
 
 static mote_status check_start(const mote_trainer *trainer, const mote_model_info *start, mote_error *error) {
   const mote_model_info *wanted = &trainer->info;
+  if (strcmp(start->architecture, wanted->architecture))
+    return fail(error, MOTE_ERROR_USAGE, "start: found weights of a %s, expected a %s", start->architecture,
+                wanted->architecture);
   if (start->channels == wanted->channels && start->height == wanted->height && start->n_feat == wanted->n_feat &&
       start->n_cfeat == wanted->n_cfeat)
     return MOTE_OK;

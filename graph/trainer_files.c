@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/layout.h"
+#include "graph/sprite_classifier.h"
 #include "graph/trainer.h"
 #include "runtime/file.h"
 #include "shaders/train_state.h"
@@ -29,8 +30,18 @@ static void add_pair(pair_list *list, const char *key, const char *format, ...) 
   list->used += (size_t)length + 1;
 }
 
-static void describe_model(const mote_model_info *info, pair_list *list) {
+static void describe_diffusion(const mote_model_info *info, pair_list *list) {
   static const char *const schedules[] = {"linear", "cosine"}, *const predictions[] = {"epsilon", "v", "x0"};
+  add_pair(list, "timesteps", "%d", info->timesteps);
+  add_pair(list, "schedule", "%s", schedules[info->schedule]);
+  add_pair(list, "beta_start", "%.9g", info->beta_start);
+  add_pair(list, "beta_end", "%.9g", info->beta_end);
+  add_pair(list, "prediction", "%s", predictions[info->prediction]);
+  if (info->steps) add_pair(list, "steps", "%d", info->steps);
+  if (info->steps && info->guidance > 0) add_pair(list, "guidance", "%.9g", info->guidance);
+}
+
+static void describe_model(const mote_model_info *info, pair_list *list) {
   char labels[MOTE_MAX_LABELS * 33] = "";
   for (int i = 0; i < info->label_count; i++)
     snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s%s", i ? "," : "", info->labels[i]);
@@ -39,14 +50,8 @@ static void describe_model(const mote_model_info *info, pair_list *list) {
   add_pair(list, "height", "%d", info->height);
   add_pair(list, "n_feat", "%d", info->n_feat);
   add_pair(list, "n_cfeat", "%d", info->n_cfeat);
-  add_pair(list, "timesteps", "%d", info->timesteps);
-  add_pair(list, "schedule", "%s", schedules[info->schedule]);
-  add_pair(list, "beta_start", "%.9g", info->beta_start);
-  add_pair(list, "beta_end", "%.9g", info->beta_end);
-  add_pair(list, "prediction", "%s", predictions[info->prediction]);
+  if (!is_classifier(info)) describe_diffusion(info, list);
   if (info->channels % 2 == 0) add_pair(list, "alpha", "%s", info->premultiplied ? "premultiplied" : "straight");
-  if (info->steps) add_pair(list, "steps", "%d", info->steps);
-  if (info->steps && info->guidance > 0) add_pair(list, "guidance", "%.9g", info->guidance);
   add_pair(list, "labels", "%s", labels);
   add_pair(list, "trained_on", "%s", info->trained_on);
 }

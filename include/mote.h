@@ -177,7 +177,7 @@ typedef enum mote_schedule { MOTE_SCHEDULE_LINEAR = 0, MOTE_SCHEDULE_COSINE = 1 
 typedef enum mote_prediction { MOTE_PREDICT_EPSILON = 0, MOTE_PREDICT_V = 1, MOTE_PREDICT_X0 = 2 } mote_prediction;
 
 typedef struct mote_model_info {
-  char architecture[32];    // "context_unet"
+  char architecture[32];    // "context_unet", or "sprite_classifier", which judges images (mote_model_classify)
   int channels;             // C, 1 to 4
   int height;               // h = w, pixels, a multiple of 4
   int n_feat;               // f, a multiple of 8
@@ -215,9 +215,15 @@ typedef struct mote_forward_desc {
   bool train;            // BatchNorm over the batch's own statistics; the running ones are left as they are
 } mote_forward_desc;
 
-// One pass through the network: `output` receives batch × channels × height × height floats (NCHW).
+// One pass through a context_unet: `output` receives batch × channels × height × height floats (NCHW).
 MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output,
                                         mote_error *error);
+
+// Which class images are of, as a model finds that is a sprite_classifier: `x` holds batch × channels × height × height numbers
+// in [-1, 1] (NCHW), `logits` receives batch × n_cfeat numbers whose softmax is each class's probability. `features`, NULL or
+// batch × 2 n_feat, receives what the classes follow from: the means of its last layer. Batches of 1 to 4096.
+MOTE_API mote_status mote_model_classify(mote_model *model, int batch, const float *x, float *logits, float *features,
+                                         mote_error *error);
 
 // What one training batch would change: for comparison with other implementations.
 typedef struct mote_backward_desc {
@@ -254,8 +260,10 @@ typedef struct mote_dataset {
 
 typedef struct mote_trainer_desc {
   mote_device *device;             // required; must outlive the trainer
-  mote_model_info model;           // channels to labels describe the model; counts, steps and guidance are ignored.
-                                   // timesteps 0: 500; betas 0: 1e-4 and 0.02
+  mote_model_info model;           // architecture to labels describe the model; counts, steps and guidance are ignored.
+                                   // architecture "": "context_unet"; timesteps 0: 500; betas 0: 1e-4 and 0.02.
+                                   // A "sprite_classifier" learns to tell contexts apart, without noise, by cross-entropy;
+                                   // context_drop and min_snr are ignored then
   const mote_model *start;         // weights to go on from, of the same shape; NULL: fresh ones, drawn from the seed
   // Progressive distillation (Salimans & Ho 2022): the model learns to arrive with each of distill_steps DDIM steps where two
   // steps of the teacher lead. Of the teacher's channels, height, n_cfeat and noise; n_feat and prediction are its own.
@@ -298,7 +306,8 @@ MOTE_API double mote_trainer_learning_rate(const mote_trainer *trainer);
 // Moves the end of the learning-rate schedule, for runs that end by the clock.
 MOTE_API void mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps);
 
-// Loss of the averaged weights over the held-out images: fixed timesteps and noise, running statistics, contexts kept.
+// Loss of the averaged weights over the held-out images: fixed timesteps and noise, running statistics, contexts kept. Of a
+// sprite_classifier the cross-entropy.
 MOTE_API mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error);
 
 // A model that holds the averaged weights as of the last call of this function; owned by the trainer.

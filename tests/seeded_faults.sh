@@ -48,6 +48,8 @@ faults=(
   'inpaint.comp              s/mask\[n \* pixels + quad/mask[quad/'
   'inpaint.comp              s/normals(element, n, STREAM_BACK)/normals(element, n, STREAM_KNOWN)/'
   'blend.comp                s/row\[i \/ p\.image_quads\]/row[0]/'
+  'cross_entropy.comp         s/x\[first + k\] - most) \/ total \* wanted/x[first + k] - most) \/ total/'
+  'cross_entropy.comp         s/wanted \* log(total)/log(total)/'
   'repeat_batch.comp         s/x\[i % p\.x_quads\]/x[i]/'
   'sampler_update.comp       s/precise float m = model\[at\]/precise float m = model[first]/'
   'sampler_update.comp       s/(m - model\[avoided + at\])/m/'

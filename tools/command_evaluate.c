@@ -19,6 +19,7 @@ enum {
   OPTION_SAMPLER,
   OPTION_STEPS,
   OPTION_GUIDANCE,
+  OPTION_CLASSIFIER,
   OPTION_TILE,
   OPTION_CLASSES,
   OPTION_LABELS,
@@ -30,10 +31,12 @@ static const struct poptOption table[] = {
     {"holdout", 0, POPT_ARG_STRING, NULL, OPTION_HOLDOUT, "part of DATA that mote train held out (default 0.1)", "P"},
     {"seed", 0, POPT_ARG_STRING, NULL, OPTION_SEED, "that mote train held it out with (default 0); also of the noise",
      "S"},
-    {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "samples, classes dealt out in turn (default 100)", "N"},
+    {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "samples, classes dealt out in turn (default 500)", "N"},
     {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "as for mote sample", "N"},
     {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE, "as for mote sample", "W"},
+    {"classifier", 0, POPT_ARG_STRING, NULL, OPTION_CLASSIFIER,
+     "judge the samples with FILE of mote train --classifier, or none (default: the embedded one where it fits)", "FILE"},
     {"tile", 0, POPT_ARG_STRING, NULL, OPTION_TILE, "of DATA, as for mote train", "WxH"},
     {"classes", 0, POPT_ARG_STRING, NULL, OPTION_CLASSES, "of DATA, as for mote train", "FILE|SPEC"},
     {"labels", 0, POPT_ARG_STRING, NULL, OPTION_LABELS, "of DATA, as for mote train", "l.npy"},
@@ -53,7 +56,7 @@ static const options_desc desc = {
 
 typedef struct evaluate_options {
   options base;
-  const char *model;
+  const char *model, *classifier;
   dataset_desc data;
   double holdout;
   uint64_t seed;
@@ -80,6 +83,7 @@ static mote_status take_option(evaluate_options *o, int value, const char *text,
     case OPTION_COUNT: return option_int("-n", text, 1, 100000, &o->samples, error);
     case OPTION_STEPS: return option_int("--steps", text, 1, 1000000, &o->sampler.steps, error);
     case OPTION_GUIDANCE: return option_double("--guidance", text, 0.01, 100, &o->sampler.guidance, error);
+    case OPTION_CLASSIFIER: o->classifier = text; return MOTE_OK;
     case OPTION_SAMPLER:
       TRY(option_choice("--sampler", text, sampler_names, &kind, error));
       o->sampler.kind = (mote_sampler_kind)kind;
@@ -104,15 +108,19 @@ static mote_status read_options(evaluate_options *o, int *value, mote_error *err
   return check_model_given(o->model, error);
 }
 
+static bool same_classes(const dataset *set, const mote_model_info *model) {
+  bool same = dataset_context_length(set) == model->n_cfeat;
+  for (int i = 0; same && i < model->label_count && i < set->class_count; i++)
+    same = !strcmp(set->classes[i], model->labels[i]);
+  return same;
+}
+
 // Images, and the classes in the order of the model's labels.
 static mote_status check_fit(const dataset *set, const mote_model_info *model, const char *path, mote_error *error) {
   if (set->height != model->height)
     return fail(error, MOTE_ERROR_FORMAT, "%s: has images of %d x %d pixels, expected the model's %d x %d; --resize %d "
                 "makes them fit", path, set->height, set->height, model->height, model->height, model->height);
-  bool same = dataset_context_length(set) == model->n_cfeat;
-  for (int i = 0; same && i < model->label_count && i < set->class_count; i++)
-    same = !strcmp(set->classes[i], model->labels[i]);
-  if (same) return MOTE_OK;
+  if (same_classes(set, model)) return MOTE_OK;
   return fail(error, MOTE_ERROR_FORMAT, "%s: has %d classes%s%s, expected those of the model: %d%s%s", path,
               set->class_count, set->class_count ? " from " : "", set->class_count ? set->classes[0] : "",
               model->n_cfeat, model->label_count ? " from " : "", model->label_count ? model->labels[0] : "");
@@ -134,12 +142,50 @@ static mote_status load_data(const evaluate_options *o, const mote_model_info *m
               (unsigned)train->count);
 }
 
+// The classifier that was asked for, or the embedded one, which may fit or not.
+static mote_status open_judge(const evaluate_options *o, mote_device *device, const dataset *train, mote_model **out,
+                              mote_error *error) {
+  const char *path = o->classifier;
+  *out = NULL;
+  if (path && !strcmp(path, "none")) return MOTE_OK;
+  if (!path && !default_classifier_given()) return MOTE_OK;
+  TRY(open_classifier(device, path, out, error));
+  const mote_model_info *info = mote_model_get_info(*out);
+  bool judges = !strcmp(info->architecture, "sprite_classifier");
+  if (judges && info->height == train->height && info->channels == train->channels && train->class_count &&
+      same_classes(train, info))
+    return MOTE_OK;
+  char text[200];
+  snprintf(text, sizeof text, "it is a %s for images of %d x %d x %d in %d classes, the data's are %d x %d x %d in %d",
+           info->architecture, info->height, info->height, info->channels, info->n_cfeat, train->height, train->height,
+           train->channels, train->class_count);
+  mote_model_destroy(out);
+  if (path) return fail(error, MOTE_ERROR_FORMAT, "--classifier %s: %s, or other ones", path, text);
+  say("the embedded classifier does not fit the data; mote train --classifier makes one that does");
+  return MOTE_OK;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Output
 
 static void print_losses(const char *name, estimate held_out, estimate train) {
   printf("  %-20s %9.4f +- %-9.4f %9.4f +- %.4f\n", name, held_out.mean, held_out.half_width, train.mean,
          train.half_width);
+}
+
+static void print_accuracies(const char *name, estimate samples, estimate held_out) {
+  printf("  %-20s %9.1f +- %-4.1f %%    %9.1f +- %.1f %%\n", name, 100 * samples.mean, 100 * samples.half_width,
+         100 * held_out.mean, 100 * held_out.half_width);
+}
+
+static void print_judgement(const mote_model_info *model, const judgement *j) {
+  printf("found to be of their class by the classifier\n");
+  printf("                          samples               held-out images\n");
+  for (int i = 0; i < j->classes && i < model->label_count; i++)
+    print_accuracies(model->labels[i], j->class_accuracy[i], j->held_out_class_accuracy[i]);
+  print_accuracies("all", j->accuracy, j->held_out_accuracy);
+  printf("Frechet distance of its features to the training images: samples %.3f +- %.3f, held-out images %.3f +- %.3f\n",
+         j->frechet.mean, j->frechet.half_width, j->held_out_frechet.mean, j->held_out_frechet.half_width);
 }
 
 static void print_text(const evaluate_options *o, const mote_model_info *model, const evaluation *e) {
@@ -156,12 +202,28 @@ static void print_text(const evaluate_options *o, const mote_model_info *model, 
   printf("  %-20s %9.1f is the median of %d\n", name, e->sample_distance, e->samples);
   printf("samples nearer than 19 of 20 held-out images: %.1f +- %.1f %%\n", 100 * e->copies.mean,
          100 * e->copies.half_width);
+  if (e->judged) print_judgement(model, &e->judgement);
 }
 
 static void add_estimate(cJSON *json, const char *name, estimate estimate) {
   cJSON *object = cJSON_AddObjectToObject(json, name);
   cJSON_AddNumberToObject(object, "mean", estimate.mean);
   cJSON_AddNumberToObject(object, "half_width", estimate.half_width);
+}
+
+static void add_judgement(cJSON *json, const mote_model_info *model, const judgement *j) {
+  cJSON *classes = cJSON_AddArrayToObject(json, "classes");
+  for (int i = 0; i < j->classes && i < model->label_count; i++) {
+    cJSON *class = cJSON_CreateObject();
+    cJSON_AddStringToObject(class, "label", model->labels[i]);
+    add_estimate(class, "accuracy", j->class_accuracy[i]);
+    add_estimate(class, "held_out_accuracy", j->held_out_class_accuracy[i]);
+    cJSON_AddItemToArray(classes, class);
+  }
+  add_estimate(json, "accuracy", j->accuracy);
+  add_estimate(json, "held_out_accuracy", j->held_out_accuracy);
+  add_estimate(json, "frechet", j->frechet);
+  add_estimate(json, "held_out_frechet", j->held_out_frechet);
 }
 
 static void print_json(const evaluate_options *o, const mote_model_info *model, const char *device,
@@ -187,6 +249,7 @@ static void print_json(const evaluate_options *o, const mote_model_info *model, 
   cJSON_AddNumberToObject(json, "held_out_distance", e->held_out_distance);
   cJSON_AddNumberToObject(json, "sample_distance", e->sample_distance);
   add_estimate(json, "copies", e->copies);
+  if (e->judged) add_judgement(json, model, &e->judgement);
   json_add_uint64(json, "seed", o->seed);
   cJSON_AddNumberToObject(json, "seconds", e->seconds);
   cJSON_AddStringToObject(json, "device", device);
@@ -197,10 +260,13 @@ static mote_status evaluate_model(const evaluate_options *o, mote_device *device
                                   mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
   dataset train = {0}, held_out = {0};
+  mote_model *classifier = NULL;
   evaluation result;
   mote_status status = load_data(o, info, &train, &held_out, error);
+  if (!status) status = open_judge(o, device, &train, &classifier, error);
   if (!status)
     status = evaluate(&(evaluate_desc){.model = model,
+                                       .classifier = classifier,
                                        .train = &train,
                                        .held_out = &held_out,
                                        .sampler = o->sampler,
@@ -216,6 +282,7 @@ static mote_status evaluate_model(const evaluate_options *o, mote_device *device
   } else if (!status) {
     print_text(o, info, &result);
   }
+  mote_model_destroy(&classifier);
   dataset_finish(&train);
   dataset_finish(&held_out);
   return status;
@@ -237,7 +304,7 @@ end:
 }
 
 int command_evaluate(int argc, const char **argv) {
-  evaluate_options o = {.holdout = 0.1, .samples = 100};
+  evaluate_options o = {.holdout = 0.1, .samples = 500};
   mote_error error;
   int value = 0, exit_code = COMMAND_DONE;
   if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/error.h"
 #include "tools/command.h"
@@ -53,6 +54,7 @@ typedef struct info_report {
   const mote_model_info *model;
   const mote_device_info *device;
   uint64_t model_bytes;                     // device memory that the weights took
+  bool samples;                             // it makes images; else it is a classifier
   int steps;                                // of a run with the default sampler
   mote_sampler_info samplers[BATCH_COUNT];  // for these batches
   mote_trainer_info trainer;                // for TRAINING_BATCH, without its images
@@ -89,6 +91,15 @@ static uint64_t training_bound(const info_report *r) {
   return r->trainer.parameter_bytes / 5 * 4 + r->trainer.activation_bound;
 }
 
+static void print_diffusion(const info_report *r) {
+  const mote_model_info *m = r->model;
+  printf("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
+  if (m->schedule == MOTE_SCHEDULE_LINEAR) printf(", beta %g to %g", m->beta_start, m->beta_end);
+  printf(", predicts %s\n", prediction_names[m->prediction]);
+  if (m->steps) printf("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
+  if (m->steps) printf(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
+}
+
 static void print_text(const info_report *r) {
   const mote_model_info *m = r->model;
   const double mebibyte = 1024.0 * 1024.0;
@@ -100,24 +111,32 @@ static void print_text(const info_report *r) {
   printf("labels         ");
   for (int i = 0; i < m->label_count; i++) printf("%s %s", i ? "," : "", m->labels[i]);
   printf("%s\n", m->label_count ? "" : " none");
-  printf("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
-  if (m->schedule == MOTE_SCHEDULE_LINEAR) printf(", beta %g to %g", m->beta_start, m->beta_end);
-  printf(", predicts %s\n", prediction_names[m->prediction]);
+  if (r->samples) print_diffusion(r);
   if (m->channels % 2 == 0) printf("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
-  if (m->steps) printf("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
-  if (m->steps) printf(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
   if (m->trained_on[0]) printf("trained on      %s\n", m->trained_on);
   printf("parameters      %" PRIu64 "\n", m->parameter_count);
-  printf("an image        %.2f M multiply-adds a step, %.2f G for the default %d steps\n",
-         (double)m->multiply_adds / 1e6, (double)m->multiply_adds * r->steps / 1e9, r->steps);
+  printf("an image        %.2f M multiply-adds", (double)m->multiply_adds / 1e6);
+  if (r->samples)
+    printf(" a step, %.2f G for the default %d steps", (double)m->multiply_adds * r->steps / 1e9, r->steps);
+  printf("\n");
   printf("on              %s\n", r->device->name);
   printf("  weights       %.1f MiB\n", (double)r->model_bytes / mebibyte);
-  for (size_t i = 0; i < BATCH_COUNT; i++)
+  for (size_t i = 0; i < BATCH_COUNT && r->samples; i++)
     printf("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
            (double)r->samplers[i].memory_bytes / mebibyte, r->samplers[i].dispatches, r->samplers[i].barriers);
   printf("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
          (double)r->trainer.memory_bytes / mebibyte, TRAINING_BATCH, (double)training_bound(r) / mebibyte,
          r->trainer.dispatches);
+}
+
+static void add_diffusion(cJSON *json, const mote_model_info *m) {
+  cJSON_AddNumberToObject(json, "timesteps", m->timesteps);
+  cJSON_AddStringToObject(json, "schedule", schedule_names[m->schedule]);
+  cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
+  cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
+  cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
+  if (m->steps) cJSON_AddNumberToObject(json, "steps", m->steps);
+  if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);
 }
 
 static void add_model(cJSON *json, const info_report *r) {
@@ -128,14 +147,8 @@ static void add_model(cJSON *json, const info_report *r) {
   cJSON_AddNumberToObject(json, "height", m->height);
   cJSON_AddNumberToObject(json, "n_feat", m->n_feat);
   cJSON_AddNumberToObject(json, "n_cfeat", m->n_cfeat);
-  cJSON_AddNumberToObject(json, "timesteps", m->timesteps);
-  cJSON_AddStringToObject(json, "schedule", schedule_names[m->schedule]);
-  cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
-  cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
-  cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
+  if (r->samples) add_diffusion(json, m);
   if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", m->premultiplied ? "premultiplied" : "straight");
-  if (m->steps) cJSON_AddNumberToObject(json, "steps", m->steps);
-  if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");
   for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
   cJSON_AddStringToObject(json, "trained_on", m->trained_on);
@@ -149,9 +162,9 @@ static void print_json(const info_report *r) {
   add_model(json, r);
   json_add_device(json, "device", r->device);
   json_add_uint64(json, "weights_bytes", r->model_bytes);
-  cJSON_AddNumberToObject(json, "default_steps", r->steps);
-  cJSON *samplers = cJSON_AddArrayToObject(json, "samplers");
-  for (size_t i = 0; i < BATCH_COUNT; i++) {
+  if (r->samples) cJSON_AddNumberToObject(json, "default_steps", r->steps);
+  cJSON *samplers = r->samples ? cJSON_AddArrayToObject(json, "samplers") : NULL;
+  for (size_t i = 0; i < BATCH_COUNT && samplers; i++) {
     cJSON *sampler = cJSON_CreateObject();
     cJSON_AddNumberToObject(sampler, "batch", batches[i]);
     json_add_uint64(sampler, "memory_bytes", r->samplers[i].memory_bytes);
@@ -181,7 +194,8 @@ static mote_status show_model(const options *o, const char *path, mote_error *er
   TRY_GOTO(end, open_model(device, path, &model, error));
   r.model_bytes = mote_device_get_counters(device).memory_bytes - r.model_bytes;
   r.model = mote_model_get_info(model);
-  TRY_GOTO(end, measure_samplers(model, &r, error));
+  r.samples = !strcmp(r.model->architecture, "context_unet");
+  if (r.samples) TRY_GOTO(end, measure_samplers(model, &r, error));
   TRY_GOTO(end, measure_trainer(device, &r, error));
   if (o->common.json)
     print_json(&r);

@@ -81,6 +81,7 @@ static void describe_model(const training *t, mote_model_info *model) {
                              .prediction = (mote_prediction)o->target,
                              .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
+  if (o->classifier) strcpy(model->architecture, "sprite_classifier");
   memcpy(model->labels, t->train.classes, sizeof model->labels);
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
 }
@@ -156,7 +157,10 @@ static mote_status prepare(training *t, mote_error *error) {
   say_device(device);
   TRY(open_models(t, error));
   settle_alpha(t);
-  if (!o->n_feat) o->n_feat = device->type == MOTE_DEVICE_CPU ? 32 : 64;
+  if (o->classifier && t->train.class_count < 2)
+    return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d class, expected images of two or more",
+                t->train.class_count);
+  if (!o->n_feat) o->n_feat = o->classifier || device->type == MOTE_DEVICE_CPU ? 32 : 64;
   train_settings_desc settings = {
       .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};
   if (t->goes_on) TRY(train_settings_compare(&settings, error));

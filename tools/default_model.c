@@ -1,7 +1,5 @@
-// default_model.c: the weights that `mote sample` takes when no MODEL is named; the build names their file, if any.
+// default_model.c: the weights inside the program; the build names their files, if any.
 #include "tools/default_model.h"
-
-#ifdef MOTE_DEFAULT_MODEL
 
 #ifdef __APPLE__
 #define SECTION ".const_data"
@@ -11,29 +9,38 @@
 #define SYMBOL(name) #name
 #endif
 
-// The assembler copies the file; as an array of C it would take the compiler seconds.
-__asm__(SECTION "\n"
-        ".globl " SYMBOL(mote_default_model_begin) "\n"
-        ".globl " SYMBOL(mote_default_model_end) "\n"
-        ".balign 16\n"
-        SYMBOL(mote_default_model_begin) ":\n"
-        ".incbin \"" MOTE_DEFAULT_MODEL "\"\n"
-        SYMBOL(mote_default_model_end) ":\n"
-        ".byte 0\n"
-        ".text\n");
+// A function `name` that hands out the file's bytes. The assembler copies them; as an array of C they would take the compiler
+// seconds.
+#define EMBED(name, file)                                                     \
+  __asm__(SECTION "\n"                                                        \
+          ".globl " SYMBOL(mote_##name##_begin) "\n"                          \
+          ".globl " SYMBOL(mote_##name##_end) "\n"                            \
+          ".balign 16\n"                                                      \
+          SYMBOL(mote_##name##_begin) ":\n"                                   \
+          ".incbin \"" file "\"\n"                                            \
+          SYMBOL(mote_##name##_end) ":\n"                                     \
+          ".byte 0\n"                                                         \
+          ".text\n");                                                         \
+  extern const char mote_##name##_begin[], mote_##name##_end[];               \
+  const void *name(size_t *bytes) {                                           \
+    *bytes = (size_t)(mote_##name##_end - mote_##name##_begin);               \
+    return mote_##name##_begin;                                               \
+  }
 
-extern const char mote_default_model_begin[], mote_default_model_end[];
+#define EMBED_NOTHING(name)         \
+  const void *name(size_t *bytes) { \
+    *bytes = 0;                     \
+    return NULL;                    \
+  }
 
-const void *default_model(size_t *bytes) {
-  *bytes = (size_t)(mote_default_model_end - mote_default_model_begin);
-  return mote_default_model_begin;
-}
-
+#ifdef MOTE_DEFAULT_MODEL
+EMBED(default_model, MOTE_DEFAULT_MODEL)
 #else
+EMBED_NOTHING(default_model)
+#endif
 
-const void *default_model(size_t *bytes) {
-  *bytes = 0;
-  return NULL;
-}
-
+#ifdef MOTE_DEFAULT_CLASSIFIER
+EMBED(default_classifier, MOTE_DEFAULT_CLASSIFIER)
+#else
+EMBED_NOTHING(default_classifier)
 #endif

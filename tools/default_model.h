@@ -1,12 +1,15 @@
-// default_model.h: the weights that `mote sample` takes when no MODEL is named.
+// default_model.h: the weights inside the program: those that `mote sample` takes when no MODEL is named, and the classifier
+// that `mote evaluate` judges their samples with.
 #ifndef MOTE_TOOLS_DEFAULT_MODEL_H
 #define MOTE_TOOLS_DEFAULT_MODEL_H
 
 #include <stddef.h>
 
 #define DEFAULT_MODEL_NAME "the embedded sprites16.safetensors"
+#define DEFAULT_CLASSIFIER_NAME "the embedded sprites16-classifier.safetensors"
 
-// A safetensors file in memory that lives as long as the program, or NULL when none was built in.
+// Safetensors files in memory that live as long as the program, or NULL when none was built in.
 const void *default_model(size_t *bytes);
+const void *default_classifier(size_t *bytes);
 
 #endif

@@ -1,4 +1,4 @@
-// evaluate.c: loss by noise level, and distances to the nearest training image.
+// evaluate.c: loss by noise level, distances to the nearest training image, and a classifier's judgement.
 #include "tools/evaluate.h"
 
 #include <math.h>
@@ -17,15 +17,6 @@ enum { BATCH = 64, COPY_QUANTILE = 20 };  // a sample is a copy if it is nearer 
 int level_timestep(int timesteps, int level) {
   int t = 1 + (2 * level + 1) * timesteps / (2 * EVALUATE_LEVELS);
   return t < timesteps ? t : timesteps;
-}
-
-static estimate estimate_mean(const double *values, size_t count) {
-  double sum = 0, squares = 0;
-  for (size_t i = 0; i < count; i++) sum += values[i];
-  double mean = sum / (double)count;
-  for (size_t i = 0; i < count; i++) squares += (values[i] - mean) * (values[i] - mean);
-  double variance = count > 1 ? squares / (double)(count - 1) : 0;
-  return (estimate){mean, 1.96 * sqrt(variance / (double)count)};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -108,7 +99,7 @@ static mote_status judge_batch(loss_work *w, const dataset *set, uint32_t count,
   return MOTE_OK;
 }
 
-static mote_status judge(loss_work *w, const dataset *set, uint32_t count, evaluate_loss *loss, mote_error *error) {
+static mote_status judge_set(loss_work *w, const dataset *set, uint32_t count, evaluate_loss *loss, mote_error *error) {
   for (int level = 0; level < EVALUATE_LEVELS; level++)
     for (uint32_t first = 0; first < count; first += BATCH) {
       if (interrupt_seen()) return MOTE_OK;
@@ -137,8 +128,8 @@ static mote_status measure_losses(const evaluate_desc *desc, evaluation *result,
                                                  .unit_count = count + seen,
                                                  .total = (uint64_t)(count + seen) * EVALUATE_LEVELS,
                                                  .json = desc->json});
-  if (!status) status = judge(&work, desc->held_out, count, &result->held_out, error);
-  if (!status) status = judge(&work, desc->train, seen, &result->train, error);
+  if (!status) status = judge_set(&work, desc->held_out, count, &result->held_out, error);
+  if (!status) status = judge_set(&work, desc->train, seen, &result->train, error);
   progress_finish(&work.progress);
   release(&work);
   return status;
@@ -226,7 +217,17 @@ static mote_status measure_samples(const evaluate_desc *desc, evaluation *result
   free(contexts);
   if (status) return status;
   result->steps = run.steps;
-  if (run.finished == desc->samples) status = compare_distances(desc, run.pixels, result, error);
+  bool done = run.finished == desc->samples;
+  if (done) status = compare_distances(desc, run.pixels, result, error);
+  result->judged = done && desc->classifier;
+  if (!status && result->judged)
+    status = judge(&(judge_desc){.classifier = desc->classifier,
+                                 .train = desc->train,
+                                 .held_out = desc->held_out,
+                                 .samples = run.pixels,
+                                 .count = desc->samples,
+                                 .seed = desc->seed},
+                   &result->judgement, error);
   sample_run_finish(&run);
   return status;
 }

@@ -1,20 +1,17 @@
-// evaluate.h: how good is a model? Its loss by noise level on images that it learned from and on others, and how near
-// its samples lie to what it learned from.
+// evaluate.h: how good is a model? Its loss by noise level on images that it learned from and on others, how near its
+// samples lie to what it learned from, and what a classifier makes of them.
 #ifndef MOTE_TOOLS_EVALUATE_H
 #define MOTE_TOOLS_EVALUATE_H
 
 #include "mote.h"
 #include "tools/dataset.h"
+#include "tools/judge.h"
 
 enum { EVALUATE_LEVELS = 10 };
 
-// A mean over images, and half the width of its 95 % confidence interval: 1.96 standard errors.
-typedef struct estimate {
-  double mean, half_width;
-} estimate;
-
 typedef struct evaluate_desc {
   mote_model *model;
+  mote_model *classifier;           // that fits the images, or NULL
   const dataset *train, *held_out;  // colours as the model makes them; held_out not empty
   mote_sampler_desc sampler;        // how to sample; model and batch are filled in
   int samples;                      // 1 or more, classes dealt out in turn
@@ -35,6 +32,8 @@ typedef struct evaluation {
   double sample_distance;            // median
   double held_out_distance;          // median of the held-out images
   estimate copies;                   // part of the samples that are nearer than 19 of 20 held-out images
+  bool judged;                       // by a classifier:
+  judgement judgement;
   int steps;
   double seconds;
   bool interrupted;                  // by Ctrl-C: nothing else is valid

@@ -80,6 +80,18 @@ mote_status open_model(mote_device *device, const char *path, mote_model **model
   return mote_model_load_memory(device, DEFAULT_MODEL_NAME, data, bytes, model, error);
 }
 
+bool default_classifier_given(void) {
+  size_t bytes = 0;
+  return default_classifier(&bytes) != NULL;
+}
+
+mote_status open_classifier(mote_device *device, const char *path, mote_model **model, mote_error *error) {
+  if (path) return mote_model_load_file(device, path, model, error);
+  size_t bytes = 0;
+  const void *data = default_classifier(&bytes);
+  return mote_model_load_memory(device, DEFAULT_CLASSIFIER_NAME, data, bytes, model, error);
+}
+
 void say_device(const mote_device_info *device) {
   say("device %u: %s (%s)", (unsigned)device->index, device->name, device_type_name(device->type));
 }

@@ -15,6 +15,10 @@ mote_status check_model_given(const char *path, mote_error *error);
 // Loads `path`, or the built-in weights when it is NULL.
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
 
+// Loads `path`, or the built-in classifier when it is NULL, which must be there: default_classifier_given().
+mote_status open_classifier(mote_device *device, const char *path, mote_model **model, mote_error *error);
+bool default_classifier_given(void);
+
 // Says on stderr which device the work runs on.
 void say_device(const mote_device_info *device);
 

@@ -25,6 +25,8 @@ const train_setting train_settings[] = {
      "go on from the last checkpoint, with the settings of then; start if there is none"},
     {"start", 0, SETTING_TEXT, SETTING_FIXED, AT(start), 0, 0, NULL, "MODEL",
      "begin with these weights, whose shape and noise hold unless other ones are asked for"},
+    {"classifier", 0, SETTING_FLAG, SETTING_FIXED, AT(classifier), 0, 0, NULL, NULL,
+     "learn to tell the classes apart instead of making images: a judge for mote evaluate"},
     {"teacher", 0, SETTING_TEXT, SETTING_FIXED, AT(teacher), 0, 0, NULL, "MODEL",
      "learn to take its steps two at a time (see mote distill); begins with its weights unless --start says otherwise"},
     {"distill-steps", 0, SETTING_INT, SETTING_FIXED, AT(distill_steps), 1, 50000, NULL, "N",

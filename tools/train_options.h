@@ -16,7 +16,7 @@ typedef enum train_alpha { ALPHA_PREMULTIPLIED = 0, ALPHA_STRAIGHT } train_alpha
 typedef struct train_options {
   options base;               // owns the strings below, but for those from `earlier`
   const char *data, *output;  // DATA (NULL: the default sheet) and -o
-  bool resume, half;
+  bool resume, half, classifier;
   int n_feat, channels, batch, accumulate, timesteps, shift, resize, warmup;  // n_feat and channels 0: not settled yet
   int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
   int alpha;                                                                  // train_alpha

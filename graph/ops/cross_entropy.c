@@ -1,0 +1,44 @@
+// cross_entropy.c: how far the classes that a network finds are from the right ones, and the gradient.
+#include "shaders/cross_entropy.h"
+
+#include "graph/ops.h"
+#include "graph/program.h"
+#include "shaders/mse.h"
+
+// x and target (N, K, 1, 1): loss = -scale/N · Σ_n Σ_k target · log softmax(x), the first of
+// four raw numbers, the others zeros. `*gradient` receives the loss's gradient by x.
+tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tensor **gradient) {
+  if (!x || !target) return NULL;
+  if (!shape_equal(x->shape, target->shape) || x->shape.h * x->shape.w != 1 || x->layout != LAYOUT_C8)
+    return graph_fail(graph, "cross_entropy: %s and %s differ, or are no vectors", shape_format(x->shape).text,
+                      shape_format(target->shape).text);
+  node *node = graph_append(graph, &cross_entropy_op, (tensor *[]){x, target}, 2, 0, &scale, sizeof scale);
+  if (!node) return NULL;
+  tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
+  *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
+  node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
+  return loss;
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0], *target = node->inputs[1];
+  const float *scale = (const void *)node->attributes;
+  float share = (float)(*scale / (double)x->shape.n);
+  struct cross_entropy_parameters push = {.batch = (uint)x->shape.n, .classes = (uint)x->shape.c, .share = share};
+  step images = {.shader = "cross_entropy",
+                 .bindings = {x, target, node->outputs[1], node->outputs[2]},
+                 .binding_count = 4,
+                 .push = &push,
+                 .push_bytes = sizeof push};
+  spread(push.batch, 8, images.groups);
+  TRY(program_dispatch(program, node, &images, error));
+  struct mse_parameters sum = {.batch = push.batch, .share = share};
+  const step total = {.shader = "mse_total",
+                      .bindings = {node->outputs[2], node->outputs[0]},
+                      .binding_count = 2,
+                      .push = &sum,
+                      .push_bytes = sizeof sum};
+  return program_dispatch(program, node, &total, error);
+}
+
+const op cross_entropy_op = {.name = "cross_entropy", .forward = forward};
