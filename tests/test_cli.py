@@ -24,7 +24,7 @@ import numpy as np
 
 OPTIONS = None
 TIMEOUT = 900
-COMMANDS = ["train", "sample", "evaluate", "info", "devices", "forward", "backward", "bench", "profile", "selftest"]
+COMMANDS = ["train", "sample", "distill", "evaluate", "info", "devices", "forward", "backward", "bench", "profile", "selftest"]
 
 
 class Run:

@@ -107,6 +107,84 @@ def test_copies_are_found(where):
     expect(result["held_out_distance"] > 150 and result["copies"]["mean"] == 1, f"{result}")
 
 
+def label_data(where, count):
+    """Dark and bright images, in turn, with their classes."""
+    random = np.random.default_rng(3)
+    labels = np.arange(count) % 2
+    images = random.integers(0, 150, (count, SIDE, SIDE, 3)) + 105 * labels[:, None, None, None]
+    np.save(f"{where}/data.npy", images.astype(np.uint8))
+    np.save(f"{where}/labels.npy", labels)
+    return images, labels
+
+
+def classify(where, images):
+    """The classes that the classifier finds in (N,h,w,3) bytes, and its features."""
+    np.save(f"{where}/x.npy", (images.transpose(0, 3, 1, 2) / 127.5 - 1).astype(np.float32))
+    cli.Run("forward", "c.safetensors", "--x", "x.npy", "-o", "logits.npy", "--features", "f.npy", where=where, check=0)
+    return np.load(f"{where}/logits.npy").argmax(1), np.load(f"{where}/f.npy").astype(float)
+
+
+def frechet(one, other):
+    """Heusel et al. 2017, equation 6."""
+    a, b = np.cov(one.T), np.cov(other.T)
+    root = np.sqrt(np.linalg.eigvals(a @ b).astype(complex)).real.sum()
+    return ((one.mean(0) - other.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root
+
+
+def held_out(labels):
+    """Which images are held out: half of each class, the first of a shuffle that Philox draws (tools/dataset.c)."""
+    held = np.zeros(len(labels), bool)
+    for label in sorted(set(labels)):
+        members = [i for i, other in enumerate(labels) if other == label]
+        for i in range((len(members) + 1) // 2):
+            word = philox.philox(philox.counters(i, label, 0, 0x68656C64), SEED)[0]
+            other = i + (int(word) * (len(members) - i) >> 32)
+            members[i], members[other] = members[other], members[i]
+            held[members[i]] = True
+    return held
+
+
+def expect_judgement(result, right, features, real, real_features, real_right):
+    """The part of the result that the classifier is behind: of samples, and of real images by whether they are held out."""
+    expect_estimate(result["accuracy"], right, "accuracy")
+    for k, entry in enumerate(result["classes"]):
+        expect(entry["label"] == str(k), f"label {entry['label']}")
+        expect(abs(entry["accuracy"]["mean"] - right[k::2].mean()) < 1e-9, f"accuracy of {k}: {entry}")
+    expect(abs(result["held_out_accuracy"]["mean"] - real_right[real].mean()) < 1e-9, f"{result['held_out_accuracy']}")
+    for name, of in (("frechet", features), ("held_out_frechet", real_features[real])):
+        wanted, found = frechet(of, real_features[~real]), result[name]["mean"]
+        expect(abs(found - wanted) < 1e-3 * wanted, f"{name} {found}, expected {wanted}")
+    spread = np.std([frechet(features[np.random.default_rng(i).integers(0, len(features), len(features))],
+                             real_features[~real]) for i in range(200)])
+    half = result["frechet"]["half_width"]
+    expect(abs(half - 1.96 * spread) < 0.4 * half, f"interval of the Frechet distance {half}, expected {1.96 * spread}")
+
+
+def test_a_classifier_judges(where):
+    """Class accuracies and the Frechet distance, from `mote forward` on the same samples and NumPy."""
+    count, n = 120, 40
+    images, labels = label_data(where, count)
+    common = ("--labels", "labels.npy", "--holdout", 0.5, "--seed", SEED, "--batch", 16)
+    cli.Run("train", "data.npy", "-o", "m.safetensors", "--n-feat", 8, "--steps", 30, "--timesteps", T, *common,
+            where=where, check=0)
+    cli.Run("train", "data.npy", "-o", "c.safetensors", "--n-feat", 8, "--steps", 20, "--classifier", *common,
+            where=where, check=0)
+    result = evaluate(where, "-n", n, "--steps", 4, "--labels", "labels.npy", "--classifier", "c.safetensors")
+    np.save(f"{where}/context.npy", np.eye(2, dtype=np.float32)[np.arange(n) % 2])
+    cli.Run("sample", "m.safetensors", "-n", n, "--steps", 4, "--seed", SEED, "--context-npy", "context.npy", "-o",
+            "s.png", "--columns", 1, where=where, check=0)
+    made = read_png(f"{where}/s.png")[3].reshape(n, SIDE, SIDE, 3)
+    found, features = classify(where, made)
+    right = (found == np.arange(n) % 2).astype(float)
+    expect(0 < right.mean() < 1, f"the classifier finds {right.mean()} of the samples right, which says little")
+    real_found, real_features = classify(where, images)
+    expect_judgement(result, right, features, held_out(labels), real_features, (real_found == labels).astype(float))
+    plain = evaluate(where, "-n", n, "--steps", 4, "--labels", "labels.npy", "--classifier", "none")
+    expect("accuracy" not in plain and "frechet" not in plain, f"{plain}")
+    expect_error(cli.Run("evaluate", "m.safetensors", "data.npy", "--labels", "labels.npy", "--classifier",
+                         "m.safetensors", where=where, check=1), "--classifier", "context_unet")
+
+
 def test_wrong_usage(where):
     """Data that is not the model's is named, with what was expected."""
     train(where, np.repeat(gradient()[None], 4, 0))

@@ -296,6 +296,7 @@ static mote_status run(const evaluate_options *o, int *exit_code, mote_error *er
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_model(device, o->model, &model, error));
+  TRY_GOTO(end, check_makes_images(model, o->model, error));
   status = evaluate_model(o, device, model, exit_code, error);
 end:
   mote_model_destroy(&model);

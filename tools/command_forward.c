@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "graph/npy.h"
 #include "runtime/error.h"
@@ -14,13 +15,15 @@
 
 #define FORWARD_BATCH_MAX 4096  // mote_forward_desc.batch
 
-enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT, OPTION_MODE };
+enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT, OPTION_FEATURES, OPTION_MODE };
 
 static const struct poptOption table[] = {
     {"x", 0, POPT_ARG_STRING, NULL, OPTION_X, "images (N,C,h,h), N at most 4096", "x.npy"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "int32 timesteps (N,), 0 to the model's T", "t.npy"},
     {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT, "contexts (N,K) (default: zeros)", "c.npy"},
     {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "what the network predicts, float32 (N,C,h,h)", "eps.npy"},
+    {"features", 0, POPT_ARG_STRING, NULL, OPTION_FEATURES,
+     "of a classifier, which takes no --steps and makes (N,K): what its classes follow from, (N,2f)", "f.npy"},
     {"mode", 0, POPT_ARG_STRING, NULL, OPTION_MODE,
      "eval: BatchNorm by its running statistics; train: by the batch's own (default eval)", "eval|train"},
     POPT_TABLEEND,
@@ -28,14 +31,14 @@ static const struct poptOption table[] = {
 
 static const options_desc desc = {
     .name = "forward",
-    .usage = "MODEL --x x.npy --steps t.npy -o eps.npy [OPTION...]",
+    .usage = "[MODEL] --x x.npy --steps t.npy -o eps.npy [OPTION...]",
     .table = table,
     .notes = "Example:\n  mote forward sprites.safetensors --x x.npy --steps t.npy --context c.npy -o eps.npy\n",
 };
 
 typedef struct forward_options {
   options base;
-  const char *model, *x, *steps, *context, *output;
+  const char *model, *x, *steps, *context, *output, *features;
   int train;
 } forward_options;
 
@@ -47,27 +50,28 @@ static mote_status read_options(forward_options *o, int *value, mote_error *erro
     if (*value == OPTION_STEPS) o->steps = text;
     if (*value == OPTION_CONTEXT) o->context = text;
     if (*value == OPTION_OUTPUT) o->output = text;
+    if (*value == OPTION_FEATURES) o->features = text;
     if (*value == OPTION_MODE) TRY(option_choice("--mode", text, modes, &o->train, error));
   }
   if (*value == OPTIONS_STOP) return MOTE_OK;
   o->model = options_word(&o->base);
   TRY(options_no_more_words(&o->base, error));
   if (!o->x) return fail(error, MOTE_ERROR_USAGE, "--x: not given, expected the images' .npy file");
-  if (!o->steps) return fail(error, MOTE_ERROR_USAGE, "--steps: not given, expected the timesteps' .npy file");
   if (!o->output) return fail(error, MOTE_ERROR_USAGE, "-o: not given, expected the .npy file to write");
   TRY(output_check_extension("-o", o->output, ".npy", error));
+  if (o->features) TRY(output_check_extension("--features", o->features, ".npy", error));
   return check_model_given(o->model, error);
 }
 
 typedef struct forward_inputs {
   tensor x_npy, steps_npy, context_npy;
-  float *x, *context, *output;
+  float *x, *context, *output, *features;
   int32_t *steps;
 } forward_inputs;
 
 static mote_status read_files(forward_inputs *in, const forward_options *o, mote_error *error) {
   TRY(tensor_init(&in->x_npy, o->x, error));
-  TRY(tensor_init(&in->steps_npy, o->steps, error));
+  if (o->steps) TRY(tensor_init(&in->steps_npy, o->steps, error));
   return o->context ? tensor_init(&in->context_npy, o->context, error) : MOTE_OK;
 }
 
@@ -81,26 +85,67 @@ static mote_status check_steps(const forward_inputs *in, const forward_options *
   return MOTE_OK;
 }
 
-// Checks the files against the model, and x decides how many there must be of the others.
-static mote_status fit_inputs(forward_inputs *in, const forward_options *o, const mote_model_info *model,
+// x decides how many there must be of the others.
+static mote_status fit_images(forward_inputs *in, const forward_options *o, const mote_model_info *model,
                               mote_error *error) {
   uint64_t height = (uint64_t)model->height;
-  uint64_t x_dims[] = {0, (uint64_t)model->channels, height, height};
-  TRY(tensor_check_shape(&in->x_npy, x_dims, 4, error));
-  uint64_t count = in->x_npy.array.dims[0];
-  if (count > FORWARD_BATCH_MAX)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected at most %d", o->x, count,
-                FORWARD_BATCH_MAX);
+  uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
+  TRY(tensor_check_shape(&in->x_npy, dims, 4, error));
+  if (in->x_npy.array.dims[0] > FORWARD_BATCH_MAX)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected at most %d", o->x,
+                in->x_npy.array.dims[0], FORWARD_BATCH_MAX);
+  return tensor_to_image_floats(&in->x_npy, &in->x, error);
+}
+
+static mote_status pass_unet(forward_inputs *in, const forward_options *o, mote_model *model, mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  uint64_t count = in->x_npy.array.dims[0], context_dims[] = {count, (uint64_t)info->n_cfeat};
+  if (!o->steps) return fail(error, MOTE_ERROR_USAGE, "--steps: not given, expected the timesteps' .npy file");
+  if (o->features) return fail(error, MOTE_ERROR_USAGE, "--features: found with a %s, expected a classifier",
+                               info->architecture);
   TRY(tensor_check_shape(&in->steps_npy, &count, 1, error));
-  uint64_t context_dims[] = {count, (uint64_t)model->n_cfeat};
   if (o->context) TRY(tensor_check_shape(&in->context_npy, context_dims, 2, error));
-  TRY(tensor_to_image_floats(&in->x_npy, &in->x, error));
   TRY(tensor_to_int32s(&in->steps_npy, &in->steps, error));
   if (o->context) TRY(tensor_to_floats(&in->context_npy, &in->context, error));
-  TRY(check_steps(in, o, count, model->timesteps, error));
+  TRY(check_steps(in, o, count, info->timesteps, error));
   in->output = malloc(in->x_npy.array.element_count * sizeof *in->output);
   if (!in->output) return fail(error, MOTE_ERROR_MEMORY, "no memory for the output of %" PRIu64 " images", count);
-  return MOTE_OK;
+  const mote_forward_desc pass = {
+      .batch = (int)count, .x = in->x, .steps = in->steps, .context = in->context, .train = o->train};
+  return mote_model_forward(model, &pass, in->output, error);
+}
+
+static mote_status pass_classifier(forward_inputs *in, const forward_options *o, mote_model *model,
+                                   mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  uint64_t count = in->x_npy.array.dims[0];
+  if (o->steps || o->context || o->train)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found with a %s, expected --x, -o and --features alone",
+                o->steps     ? "--steps"
+                : o->context ? "--context"
+                             : "--mode train",
+                info->architecture);
+  in->output = malloc(count * (size_t)info->n_cfeat * sizeof *in->output);
+  in->features = malloc(count * 2 * (size_t)info->n_feat * sizeof *in->features);
+  if (!in->output || !in->features)
+    return fail(error, MOTE_ERROR_MEMORY, "no memory for the output of %" PRIu64 " images", count);
+  return mote_model_classify(model, (int)count, in->x, in->output, in->features, error);
+}
+
+static mote_status write_array(const char *option, const char *path, const uint64_t *dims, int dim_count,
+                               const float *values, mote_error *error) {
+  mote_error cause;
+  if (!npy_write_float(path, dims, dim_count, values, &cause)) return MOTE_OK;
+  return fail(error, cause.status, "%s: %s", option, cause.message);
+}
+
+static mote_status write_output(const forward_inputs *in, const forward_options *o, const mote_model_info *info,
+                                mote_error *error) {
+  uint64_t count = in->x_npy.array.dims[0];
+  const uint64_t classes[] = {count, (uint64_t)info->n_cfeat}, features[] = {count, 2 * (uint64_t)info->n_feat};
+  if (!in->features) return write_array("-o", o->output, in->x_npy.array.dims, 4, in->output, error);
+  TRY(write_array("-o", o->output, classes, 2, in->output, error));
+  return o->features ? write_array("--features", o->features, features, 2, in->features, error) : MOTE_OK;
 }
 
 static void inputs_finish(forward_inputs *in) {
@@ -111,6 +156,7 @@ static void inputs_finish(forward_inputs *in) {
   free(in->steps);
   free(in->context);
   free(in->output);
+  free(in->features);
 }
 
 static void print_result(const forward_options *o, uint64_t count, const mote_device_info *device) {
@@ -132,24 +178,18 @@ static mote_status forward(const forward_options *o, mote_error *error) {
   forward_inputs in = {0};
   mote_device *device = NULL;
   mote_model *model = NULL;
-  mote_forward_desc pass = {.train = o->train};
   mote_status status = MOTE_OK;
-  mote_error cause;
   TRY_GOTO(end, output_check_writable("-o", o->output, error));
+  if (o->features) TRY_GOTO(end, output_check_writable("--features", o->features, error));
   TRY_GOTO(end, read_files(&in, o, error));
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_model(device, o->model, &model, error));
-  TRY_GOTO(end, fit_inputs(&in, o, mote_model_get_info(model), error));
-  pass.batch = (int)in.x_npy.array.dims[0];
-  pass.x = in.x;
-  pass.steps = in.steps;
-  pass.context = in.context;
-  TRY_GOTO(end, mote_model_forward(model, &pass, in.output, error));
-  if (npy_write_float(o->output, in.x_npy.array.dims, 4, in.output, &cause)) {
-    status = fail(error, cause.status, "-o: %s", cause.message);
-    goto end;
-  }
+  const mote_model_info *info = mote_model_get_info(model);
+  bool classifies = !strcmp(info->architecture, "sprite_classifier");
+  TRY_GOTO(end, fit_images(&in, o, info, error));
+  TRY_GOTO(end, (classifies ? pass_classifier : pass_unet)(&in, o, model, error));
+  TRY_GOTO(end, write_output(&in, o, info, error));
   print_result(o, in.x_npy.array.dims[0], mote_device_get_info(device));
 end:
   inputs_finish(&in);

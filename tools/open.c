@@ -80,6 +80,13 @@ mote_status open_model(mote_device *device, const char *path, mote_model **model
   return mote_model_load_memory(device, DEFAULT_MODEL_NAME, data, bytes, model, error);
 }
 
+mote_status check_makes_images(const mote_model *model, const char *path, mote_error *error) {
+  const char *architecture = mote_model_get_info(model)->architecture;
+  if (!strcmp(architecture, "context_unet")) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s: is a %s, expected a context_unet", path ? path : DEFAULT_MODEL_NAME,
+              architecture);
+}
+
 bool default_classifier_given(void) {
   size_t bytes = 0;
   return default_classifier(&bytes) != NULL;

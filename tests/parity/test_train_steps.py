@@ -42,11 +42,16 @@ def permute(i, count, key):
             return i
 
 
-def draw_batch(step, pixels, labels, alpha_bar):
-    """The batch of one step: x_t, target v, t, context, weight."""
+def images_of(step):
+    """The images of one step's batch, and the numbers of their draws."""
     draws = [step * BATCH + n for n in range(BATCH)]
     keys = [mix_bits(SEED & 0xFFFFFFFF ^ mix_bits(SEED >> 32 ^ mix_bits(d // COUNT))) for d in draws]
-    images = [permute(d % COUNT, COUNT, k) for d, k in zip(draws, keys)]
+    return [permute(d % COUNT, COUNT, k) for d, k in zip(draws, keys)], draws
+
+
+def draw_batch(step, pixels, labels, alpha_bar):
+    """The batch of one step: x_t, target v, t, context, weight."""
+    images, draws = images_of(step)
     words = philox(counters(0, np.array(draws), 0, DRAW), SEED)
     t = 1 + (words[:, 0] * np.uint64(T) >> np.uint64(32)).astype(int)
     drop = (words[:, 1] >> np.uint64(8)) / 2.0**24 < np.float32(DROP)

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+"""mote distill: rounds, what they leave behind, resuming, what mote sample makes of the result, and its errors.
+
+    /usr/bin/python3 tests/test_distill.py --mote build/mote
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+import numpy as np
+
+import test_cli as cli
+from test_cli import expect, expect_error
+
+SIDE, T, COUNT = 8, 50, 24
+DATA = ("data.npy", "--labels", "labels.npy")
+
+
+def make_model(where, *words):
+    """A model of two classes, and its data."""
+    random = np.random.default_rng(3)
+    labels = np.arange(COUNT) % 2
+    images = random.integers(0, 60, (COUNT, SIDE, SIDE, 3)) + 150 * labels[:, None, None, None]
+    np.save(f"{where}/data.npy", images.astype(np.uint8))
+    np.save(f"{where}/labels.npy", labels)
+    cli.Run("train", *DATA, "-o", "m.safetensors", "--n-feat", 8, "--batch", 8, "--steps", 20, "--timesteps", T, *words,
+            where=where, check=0)
+
+
+def command(*words):
+    """A short one: two rounds, to 4 and 2 steps."""
+    return ("distill", "m.safetensors", *DATA, "-o", "fast.safetensors", "--steps", 2, "--from", 8, "--round-steps", 30,
+            "--batch", 8, *words)
+
+
+def info(where, name):
+    return cli.Run("info", name, "--json", where=where, check=0).lines()[0]
+
+
+def settings(where, name):
+    return json.loads(pathlib.Path(where, f"{name}.run", "settings.json").read_text())["settings"]
+
+
+def samples(where, model, *words):
+    """Images of a model, and the steps that they took."""
+    run = cli.Run("sample", model, "-n", 3, "--seed", 5, "--npy", "x.npy", "--json", *words, where=where, check=0)
+    return np.load(f"{where}/x.npy"), run.lines()[-1]["steps"]
+
+
+def test_rounds(where):
+    """Each round halves the steps; the first builds the guidance in; every model says how many steps it takes."""
+    make_model(where)
+    run = cli.Run(*command("--guidance", 3, "--lr", "0.002"), where=where, check=0)
+    expect("4 steps from 8: fast-4.safetensors" in run.err, run.err)
+    expect("2 steps from 4: fast.safetensors" in run.err, run.err)
+    for name, steps, teacher, guidance in (("fast-4.safetensors", 4, "m.safetensors", 3),
+                                           ("fast.safetensors", 2, "fast-4.safetensors", 1)):
+        found, told = info(where, name), settings(where, name)
+        expect((found["steps"], found["guidance"]) == (steps, 3), f"{name}: {found}")
+        expect(found["default_steps"] == steps, f"{name}: {found}")
+        expect(told["teacher"] == teacher and told["distill-steps"] == steps, f"{name}: {told}")
+        expect(told["teacher-guidance"] == guidance and told["min-snr"] == 0 and told["lr"] == 0.002, f"{name}: {told}")
+    own, steps = samples(where, "fast.safetensors")
+    expect(steps == 2, f"{steps} steps")
+    asked, _ = samples(where, "fast.safetensors", "--steps", 2)
+    expect(np.array_equal(own, asked), "--steps 2 is another run than the model's own 2 steps")
+    expect(samples(where, "fast.safetensors", "--steps", 5)[1] == 5, "--steps 5 is not heeded")
+    expect("steps" not in info(where, "m.safetensors"), "a model that was not distilled has steps")
+    text = cli.Run("info", "fast.safetensors", where=where, check=0).out
+    expect("distilled to    2 steps, guidance 3 built in" in text, text)
+
+
+def test_a_distilled_model_is_distilled_further(where):
+    """Its own steps are those of the first teacher, and its guidance stays."""
+    make_model(where)
+    cli.Run("distill", "m.safetensors", *DATA, "-o", "four.safetensors", "--steps", 4, "--from", 8, "--round-steps", 5,
+            "--batch", 8, where=where, check=0)
+    expect(info(where, "four.safetensors")["guidance"] == 2, "the default guidance")
+    cli.Run("distill", "four.safetensors", *DATA, "-o", "one.safetensors", "--steps", 1, "--round-steps", 5, "--batch", 8,
+            where=where, check=0)
+    found = info(where, "one.safetensors")
+    expect((found["steps"], found["guidance"]) == (1, 2), f"{found}")
+    expect(settings(where, "one-2.safetensors")["teacher-guidance"] == 1, "guided twice")
+
+
+def test_killed_and_resumed(where):
+    """A run that is killed in its second round and goes on ends with the bits of one that was not."""
+    make_model(where)
+    cli.Run(*command("--save-every", 10, "--round-steps", 80, "--sample-every", 0), where=where, check=0)
+    wanted = pathlib.Path(where, "fast.safetensors").read_bytes()
+    for path in pathlib.Path(where).glob("fast*"):
+        path.rename(path.with_name("whole-" + path.name))
+    words = [str(word) for word in command("--save-every", 10, "--round-steps", 80, "--sample-every", 0)]
+    device = ["--device", cli.OPTIONS.device] if cli.OPTIONS.device else []
+    log = pathlib.Path(where, "fast.safetensors.run", "state.safetensors")
+    with subprocess.Popen([cli.OPTIONS.mote, *words, *device], cwd=where, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as run:
+        until = time.time() + 120
+        while not log.exists() and run.poll() is None and time.time() < until:
+            time.sleep(0.002)
+        run.send_signal(signal.SIGKILL)
+    expect(log.exists(), f"there is no {log}")
+    refused = cli.Run(*words, where=where, check=1)
+    expect("fast-4.safetensors.run" in refused.err and "--resume" in refused.err, refused.err)
+    cli.Run(*words, "--resume", where=where, check=0)
+    expect(pathlib.Path(where, "fast.safetensors").read_bytes() == wanted, "the weights differ")
+
+
+def test_wrong_usage(where):
+    """Steps that cannot be halved into each other, and what mote train would refuse, are named."""
+    make_model(where)
+    for words, code, texts in (
+            ((), 2, ("MODEL", "not given")),
+            (("m.safetensors", *DATA), 2, ("-o", "not given")),
+            (("m.safetensors", *DATA, "-o", "fast.png"), 2, ("-o", "fast.png", ".safetensors")),
+            (("m.safetensors", *DATA, "-o", "f.safetensors", "--steps", 3, "--from", 8), 2, ("--from", "8", "3")),
+            (("m.safetensors", *DATA, "-o", "f.safetensors", "--steps", 4, "--from", 4), 2, ("--from", "4")),
+            (("m.safetensors", *DATA, "-o", "f.safetensors", "--steps", 16, "--from", 64), 2, ("--from", "50 timesteps")),
+            (("m.safetensors", *DATA, "-o", "f.safetensors", "--guidance", 0), 2, ("--guidance", "0.01")),
+            (("none.safetensors", *DATA, "-o", "f.safetensors"), 1, ("none.safetensors",)),
+            (("m.safetensors", *DATA, "more", "-o", "f.safetensors"), 2, ("more",))):
+        expect_error(cli.Run("distill", *words, where=where, check=code), *texts)
+    for words, texts in ((("--teacher", "m.safetensors"), ("--distill-steps", "not given")),
+                         (("--distill-steps", 2), ("--teacher", "not given")),
+                         (("--teacher-guidance", 2), ("--teacher", "not given")),
+                         (("--teacher", "m.safetensors", "--distill-steps", 26), ("distill_steps is 26", "25")),
+                         (("--teacher", "m.safetensors", "--distill-steps", 2, "--schedule", "linear"), ("teacher",)),
+                         (("--classifier", "--teacher", "m.safetensors", "--distill-steps", 2), ("classifier",))):
+        expect_error(cli.Run("train", *DATA, "-o", "f.safetensors", *words, where=where, check=2), *texts)
+    expect(not list(pathlib.Path(where).glob("f.*")), "something was written")
+
+
+def test_a_classifier_makes_no_images(where):
+    """Commands for models of images name the classifier that they were given."""
+    make_model(where)
+    cli.Run("train", *DATA, "-o", "c.safetensors", "--classifier", "--n-feat", 8, "--steps", 5, "--batch", 8, where=where,
+            check=0)
+    expect(not list(pathlib.Path(where, "c.safetensors.run").glob("samples*")), "sample grids of a classifier")
+    expect(pathlib.Path(where, "c.safetensors.run", "loss.png").exists(), "no loss curve")
+    text = cli.Run("info", "c.safetensors", where=where, check=0).out
+    expect("sprite_classifier" in text and "timesteps" not in text, text)
+    found = cli.Run("info", "c.safetensors", "--json", where=where, check=0).lines()[0]
+    expect(found["architecture"] == "sprite_classifier" and found["labels"] == ["0", "1"], f"{found}")
+    np.save(f"{where}/x.npy", np.zeros((1, 3, SIDE, SIDE), np.float32))
+    np.save(f"{where}/t.npy", np.zeros(1, np.int32))
+    images = ("--x", "x.npy", "-o", "y.npy")
+    for words, texts in ((("sample", "c.safetensors", "-o", "s.png"), ("sprite_classifier", "context_unet")),
+                         (("distill", "c.safetensors", *DATA, "-o", "f.safetensors"), ("sprite_classifier",)),
+                         (("evaluate", "c.safetensors", *DATA), ("sprite_classifier",)),
+                         (("forward", "c.safetensors", *images, "--steps", "t.npy"), ("--steps", "sprite_classifier")),
+                         (("forward", "m.safetensors", *images), ("--steps", "not given")),
+                         (("forward", "m.safetensors", *images, "--steps", "t.npy", "--features", "f.npy"),
+                          ("--features", "context_unet"))):
+        expect_error(cli.Run(*words, where=where, check=2), *texts)
+    np.save(f"{where}/labels.npy", np.zeros(COUNT, int))
+    expect_error(cli.Run("train", *DATA, "-o", "d.safetensors", "--classifier", where=where, check=2), "--classifier",
+                 "1 class")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mote", default="build/mote", type=os.path.abspath)
+    parser.add_argument("--device", help="passed through to mote")
+    cli.OPTIONS = parser.parse_args()
+    tests = [value for name, value in globals().items() if name.startswith("test_") and callable(value)]
+    failed = 0
+    for test in tests:
+        with tempfile.TemporaryDirectory() as where:
+            try:
+                test(where)
+                print(f"ok    {test.__name__}")
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"FAIL  {test.__name__}\n{traceback.format_exc()}")
+    print(f"{len(tests) - failed} passed, {failed} failed")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
