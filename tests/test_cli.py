@@ -359,6 +359,20 @@ def test_gif_has_forty_frames_at_most(where):
     expect(len(read_gif(f"{where}/out.gif")[2]) == min(40, model_info()["timesteps"] + 1), "frames")
 
 
+def test_moments_go_from_the_noise_to_the_result(where):
+    """--moments: a row an image, nine columns or as many as the run has, the first the noise, the last what -o shows."""
+    height = image_shape()[1]
+    for steps, columns in ((12, 9), (2, 3)):
+        sample(where, "-n", 2, "--steps", steps, "--moments", "m.png", "-o", "out.png", "--columns", 1)
+        moments, images = read_png(f"{where}/m.png")[3], read_png(f"{where}/out.png")[3]
+        expect(moments.shape[:2] == (2 * height, columns * height), f"{moments.shape}")
+        expect(np.array_equal(moments[:, -height:], images), "the last moment is not the result")
+        noise = moments[:, :height].astype(float)
+        expect(noise.std() > 60 and not np.array_equal(noise, moments[:, height:2 * height]), f"noise {noise.std()}")
+    expect_error(sample(where, "-n", 2, "--moments", "m.gif", check=2), "--moments", ".png")
+    expect_error(sample(where, "--interpolate", "--to-seed", 2, "--moments", "m.png", check=2), "--interpolate", "--moments")
+
+
 def test_scale_repeats_pixels(where):
     """--scale 3 makes every pixel a square of 3 x 3, in the grid and in --each."""
     sample(where, "-n", 2, "--steps", 1, "-o", "small.png", "--each", "small")

@@ -66,6 +66,7 @@ static void print_json(const sample_report *r) {
   if (o->grid) cJSON_AddStringToObject(files, "grid", o->grid);
   if (o->each) cJSON_AddStringToObject(files, "each", o->each);
   if (o->gif) cJSON_AddStringToObject(files, "gif", o->gif);
+  if (o->moments) cJSON_AddStringToObject(files, "moments", o->moments);
   if (o->npy) cJSON_AddStringToObject(files, "npy", o->npy);
   if (o->sheet) cJSON_AddStringToObject(files, "sheet", o->sheet);
   json_print_line(json);
@@ -90,7 +91,8 @@ static void print_summary(const sample_report *r) {
     printf("%d image%s, %d %s step%s, seed %" PRIu64 ", in %.3g s (%.3g images/s) on %s\n", run->begun,
            run->begun == 1 ? "" : "s", run->steps, sampler_names[r->options->kind], run->steps == 1 ? "" : "s",
            r->options->seed, run->seconds, run->seconds > 0 ? run->finished / run->seconds : 0, r->device->name);
-  const char *const paths[] = {r->options->grid, r->options->each, r->options->gif, r->options->npy, r->options->sheet};
+  const sample_options *o = r->options;
+  const char *const paths[] = {o->grid, o->each, o->gif, o->moments, o->npy, o->sheet};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
     if (paths[i]) printf("wrote %s\n", paths[i]);
 }
@@ -155,7 +157,7 @@ static sample_run_desc describe_run(const sample_options *o, const sample_inputs
       .course = describe_course(o),
       .want_pixels = o->grid || o->each || o->preview || (o->gif && o->interpolate),
       .want_images = o->npy != NULL,
-      .want_frames = o->gif && !o->interpolate,
+      .want_frames = o->moments || (o->gif && !o->interpolate),
       .json = o->base.common.json,
   };
 }

@@ -51,6 +51,7 @@ enum {
   OPTION_TO_SEED,
   OPTION_VARIATION,
   OPTION_PREVIEW,
+  OPTION_MOMENTS,
 };
 
 // To add an option: one value above, one line here, one case in take_option, one field in sample_options.
@@ -59,6 +60,8 @@ static const struct poptOption table[] = {
     {"each", 0, POPT_ARG_STRING, NULL, OPTION_EACH, "write each image into this folder as 0000.png, 0001.png, ...",
      "DIR"},
     {"gif", 0, POPT_ARG_STRING, NULL, OPTION_GIF, "write how the grid comes out of the noise", "path.gif"},
+    {"moments", 0, POPT_ARG_STRING, NULL, OPTION_MOMENTS,
+     "write nine moments of each image in a row, from the noise to the result", "moments.png"},
     {"npy", 0, POPT_ARG_STRING, NULL, OPTION_NPY, "write float32 (N,C,h,h), nominally from -1 to 1", "path.npy"},
     {"sheet", 0, POPT_ARG_STRING, NULL, OPTION_SHEET, "write where each image lies in -o, as Aseprite and TexturePacker do",
      "path.json"},
@@ -190,6 +193,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_GRID: s->grid = text; return MOTE_OK;
     case OPTION_EACH: s->each = text; return MOTE_OK;
     case OPTION_GIF: s->gif = text; return MOTE_OK;
+    case OPTION_MOMENTS: s->moments = text; return MOTE_OK;
     case OPTION_NPY: s->npy = text; return MOTE_OK;
     case OPTION_CONTEXT: return add_spec(&s->contexts, &s->context_count, text, error);
     case OPTION_CONTEXT_NPY: s->context_npy = text; return MOTE_OK;
@@ -213,8 +217,8 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
 }
 
 static mote_status check_outputs_differ(const sample_options *s, mote_error *error) {
-  const char *const names[] = {"-o", "--each", "--gif", "--npy", "--sheet"};
-  const char *const paths[] = {s->grid, s->each, s->gif, s->npy, s->sheet};
+  const char *const names[] = {"-o", "--each", "--gif", "--npy", "--sheet", "--moments"};
+  const char *const paths[] = {s->grid, s->each, s->gif, s->npy, s->sheet, s->moments};
   const int count = sizeof paths / sizeof *paths;
   for (int i = 0; i < count; i++)
     for (int j = i + 1; j < count; j++)
@@ -223,6 +227,7 @@ static mote_status check_outputs_differ(const sample_options *s, mote_error *err
                     names[j], paths[i]);
   if (s->grid) TRY(output_check_extension("-o", s->grid, ".png", error));
   if (s->gif) TRY(output_check_extension("--gif", s->gif, ".gif", error));
+  if (s->moments) TRY(output_check_extension("--moments", s->moments, ".png", error));
   if (s->npy) TRY(output_check_extension("--npy", s->npy, ".npy", error));
   if (s->sheet) TRY(output_check_extension("--sheet", s->sheet, ".json", error));
   return MOTE_OK;
@@ -243,6 +248,7 @@ static mote_status check_course(const sample_options *s, mote_error *error) {
     return fail(error, MOTE_ERROR_USAGE, "%s: found a sampler that adds noise, expected ddim without --eta, or dpm++",
                 name);
   if (!s->interpolate) return MOTE_OK;
+  if (s->moments) return fail(error, MOTE_ERROR_USAGE, "found both --interpolate and --moments, expected one of them");
   if (s->context_npy || (s->context_count != 2 && !(s->has_to_seed && s->context_count < 2)))
     return fail(error, MOTE_ERROR_USAGE, "--interpolate: found %d --context, expected two, or --to-seed and at most two",
                 s->context_count);
@@ -265,8 +271,9 @@ static mote_status check_edit(const sample_options *s, mote_error *error) {
 }
 
 static mote_status check_combinations(const sample_options *s, mote_error *error) {
-  if (!s->grid && !s->each && !s->gif && !s->npy && !s->preview)
-    return fail(error, MOTE_ERROR_USAGE, "no output given, expected at least one of -o, --each, --gif, --npy, --preview");
+  if (!s->grid && !s->each && !s->gif && !s->moments && !s->npy && !s->preview)
+    return fail(error, MOTE_ERROR_USAGE,
+                "no output given, expected at least one of -o, --each, --gif, --moments, --npy, --preview");
   if (s->preview && s->base.common.json)
     return fail(error, MOTE_ERROR_USAGE, "found both --preview and --json, expected one of them: both print to stdout");
   if (s->contexts && s->context_npy)
@@ -281,10 +288,11 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
   if ((s->palette || s->palette_file) && !s->grid && !s->each && !s->preview)
     return fail(error, MOTE_ERROR_USAGE, "--palette: found none of -o, --each and --preview, which it is for");
   if (s->sheet && !s->grid) return fail(error, MOTE_ERROR_USAGE, "--sheet: found no -o, which it is for");
-  if (s->scale && !s->grid && !s->each && !s->gif)
-    return fail(error, MOTE_ERROR_USAGE, "--scale: found none of -o, --each and --gif, which it is for");
-  if (s->gif && s->count > SAMPLE_GIF_MAX)
-    return fail(error, MOTE_ERROR_USAGE, "-n: found %d with --gif, expected at most %d", s->count, SAMPLE_GIF_MAX);
+  if (s->scale && !s->grid && !s->each && !s->gif && !s->moments)
+    return fail(error, MOTE_ERROR_USAGE, "--scale: found none of -o, --each, --gif and --moments, which it is for");
+  if ((s->gif || s->moments) && s->count > SAMPLE_GIF_MAX)
+    return fail(error, MOTE_ERROR_USAGE, "-n: found %d with %s, expected at most %d", s->count,
+                s->gif ? "--gif" : "--moments", SAMPLE_GIF_MAX);
   TRY(check_edit(s, error));
   TRY(check_outputs_differ(s, error));
   return check_model_given(s->model, error);

@@ -5,14 +5,14 @@
 #include "mote.h"
 #include "tools/options.h"
 
-#define SAMPLE_GIF_MAX 1024  // images that --gif takes: it keeps every frame of each
+#define SAMPLE_GIF_MAX 1024  // images that --gif and --moments take: they keep every frame of each
 #define SAMPLE_COUNT_MAX 1000000
 
 typedef struct sample_options {
   options base;       // owns the strings below
   const char *model;  // NULL: the built-in one
   const char *grid;   // -o
-  const char *each, *gif, *npy, *sheet;
+  const char *each, *gif, *moments, *npy, *sheet;
   bool preview;
   const char **contexts;  // --context, context_count of them, the array owned
   int context_count;

@@ -24,11 +24,13 @@
 #include "tools/preview.h"
 #include "tools/sprite_sheet.h"
 
+#define MOMENTS 9
 #define WAY_DELAY 10  // hundredths of a second that an image of a way is shown
 
 mote_status sample_output_check_paths(const sample_options *o, mote_error *error) {
   TRY(output_check_writable("-o", o->grid, error));
   TRY(output_check_writable("--gif", o->gif, error));
+  TRY(output_check_writable("--moments", o->moments, error));
   TRY(output_check_writable("--npy", o->npy, error));
   TRY(output_check_writable("--sheet", o->sheet, error));
   if (o->preview) TRY(preview_check(error));
@@ -55,6 +57,12 @@ mote_status sample_output_check_sizes(const sample_options *o, const mote_model_
   if (o->palette_file) TRY(palette_read(o->palette_file, model->channels, &palette, error));
   image_grid_desc grid = describe_grid(o, model, NULL, o->grid || o->gif ? count : 1);
   TRY(image_grid_check(&grid, error));
+  if (o->moments) {
+    grid.count = count * MOMENTS;
+    grid.columns = MOMENTS;
+    TRY(image_grid_check(&grid, error));
+    grid = describe_grid(o, model, NULL, count);
+  }
   if (!o->gif) return MOTE_OK;
   if (o->interpolate) grid = describe_tile(o, model, NULL);
   grid.scale = 1;
@@ -142,6 +150,29 @@ static mote_status write_trajectory(const sample_options *o, const mote_model_in
   status = gif_write(&gif, writer, error);
 end:
   for (int f = 0; f < run->frame_count; f++) image_finish(&frames[f]);
+  return status;
+}
+
+// A row an image: as many moments as there are frames, nine at most, evenly spaced.
+static mote_status write_moments(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                                 file_writer *writer, mote_error *error) {
+  size_t bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
+  int columns = run->frame_count < MOMENTS ? run->frame_count : MOMENTS;
+  uint8_t *pixels = malloc((size_t)run->begun * (size_t)columns * bytes);
+  if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "--moments: no memory for %d images", run->begun);
+  for (int i = 0; i < run->begun * columns; i++) {
+    int frame = columns > 1 ? i % columns * (run->frame_count - 1) / (columns - 1) : 0;
+    memcpy(pixels + (size_t)i * bytes, run->frames[frame] + (size_t)(i / columns) * bytes, bytes);
+  }
+  image image;
+  image_grid_desc grid = describe_tile(o, model, pixels);
+  grid.count = run->begun * columns;
+  grid.columns = columns;
+  mote_status status = image_grid_init(&image, &grid, error);
+  free(pixels);
+  if (status) return status;
+  status = image_write_png(&image, writer, error);
+  image_finish(&image);
   return status;
 }
 
@@ -246,7 +277,7 @@ static mote_status write_npy(const char *path, const mote_model_info *model, con
 
 mote_status sample_output_write(const sample_options *o, const mote_model_info *model, sample_run *run,
                                 mote_error *error) {
-  file_writer grid = {0}, gif = {0}, sheet = {0};
+  file_writer grid = {0}, gif = {0}, moments = {0}, sheet = {0};
   each_files each = {0};
   mote_status status = MOTE_OK;
   if (model->premultiplied) straighten_alpha(model, run);
@@ -260,6 +291,10 @@ mote_status sample_output_write(const sample_options *o, const mote_model_info *
     TRY_GOTO(end, file_writer_init(&gif, o->gif, error));
     TRY_GOTO(end, o->interpolate ? write_way(o, model, run, &gif, error) : write_trajectory(o, model, run, &gif, error));
   }
+  if (o->moments) {
+    TRY_GOTO(end, file_writer_init(&moments, o->moments, error));
+    TRY_GOTO(end, write_moments(o, model, run, &moments, error));
+  }
   if (o->sheet) {
     TRY_GOTO(end, file_writer_init(&sheet, o->sheet, error));
     TRY_GOTO(end, write_sheet(o, model, run, &sheet, error));
@@ -268,12 +303,14 @@ mote_status sample_output_write(const sample_options *o, const mote_model_info *
   if (o->npy) TRY_GOTO(end, write_npy(o->npy, model, run, error));
   if (o->preview) TRY_GOTO(end, preview(o, model, run, error));
   if (o->gif) TRY_GOTO(end, file_writer_commit(&gif, error));
+  if (o->moments) TRY_GOTO(end, file_writer_commit(&moments, error));
   if (o->sheet) TRY_GOTO(end, file_writer_commit(&sheet, error));
   if (o->grid) TRY_GOTO(end, file_writer_commit(&grid, error));
 end:
   if (status) {
     file_writer_abort(&grid);
     file_writer_abort(&gif);
+    file_writer_abort(&moments);
     file_writer_abort(&sheet);
     each_take_back(&each);
   }
