@@ -62,7 +62,10 @@ static void fuse_batch_norm(graph *graph, node *node) {
   memcpy(scope, graph->scope, sizeof scope);
   graph->phase = PHASE_ONCE;
   snprintf(graph->scope, sizeof graph->scope, "%s", node->label);  // debuggers show which layer's weights these are
-  if (batch_norm_fold(graph, weight, weight + 1, &node->inputs[1])) absorb(front, node);
+  if (batch_norm_fold(graph, weight, weight + 1, &node->inputs[1])) {
+    *epilogue_of(front) = *epilogue_of(node);  // the node's own may have taken an activation in already
+    absorb(front, node);
+  }
   graph->phase = phase;
   memcpy(graph->scope, scope, sizeof scope);
 }
