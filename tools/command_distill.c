@@ -19,6 +19,13 @@ static const char *const handed_on[] = {"batch", "accumulate", "lr", "lr-schedul
                                         "resize", "tile", "classes", "labels", "sample-every", "save-every", "half"};
 enum { HANDED_ON = sizeof handed_on / sizeof *handed_on };
 
+// Where mote train's defaults are not the best: a round is short and begins near its end, and its first steps count as much as
+// its last.
+static const struct {
+  const char *option, *value;
+} defaults[] = {{"--lr", "0.0005"}, {"--ema", "0.99"}, {"--min-snr", "0"}};
+enum { DEFAULTS = sizeof defaults / sizeof *defaults };
+
 static const struct poptOption own_table[] = {
     {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "the weights to write", "fast.safetensors"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "that the last model takes (default 2)", "N"},
@@ -38,7 +45,7 @@ typedef struct distill_options {
   int steps, from, round_steps;  // from 0: not given
   double guidance;               // 0: not given
   bool resume;
-  bool min_snr_given;
+  bool given[DEFAULTS];
   const char *words[MOST_ARGUMENTS];  // handed on, "--batch=64"
   int word_count;
   char *owned[HANDED_ON];  // of them, to be freed
@@ -69,7 +76,8 @@ static void fill_table(distill_options *o) {
       .table = o->table,
       .notes = "Progressive distillation: each round trains a model to take the last one's DDIM steps two at a time, from M\n"
                "steps down to N. DATA is what MODEL was trained on, as for mote train. The models of the rounds before the\n"
-               "last stand beside it, fast-8.safetensors takes 8 steps. mote sample knows how many steps a model takes.\n\n"
+               "last stand beside it, fast-8.safetensors takes 8 steps. mote sample knows how many steps a model takes.\n"
+               "Without them given, --lr is 0.0005, --ema 0.99 and --min-snr 0.\n\n"
                "Example: a model of 2 steps, by way of 8 and 4\n"
                "  mote distill sprites.safetensors sprites/ -o fast.safetensors --steps 2 --from 16\n"};
 }
@@ -85,7 +93,7 @@ static mote_status hand_on(distill_options *o, const char *name, const char *val
   }
   o->owned[o->owned_count++] = word;
   o->words[o->word_count++] = word;
-  if (!strcmp(name, "min-snr")) o->min_snr_given = true;
+  for (int i = 0; i < DEFAULTS; i++) o->given[i] |= !strcmp(name, defaults[i].option + 2);
   return MOTE_OK;
 }
 
@@ -162,7 +170,8 @@ static void add_common(const distill_options *o, const char **words, int *count)
   if (c->validation) words[(*count)++] = "--validation";
   if (c->separate_buffers) words[(*count)++] = "--separate-buffers";
   if (o->resume) words[(*count)++] = "--resume";
-  if (!o->min_snr_given) words[(*count)++] = "--min-snr=0";
+  for (int i = 0; i < DEFAULTS; i++)
+    if (!o->given[i]) words[(*count)++] = defaults[i].option, words[(*count)++] = defaults[i].value;
   for (int i = 0; i < o->word_count; i++) words[(*count)++] = o->words[i];
 }
 
