@@ -656,18 +656,19 @@ def test_the_second_interrupt_kills(where):
 
 
 
-def main():
+def run_all(namespace, weights=None):
+    """Runs the functions called test_* of a script's globals(), each in a folder of its own; returns the exit status."""
     global OPTIONS
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mote", default="build/mote", help="the program to test")
-    parser.add_argument("--weights", required=True, help="a model to sample from")
+    parser = argparse.ArgumentParser(description=namespace["__doc__"].splitlines()[0])
+    parser.add_argument("--mote", default="build/mote", type=os.path.abspath, help="the program to test")
     parser.add_argument("--device", help="passed through to mote")
     parser.add_argument("--only", default="", help="only tests whose name holds this text")
+    if weights:
+        parser.add_argument("--weights", required=True, type=os.path.abspath, help=weights)
     OPTIONS = parser.parse_args()
-    OPTIONS.mote, OPTIONS.weights = os.path.abspath(OPTIONS.mote), os.path.abspath(OPTIONS.weights)
     passed = failed = 0
-    for name, test in list(globals().items()):
-        if not name.startswith("test_") or OPTIONS.only not in name:
+    for name, test in list(namespace.items()):
+        if not name.startswith("test_") or not callable(test) or OPTIONS.only not in name:
             continue
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="mote-cli-") as where:
@@ -675,13 +676,12 @@ def main():
                 test(where)
                 passed += 1
                 print(f"ok    {name} ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception as fault:  # whatever a test raises is its failure
+            except Exception:  # whatever a test raises is its failure
                 failed += 1
-                place = traceback.extract_tb(fault.__traceback__)[1].lineno if fault.__traceback__.tb_next else "?"
-                print(f"FAIL  {name}, line {place}: {type(fault).__name__}: {fault}", flush=True)
+                print(f"FAIL  {name} ({test.__doc__})\n{traceback.format_exc()}", flush=True)
     print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed or not passed else 0)
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_all(globals(), "a model to sample from"))

@@ -3,16 +3,12 @@
 
     /usr/bin/python3 tests/test_distill.py --mote build/mote
 """
-import argparse
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
 import numpy as np
 
@@ -165,24 +161,5 @@ def test_a_classifier_makes_no_images(where):
                  "1 class")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mote", default="build/mote", type=os.path.abspath)
-    parser.add_argument("--device", help="passed through to mote")
-    cli.OPTIONS = parser.parse_args()
-    tests = [value for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    failed = 0
-    for test in tests:
-        with tempfile.TemporaryDirectory() as where:
-            try:
-                test(where)
-                print(f"ok    {test.__name__}")
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                print(f"FAIL  {test.__name__}\n{traceback.format_exc()}")
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run_all(globals()))

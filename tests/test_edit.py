@@ -4,15 +4,11 @@
     /usr/bin/python3 tests/test_edit.py --mote build/mote --weights models/sprites.safetensors
 """
 
-import argparse
 import json
-import os
 import pathlib
 import re
 import struct
 import sys
-import tempfile
-import traceback
 import zlib
 
 import numpy as np
@@ -267,27 +263,5 @@ def test_wrong_usage(where):
     expect_error(sample(where, "--npy", "x.npy", "--sheet", "s.json", check=2), "--sheet", "-o")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mote", default="build/mote", help="the program to test")
-    parser.add_argument("--weights", required=True, help="a model of three channels with labels hero and monster")
-    parser.add_argument("--device", help="passed through to mote")
-    cli.OPTIONS = parser.parse_args()
-    cli.OPTIONS.mote = os.path.abspath(cli.OPTIONS.mote)
-    cli.OPTIONS.weights = os.path.abspath(cli.OPTIONS.weights)
-    tests = [value for name, value in globals().items() if name.startswith("test_") and callable(value)]
-    failed = 0
-    for test in tests:
-        with tempfile.TemporaryDirectory() as where:
-            try:
-                test(where)
-                print(f"ok    {test.__name__}")
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                print(f"FAIL  {test.__name__}\n{traceback.format_exc()}")
-    print(f"{len(tests) - failed} passed, {failed} failed")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run_all(globals(), "a model of three channels with labels hero and monster"))
