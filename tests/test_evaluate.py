@@ -105,9 +105,9 @@ def test_copies_are_found(where):
 
 
 def label_data(where, count):
-    """Dark and bright images, in turn, with their classes."""
+    """Dark and bright images with their classes; of the bright ones there are fewer."""
     random = np.random.default_rng(3)
-    labels = np.arange(count) % 2
+    labels = (np.arange(count) % 3 == 0).astype(int)
     images = random.integers(0, 150, (count, SIDE, SIDE, 3)) + 105 * labels[:, None, None, None]
     np.save(f"{where}/data.npy", images.astype(np.uint8))
     np.save(f"{where}/labels.npy", labels)
@@ -121,11 +121,17 @@ def classify(where, images):
     return np.load(f"{where}/logits.npy").argmax(1), np.load(f"{where}/f.npy").astype(float)
 
 
-def frechet(one, other):
+def balanced(labels):
+    """Weights by which all classes count the same."""
+    return 1 / np.bincount(labels)[labels]
+
+
+def frechet(one, one_weights, other, other_weights):
     """Heusel et al. 2017, equation 6."""
-    a, b = np.cov(one.T), np.cov(other.T)
+    a, b = np.cov(one.T, aweights=one_weights), np.cov(other.T, aweights=other_weights)
     root = np.sqrt(np.linalg.eigvals(a @ b).astype(complex)).real.sum()
-    return ((one.mean(0) - other.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root
+    apart = np.average(one, 0, one_weights) - np.average(other, 0, other_weights)
+    return (apart ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root
 
 
 def held_out(labels):
@@ -141,18 +147,21 @@ def held_out(labels):
     return held
 
 
-def expect_judgement(result, right, features, real, real_features, real_right):
+def expect_judgement(result, right, features, labels, real_found, real_features):
     """The part of the result that the classifier is behind: of samples, and of real images by whether they are held out."""
+    held, even = held_out(labels), np.ones(len(features))
+    seen = real_features[~held], balanced(labels[~held])
     expect_estimate(result["accuracy"], right, "accuracy")
     for k, entry in enumerate(result["classes"]):
         expect(entry["label"] == str(k), f"label {entry['label']}")
         expect(abs(entry["accuracy"]["mean"] - right[k::2].mean()) < 1e-9, f"accuracy of {k}: {entry}")
-    expect(abs(result["held_out_accuracy"]["mean"] - real_right[real].mean()) < 1e-9, f"{result['held_out_accuracy']}")
-    for name, of in (("frechet", features), ("held_out_frechet", real_features[real])):
-        wanted, found = frechet(of, real_features[~real]), result[name]["mean"]
+    found = result["held_out_accuracy"]["mean"]
+    expect(abs(found - (real_found == labels)[held].mean()) < 1e-9, f"held-out accuracy {found}")
+    for name, of in (("frechet", (features, even)), ("held_out_frechet", (real_features[held], balanced(labels[held])))):
+        wanted, found = frechet(*of, *seen), result[name]["mean"]
         expect(abs(found - wanted) < 1e-3 * wanted, f"{name} {found}, expected {wanted}")
-    spread = np.std([frechet(features[np.random.default_rng(i).integers(0, len(features), len(features))],
-                             real_features[~real]) for i in range(200)])
+    spread = np.std([frechet(features[np.random.default_rng(i).integers(0, len(features), len(features))], even, *seen)
+                     for i in range(200)])
     half = result["frechet"]["half_width"]
     expect(abs(half - 1.96 * spread) < 0.4 * half, f"interval of the Frechet distance {half}, expected {1.96 * spread}")
 
@@ -174,8 +183,7 @@ def test_a_classifier_judges(where):
     found, features = classify(where, made)
     right = (found == np.arange(n) % 2).astype(float)
     expect(0 < right.mean() < 1, f"the classifier finds {right.mean()} of the samples right, which says little")
-    real_found, real_features = classify(where, images)
-    expect_judgement(result, right, features, held_out(labels), real_features, (real_found == labels).astype(float))
+    expect_judgement(result, right, features, labels, *classify(where, images))
     plain = evaluate(where, "-n", n, "--steps", 4, "--labels", "labels.npy", "--classifier", "none")
     expect("accuracy" not in plain and "frechet" not in plain, f"{plain}")
     expect_error(cli.Run("evaluate", "m.safetensors", "data.npy", "--labels", "labels.npy", "--classifier",

@@ -15,11 +15,13 @@ typedef struct findings {
   uint32_t count;
   int *classes;     // the likeliest
   float *features;  // count × width
+  double *weights;  // of each image; all 1 if nothing else is said
 } findings;
 
 static void findings_finish(findings *f) {
   free(f->classes);
   free(f->features);
+  free(f->weights);
   *f = (findings){0};
 }
 
@@ -42,21 +44,31 @@ static mote_status look_at(mote_model *classifier, const uint8_t *pixels, uint32
   const mote_model_info *info = mote_model_get_info(classifier);
   size_t each = (size_t)(info->channels * info->height * info->height), width = 2 * (size_t)info->n_feat;
   float *x = malloc(BATCH * each * sizeof *x), *logits = malloc(BATCH * (size_t)info->n_cfeat * sizeof *logits);
-  *out = (findings){count, malloc(count * sizeof *out->classes + 1), malloc(count * width * sizeof *out->features + 1)};
-  mote_status status = x && logits && out->classes && out->features
+  *out = (findings){count, malloc(count * sizeof *out->classes + 1), malloc(count * width * sizeof *out->features + 1),
+                    malloc(count * sizeof *out->weights + 1)};
+  mote_status status = x && logits && out->classes && out->features && out->weights
                            ? MOTE_OK
                            : fail(error, MOTE_ERROR_MEMORY, "no memory to judge %u images", (unsigned)count);
   for (uint32_t first = 0; first < count && !status; first += BATCH) {
     uint32_t batch = count - first < BATCH ? count - first : BATCH;
     for (uint32_t i = 0; i < batch; i++) unpack(pixels + (first + i) * each, info, x + i * each);
     status = mote_model_classify(classifier, (int)batch, x, logits, out->features + first * width, error);
-    for (uint32_t i = 0; i < batch && !status; i++)
+    for (uint32_t i = 0; i < batch && !status; i++) {
       out->classes[first + i] = likeliest(logits + i * (size_t)info->n_cfeat, info->n_cfeat);
+      out->weights[first + i] = 1;
+    }
   }
   free(x);
   free(logits);
   if (status) findings_finish(out);
   return status;
+}
+
+// Weighs real images so that all classes count the same, as they are dealt out to samples.
+static void balance(findings *found, const int *labels) {
+  uint32_t members[MOTE_MAX_LABELS] = {0};
+  for (uint32_t i = 0; i < found->count; i++) members[labels[i]]++;
+  for (uint32_t i = 0; i < found->count; i++) found->weights[i] = 1.0 / members[labels[i]];
 }
 
 // Part of the images with wanted[i] == `only` (-1: of all) that were found to be what is wanted.
@@ -76,18 +88,27 @@ typedef struct normal {
   double *mean, *covariance;  // width, width × width
 } normal;
 
-// Of the features of images pick[0 … count], or of all where `pick` is NULL.
-static void fit(const float *features, const uint32_t *pick, uint32_t count, normal *out) {
+// Of the features of images pick[0 … count], or of all where `pick` is NULL, by their weights.
+static void fit(const findings *found, const uint32_t *pick, normal *out) {
   size_t d = out->width;
+  double total = 0, squares = 0;
   memset(out->mean, 0, d * sizeof *out->mean);
   memset(out->covariance, 0, d * d * sizeof *out->covariance);
-  for (uint32_t i = 0; i < count; i++)
-    for (size_t a = 0; a < d; a++) out->mean[a] += features[(pick ? pick[i] : i) * d + a] / (double)count;
-  for (uint32_t i = 0; i < count; i++) {
-    const float *row = features + (pick ? pick[i] : i) * d;
+  for (uint32_t i = 0; i < found->count; i++) total += found->weights[pick ? pick[i] : i];
+  for (uint32_t i = 0; i < found->count; i++) {
+    size_t image = pick ? pick[i] : i;
+    double weight = found->weights[image] / total;
+    squares += weight * weight;
+    for (size_t a = 0; a < d; a++) out->mean[a] += weight * found->features[image * d + a];
+  }
+  double unbiased = squares < 1 ? 1 / (1 - squares) : 1;
+  for (uint32_t i = 0; i < found->count; i++) {
+    size_t image = pick ? pick[i] : i;
+    const float *row = found->features + image * d;
+    double weight = found->weights[image] / total * unbiased;
     for (size_t a = 0; a < d; a++)
       for (size_t b = 0; b <= a; b++)
-        out->covariance[a * d + b] += (row[a] - out->mean[a]) * (row[b] - out->mean[b]) / (count > 1 ? count - 1 : 1);
+        out->covariance[a * d + b] += weight * (row[a] - out->mean[a]) * (row[b] - out->mean[b]);
   }
   for (size_t a = 0; a < d; a++)
     for (size_t b = 0; b < a; b++) out->covariance[b * d + a] = out->covariance[a * d + b];
@@ -178,13 +199,13 @@ static mote_status measure_frechet(const findings *found, const normal *real, co
   for (uint32_t r = 0; r < RESAMPLES && !status; r++) {
     for (uint32_t i = 0; i < found->count; i++)
       pick[i] = (uint32_t)((uint64_t)philox((philox_block){{i, r, 0, 5}}, seed).words[0] * found->count >> 32);
-    fit(found->features, pick, found->count, &fitted);
+    fit(found, pick, &fitted);
     spread[r] = frechet(real, L, &fitted, scratch);
   }
   if (!status) {
     // The mean of the resamples is too large, as each holds fewer images; their spread is that of the estimate.
     out->half_width = estimate_mean(spread, RESAMPLES).half_width * sqrt(RESAMPLES);
-    fit(found->features, NULL, found->count, &fitted);
+    fit(found, NULL, &fitted);
     out->mean = frechet(real, L, &fitted, scratch);
   }
   free(numbers);
@@ -192,7 +213,7 @@ static mote_status measure_frechet(const findings *found, const normal *real, co
   return status;
 }
 
-static mote_status compare_features(const judge_desc *desc, const findings *samples, const findings *held_out,
+static mote_status compare_features(const judge_desc *desc, const findings *samples, findings *held_out,
                                     judgement *result, mote_error *error) {
   size_t d = 2 * (size_t)mote_model_get_info(desc->classifier)->n_feat;
   double *numbers = malloc((d + 2 * d * d) * sizeof *numbers), *L = numbers + d + d * d;
@@ -201,10 +222,12 @@ static mote_status compare_features(const judge_desc *desc, const findings *samp
   findings train = {0};
   mote_status status = look_at(desc->classifier, desc->train->pixels, desc->train->count, &train, error);
   if (!status) {
-    fit(train.features, NULL, train.count, &real);
+    balance(&train, desc->train->labels);
+    fit(&train, NULL, &real);
     cholesky(real.covariance, d, L);
     status = measure_frechet(samples, &real, L, desc->seed, &result->frechet, error);
   }
+  balance(held_out, desc->held_out->labels);
   if (!status) status = measure_frechet(held_out, &real, L, desc->seed, &result->held_out_frechet, error);
   findings_finish(&train);
   free(numbers);

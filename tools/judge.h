@@ -16,7 +16,8 @@ typedef struct judge_desc {
 } judge_desc;
 
 // The Fréchet distance of two normal distributions, |μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½), of images' features (Heusel et al.
-// 2017, there of another classifier). It shrinks as images become more, so that only runs of the same number compare.
+// 2017, there of another classifier). Real images are weighed so that all classes count the same, as they do among samples. It
+// shrinks as images become more, so that only runs of the same number compare.
 typedef struct judgement {
   int classes;
   estimate accuracy, held_out_accuracy;  // part that the classifier finds to be of the class asked for, or labelled
