@@ -1,6 +1,8 @@
 // conv_tile.c: chooses tiles by the work there is: large ones reuse more of what they load, small ones fill the device.
 #include "graph/conv_tile.h"
 
+#include <string.h>
+
 #include "shaders/conv.h"
 #include "shaders/conv_weight_gradient.h"
 
@@ -15,15 +17,24 @@ typedef struct conv_tile {
   int blocks, lanes, pixels, split, units;
 } conv_tile;
 
-// From the largest to the smallest. The first takes 256 invocations, the others no more than every device has.
+// From the largest to the smallest. The first takes 256 invocations, the others no more than every device has. Those behind
+// are for the tuner alone.
 static const conv_tile conv_tiles[] = {
     {8, 32, 4, 1, 2},  // 64 channels × 128 pixels
     {8, 16, 4, 1, 2},  // 64 × 64
     {4, 16, 4, 1, 2},  // 32 × 64
     {4, 16, 2, 2, 2},  // 32 × 32
     {2, 16, 1, 4, 4},  // 16 × 16
+    {8, 8, 4, 1, 2},   // 64 × 32
+    {4, 32, 2, 1, 2},  // 32 × 64
+    {4, 32, 4, 1, 2},  // 32 × 128
+    {2, 32, 4, 1, 2},  // 16 × 128
+    {4, 16, 2, 1, 2},  // 32 × 32
+    {4, 8, 4, 2, 2},   // 32 × 32
+    {8, 8, 2, 2, 2},   // 64 × 16
+    {2, 16, 2, 2, 2},  // 16 × 32
 };
-enum { CONV_TILE_COUNT = sizeof conv_tiles / sizeof *conv_tiles };
+enum { CONV_TILE_COUNT = sizeof conv_tiles / sizeof *conv_tiles, SUITING_COUNT = 5 };
 
 static int smaller(int a, int b) { return a < b ? a : b; }
 
@@ -51,19 +62,36 @@ static conv_tile fit_channels(conv_tile t, int out_blocks) {
   return t;
 }
 
-void conv_tile_choose(const device_caps *caps, const conv_product *product, step *step) {
+static uint64_t pixels_of(const conv_product *product) {
   shape y = product->pixels;
-  int out_blocks = round_up(y.c, 8) / 8 * product->square * product->square;
-  uint64_t pixels = (uint64_t)y.n * (uint64_t)y.h * (uint64_t)y.w, across = 0;
+  return (uint64_t)y.n * (uint64_t)y.h * (uint64_t)y.w;
+}
+
+static int out_blocks_of(const conv_product *product) {
+  return round_up(product->pixels.c, 8) / 8 * product->square * product->square;
+}
+
+// Workgroups across all pixels; 0 where most of the tile would lie beside the images, or the device does not take it.
+static uint64_t count_across(const device_caps *caps, const conv_product *product, conv_tile t) {
+  uint64_t wide = (uint64_t)(t.lanes * t.pixels), pixels = pixels_of(product);
+  if ((uint32_t)local_size(t) > caps->max_invocations || wide > 2 * pixels) return 0;
+  return (pixels + wide - 1) / wide;
+}
+
+// The largest tile that fills the device, or the smallest.
+static conv_tile suiting_tile(const device_caps *caps, const conv_product *product) {
   conv_tile t = {0};
-  for (int i = 0; i < CONV_TILE_COUNT; i++) {
-    t = fit_channels(conv_tiles[i], out_blocks);
-    if ((uint32_t)local_size(t) > caps->max_invocations) continue;
-    uint64_t wide = (uint64_t)(t.lanes * t.pixels);
-    across = (pixels + wide - 1) / wide;
-    if (wide > 2 * pixels) continue;  // most of it would lie beside the images
-    if (across * (uint64_t)divide_up(out_blocks, t.blocks) >= WANTED_GROUPS) break;
+  for (int i = 0; i < SUITING_COUNT; i++) {
+    conv_tile next = fit_channels(conv_tiles[i], out_blocks_of(product));
+    uint64_t across = count_across(caps, product, next);
+    if ((uint32_t)local_size(next) <= caps->max_invocations) t = next;
+    if (across * (uint64_t)divide_up(out_blocks_of(product), next.blocks) >= WANTED_GROUPS) break;
   }
+  return t;
+}
+
+static void take_tile(const conv_product *product, conv_tile t, step *step) {
+  uint64_t wide = (uint64_t)(t.lanes * t.pixels);
   step->shader = "conv_tiled";
   step->spec[CONV_TILE_LOCAL] = (uint)local_size(t);
   step->spec[CONV_TILE_BLOCKS] = (uint)t.blocks;
@@ -74,8 +102,33 @@ void conv_tile_choose(const device_caps *caps, const conv_product *product, step
   step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
   step->spec[CONV_TILE_SQUARE] = (uint)product->square;
   step->spec_count = 13;
-  spread(across, 1, step->groups);
-  step->groups[2] = (uint)divide_up(out_blocks, t.blocks);
+  spread((pixels_of(product) + wide - 1) / wide, 1, step->groups);
+  step->groups[2] = (uint)divide_up(out_blocks_of(product), t.blocks);
+}
+
+// Tiles that differ from each other can be the same once they fit the channels.
+static bool is_among(conv_tile t, const conv_tile *others, int count) {
+  for (int i = 0; i < count; i++)
+    if (!memcmp(&t, &others[i], sizeof t)) return true;
+  return false;
+}
+
+int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact) {
+  conv_tile taken[CONV_TILE_CHOICES] = {suiting_tile(caps, product)};
+  int count = 1;
+  take_tile(product, taken[0], steps);
+  *inexact = 0;
+  for (int exact = 1; exact >= 0; exact--)
+    for (int i = 0; i < CONV_TILE_COUNT && count < CONV_TILE_CHOICES; i++) {
+      conv_tile t = fit_channels(conv_tiles[i], out_blocks_of(product));
+      bool adds_alike = t.split == taken[0].split && t.units == taken[0].units;
+      if (adds_alike != exact || is_among(t, taken, count) || !count_across(caps, product, t)) continue;
+      taken[count] = t;
+      steps[count] = steps[0];
+      take_tile(product, t, &steps[count++]);
+      *inexact += !exact;
+    }
+  return count;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

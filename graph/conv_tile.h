@@ -16,8 +16,12 @@ typedef struct conv_product {
   int square;    // output pixels a pixel, along each axis: the kernel size, for a transposed convolution
 } conv_product;
 
-// Fills in shader, tile constants and workgroups. The constants that all convolution kernels share are there already.
-void conv_tile_choose(const device_caps *caps, const conv_product *product, step *step);
+#define CONV_TILE_CHOICES 14
+
+// Fills in shader, tile constants and workgroups of steps[0], the tile that should suit, and of others that could, and returns
+// how many there are. The constants that all convolution kernels share, bindings and push constants are in steps[0] already.
+// `*inexact` of them, the last ones, add up in another order than the first: see program_dispatch_one_of.
+int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact);
 
 // A weight gradient, by the forward pass.
 typedef struct weight_gradient_product {

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "graph/layout.h"
+#include "graph/tune.h"
+#include "runtime/tuning.h"
 #include "shaders/types.h"
 
 enum { GUARD_BYTE = 0xA5 };
@@ -15,6 +17,9 @@ typedef struct lowered {
   const node *node;
   step step;
   unsigned char push[MAX_PUSH_BYTES];
+  struct step *choices;  // to be compared, choice_count of them, or NULL
+  int choice_count;
+  uint64_t key;          // of the choices
 } lowered;
 
 struct program {
@@ -49,6 +54,11 @@ void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Lowering
 
+static void count_groups(step *step) {
+  for (int i = 0; i < 3; i++)
+    if (step->groups[i] == 0) step->groups[i] = 1;
+}
+
 mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error) {
   phase phase = program->phase;
   int count = program->step_counts[phase];
@@ -62,11 +72,65 @@ mote_status program_dispatch(program *program, const node *node, const step *ste
                 MAX_PUSH_BYTES);
   lowered *lowered = &program->steps[phase][count];
   *lowered = (struct lowered){.node = node, .step = *step};
-  for (int i = 0; i < 3; i++)
-    if (lowered->step.groups[i] == 0) lowered->step.groups[i] = 1;
+  count_groups(&lowered->step);
   if (step->push_bytes) memcpy(lowered->push, step->push, step->push_bytes);
   program->step_counts[phase]++;
   return MOTE_OK;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const unsigned char *)data)[i]) * 1099511628211u;
+  return hash;
+}
+
+static uint64_t hash_choices(const step *steps, int count) {
+  uint64_t hash = hash_bytes(14695981039346656037u, steps->push, steps->push_bytes);
+  for (uint32_t b = 0; b < steps->binding_count; b++)
+    hash = hash_bytes(hash, &steps->bindings[b]->shape, sizeof steps->bindings[b]->shape);
+  for (int i = 0; i < count; i++) {
+    hash = hash_bytes(hash, steps[i].shader, strlen(steps[i].shader));
+    hash = hash_bytes(hash, steps[i].spec, steps[i].spec_count * sizeof *steps[i].spec);
+    hash = hash_bytes(hash, steps[i].groups, sizeof steps[i].groups);
+  }
+  return hash;
+}
+
+mote_status program_dispatch_one_of(program *program, const node *node, const step *steps, int count, int inexact,
+                                    mote_error *error) {
+  mote_tune tune = device_tunes(program->device);
+  if (tune != MOTE_TUNE_FULL) count -= inexact;
+  if (tune == MOTE_TUNE_OFF || program_caps(program)->separate_buffers || count < 2)
+    return program_dispatch(program, node, steps, error);
+  uint64_t key = hash_choices(steps, count);
+  int known = tuning_find(program->device, key);
+  if (known >= 0) return program_dispatch(program, node, &steps[known < count ? known : 0], error);
+  TRY(program_dispatch(program, node, steps, error));
+  lowered *lowered = &program->steps[program->phase][program->step_counts[program->phase] - 1];
+  lowered->choices = malloc((size_t)count * sizeof *steps);
+  if (!lowered->choices) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  memcpy(lowered->choices, steps, (size_t)count * sizeof *steps);
+  for (int i = 0; i < count; i++) count_groups(&lowered->choices[i]);
+  lowered->choice_count = count;
+  lowered->key = key;
+  return MOTE_OK;
+}
+
+int program_choice_count(const program *program, phase phase, int index) {
+  const lowered *lowered = &program->steps[phase][index];
+  return lowered->choices ? lowered->choice_count : 1;
+}
+
+void program_choose(program *program, phase phase, int index, int choice) {
+  lowered *lowered = &program->steps[phase][index];
+  if (lowered->choices) lowered->step = lowered->choices[choice];
+}
+
+uint64_t program_choice_key(const program *program, phase phase, int index) {
+  return program->steps[phase][index].key;
+}
+
+buffer *program_buffer(program *program, int index) {
+  return index < program->buffer_count ? program->buffers[index] : NULL;
 }
 
 static mote_status lower(program *program, mote_error *error) {
@@ -324,6 +388,7 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
   program *made;
   *out = NULL;
   mote_status status = plan(desc, NULL, &made, error);
+  if (!status) status = tune(made, error);
   if (!status) status = record(made, error);
   if (status) {
     program_destroy(&made);
@@ -339,6 +404,7 @@ void program_destroy(program **pointer) {
   if (!program) return;
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
     commands_destroy(&program->commands[phase]);
+    for (int i = 0; i < program->step_counts[phase]; i++) free(program->steps[phase][i].choices);
     free(program->steps[phase]);
   }
   for (int i = 0; i < program->buffer_count; i++) buffer_destroy(&program->buffers[i]);

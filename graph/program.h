@@ -53,6 +53,22 @@ void program_destroy(program **program);
 
 // Appends one dispatch of `node`; called by ops.
 mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error);
+
+// Appends one of several that do the same, which differ in shader, constants and workgroups alone: the one that was found to be
+// the fastest, else the first, until program_choose picks another. Their last binding is what they make. The last `inexact` of
+// them are for a full search alone: they need not give the bits of the first, or are hardly ever faster.
+mote_status program_dispatch_one_of(program *program, const node *node, const step *steps, int count, int inexact,
+                                    mote_error *error);
+
+// What a dispatch could be: 1, or as many as the tuner should compare. They are numbered from 0, the first.
+int program_choice_count(const program *program, phase phase, int index);
+void program_choose(program *program, phase phase, int index, int choice);
+
+// Stands for the work and all its candidates, for the tuner's memory.
+uint64_t program_choice_key(const program *program, phase phase, int index);
+
+// The memory that the program made for itself, buffer by buffer; NULL behind the last.
+buffer *program_buffer(program *program, int index);
 const device_caps *program_caps(const program *program);
 
 // Workgroups along x and y for `invocations` in groups of `local`; shaders/index.glsl undoes the split.

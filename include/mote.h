@@ -124,6 +124,14 @@ typedef enum mote_kernels {
   MOTE_KERNELS_TILED = 3,  // convolutions as products of tiles in shared memory
 } mote_kernels;
 
+// Whether to time kernels on the device where several can do the work, the first time that this work comes: programs take
+// longer to make then, some seconds at most, and run faster. With a cache_directory what was found is kept between runs.
+typedef enum mote_tune {
+  MOTE_TUNE_OFF = 0,   // take the kernels that should suit
+  MOTE_TUNE_FAST = 1,  // only between kernels that give the same bits, so that results do not depend on it
+  MOTE_TUNE_FULL = 2,  // between all whose results differ by rounding alone, for as long as it takes
+} mote_tune;
+
 typedef struct mote_device_desc {
   const char *select;           // index, UUID or part of the name (any case); NULL: the best GPU, else a CPU driver
   const char *cache_directory;  // where the pipeline cache lives between runs; NULL: it is not kept
@@ -132,6 +140,7 @@ typedef struct mote_device_desc {
   bool staging;                 // copy through a staging buffer even where device memory is the host's (tests)
   bool plain_kernels;           // the same as kernels = MOTE_KERNELS_PLAIN
   mote_kernels kernels;         // which class of kernels to take; 0: the one that suits the device
+  mote_tune tune;               // 0: off
   mote_log_fn log;              // warnings worth showing to a person; NULL: they are dropped
   void *log_user;               // handed to log
 } mote_device_desc;

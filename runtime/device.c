@@ -182,6 +182,8 @@ static mote_status pick_physical(mote_device *device, const char *select, mote_e
 mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, mote_error *error) {
   if ((unsigned)desc->kernels > MOTE_KERNELS_TILED)
     return fail(error, MOTE_ERROR_USAGE, "kernels is %d, expected one of mote_kernels", (int)desc->kernels);
+  if ((unsigned)desc->tune > MOTE_TUNE_FULL)
+    return fail(error, MOTE_ERROR_USAGE, "tune is %d, expected one of mote_tune", (int)desc->tune);
   VkPhysicalDeviceProperties properties;
   device->instance_vk.vkGetPhysicalDeviceProperties(device->physical, &properties);
   device->instance_vk.vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
@@ -283,6 +285,7 @@ mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, 
   if (!device) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   device->log = desc->log;
   device->log_user = desc->log_user;
+  device->tune = desc->tune;
   mote_status status;
   TRY_GOTO(failed, create_instance(desc, device, error));
   TRY_GOTO(failed, pick_physical(device, desc->select, error));
@@ -290,6 +293,7 @@ mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, 
   TRY_GOTO(failed, create_handle(device, error));
   TRY_GOTO(failed, device_create_submission(device, error));
   TRY_GOTO(failed, pipeline_cache_create(device, desc->cache_directory, error));
+  TRY_GOTO(failed, tuning_create(device, desc->cache_directory, error));
   TRY_GOTO(failed, device_check_validation(device, error));
   *out = device;
   return MOTE_OK;
@@ -314,6 +318,7 @@ void mote_device_destroy(mote_device **pointer) {
   if (ready) {
     kernel_destroy_all(device);
     pipeline_cache_destroy(device);
+    tuning_destroy(device);
     device->vk.vkDestroyFence(device->handle, device->fence, device->allocator);
     device->vk.vkDestroyCommandPool(device->handle, device->pool, device->allocator);
   }

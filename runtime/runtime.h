@@ -74,6 +74,9 @@ typedef struct shader {
 // The embedded shader of that name, or NULL.
 const shader *shader_find(const char *name);
 
+// All of them, one after the other; NULL behind the last.
+const shader *shader_at(size_t index);
+
 // From here on kernel_get takes these in place of the embedded shaders of their names; none: the embedded ones again. They
 // are borrowed for as long as the device lives, and must take the same bindings and parameters.
 void device_set_shaders(mote_device *device, const shader *shaders, size_t count);

@@ -22,6 +22,8 @@ struct kernel {
   VkPipeline pipeline;
 };
 
+typedef struct tuning_entry tuning_entry;
+
 struct mote_device {
   mote_device_info info;
   device_caps caps;
@@ -53,6 +55,11 @@ struct mote_device {
   bool keeps_pipeline_cache;   // it is the host's
   char *cache_path;            // NULL: not kept
   uint64_t cache_hash;         // of the blob that was loaded, to write it only when it changed
+  mote_tune tune;
+  char *tuning_path;           // NULL: not kept
+  tuning_entry *tuning;        // tuning_count of them, owned
+  size_t tuning_count;
+  bool tuning_changed;         // since it was loaded
   kernel *kernels;
   const shader *shaders;       // in place of embedded ones, shader_count of them; borrowed
   size_t shader_count;
@@ -100,6 +107,10 @@ mote_status device_describe_all(const instance_functions *vk, VkInstance instanc
 // pipeline_cache.c
 mote_status pipeline_cache_create(mote_device *device, const char *directory, mote_error *error);
 void pipeline_cache_destroy(mote_device *device);  // writes it back if it changed
+
+// tuning.c
+mote_status tuning_create(mote_device *device, const char *directory, mote_error *error);
+void tuning_destroy(mote_device *device);  // writes it back if it changed
 
 void kernel_destroy_all(mote_device *device);
 

@@ -160,11 +160,12 @@ static void name_round(const distill_options *o, int steps, char path[PATH_MAX])
 
 // Words of the command line that are the same in every round.
 static void add_common(const distill_options *o, const char **words, int *count) {
-  static const char *const kernels[] = {"auto", "plain", "texel", "tiled"};
+  static const char *const kernels[] = {"auto", "plain", "texel", "tiled"}, *const tunes[] = {"off", "fast", "full"};
   const common_options *c = &o->base.common;
   if (c->device) words[(*count)++] = "--device", words[(*count)++] = c->device;
   if (c->cache) words[(*count)++] = "--cache", words[(*count)++] = c->cache;
   if (c->kernels) words[(*count)++] = "--kernels", words[(*count)++] = kernels[c->kernels];
+  if (c->tune_given) words[(*count)++] = "--tune", words[(*count)++] = tunes[c->tune];
   if (c->json) words[(*count)++] = "--json";
   if (c->verbose) words[(*count)++] = "--verbose";
   if (c->validation) words[(*count)++] = "--validation";

@@ -61,6 +61,7 @@ mote_status open_device(const common_options *common, mote_device **device, mote
                                                 .validation = common->validation,
                                                 .separate_buffers = common->separate_buffers,
                                                 .kernels = common->kernels,
+                                                .tune = cache || common->tune_given ? common->tune : MOTE_TUNE_OFF,
                                                 .log = print_warning},
                             device, error);
 }

@@ -20,6 +20,7 @@ enum {
   COMMON_VALIDATION,
   COMMON_SEPARATE_BUFFERS,
   COMMON_KERNELS,
+  COMMON_TUNE,
   COMMON_PLAIN_KERNELS,
   COMMON_HELP,
 };
@@ -38,6 +39,9 @@ static const struct poptOption common_table[] = {
      "one buffer a tensor, so that validation sees every overrun", NULL},
     {"kernels", 0, POPT_ARG_STRING, NULL, COMMON_KERNELS,
      "auto, plain (the simplest kernel of every op), texel (for CPU drivers) or tiled (for GPUs)", "CLASS"},
+    {"tune", 0, POPT_ARG_STRING, NULL, COMMON_TUNE,
+     "time kernels where several can do the work, once for each device: off, fast (some seconds; only between kernels that give "
+     "the same bits) or full (default fast)", "HOW"},
     {"plain-kernels", 0, POPT_ARG_NONE, NULL, COMMON_PLAIN_KERNELS, "the same as --kernels plain", NULL},
     POPT_TABLEEND,
 };
@@ -48,7 +52,7 @@ static const struct poptOption help_table[] = {
 };
 
 mote_status options_init(options *o, const options_desc *desc, int argc, const char **argv, mote_error *error) {
-  *o = (options){.desc = desc, .exit_code = COMMAND_USAGE};
+  *o = (options){.desc = desc, .exit_code = COMMAND_USAGE, .common.tune = MOTE_TUNE_FAST};
   struct poptOption *table = o->tables;  // a command without options of its own shows no empty heading
   if (desc->table->longName || desc->table->shortName)
     *table++ = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desc->table, 0, "Options:", NULL};
@@ -104,6 +108,15 @@ static mote_status take_kernels(options *o, const char *argument, mote_error *er
   return MOTE_OK;
 }
 
+static mote_status take_tune(options *o, const char *argument, mote_error *error) {
+  static const char *const modes[] = {"off", "fast", "full", NULL};  // as in mote_tune
+  int tune = 0;
+  TRY(option_choice("--tune", argument, modes, &tune, error));
+  o->common.tune = (mote_tune)tune;
+  o->common.tune_given = true;
+  return MOTE_OK;
+}
+
 // `*taken`: `value` was a shared option, and reading goes on.
 static mote_status take_common(options *o, int value, const char *argument, bool *taken, mote_error *error) {
   *taken = true;
@@ -115,6 +128,7 @@ static mote_status take_common(options *o, int value, const char *argument, bool
     case COMMON_VALIDATION: o->common.validation = true; break;
     case COMMON_SEPARATE_BUFFERS: o->common.separate_buffers = true; break;
     case COMMON_KERNELS: return take_kernels(o, argument, error);
+    case COMMON_TUNE: return take_tune(o, argument, error);
     case COMMON_PLAIN_KERNELS: o->common.kernels = MOTE_KERNELS_PLAIN; break;
     default: *taken = false;
   }

@@ -16,6 +16,8 @@ typedef struct common_options {
   bool verbose;        // --verbose
   bool validation;     // --validation
   bool separate_buffers;  // --separate-buffers
+  mote_tune tune;        // --tune; without it nothing is tuned where nothing would be kept
+  bool tune_given;
   mote_kernels kernels;  // --kernels; --plain-kernels is its older spelling
 } common_options;
 

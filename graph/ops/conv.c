@@ -35,16 +35,11 @@ static int column_groups(int width) {
   return groups >= 3 ? 4 : groups;
 }
 
-// The tile of the texel kernels. Winograd's: four rows of up to 16 columns, where heights allow it. The other one: as
-// wide as the image up to 32 pixels, and as many rows as fill 32 accumulators.
-static void choose_tile(shape y, step *step) {
-  bool winograd = step->spec[CONV_KERNEL] == 3 && y.h % 4 == 0;
-  int groups = column_groups(y.w);
-  if (winograd && groups > 2) groups = 2;
-  int rows = winograd ? 4 : 4 / groups;
+// A tile of the texel kernels: `rows` rows of 8 · `groups` columns.
+static void take_texel_tile(shape y, const char *shader, int rows, int groups, step *step) {
   if (rows > y.h) rows = y.h;
   int tiles_x = (y.w + 8 * groups - 1) / (8 * groups), tiles_y = (y.h + rows - 1) / rows;
-  step->shader = winograd ? "conv_winograd" : "conv_texel";
+  step->shader = shader;
   step->spec[CONV_ROWS] = (uint)rows;
   step->spec[CONV_GROUPS] = (uint)groups;
   step->spec[CONV_TILED] = tiles_x > 1;
@@ -53,6 +48,21 @@ static void choose_tile(shape y, step *step) {
   step->groups[0] = (uint)round_up(y.c, 8) / 8;
   step->groups[1] = (uint)(tiles_x * tiles_y);
   step->groups[2] = (uint)y.n;
+}
+
+// Winograd's: four rows of up to 16 columns, where heights allow it, else the other one: as wide as the image up to 32 pixels,
+// and as many rows as fill 32 accumulators. No other has been found faster yet: what else there is, is for a full search.
+static int texel_choices(shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
+  bool winograd = steps[0].spec[CONV_KERNEL] == 3 && y.h % 4 == 0;
+  int count = 0, groups = column_groups(y.w);
+  for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
+    steps[count] = steps[0];
+    take_texel_tile(y, "conv_winograd", 4, wide, &steps[count++]);
+  }
+  steps[count] = steps[0];
+  take_texel_tile(y, "conv_texel", 4 / groups, groups, &steps[count++]);
+  *inexact = count - 1;
+  return count;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
@@ -68,28 +78,31 @@ static mote_status forward(const node *node, program *program, mote_error *error
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
   };
-  step step = {.shader = "conv",
-               .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
-                        [CONV_ACTIVATION] = attributes->epilogue.activation,
-                        [CONV_SECOND] = second != NULL,
-                        [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
-                        [CONV_BIAS] = node->inputs[BIAS] != NULL},
-               .spec_count = 5,
-               // Absent tensors stand for themselves through one that is there; the constants keep them unread.
-               .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
-                            node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, y},
-               .binding_count = 6,
-               .push = &push,
-               .push_bytes = sizeof push};
+  step steps[CONV_TILE_CHOICES] = {
+      {.shader = "conv",
+       .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
+                [CONV_ACTIVATION] = attributes->epilogue.activation,
+                [CONV_SECOND] = second != NULL,
+                [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
+                [CONV_BIAS] = node->inputs[BIAS] != NULL},
+       .spec_count = 5,
+       // Absent tensors stand for themselves through one that is there; the constants keep them unread.
+       .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
+                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, y},
+       .binding_count = 6,
+       .push = &push,
+       .push_bytes = sizeof push}};
+  int count = 1, inexact = 0;
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    choose_tile(y->shape, &step);
+    count = texel_choices(y->shape, steps, &inexact);
   } else if (prefers_tiles(program_caps(program), x->shape)) {
-    conv_tile_choose(program_caps(program), &(conv_product){.pixels = y->shape, .stride = 1, .square = 1}, &step);
+    const conv_product product = {.pixels = y->shape, .stride = 1, .square = 1};
+    count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   } else {
-    spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, step.groups);
-    step.groups[2] = push.out_blocks;
+    spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, steps[0].groups);
+    steps[0].groups[2] = push.out_blocks;
   }
-  return program_dispatch(program, node, &step, error);
+  return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }
 
 static double multiply_adds(const node *node) {

@@ -37,19 +37,21 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
                                  .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
                                  .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
                                  .scale = 1};
-  step step = {.spec = {[CONV_KERNEL] = 1,
-                        [CONV_ACTIVATION] = attributes->activation,
-                        [CONV_SECOND] = second != NULL,
-                        [CONV_BIAS] = 1},
-               .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], x, y},
-               .binding_count = 6,
-               .push = &push,
-               .push_bytes = sizeof push};
+  int inexact;
+  step steps[CONV_TILE_CHOICES] = {
+      {.spec = {[CONV_KERNEL] = 1,
+                [CONV_ACTIVATION] = attributes->activation,
+                [CONV_SECOND] = second != NULL,
+                [CONV_BIAS] = 1},
+       .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], x, y},
+       .binding_count = 6,
+       .push = &push,
+       .push_bytes = sizeof push}};
   const conv_product product = {.pixels = {x->shape.n, y->shape.c, x->shape.h, x->shape.w},
                                 .stride = 1,
                                 .square = node->inputs[WEIGHT]->shape.h};
-  conv_tile_choose(program_caps(program), &product, &step);
-  return program_dispatch(program, node, &step, error);
+  int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
+  return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
@@ -164,14 +166,15 @@ static mote_status data_gradient_tiled(const node *node, program *program, mote_
                                  .out_blocks = (uint)round_up(dx->shape.c, 8) / 8,
                                  .first_block = attributes->first_block,
                                  .scale = 1};
-  step step = {.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
-               .bindings = {dy, dy, weight, dy, dy, dx},
-               .binding_count = 6,
-               .push = &push,
-               .push_bytes = sizeof push};
+  int inexact;
+  step steps[CONV_TILE_CHOICES] = {{.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
+                                    .bindings = {dy, dy, weight, dy, dy, dx},
+                                    .binding_count = 6,
+                                    .push = &push,
+                                    .push_bytes = sizeof push}};
   const conv_product product = {.pixels = dx->shape, .stride = weight->shape.h, .square = 1};
-  conv_tile_choose(program_caps(program), &product, &step);
-  return program_dispatch(program, node, &step, error);
+  int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
+  return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }
 
 // dy, exchanged weight → dx

@@ -30,7 +30,7 @@ class Mote:
 
     def __init__(self, path, device=None, kernels=None):
         self.path = str(pathlib.Path(path).resolve())
-        self.common = (["--device", device] if device else []) + (["--kernels", kernels] if kernels else [])
+        self.common = (["--device", device] if device else []) + (["--kernels", kernels, "--tune", "off"] if kernels else [])
 
     def __enter__(self):
         self._temporary = tempfile.TemporaryDirectory(prefix="mote-parity-")

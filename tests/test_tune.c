@@ -1,0 +1,309 @@
+// test_tune.c: the tuner takes what is faster and right, and remembers it; its file is trusted in nothing.
+#include "graph/program.h"
+#include "graph/ops.h"
+#include "runtime/tuning.h"
+#include "shaders/gelu.h"
+#include "tests/support.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <sys/stat.h>
+
+static char folder[] = "/tmp/mote_tune_XXXXXX";
+static test_log told;
+
+static mote_device *open_device(mote_tune tune, mote_kernels kernels) {
+  told = (test_log){0};
+  return test_device((mote_device_desc){
+      .cache_directory = folder, .tune = tune, .kernels = kernels, .log = test_log_take, .log_user = &told});
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// An op of the test's own, of which several steps can be candidates
+
+typedef struct candidate {
+  const char *shader;
+  uint32_t wasted;  // times as many workgroups as it needs
+} candidate;
+
+static candidate candidates[3];
+static int candidate_count, inexact_count;
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  tensor *x = node->inputs[0];
+  struct gelu_parameters push = {.quads = (uint)(tensor_bytes(x) / 16)};
+  step steps[3];
+  for (int i = 0; i < candidate_count; i++) {
+    steps[i] = (step){.shader = candidates[i].shader,
+                      .bindings = {x, node->outputs[0]},
+                      .binding_count = 2,
+                      .push = &push,
+                      .push_bytes = sizeof push};
+    spread((uint64_t)push.quads * candidates[i].wasted, PLAIN_LOCAL_SIZE, steps[i].groups);
+  }
+  return program_dispatch_one_of(program, node, steps, candidate_count, inexact_count, error);
+}
+
+static const op several_op = {.name = "several", .forward = forward};
+
+// Which of the candidates a new program takes.
+static int chosen(mote_device *device) {
+  mote_error error = {0};
+  program *program;
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *x = graph_input(graph, "x", (shape){8, 32, 32, 32}, LAYOUT_C8);
+  node *node = graph_append(graph, &several_op, &x, 1, 0, NULL, 0);
+  node_output(graph, node, x->shape, LAYOUT_C8);
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "several"}, &program, &error));
+  const step *taken = program_get_step(program, PHASE_STEP, 0);
+  int found = -1;
+  for (int i = 0; i < candidate_count; i++) {
+    uint32_t groups[3] = {0};
+    spread((uint64_t)(tensor_bytes(x) / 16) * candidates[i].wasted, PLAIN_LOCAL_SIZE, groups);
+    if (!strcmp(taken->shader, candidates[i].shader) && taken->groups[0] == groups[0] && taken->groups[1] == groups[1])
+      found = i;
+  }
+  program_destroy(&program);
+  return found;
+}
+
+static void offer(int count, int inexact, candidate first, candidate second, candidate third) {
+  candidates[0] = first;
+  candidates[1] = second;
+  candidates[2] = third;
+  candidate_count = count;
+  inexact_count = inexact;
+}
+
+static void test_the_faster_is_taken(void **state) {
+  (void)state;
+  mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+  offer(2, 0, (candidate){"gelu", 60}, (candidate){"gelu", 1}, (candidate){0});
+  assert_int_equal(chosen(device), 1);
+  offer(2, 0, (candidate){"gelu", 1}, (candidate){"gelu", 60}, (candidate){0});
+  assert_int_equal(chosen(device), 0);
+  offer(3, 1, (candidate){"gelu", 60}, (candidate){"gelu", 30}, (candidate){"gelu", 1});
+  assert_int_equal(chosen(device), 1);  // the third is for a full search
+  test_device_end(&device);
+  device = open_device(MOTE_TUNE_FULL, 0);
+  assert_int_equal(chosen(device), 2);
+  test_device_end(&device);
+  device = open_device(MOTE_TUNE_OFF, 0);
+  assert_int_equal(chosen(device), 0);
+  assert_int_equal(mote_device_get_counters(device).submissions, 0);
+  test_device_end(&device);
+}
+
+// relu is faster than sixty gelu, and is not gelu.
+static void test_what_is_wrong_is_not_taken(void **state) {
+  (void)state;
+  for (mote_tune tune = MOTE_TUNE_FAST; tune <= MOTE_TUNE_FULL; tune++) {
+    mote_device *device = open_device(tune, 0);
+    offer(2, 0, (candidate){"gelu", 60}, (candidate){"relu", 1}, (candidate){0});
+    assert_int_equal(chosen(device), 0);
+    offer(3, 0, (candidate){"gelu", 60}, (candidate){"relu", 1}, (candidate){"gelu", 2});
+    assert_int_equal(chosen(device), 2);
+    test_device_end(&device);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The file
+
+static void find_file(char path[512]) {
+  DIR *listing = opendir(folder);
+  assert_non_null(listing);
+  *path = 0;
+  for (struct dirent *entry; (entry = readdir(listing));)
+    if (!strncmp(entry->d_name, "tuning-", 7)) snprintf(path, 512, "%s/%s", folder, entry->d_name);
+  closedir(listing);
+}
+
+static char *read_file(const char *path, size_t *bytes) {
+  mote_error error = {0};
+  uint8_t *data = NULL;
+  MUST(file_read(path, 1 << 20, &data, bytes, &error));
+  return (char *)data;
+}
+
+static void write_file(const char *path, const char *data, size_t bytes) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+  fclose(file);
+}
+
+static void forget(void) {
+  char path[512];
+  find_file(path);
+  if (*path) unlink(path);
+}
+
+static void offer_known(void) { offer(2, 0, (candidate){"gelu", 60}, (candidate){"gelu", 1}, (candidate){0}); }
+
+static void test_it_is_remembered(void **state) {
+  (void)state;
+  forget();
+  offer_known();
+  mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+  assert_int_equal(chosen(device), 1);
+  uint64_t submissions = mote_device_get_counters(device).submissions;
+  assert_true(submissions > 0);
+  assert_int_equal(chosen(device), 1);
+  assert_int_equal(mote_device_get_counters(device).submissions, submissions);  // nothing was timed again
+  test_device_end(&device);
+  char path[512];
+  size_t bytes;
+  find_file(path);
+  char *text = read_file(path, &bytes);
+  assert_contains(text, "mote tuning 1\ndevice ");
+  assert_contains(text, " 1 gelu 8x32x32x32 several\n");
+  free(text);
+  device = open_device(MOTE_TUNE_FAST, 0);
+  assert_int_equal(chosen(device), 1);
+  assert_int_equal(mote_device_get_counters(device).submissions, 0);
+  test_device_end(&device);
+  assert_int_equal(told.count, 0);
+}
+
+// Where a text begins, one of its bytes is changed; NULL: the file is cut there, at a share of its length.
+static void expect_distrust(const char *fault, const char *at, size_t offset, char instead, const char *good,
+                            size_t bytes) {
+  char path[512], *bad = malloc(bytes + 1);
+  assert_non_null(bad);
+  memcpy(bad, good, bytes + 1);
+  size_t length = bytes;
+  if (at)
+    strstr(bad, at)[offset] = instead;
+  else
+    length = offset;
+  find_file(path);
+  write_file(path, bad, length);
+  free(bad);
+  mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+  assert_contains(told.text, "ignored and will be rewritten");
+  assert_contains(told.text, fault);
+  offer_known();
+  assert_int_equal(chosen(device), 1);
+  test_device_end(&device);
+  char *rewritten = read_file(path, &length);
+  assert_int_equal(length, bytes);
+  assert_memory_equal(rewritten, good, bytes);
+  free(rewritten);
+}
+
+static void test_a_spoilt_file_is_not_trusted(void **state) {
+  (void)state;
+  forget();
+  offer_known();
+  mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+  assert_int_equal(chosen(device), 1);
+  test_device_end(&device);
+  char path[512];
+  size_t bytes;
+  find_file(path);
+  char *good = read_file(path, &bytes);
+  expect_distrust("no tuning file", "mote", 0, 'M', good, bytes);
+  expect_distrust("no tuning file", "gelu", 0, 0, good, bytes);
+  expect_distrust("another device, driver or mote", "device ", 8, '#', good, bytes);
+  expect_distrust("another device, driver or mote", "shaders ", 9, 'x', good, bytes);
+  expect_distrust("checksum", " 1 gelu", 1, '0', good, bytes);
+  expect_distrust("truncated", "end ", 5, 'z', good, bytes);
+  expect_distrust("truncated", NULL, bytes - 1, 0, good, bytes);
+  expect_distrust("truncated", NULL, bytes * 3 / 4, 0, good, bytes);
+  expect_distrust("no tuning file", NULL, 0, 0, good, bytes);
+  free(good);
+}
+
+// A line that only a hand, or another program, could have written.
+static void test_a_strange_line_is_not_trusted(void **state) {
+  (void)state;
+  static const char *const lines[] = {"0123456789abcdef 256 too large\n", "0123456789abcdef -1 negative\n",
+                                      "123 1 short key\n", "0123456789abcdef\n", "\n", "0123456789abcdef 1x a\n"};
+  for (size_t i = 0; i < COUNT(lines); i++) {
+    char path[512], text[2048];
+    size_t bytes;
+    find_file(path);
+    char *good = read_file(path, &bytes);
+    int head = 0;  // the first three lines
+    for (int ends = 0; ends < 3; head++) ends += good[head] == '\n';
+    snprintf(text, sizeof text, "%.*s%s", head, good, lines[i]);
+    uint64_t hash = 14695981039346656037u;
+    for (const char *c = text; *c; c++) hash = (hash ^ (uint8_t)*c) * 1099511628211u;
+    snprintf(text + strlen(text), sizeof text - strlen(text), "end %016llx\n", (unsigned long long)hash);
+    write_file(path, text, strlen(text));
+    free(good);
+    mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+    assert_contains(told.text, "cannot be understood");
+    test_device_end(&device);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Networks
+
+static float *sample(mote_device *device, size_t *count) {
+  mote_error error = {0};
+  mote_model *model = test_model(device, (mote_model_info){.channels = 3, .height = 16, .n_feat = 16, .n_cfeat = 5});
+  mote_sampler *sampler;
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 3, .batch = 16}, &sampler, &error));
+  MUST(mote_sampler_begin(sampler, &(mote_sampler_request){.seed = 4}, &error));
+  MUST(mote_sampler_run(sampler, 3, &error));
+  *count = 16 * 3 * 16 * 16;
+  float *x = malloc(*count * sizeof *x);
+  assert_non_null(x);
+  MUST(mote_sampler_read(sampler, x, &error));
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  return x;
+}
+
+static void test_images_do_not_depend_on_it(void **state) {
+  (void)state;
+  forget();
+  for (mote_kernels kernels = MOTE_KERNELS_TEXEL; kernels <= MOTE_KERNELS_TILED; kernels++) {
+    size_t count;
+    mote_device *device = open_device(MOTE_TUNE_OFF, kernels);
+    float *plain = sample(device, &count);
+    test_device_end(&device);
+    device = open_device(MOTE_TUNE_FAST, kernels);
+    float *tuned = sample(device, &count);
+    test_device_end(&device);
+    assert_memory_equal(plain, tuned, count * sizeof *plain);
+    free(tuned);
+    if (kernels == MOTE_KERNELS_TEXEL) {
+      device = open_device(MOTE_TUNE_FULL, kernels);
+      tuned = sample(device, &count);
+      assert_true(mote_device_get_counters(device).submissions > 20);
+      test_device_end(&device);
+      assert_true(relative_error(tuned, plain, count) < 1e-3);
+      free(tuned);
+    }
+    free(plain);
+  }
+}
+
+static int make_folder(void **state) {
+  (void)state;
+  return !mkdtemp(folder);
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  DIR *listing = opendir(folder);
+  for (struct dirent *entry; listing && (entry = readdir(listing));) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    unlink(path);
+  }
+  if (listing) closedir(listing);
+  return rmdir(folder);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_the_faster_is_taken),          cmocka_unit_test(test_what_is_wrong_is_not_taken),
+      cmocka_unit_test(test_it_is_remembered),             cmocka_unit_test(test_a_spoilt_file_is_not_trusted),
+      cmocka_unit_test(test_a_strange_line_is_not_trusted), cmocka_unit_test(test_images_do_not_depend_on_it)};
+  return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
