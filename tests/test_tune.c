@@ -67,6 +67,13 @@ static int chosen(mote_device *device) {
   return found;
 }
 
+// A program whose time is up keeps its first candidate, and the next one looks on: a busy machine takes several.
+static void assert_chosen(mote_device *device, int expected) {
+  int found = chosen(device);
+  for (int more = 0; more < 20 && found != expected; more++) found = chosen(device);
+  assert_int_equal(found, expected);
+}
+
 static void offer(int count, int inexact, candidate first, candidate second, candidate third) {
   candidates[0] = first;
   candidates[1] = second;
@@ -79,14 +86,14 @@ static void test_the_faster_is_taken(void **state) {
   (void)state;
   mote_device *device = open_device(MOTE_TUNE_FAST, 0);
   offer(2, 0, (candidate){"gelu", 60}, (candidate){"gelu", 1}, (candidate){0});
-  assert_int_equal(chosen(device), 1);
+  assert_chosen(device, 1);
   offer(2, 0, (candidate){"gelu", 1}, (candidate){"gelu", 60}, (candidate){0});
   assert_int_equal(chosen(device), 0);
   offer(3, 1, (candidate){"gelu", 60}, (candidate){"gelu", 30}, (candidate){"gelu", 1});
-  assert_int_equal(chosen(device), 1);  // the third is for a full search
+  assert_chosen(device, 1);  // the third is for a full search
   test_device_end(&device);
   device = open_device(MOTE_TUNE_FULL, 0);
-  assert_int_equal(chosen(device), 2);
+  assert_chosen(device, 2);
   test_device_end(&device);
   device = open_device(MOTE_TUNE_OFF, 0);
   assert_int_equal(chosen(device), 0);
@@ -102,7 +109,7 @@ static void test_what_is_wrong_is_not_taken(void **state) {
     offer(2, 0, (candidate){"gelu", 60}, (candidate){"relu", 1}, (candidate){0});
     assert_int_equal(chosen(device), 0);
     offer(3, 0, (candidate){"gelu", 60}, (candidate){"relu", 1}, (candidate){"gelu", 2});
-    assert_int_equal(chosen(device), 2);
+    assert_chosen(device, 2);
     test_device_end(&device);
   }
 }
@@ -146,7 +153,7 @@ static void test_it_is_remembered(void **state) {
   forget();
   offer_known();
   mote_device *device = open_device(MOTE_TUNE_FAST, 0);
-  assert_int_equal(chosen(device), 1);
+  assert_chosen(device, 1);
   uint64_t submissions = mote_device_get_counters(device).submissions;
   assert_true(submissions > 0);
   assert_int_equal(chosen(device), 1);
@@ -184,7 +191,7 @@ static void expect_distrust(const char *fault, const char *at, size_t offset, ch
   assert_contains(told.text, "ignored and will be rewritten");
   assert_contains(told.text, fault);
   offer_known();
-  assert_int_equal(chosen(device), 1);
+  assert_chosen(device, 1);
   test_device_end(&device);
   char *rewritten = read_file(path, &length);
   assert_int_equal(length, bytes);
@@ -197,7 +204,7 @@ static void test_a_spoilt_file_is_not_trusted(void **state) {
   forget();
   offer_known();
   mote_device *device = open_device(MOTE_TUNE_FAST, 0);
-  assert_int_equal(chosen(device), 1);
+  assert_chosen(device, 1);
   test_device_end(&device);
   char path[512];
   size_t bytes;
