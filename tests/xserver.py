@@ -12,7 +12,8 @@ class Screen:
     def __enter__(self):
         self.reader, writer = os.pipe()
         self.server = subprocess.Popen(["Xvfb", "-displayfd", str(writer), "-screen", "0",
-                                        f"{self.width}x{self.height}x24"], pass_fds=[writer], stderr=subprocess.DEVNULL)
+                                        f"{self.width}x{self.height}x24"], pass_fds=[writer], stderr=subprocess.DEVNULL,
+                                       env=dict(os.environ))
         os.close(writer)
         number = os.read(self.reader, 16).decode().strip()
         assert number, "Xvfb did not start"
