@@ -122,18 +122,23 @@ static mote_status read_shapes(const reader *r, mote_model_info *info) {
   return MOTE_OK;
 }
 
+// 0 where it is absent.
+static mote_status read_optional(const reader *r, const char *key, double most, double *out) {
+  const char *text = safetensors_metadata(r->file, key);
+  if (!text) return MOTE_OK;
+  char *end;
+  *out = strtod(text, &end);
+  if (end == text || *end || !(*out >= 0 && *out <= most))
+    return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is '%.40s', a number from 0 to %g was expected", r->name, key,
+                text, most);
+  return MOTE_OK;
+}
+
 // Of models of few steps alone.
 static mote_status read_distilled(const reader *r, mote_model_info *info) {
   if (!safetensors_metadata(r->file, "steps")) return MOTE_OK;
   TRY(read_size(r, "steps", -1, (range){1, info->timesteps, 1}, &info->steps));
-  const char *text = safetensors_metadata(r->file, "guidance");
-  if (!text) return MOTE_OK;
-  char *end;
-  info->guidance = strtod(text, &end);
-  if (end == text || *end || !(info->guidance >= 0 && info->guidance <= 100))
-    return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata guidance is '%.40s', a number from 0 to 100 was expected",
-                r->name, text);
-  return MOTE_OK;
+  return read_optional(r, "guidance", 100, &info->guidance);
 }
 
 // Noise, and what the network makes of it.
@@ -153,6 +158,7 @@ static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   TRY(read_number(r, "beta_end", 0.02, &info->beta_end));
   TRY(read_choice(r, "prediction", predictions, &choice));
   info->prediction = (mote_prediction)choice;
+  TRY(read_optional(r, "context_drop", 1, &info->context_drop));
   return read_distilled(r, info);
 }
 

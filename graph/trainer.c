@@ -35,6 +35,7 @@ static void set_defaults(mote_trainer_desc *desc) {
   if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
   if (!desc->model.architecture[0]) strcpy(desc->model.architecture, CONTEXT_UNET);
   if (is_classifier(&desc->model)) desc->min_snr = desc->context_drop = 0;  // images are as they are
+  desc->model.context_drop = desc->context_drop;
   desc->model.steps = desc->teacher ? desc->distill_steps : 0;
   desc->model.guidance = !desc->teacher ? 0 : desc->teacher_guidance != 1 ? desc->teacher_guidance
                                                                           : desc->teacher->info.guidance;

@@ -37,6 +37,7 @@ static void describe_diffusion(const mote_model_info *info, pair_list *list) {
   add_pair(list, "beta_start", "%.9g", info->beta_start);
   add_pair(list, "beta_end", "%.9g", info->beta_end);
   add_pair(list, "prediction", "%s", predictions[info->prediction]);
+  if (info->context_drop > 0) add_pair(list, "context_drop", "%.9g", info->context_drop);
   if (info->steps) add_pair(list, "steps", "%d", info->steps);
   if (info->steps && info->guidance > 0) add_pair(list, "guidance", "%.9g", info->guidance);
 }

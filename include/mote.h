@@ -197,6 +197,7 @@ typedef struct mote_model_info {
   mote_prediction prediction;
   int steps;                // DDIM steps that it was distilled to; 0: it takes any number of them
   double guidance;          // that distillation built into it; 0 or 1: none
+  double context_drop;      // probability that training left a context out, which guidance needs; 0: none, or not known
   bool premultiplied;       // of 2 and 4 channels: the colours of images are multiplied by their alpha
   int label_count;          // 0, or n_cfeat
   char labels[MOTE_MAX_LABELS][32];
@@ -269,7 +270,7 @@ typedef struct mote_dataset {
 
 typedef struct mote_trainer_desc {
   mote_device *device;             // required; must outlive the trainer
-  mote_model_info model;           // architecture to labels describe the model; counts, steps and guidance are ignored.
+  mote_model_info model;           // architecture to labels describe the model; steps, guidance, context_drop, counts are ignored.
                                    // architecture "": "context_unet"; timesteps 0: 500; betas 0: 1e-4 and 0.02.
                                    // A "sprite_classifier" learns to tell contexts apart, without noise, by cross-entropy;
                                    // context_drop and min_snr are ignored then

@@ -22,6 +22,8 @@ import zlib
 
 import numpy as np
 
+from parity import safetensors_numpy
+
 OPTIONS = None
 TIMEOUT = 900
 COMMANDS = ["train", "sample", "distill", "evaluate", "info", "devices", "forward", "backward", "bench", "profile", "selftest"]
@@ -199,9 +201,10 @@ def test_wrong_combinations(where):
     expect_error(sample(where, "-o", "out.png", "--context", "none", "--context-npy", "c.npy", check=2),
                  "--context-npy")
     expect_error(sample(where, "-o", "out.png", "--sampler", "ddpm", "--eta", 0.5, check=2), "--eta", "ddpm")
-    expect_error(sample(where, "-o", "out.png", "--avoid", "none", check=2), "--avoid", "--guidance")
-    expect_error(sample(where, "-o", "out.png", "--guidance-interval", "0:0.5", check=2), "--guidance-interval",
+    expect_error(sample(where, "-o", "out.png", "--avoid", "none", "--guidance", 1, check=2), "--avoid",
                  "--guidance")
+    expect_error(sample(where, "-o", "out.png", "--guidance-interval", "0:0.5", "--guidance", 1, check=2),
+                 "--guidance-interval", "--guidance")
     expect_error(sample(where, "-o", "out.png", "--guidance", 2, "--avoid", "zzz", check=2), "--avoid", '"zzz"')
     expect_error(sample(where, "--npy", "x.npy", "--palette", 4, check=2), "--palette")
     expect_error(sample(where, "--npy", "x.npy", "--scale", 4, check=2), "--scale")
@@ -217,17 +220,27 @@ def test_wrong_combinations(where):
 
 
 def test_guidance(where):
-    """--guidance 1 is no guidance, to the byte; 3 changes the images and doubles no more than the network's work."""
-    words = ["-n", 2, "--steps", 3, "--context-npy", "c.npy", "--json"]
+    """1 is none; 3 changes the images, and doubles no more than the network's work; 2 is what fits some models best."""
+    arrays, metadata = safetensors_numpy.load(OPTIONS.weights)
+    metadata.pop("context_drop", None)
+    safetensors_numpy.save(f"{where}/plain.safetensors", arrays, metadata)
+    safetensors_numpy.save(f"{where}/drop.safetensors", arrays, metadata | {"context_drop": "0.1"})
     np.save(f"{where}/c.npy", np.eye(model_info()["n_cfeat"], dtype=np.float32))
-    plain = sample(where, "--npy", "plain.npy", *words, check=0)
-    one = sample(where, "--npy", "one.npy", *words, "--guidance", 1, check=0)
-    three = sample(where, "--npy", "three.npy", *words, "--guidance", 3, check=0)
-    data = {name: pathlib.Path(where, f"{name}.npy").read_bytes() for name in ("plain", "one", "three")}
-    expect(data["plain"] == data["one"], "--guidance 1 changes the images")
-    expect(data["plain"] != data["three"], "--guidance 3 changes nothing")
-    dispatches = [json.loads(run.out.splitlines()[-1])["dispatches_per_step"] for run in (plain, one, three)]
-    expect(dispatches[0] == dispatches[1] == dispatches[2] - 1, f"dispatches {dispatches}")
+    np.save(f"{where}/none.npy", np.zeros((1, model_info()["n_cfeat"]), np.float32))
+
+    def run(name, model, context, *words):
+        done = Run("sample", f"{model}.safetensors", "-n", 2, "--steps", 3, "--context-npy", f"{context}.npy", "--json",
+                   "--npy", f"{name}.npy", *words, where=where, check=0)
+        result = json.loads(done.out.splitlines()[-1])
+        return pathlib.Path(where, f"{name}.npy").read_bytes(), result["guidance"], result["dispatches_per_step"]
+
+    plain, one, three = (run("a", "plain", "c"), run("b", "plain", "c", "--guidance", 1),
+                         run("d", "drop", "c", "--guidance", 3))
+    expect(plain == one and plain[1] == 1, "without context_drop there is guidance")
+    expect(plain[0] != three[0] and three[1] == 3, "--guidance 3 changes nothing")
+    expect(plain[2] == three[2] - 1, f"dispatches {plain[2]}, with guidance {three[2]}")
+    expect(run("e", "drop", "c") == run("f", "plain", "c", "--guidance", 2), "with context_drop the guidance is not 2")
+    expect(run("g", "drop", "none") == run("h", "plain", "none"), "nothing to lead towards, and guidance")
 
 
 def test_unknown_device(where):

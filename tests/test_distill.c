@@ -240,7 +240,8 @@ static void test_default_steps(void **state) {
   }
   mote_model_destroy(&model);
   static const char *const wrong[][2] = {{"steps", "0"}, {"steps", "501"}, {"steps", "4x"}, {"guidance", "-1"},
-                                         {"guidance", "nan"}, {"guidance", "two"}};
+                                         {"guidance", "nan"}, {"guidance", "two"}, {"context_drop", "1.5"},
+                                         {"context_drop", "-0.1"}, {"context_drop", "x"}};
   for (size_t i = 0; i < COUNT(wrong); i++) {
     weights_set(w, "steps", "4");
     weights_set(w, wrong[i][0], wrong[i][1]);

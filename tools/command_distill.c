@@ -133,7 +133,7 @@ static mote_status settle(distill_options *o, mote_error *error) {
   TRY_GOTO(end, open_model(device, o->model, &model, error));
   TRY_GOTO(end, check_makes_images(model, o->model, error));
   const mote_model_info *info = mote_model_get_info(model);
-  if (o->guidance == 0) o->guidance = info->steps ? 1 : 2;
+  if (o->guidance == 0) o->guidance = usual_guidance(info);
   if (o->from == 0) o->from = info->steps;
   if (o->from == 0)
     for (o->from = 2 * o->steps; o->from < DEFAULT_FROM;) o->from *= 2;

@@ -244,7 +244,7 @@ static void print_json(const evaluate_options *o, const mote_model_info *model, 
   cJSON_AddNumberToObject(json, "train_images", e->train.images);
   cJSON_AddStringToObject(json, "sampler", sampler_names[o->sampler.kind]);
   cJSON_AddNumberToObject(json, "steps", e->steps);
-  cJSON_AddNumberToObject(json, "guidance", o->sampler.guidance > 0 ? o->sampler.guidance : 1);
+  cJSON_AddNumberToObject(json, "guidance", o->sampler.guidance);
   cJSON_AddNumberToObject(json, "samples", e->samples);
   cJSON_AddNumberToObject(json, "held_out_distance", e->held_out_distance);
   cJSON_AddNumberToObject(json, "sample_distance", e->sample_distance);
@@ -288,7 +288,7 @@ static mote_status evaluate_model(const evaluate_options *o, mote_device *device
   return status;
 }
 
-static mote_status run(const evaluate_options *o, int *exit_code, mote_error *error) {
+static mote_status run(evaluate_options *o, int *exit_code, mote_error *error) {
   mote_device *device = NULL;
   mote_model *model = NULL;
   mote_status status = MOTE_OK;
@@ -297,6 +297,7 @@ static mote_status run(const evaluate_options *o, int *exit_code, mote_error *er
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_model(device, o->model, &model, error));
   TRY_GOTO(end, check_makes_images(model, o->model, error));
+  if (o->sampler.guidance == 0) o->sampler.guidance = usual_guidance(mote_model_get_info(model));
   status = evaluate_model(o, device, model, exit_code, error);
 end:
   mote_model_destroy(&model);

@@ -49,7 +49,7 @@ static void print_json(const sample_report *r) {
   cJSON_AddStringToObject(json, "sampler", sampler_names[o->kind]);
   cJSON_AddNumberToObject(json, "steps", run->steps);
   cJSON_AddNumberToObject(json, "eta", o->eta);
-  cJSON_AddNumberToObject(json, "guidance", o->guidance > 0 ? o->guidance : 1);
+  cJSON_AddNumberToObject(json, "guidance", o->guidance);
   if (o->inits) cJSON_AddNumberToObject(json, "strength", sample_inputs_strength(o));
   json_add_uint64(json, "seed", o->seed);
   json_add_uint64(json, "first", o->first);
@@ -87,10 +87,12 @@ static void print_details(const sample_report *r) {
 
 static void print_summary(const sample_report *r) {
   const sample_run *run = r->run;
+  char guidance[32] = "";
+  if (r->options->guidance != 1) snprintf(guidance, sizeof guidance, ", guidance %g", r->options->guidance);
   if (run->finished == r->count)
-    printf("%d image%s, %d %s step%s, seed %" PRIu64 ", in %.3g s (%.3g images/s) on %s\n", run->begun,
+    printf("%d image%s, %d %s step%s%s, seed %" PRIu64 ", in %.3g s (%.3g images/s) on %s\n", run->begun,
            run->begun == 1 ? "" : "s", run->steps, sampler_names[r->options->kind], run->steps == 1 ? "" : "s",
-           r->options->seed, run->seconds, run->seconds > 0 ? run->finished / run->seconds : 0, r->device->name);
+           guidance, r->options->seed, run->seconds, run->seconds > 0 ? run->finished / run->seconds : 0, r->device->name);
   const sample_options *o = r->options;
   const char *const paths[] = {o->grid, o->each, o->gif, o->moments, o->npy, o->sheet};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
@@ -162,11 +164,27 @@ static sample_run_desc describe_run(const sample_options *o, const sample_inputs
   };
 }
 
+static bool any_context(const sample_inputs *inputs, const mote_model_info *model) {
+  bool any = false;
+  for (int i = 0; inputs->contexts && i < inputs->count * model->n_cfeat; i++) any |= inputs->contexts[i] != 0;
+  return any;
+}
+
+// What the model says of itself decides what was not given.
+static mote_status settle_guidance(sample_options *o, const sample_inputs *inputs, const mote_model_info *model,
+                                   mote_error *error) {
+  if (o->guidance == 0) o->guidance = inputs->avoid || any_context(inputs, model) ? usual_guidance(model) : 1;
+  if (o->guidance != 1 || !(o->avoided || o->guidance_high > 0)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
+              o->avoided ? "--avoid" : "--guidance-interval");
+}
+
 // Everything between the device and the files.
-static mote_status sample_on_device(const sample_options *o, sample_inputs *inputs, mote_device *device,
+static mote_status sample_on_device(sample_options *o, sample_inputs *inputs, mote_device *device,
                                     mote_model *model, int *exit_code, mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
   TRY(sample_inputs_fit(inputs, o, info, error));
+  TRY(settle_guidance(o, inputs, info, error));
   TRY(sample_output_check_sizes(o, info, inputs->count, error));
   sample_run_desc desc = describe_run(o, inputs, model);
   sample_run run;
@@ -180,7 +198,7 @@ static mote_status sample_on_device(const sample_options *o, sample_inputs *inpu
   return status;
 }
 
-static mote_status sample(const sample_options *o, int *exit_code, mote_error *error) {
+static mote_status sample(sample_options *o, int *exit_code, mote_error *error) {
   sample_inputs inputs = {0};
   mote_device *device = NULL;
   mote_model *model = NULL;

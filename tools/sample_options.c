@@ -77,7 +77,8 @@ static const struct poptOption table[] = {
     {"threshold", 0, POPT_ARG_STRING, NULL, OPTION_THRESHOLD,
      "dynamic thresholding of that image at this quantile, 0.5 to 1 (default: none)", "P"},
     {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE,
-     "lead towards the context with this scale, 0.01 to 100 (default 1: no guidance, half the work)", "W"},
+     "lead towards the context with this scale, 0.01 to 100; 1: no guidance, half the work (default 2 if MODEL was trained with "
+     "--context-drop and a context is given, else 1)", "W"},
     {"guidance-interval", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE_INTERVAL,
      "guide only at timesteps from LO to HI, in fractions of T (default 0:1)", "LO:HI"},
     {"avoid", 0, POPT_ARG_STRING, NULL, OPTION_AVOID,
@@ -282,9 +283,6 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
     return fail(error, MOTE_ERROR_USAGE, "--eta: found it with --sampler %s, expected ddim", sampler_names[s->kind]);
   if (s->clip_x0 && s->threshold > 0)
     return fail(error, MOTE_ERROR_USAGE, "found both --clip-x0 and --threshold, expected one of them");
-  if ((s->avoided || s->guidance_high > 0) && (s->guidance == 0 || s->guidance == 1))
-    return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
-                s->avoided ? "--avoid" : "--guidance-interval");
   if ((s->palette || s->palette_file) && !s->grid && !s->each && !s->preview)
     return fail(error, MOTE_ERROR_USAGE, "--palette: found none of -o, --each and --preview, which it is for");
   if (s->sheet && !s->grid) return fail(error, MOTE_ERROR_USAGE, "--sheet: found no -o, which it is for");
