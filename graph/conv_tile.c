@@ -113,11 +113,66 @@ static bool is_among(conv_tile t, const conv_tile *others, int count) {
   return false;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Matrices
+
+typedef struct matrix_tile {
+  int rows, columns;  // of matrices: a workgroup's output channels, and a wave's pixels
+} matrix_tile;
+
+enum { MATRIX = 16, MATRIX_WAVES = 4, PLAIN_WAVE = 32, MATRIX_TILE_COUNT = 4 };
+
+// From the largest to the smallest, for the same channels: 128 pixels for the first.
+static const matrix_tile matrix_tiles[MATRIX_TILE_COUNT] = {{4, 2}, {2, 2}, {2, 1}, {1, 1}};
+
+// Thin products, as the first and last convolution, would multiply zeros; and images begin and end there.
+static bool prefers_matrices(const device_caps *caps, const conv_product *product) {
+  return caps->kernels == MOTE_KERNELS_MATRIX && !product->exact && product->stride == 1 &&
+         8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
+}
+
+static void take_matrix_tile(const device_caps *caps, const conv_product *product, matrix_tile t, step *step) {
+  int wave = caps->cooperative ? (int)caps->subgroup_size : PLAIN_WAVE, waves = MATRIX_WAVES;
+  while (waves > 1 && (uint32_t)(waves * wave) > caps->max_invocations) waves /= 2;
+  uint64_t wide = (uint64_t)(MATRIX * t.columns * waves);
+  step->shader = caps->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
+  step->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
+  step->spec[CONV_MATRIX_WAVE] = (uint)wave;
+  step->spec[CONV_MATRIX_ROWS] = (uint)t.rows;
+  step->spec[CONV_MATRIX_COLUMNS] = (uint)t.columns;
+  step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
+  step->spec[CONV_TILE_SQUARE] = (uint)product->square;
+  step->spec_count = 13;
+  spread((pixels_of(product) + wide - 1) / wide, 1, step->groups);
+  step->groups[2] = (uint)divide_up(8 * out_blocks_of(product), MATRIX * t.rows);
+}
+
+// All sum in the same order. The first is the largest tile that fills the device, or the smallest.
+static int matrix_choices(const device_caps *caps, const conv_product *product, step *steps) {
+  const step given = steps[0];
+  int count = 0, suiting = 0;
+  for (int i = 0; i < MATRIX_TILE_COUNT; i++) {
+    if (MATRIX * matrix_tiles[i].rows > 8 * out_blocks_of(product) && i + 1 < MATRIX_TILE_COUNT) continue;
+    steps[count] = given;
+    take_matrix_tile(caps, product, matrix_tiles[i], &steps[count]);
+    const uint32_t *groups = steps[count].groups;
+    uint64_t all = (uint64_t)groups[0] * (groups[1] ? groups[1] : 1) * groups[2];
+    if (suiting == count && all < WANTED_GROUPS) suiting++;
+    count++;
+  }
+  if (suiting == count) suiting--;
+  const step suits = steps[suiting];
+  steps[suiting] = steps[0];
+  steps[0] = suits;
+  return count;
+}
+
 int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact) {
+  *inexact = 0;
+  if (prefers_matrices(caps, product)) return matrix_choices(caps, product, steps);
   conv_tile taken[CONV_TILE_CHOICES] = {suiting_tile(caps, product)};
   int count = 1;
   take_tile(product, taken[0], steps);
-  *inexact = 0;
   for (int exact = 1; exact >= 0; exact--)
     for (int i = 0; i < CONV_TILE_COUNT && count < CONV_TILE_CHOICES; i++) {
       conv_tile t = fit_channels(conv_tiles[i], out_blocks_of(product));

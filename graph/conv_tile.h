@@ -1,4 +1,5 @@
-// conv_tile.h: tile sizes of the convolution kernels for GPUs, conv_tiled.comp and conv_weight_gradient_tiled.comp.
+// conv_tile.h: tile sizes of the convolution kernels for GPUs, conv_tiled.comp, conv_matrix.comp and
+// conv_weight_gradient_tiled.comp.
 #ifndef MOTE_GRAPH_CONV_TILE_H
 #define MOTE_GRAPH_CONV_TILE_H
 
@@ -6,7 +7,7 @@
 
 // Whether a convolution of such images takes these kernels, which keep row and column in 16 bits each.
 static inline bool prefers_tiles(const device_caps *caps, shape x) {
-  return caps->kernels == MOTE_KERNELS_TILED && x.h < 1 << 15 && x.w < 1 << 15;
+  return caps->kernels >= MOTE_KERNELS_TILED && x.h < 1 << 15 && x.w < 1 << 15;
 }
 
 // What a convolution multiplies, and where transposed ones differ.
@@ -14,6 +15,8 @@ typedef struct conv_product {
   shape pixels;  // (N, output channels, H, W): of the smaller image, where sizes differ
   int stride;    // input pixels a pixel, along each axis: the kernel size, for a transposed convolution's data gradient
   int square;    // output pixels a pixel, along each axis: the kernel size, for a transposed convolution
+  int channels;  // of the input: all of them
+  bool exact;    // operands must not be rounded to half precision: gradients, and what they are of
 } conv_product;
 
 #define CONV_TILE_CHOICES 14

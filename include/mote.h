@@ -108,6 +108,7 @@ typedef struct mote_device_info {
   uint32_t shared_bytes;       // shared memory of one workgroup
   bool subgroup_shuffle;       // subgroupShuffle in compute shaders
   bool float16;                // fp16 arithmetic and storage
+  bool cooperative_matrix;     // of 16 x 16 x 16, fp16 to fp32, for MOTE_KERNELS_MATRIX
   bool timestamps;             // the compute queue can write timestamps
   bool usable;                 // meets the baseline: Vulkan 1.2 and a compute queue
   char reason[160];            // why it is not usable, or why it would or would not be chosen
@@ -122,6 +123,8 @@ typedef enum mote_kernels {
   MOTE_KERNELS_PLAIN = 1,  // the simplest kernel of every op
   MOTE_KERNELS_TEXEL = 2,  // reads through texel buffers; convolutions need subgroups of 8 or more with shuffle
   MOTE_KERNELS_TILED = 3,  // convolutions as products of tiles in shared memory
+  MOTE_KERNELS_MATRIX = 4, // TILED, but convolutions of sampling with operands rounded to half precision (sums stay fp32): with
+                           // cooperative matrices where the device has them, else slowly, in order to check them
 } mote_kernels;
 
 // Whether to time kernels on the device where several can do the work, the first time that this work comes: programs take

@@ -57,6 +57,34 @@ static bool enables_float16(const VkPhysicalDeviceFeatures2 *features) {
   return false;
 }
 
+// Copies what `found` says into the structure of its type among `wanted`.
+static void note_features(const VkBaseInStructure *found, cooperative_features *wanted) {
+  const VkPhysicalDeviceVulkan13Features *v13 = (const void *)found;
+  switch ((int)found->sType) {
+    case (int)VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR:
+      wanted->matrix = *(const VkPhysicalDeviceCooperativeMatrixFeaturesKHR *)(const void *)found;
+      break;
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES:
+      wanted->subgroups = *(const VkPhysicalDeviceSubgroupSizeControlFeatures *)(const void *)found;
+      break;
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES:
+      wanted->subgroups.subgroupSizeControl = v13->subgroupSizeControl;
+      wanted->subgroups.computeFullSubgroups = v13->computeFullSubgroups;
+      break;
+    case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES:
+      wanted->v12 = *(const VkPhysicalDeviceVulkan12Features *)(const void *)found;
+      break;
+    default: break;
+  }
+}
+
+static bool enables_cooperative(const VkPhysicalDeviceFeatures2 *features) {
+  cooperative_features enabled;
+  cooperative_chain(&enabled, VK_FALSE);
+  for (const VkBaseInStructure *s = (const void *)features; s; s = s->pNext) note_features(s, &enabled);
+  return cooperative_complete(&enabled);
+}
+
 static bool enables_extension(const mote_device_adopt_desc *desc, const char *name) {
   for (uint32_t i = 0; i < desc->extension_count; i++)
     if (strcmp(desc->extensions[i], name) == 0) return true;
@@ -91,6 +119,9 @@ mote_status mote_device_adopt(const mote_device_adopt_desc *desc, mote_device **
   device_describe(&device->instance_vk, device->physical, 0, &device->info);
   TRY_GOTO(failed, check_family(device, error));
   device->info.float16 = device->info.float16 && enables_float16(desc->enabled_features);
+  device->info.cooperative_matrix = device->info.cooperative_matrix &&
+                                    enables_extension(desc, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME) &&
+                                    enables_cooperative(desc->enabled_features);
   device->info.chosen = true;
   strcpy(device->info.reason, "the host's");
   const mote_device_desc choices = {.plain_kernels = desc->plain_kernels,

@@ -39,6 +39,17 @@ static bool has_compute_queue(const instance_functions *vk, VkPhysicalDevice phy
   return false;
 }
 
+bool physical_has_extension(const instance_functions *vk, VkPhysicalDevice physical, const char *name) {
+  uint32_t count = 0;
+  vk->vkEnumerateDeviceExtensionProperties(physical, NULL, &count, NULL);
+  VkExtensionProperties *extensions = calloc(count + 1, sizeof *extensions);
+  bool found = false;
+  if (extensions && vk->vkEnumerateDeviceExtensionProperties(physical, NULL, &count, extensions) >= 0)
+    for (uint32_t i = 0; i < count; i++) found |= strcmp(extensions[i].extensionName, name) == 0;
+  free(extensions);
+  return found;
+}
+
 void device_describe(const instance_functions *vk, VkPhysicalDevice physical, uint32_t index, mote_device_info *info) {
   VkPhysicalDeviceVulkan12Properties v12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
   VkPhysicalDeviceVulkan11Properties v11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES,
@@ -64,6 +75,7 @@ void device_describe(const instance_functions *vk, VkPhysicalDevice physical, ui
       .subgroup_shuffle = (v11.subgroupSupportedOperations & subgroup_needs) == subgroup_needs &&
                           (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT),
       .float16 = f12.shaderFloat16,
+      .cooperative_matrix = device_is_cooperative(vk, physical),
   };
   snprintf(info->name, sizeof info->name, "%s", p->deviceName);
   snprintf(info->driver, sizeof info->driver, "%.100s%s%.100s", v12.driverName, v12.driverInfo[0] ? " " : "",

@@ -180,7 +180,7 @@ static mote_status pick_physical(mote_device *device, const char *select, mote_e
 
 // On CPU drivers texel reads are fast and shared memory is not; GPUs are the other way round.
 mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, mote_error *error) {
-  if ((unsigned)desc->kernels > MOTE_KERNELS_TILED)
+  if ((unsigned)desc->kernels > MOTE_KERNELS_MATRIX)
     return fail(error, MOTE_ERROR_USAGE, "kernels is %d, expected one of mote_kernels", (int)desc->kernels);
   if ((unsigned)desc->tune > MOTE_TUNE_FULL)
     return fail(error, MOTE_ERROR_USAGE, "tune is %d, expected one of mote_tune", (int)desc->tune);
@@ -199,6 +199,7 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
                  : desc->kernels     ? desc->kernels
                  : cpu               ? MOTE_KERNELS_TEXEL
                                      : MOTE_KERNELS_TILED,
+      .cooperative = desc->kernels == MOTE_KERNELS_MATRIX && device->info.cooperative_matrix,
       .separate_buffers = desc->separate_buffers,
       .subgroup_shuffle = device->info.subgroup_shuffle,
       .subgroup_size = device->info.subgroup_size,
@@ -213,18 +214,6 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
   return MOTE_OK;
 }
 
-static bool has_device_extension(const mote_device *device, const char *name) {
-  PFN_vkEnumerateDeviceExtensionProperties enumerate = device->instance_vk.vkEnumerateDeviceExtensionProperties;
-  uint32_t count = 0;
-  enumerate(device->physical, NULL, &count, NULL);
-  VkExtensionProperties *extensions = calloc(count + 1, sizeof *extensions);
-  bool found = false;
-  if (extensions && enumerate(device->physical, NULL, &count, extensions) >= 0)
-    for (uint32_t i = 0; i < count; i++) found |= strcmp(extensions[i].extensionName, name) == 0;
-  free(extensions);
-  return found;
-}
-
 static mote_status create_handle(mote_device *device, mote_error *error) {
   VkQueueFamilyProperties families[32];
   uint32_t count = 32;
@@ -237,13 +226,19 @@ static mote_status create_handle(mote_device *device, mote_error *error) {
                                          .queueFamilyIndex = device->queue_family,
                                          .queueCount = 1,
                                          .pQueuePriorities = &priority};
+  const char *extensions[COOPERATIVE_EXTENSION_COUNT + 1] = COOPERATIVE_EXTENSIONS;
+  cooperative_features features;
+  bool cooperative = device->caps.cooperative;
+  uint32_t extension_count = cooperative ? COOPERATIVE_EXTENSION_COUNT : 0;
   // A driver that stands on another API says so by this extension, which then must be enabled.
   const char *subset = "VK_KHR_portability_subset";
+  if (physical_has_extension(&device->instance_vk, device->physical, subset)) extensions[extension_count++] = subset;
   const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                   .pNext = cooperative ? cooperative_chain(&features, VK_TRUE) : NULL,
                                    .queueCreateInfoCount = 1,
                                    .pQueueCreateInfos = &queue,
-                                   .enabledExtensionCount = has_device_extension(device, subset),
-                                   .ppEnabledExtensionNames = &subset};
+                                   .enabledExtensionCount = extension_count,
+                                   .ppEnabledExtensionNames = extensions};
   TRY(CHECK(error, device->instance_vk.vkCreateDevice(device->physical, &info, NULL, &device->handle)));
   const char *missing = load_device(device->instance_vk.vkGetDeviceProcAddr, device->handle, &device->vk);
   if (missing) return fail(error, MOTE_ERROR_DEVICE, "%s has no %s", device->info.name, missing);

@@ -5,6 +5,8 @@
 
 #include <vulkan/vulkan_core.h>
 
+#include "runtime/cooperative.h"
+
 #define GLOBAL_FUNCTIONS(X) X(vkCreateInstance) X(vkEnumerateInstanceExtensionProperties)
 
 #define INSTANCE_FUNCTIONS(X)                 \
@@ -19,12 +21,13 @@
   X(vkGetPhysicalDeviceProperties2)           \
   X(vkGetPhysicalDeviceQueueFamilyProperties)
 
-// Of VK_EXT_debug_utils: NULL where it is not enabled.
-#define DEBUG_FUNCTIONS(X)           \
-  X(vkCmdBeginDebugUtilsLabelEXT)    \
-  X(vkCmdEndDebugUtilsLabelEXT)      \
-  X(vkCreateDebugUtilsMessengerEXT)  \
-  X(vkDestroyDebugUtilsMessengerEXT) \
+// Of extensions: NULL where they are not there or not enabled.
+#define OPTIONAL_FUNCTIONS(X)                          \
+  X(vkCmdBeginDebugUtilsLabelEXT)                      \
+  X(vkCmdEndDebugUtilsLabelEXT)                        \
+  X(vkCreateDebugUtilsMessengerEXT)                    \
+  X(vkDestroyDebugUtilsMessengerEXT)                   \
+  X(vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR) \
   X(vkSetDebugUtilsObjectNameEXT)
 
 #define DEVICE_FUNCTIONS(X)        \
@@ -88,7 +91,7 @@ typedef struct global_functions {
 
 typedef struct instance_functions {
   INSTANCE_FUNCTIONS(DECLARE_FUNCTION)
-  DEBUG_FUNCTIONS(DECLARE_FUNCTION)
+  OPTIONAL_FUNCTIONS(DECLARE_FUNCTION)
 } instance_functions;
 
 typedef struct device_functions {

@@ -51,9 +51,15 @@ static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_err
                                           .pMapEntries = entries,
                                           .dataSize = 4 * kernel->spec_count,
                                           .pData = kernel->spec};
+  const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroups = {
+      .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+      .requiredSubgroupSize = device->caps.subgroup_size};
+  bool whole = kernel->interface.cooperative;
   const VkComputePipelineCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                .pNext = whole ? &subgroups : NULL,
+                .flags = whole ? VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT : 0,
                 .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                 .module = module,
                 .pName = "main",

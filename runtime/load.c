@@ -21,7 +21,7 @@ const char *load_global(PFN_vkGetInstanceProcAddr get, global_functions *out) {
 const char *load_instance(PFN_vkGetInstanceProcAddr get, VkInstance of, instance_functions *out) {
   const char *missing = NULL;
   INSTANCE_FUNCTIONS(LOAD_NEEDED)
-  DEBUG_FUNCTIONS(LOAD)
+  OPTIONAL_FUNCTIONS(LOAD)
   return missing;
 }
 

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+enum { CAPABILITY_COOPERATIVE_MATRIX_KHR = 6022 };
 enum {
+  OP_CAPABILITY = 17,
   OP_TYPE_INT = 21, OP_TYPE_FLOAT = 22, OP_TYPE_VECTOR = 23, OP_TYPE_IMAGE = 25, OP_TYPE_ARRAY = 28,
   OP_TYPE_RUNTIME_ARRAY = 29, OP_TYPE_STRUCT = 30, OP_TYPE_POINTER = 32, OP_CONSTANT = 43, OP_VARIABLE = 59,
   OP_DECORATE = 71, OP_MEMBER_DECORATE = 72,
@@ -113,6 +115,7 @@ mote_status spirv_reflect(const shader *shader, spirv_interface *out, mote_error
       status = fail(error, MOTE_ERROR_FORMAT, "shader %s: truncated SPIR-V", shader->name);
       break;
     }
+    if (opcode == OP_CAPABILITY && count > 1) out->cooperative |= word[1] == CAPABILITY_COOPERATIVE_MATRIX_KHR;
     if (opcode == OP_DECORATE && count > 2 && word[1] < bound) read_decoration(&ids[word[1]], word + 2, count - 2);
     if (opcode == OP_MEMBER_DECORATE && count > 3 && word[1] < bound)
       read_member_decoration(&ids[word[1]], word[2], word + 3, count - 3);

@@ -23,6 +23,7 @@ typedef struct spirv_binding {
 typedef struct spirv_interface {
   spirv_binding bindings[MAX_BINDINGS];  // of descriptor set 0
   uint32_t push_bytes;
+  bool cooperative;  // has cooperative matrices, whose subgroups must be whole and of a known size
 } spirv_interface;
 
 // Reads the interface of a module with one compute entry point. Only modules embedded at build time come here, but

@@ -99,6 +99,11 @@ mote_status device_create_submission(mote_device *device, mote_error *error);
 // choose.c: what a physical device is and offers.
 void device_describe(const instance_functions *vk, VkPhysicalDevice physical, uint32_t index, mote_device_info *info);
 
+bool physical_has_extension(const instance_functions *vk, VkPhysicalDevice physical, const char *name);
+
+// cooperative.c: whether conv_matrix.comp can run there with cooperative matrices.
+bool device_is_cooperative(const instance_functions *vk, VkPhysicalDevice physical);
+
 // choose.c: fills `infos[i]` for every physical device and marks the one that `select` picks; `*chosen` is its index.
 mote_status device_describe_all(const instance_functions *vk, VkInstance instance, const char *select,
                                 VkPhysicalDevice **physicals, mote_device_info **infos, uint32_t *count,

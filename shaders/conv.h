@@ -1,4 +1,4 @@
-// conv.h: parameters and constants of conv.comp, conv_texel.comp, conv_winograd.comp and conv_tiled.comp.
+// conv.h: parameters and constants of conv.comp and the kernels that do the same otherwise.
 #include "shaders/types.h"
 
 // Specialization constants of all kernels, and of those that read texels alone.
@@ -23,7 +23,14 @@
 #define CONV_TILE_STRIDE 11 // input pixels a pixel, along each axis
 #define CONV_TILE_SQUARE 12 // output pixels a pixel, along each axis
 
-// Its shared memory in vec4: 2 · UNITS rows of pixels, and as many of weights.
+// And of conv_matrix.comp alone.
+#define CONV_MATRIX_LOCAL 5    // invocations
+#define CONV_MATRIX_WAVE 6     // that compute a matrix together
+#define CONV_MATRIX_ROWS 7     // output channels of the tile, in sixteens
+#define CONV_MATRIX_COLUMNS 8  // pixels of a wave, in sixteens
+#define CONV_MATRIX_UNITS 4    // of a stage
+
+// Shared memory of conv_tiled.comp in vec4: 2 · UNITS rows of pixels, and as many of weights.
 #define CONV_TILE_X_PADDING 4     // behind a row of pixels
 #define CONV_TILE_WEIGHT_BLOCK 9  // of eight output channels, one padding
 

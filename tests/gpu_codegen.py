@@ -18,6 +18,7 @@ SPILLS = ("Spilled VGPRs", "Spilled SGPRs", "Scratch size")
 ACTIVATIONS = ("", ", GELU", ", ReLU")
 # Every kernel of the network and of the op tests is in the list; fewer mean that something was not made.
 LEAST_KERNELS = 60
+NOT_THERE = 3  # codegen's exit code
 
 INTRODUCTION = """# What a GPU's compiler makes of the convolutions
 
@@ -43,10 +44,14 @@ def arguments():
     return parser.parse_args()
 
 
-def compile_all(program, manifest, family):
-    """The device's description, and a list of (made for, shader, constants, statistics by the driver's names)."""
+def compile_all(program, manifest, family, *words):
+    """The device's description, and a list of (made for, shader, constants, statistics by the driver's names).
+
+    None and an empty list where `words` ask for what the device has not."""
     environment = dict(os.environ, RADV_FORCE_FAMILY=family, VK_DRIVER_FILES=manifest, MESA_SHADER_CACHE_DISABLE="true")
-    run = subprocess.run([program], env=environment, capture_output=True, text=True, timeout=600)
+    run = subprocess.run([program, *words], env=environment, capture_output=True, text=True, timeout=600)
+    if run.returncode == NOT_THERE:
+        return None, []
     if run.returncode:
         raise RuntimeError(f"{program} exits with {run.returncode}: {run.stderr.strip()[-300:]}")
     device, *lines = run.stdout.splitlines()
@@ -64,6 +69,10 @@ def describe(shader, c):
         text = f"{c[0]}x{c[0]}{ACTIVATIONS[c[1]]}" + ", two inputs" * c[2] + ", residual" * c[3] + ", no bias" * (not c[4])
         text += f", stride {c[11]}" * (c[11] > 1) + f", {c[12]} x {c[12]} pixels each" * (c[12] > 1)
         return text + f"; tile {8 * c[6]} x {c[7] * c[8]}, {c[5]} invocations" + f", K split by {c[9]}" * (c[9] > 1)
+    if shader.startswith("conv_matrix"):
+        text = f"{c[0]}x{c[0]}{ACTIVATIONS[c[1]]}" + ", two inputs" * c[2] + ", residual" * c[3] + ", no bias" * (not c[4])
+        text += f", {c[12]} x {c[12]} pixels each" * (c[12] > 1)
+        return text + f"; tile {16 * c[7]} x {16 * c[8] * c[5] // c[6]}, {c[5]} invocations, waves of {c[6]}"
     if shader == "conv_weight_gradient_tiled":
         return (f"{c[0]}x{c[0]}" + ", two inputs" * c[1] + f", {c[7]} x {c[7]} pixels each" * (c[7] > 1) +
                 f"; tile {4 * c[3]} x {4 * c[4]}, stage {c[5]} x {c[6]}, {c[2]} invocations")
@@ -96,6 +105,8 @@ def main():
     for family in options.families.split(","):
         try:
             device, kernels = compile_all(options.codegen, manifest, family)
+            matrices = [k for k in compile_all(options.codegen, manifest, family, "matrix")[1] if "cooperative" in k[1]]
+            kernels += matrices
         except (RuntimeError, ValueError, OSError, subprocess.TimeoutExpired) as error:
             print(f"FAIL  {family}: {error}")
             failed += 1
@@ -108,7 +119,7 @@ def main():
             print(f"FAIL  {family}: {line}")
         failed += len(found)
         passed += len(kernels) - len(found)
-        print(f"      {family}: {len(kernels)} kernels, {device}")
+        print(f"      {family}: {len(kernels)} kernels, {len(matrices)} of them with cooperative matrices, {device}")
     if options.write:
         pathlib.Path(options.write).write_text(text, encoding="utf-8")
     else:

@@ -186,7 +186,7 @@ def test_numbers_are_checked(where):
              ("--batch", "0", "1 to 4096"), ("--batch", "4097", "1 to 4096"), ("--scale", "65", "1 to 64"),
              ("--palette", "1", "2 to 256"), ("--palette", "257", "2 to 256"), ("--sampler", "euler", "ddim, ddpm"),
              ("--guidance", "0", "0.01 to 100"), ("--guidance", "x", "0.01 to 100"), ("--threshold", "0.4", "0.5 to 1"),
-             ("--grid", "log", "uniform, quadratic, karras"), ("--kernels", "fast", "auto, plain, texel, tiled"), ("--tune", "best", "off, fast, full"),
+             ("--grid", "log", "uniform, quadratic, karras"), ("--kernels", "fast", "auto, plain, texel, tiled, matrix"), ("--tune", "best", "off, fast, full"),
              ("--guidance-interval", "0.5", "LO:HI"),
              ("--guidance-interval", "0.8:0.2", "LO:HI")]
     for option, text, expected in cases:

@@ -40,6 +40,19 @@ static void tiled_kernels(void **state) {
   run_with((mote_device_desc){.kernels = MOTE_KERNELS_TILED});
 }
 
+// Only the convolutions have such kernels.
+static void run_with_matrices(bool separate_buffers) {
+  const char *about = options.about;
+  options.about = "conv_transpose";
+  run_with((mote_device_desc){.separate_buffers = separate_buffers, .kernels = MOTE_KERNELS_MATRIX});
+  options.about = about;
+}
+
+static void half_precision_matrices(void **state) {
+  (void)state;
+  run_with_matrices(false);
+}
+
 static void one_buffer_a_tensor_with_sentinels_behind_it(void **state) {
   (void)state;
   run_with((mote_device_desc){.separate_buffers = true});
@@ -55,6 +68,11 @@ static void one_buffer_a_tensor_and_tiled_kernels(void **state) {
   run_with((mote_device_desc){.separate_buffers = true, .kernels = MOTE_KERNELS_TILED});
 }
 
+static void one_buffer_a_tensor_and_half_precision_matrices(void **state) {
+  (void)state;
+  run_with_matrices(true);
+}
+
 static void copies_through_a_staging_buffer(void **state) {
   (void)state;
   run_with((mote_device_desc){.staging = true});
@@ -65,10 +83,12 @@ static int run_quickly(void) {
   const struct CMUnitTest preferred[] = {cmocka_unit_test(kernels_that_the_device_prefers)};
   const struct CMUnitTest plain[] = {cmocka_unit_test(plain_kernels)};
   const struct CMUnitTest tiled[] = {cmocka_unit_test(tiled_kernels)};
+  const struct CMUnitTest matrices[] = {cmocka_unit_test(half_precision_matrices)};
   options.stop = true;
   int failed = cmocka_run_group_tests(preferred, NULL, NULL);
   if (!failed) failed = cmocka_run_group_tests(plain, NULL, NULL);
-  return failed ? failed : cmocka_run_group_tests(tiled, NULL, NULL);
+  if (!failed) failed = cmocka_run_group_tests(tiled, NULL, NULL);
+  return failed ? failed : cmocka_run_group_tests(matrices, NULL, NULL);
 }
 
 // `test_ops separate`: one buffer a tensor only. `test_ops quick [SHADER]`: up to the first failure, the ops that the
@@ -78,12 +98,14 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(kernels_that_the_device_prefers),
       cmocka_unit_test(plain_kernels),
       cmocka_unit_test(tiled_kernels),
+      cmocka_unit_test(half_precision_matrices),
       cmocka_unit_test(copies_through_a_staging_buffer),
   };
   const struct CMUnitTest separate[] = {
       cmocka_unit_test(one_buffer_a_tensor_with_sentinels_behind_it),
       cmocka_unit_test(one_buffer_a_tensor_and_plain_kernels),
       cmocka_unit_test(one_buffer_a_tensor_and_tiled_kernels),
+      cmocka_unit_test(one_buffer_a_tensor_and_half_precision_matrices),
   };
   int failed = 0;
   bool quick = argument_count > 1 && !strcmp(arguments[1], "quick");

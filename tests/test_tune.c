@@ -268,7 +268,7 @@ static float *sample(mote_device *device, size_t *count) {
 static void test_images_do_not_depend_on_it(void **state) {
   (void)state;
   forget();
-  for (mote_kernels kernels = MOTE_KERNELS_TEXEL; kernels <= MOTE_KERNELS_TILED; kernels++) {
+  for (mote_kernels kernels = MOTE_KERNELS_TEXEL; kernels <= MOTE_KERNELS_MATRIX; kernels++) {
     size_t count;
     mote_device *device = open_device(MOTE_TUNE_OFF, kernels);
     float *plain = sample(device, &count);

@@ -160,7 +160,7 @@ static void name_round(const distill_options *o, int steps, char path[PATH_MAX])
 
 // Words of the command line that are the same in every round.
 static void add_common(const distill_options *o, const char **words, int *count) {
-  static const char *const kernels[] = {"auto", "plain", "texel", "tiled"}, *const tunes[] = {"off", "fast", "full"};
+  static const char *const kernels[] = {"auto", "plain", "texel", "tiled", "matrix"}, *const tunes[] = {"off", "fast", "full"};
   const common_options *c = &o->base.common;
   if (c->device) words[(*count)++] = "--device", words[(*count)++] = c->device;
   if (c->cache) words[(*count)++] = "--cache", words[(*count)++] = c->cache;

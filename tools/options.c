@@ -38,7 +38,8 @@ static const struct poptOption common_table[] = {
     {"separate-buffers", 0, POPT_ARG_NONE, NULL, COMMON_SEPARATE_BUFFERS,
      "one buffer a tensor, so that validation sees every overrun", NULL},
     {"kernels", 0, POPT_ARG_STRING, NULL, COMMON_KERNELS,
-     "auto, plain (the simplest kernel of every op), texel (for CPU drivers) or tiled (for GPUs)", "CLASS"},
+     "auto, plain (the simplest kernel of every op), texel (for CPU drivers), tiled (for GPUs) or matrix (tiled, but convolutions of "
+     "sampling in half precision, on cooperative matrices where DEVICE has them)", "CLASS"},
     {"tune", 0, POPT_ARG_STRING, NULL, COMMON_TUNE,
      "time kernels where several can do the work, once for each device: off, fast (some seconds; only between kernels that give "
      "the same bits) or full (default fast)", "HOW"},
@@ -101,7 +102,7 @@ static mote_status keep_argument(options *o, char *argument, mote_error *error) 
 }
 
 static mote_status take_kernels(options *o, const char *argument, mote_error *error) {
-  static const char *const classes[] = {"auto", "plain", "texel", "tiled", NULL};  // as in mote_kernels
+  static const char *const classes[] = {"auto", "plain", "texel", "tiled", "matrix", NULL};  // as in mote_kernels
   int kernels = 0;
   TRY(option_choice("--kernels", argument, classes, &kernels, error));
   o->common.kernels = (mote_kernels)kernels;

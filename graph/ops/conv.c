@@ -11,6 +11,7 @@ enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };
 
 typedef struct conv_attributes {
   epilogue epilogue;
+  bool exact;            // a data gradient, not to be rounded
   uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
 } conv_attributes;
 
@@ -96,7 +97,11 @@ static mote_status forward(const node *node, program *program, mote_error *error
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
     count = texel_choices(y->shape, steps, &inexact);
   } else if (prefers_tiles(program_caps(program), x->shape)) {
-    const conv_product product = {.pixels = y->shape, .stride = 1, .square = 1};
+    const conv_product product = {.pixels = y->shape,
+                                  .stride = 1,
+                                  .square = 1,
+                                  .channels = x->shape.c + (second ? second->shape.c : 0),
+                                  .exact = attributes->exact || y->grad};
     count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   } else {
     spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, steps[0].groups);
@@ -178,7 +183,8 @@ static tensor *weight_gradient(graph *graph, const node *forward, tensor *dy) {
 // The gradient of one input: a convolution of dy with the turned weight, of whose output channels this input's begin at
 // `first_channel`, a multiple of 8.
 static tensor *data_gradient(graph *graph, tensor *dy, tensor *turned, const tensor *input, int first_channel) {
-  const conv_attributes attributes = {.epilogue = {.scale = 1}, .first_block = (uint32_t)first_channel / 8};
+  const conv_attributes attributes = {
+      .epilogue = {.scale = 1}, .exact = true, .first_block = (uint32_t)first_channel / 8};
   tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = turned};
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
                             &attributes, sizeof attributes);

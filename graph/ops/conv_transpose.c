@@ -49,7 +49,9 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
        .push_bytes = sizeof push}};
   const conv_product product = {.pixels = {x->shape.n, y->shape.c, x->shape.h, x->shape.w},
                                 .stride = 1,
-                                .square = node->inputs[WEIGHT]->shape.h};
+                                .square = node->inputs[WEIGHT]->shape.h,
+                                .channels = x->shape.c + (second ? second->shape.c : 0),
+                                .exact = y->grad != NULL};
   int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }

@@ -4,6 +4,8 @@
 // mote works on this program's device, whose functions it asks of `function_for` below: there, kernels get the flag
 // that keeps statistics, and command buffers and fences, which a device without hardware cannot make, are nothing.
 //
+// `codegen matrix`: the class of cooperative matrices; exit code 3 where the device has none.
+//
 // Prints a line a kernel: set of kernels, shader, its specialization constants, then "name=value" for each statistic,
 // separated by tabs.
 #include <stdio.h>
@@ -16,6 +18,7 @@
 
 #include "graph/context_unet.h"
 #include "graph/ops.h"
+#include "runtime/cooperative.h"
 #include "tests/selftest.h"
 
 static VkDevice vulkan_device;
@@ -152,9 +155,23 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL function_for(VkInstance instance
 // ---------------------------------------------------------------------------------------------------------------------
 // The device
 
-static mote_device_adopt_desc open_device(void) {
-  static const char *const debug_utils = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-  const char *executable = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
+static bool has_matrices(VkPhysicalDevice physical) {
+  VkExtensionProperties extensions[512];
+  uint32_t count = 512;
+  bool found = false;
+  vkEnumerateDeviceExtensionProperties(physical, NULL, &count, extensions);
+  for (uint32_t i = 0; i < count; i++)
+    found |= !strcmp(extensions[i].extensionName, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
+  return found;
+}
+
+static mote_device_adopt_desc open_device(bool matrices) {
+  static const char *const debug_utils[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME};
+  static cooperative_features cooperative;
+  static VkPhysicalDeviceFeatures2 enabled = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+  const char *extensions[COOPERATIVE_EXTENSION_COUNT + 1] = COOPERATIVE_EXTENSIONS;
+  uint32_t extension_count = matrices ? COOPERATIVE_EXTENSION_COUNT : 0;
+  extensions[extension_count++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
   const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO, .apiVersion = VK_API_VERSION_1_2};
   const VkInstanceCreateInfo instance_info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                               .pApplicationInfo = &application};
@@ -167,6 +184,8 @@ static mote_device_adopt_desc open_device(void) {
   volkLoadInstance(instance);
   VK_MUST(vkEnumeratePhysicalDevices(instance, &count, &physical));
   if (!count) stop("vkEnumeratePhysicalDevices", "no device");
+  if (matrices && !has_matrices(physical)) exit(3);
+  if (matrices) enabled.pNext = cooperative_chain(&cooperative, VK_TRUE);
   VkQueueFamilyProperties families[16];
   count = 16;
   vkGetPhysicalDeviceQueueFamilyProperties(physical, &count, families);
@@ -176,15 +195,16 @@ static mote_device_adopt_desc open_device(void) {
                                               .queueFamilyIndex = family,
                                               .queueCount = 1,
                                               .pQueuePriorities = &priority};
-  const VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR features = {
+  VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR features = {
       .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+      .pNext = enabled.pNext,
       .pipelineExecutableInfo = VK_TRUE};
   const VkDeviceCreateInfo device_info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                           .pNext = &features,
                                           .queueCreateInfoCount = 1,
                                           .pQueueCreateInfos = &queue_info,
-                                          .enabledExtensionCount = 1,
-                                          .ppEnabledExtensionNames = &executable};
+                                          .enabledExtensionCount = extension_count,
+                                          .ppEnabledExtensionNames = extensions};
   VK_MUST(vkCreateDevice(physical, &device_info, NULL, &vulkan_device));
   vkGetDeviceQueue(vulkan_device, family, 0, &queue);
   // Names come through vkSetDebugUtilsObjectNameEXT, which here is this program's own.
@@ -194,9 +214,10 @@ static mote_device_adopt_desc open_device(void) {
                                   .queue = queue,
                                   .queue_family = family,
                                   .get_instance_proc_addr = function_for,
-                                  .extensions = &debug_utils,
-                                  .extension_count = 1,
-                                  .kernels = MOTE_KERNELS_TILED};
+                                  .enabled_features = &enabled,
+                                  .extensions = debug_utils,
+                                  .extension_count = matrices ? 2 : 1,
+                                  .kernels = matrices ? MOTE_KERNELS_MATRIX : MOTE_KERNELS_TILED};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -242,7 +263,7 @@ static void make_op(mote_device *device, const op_case *test) {
   make_kernels(device, graph, test->name);
 }
 
-int main(void) {
+int main(int argument_count, char **arguments) {
   const op_cases *const cases[] = {
 #define OP(name, builder) &name##_cases,
 #include "graph/ops.def"
@@ -250,7 +271,7 @@ int main(void) {
   };
   mote_error error = {0};
   mote_device *device;
-  const mote_device_adopt_desc desc = open_device();
+  const mote_device_adopt_desc desc = open_device(argument_count > 1 && !strcmp(arguments[1], "matrix"));
   if (mote_device_adopt(&desc, &device, &error)) stop("mote_device_adopt", error.message);
   printf("%s, %s\n", mote_device_get_info(device)->name, mote_device_get_info(device)->driver);
   static const struct {

@@ -69,6 +69,7 @@ static const op_case cases[] = {
     CONV("two inputs, odd, GELU", TWO_INPUTS | GELU, 1, 24, 6, 6, 3, 3, {{1, 16, 6, 6}}),
     // Work enough for each of the tiles that conv_tile.c chooses from, and none of these sizes fills its last tile.
     CONV("3x3, tile of 64 x 128", PLAIN, 9, 3, 31, 30, 64, 3, {{0}}),
+    CONV("1x1, 16 channels, tile of 64 x 128", PLAIN, 9, 16, 31, 30, 64, 1, {{0}}),
     CONV("3x3, tile of 64 x 64", PLAIN, 7, 3, 25, 24, 64, 3, {{0}}),
     CONV("3x3, tile of 32 x 64", PLAIN, 3, 3, 27, 26, 64, 3, {{0}}),
     CONV("1x1, tile of 32 x 32", PLAIN, 3, 19, 19, 20, 64, 1, {{0}}),

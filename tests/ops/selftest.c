@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/half.h"
 #include "graph/philox.h"
 
 enum { GUARD_BYTES = 256 };
@@ -42,7 +43,8 @@ static bool is_word_tensor(const tensor *tensor, const op_case *test) {
   return tensor->layout == LAYOUT_RAW && test->words && tensor->shape.c == word_count && tensor->shape.n == 1;
 }
 
-// Uniform values that differ from input to input; what float rounds away the reference does not see either.
+// Uniform values that differ from input to input; what float rounds away the reference does not see either, nor what the
+// kernels round to half precision.
 static mote_status fill_input(run *run, const op_case *test, int index, mote_error *error) {
   const case_input *input = &test->inputs[index];
   size_t count = tensor_elements(run->inputs[index]);
@@ -56,6 +58,7 @@ static mote_status fill_input(run *run, const op_case *test, int index, mote_err
   if (low == 0 && high == 0) low = -1, high = 1;
   for (size_t i = 0; i < count; i++) {
     rows[i] = (float)(low + (high - low) * uniform(i, index));
+    if (program_caps(run->program)->kernels == MOTE_KERNELS_MATRIX) rows[i] = half_to_float(half_from_float(rows[i]));
     run->values[index][i] = rows[i];
   }
   bool is_words = is_word_tensor(run->inputs[index], test);
