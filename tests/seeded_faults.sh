@@ -24,11 +24,14 @@ faults=(
   'conv.comp                 s/sum += bias\[block \* 2 + half_block\]/sum += vec4(0.0)/'
   'conv_texel.comp           s/(column) < int(p\.width)  /(column) < int(p.width) - 1  /'
   'conv_texel.comp           s/ + b, ACTIVATION/, ACTIVATION/'
-  'conv_tiled.comp           s/uint(row) >= height || //'
+  'conv_matrix.comp          s/k < 2 \* UNITS; k += 4/k < 2 * UNITS - 4; k += 4/'
+  'conv_matrix.comp          s/i \/ COLUMNS \* 2 + v % 4/i \/ COLUMNS + v % 4/'
+  'matrices.glsl             s/right + at \/ 16 \* ROW/right + at % 16 * ROW/'
+  'conv_patches.glsl         s/uint(row) >= height || //'
   'conv_tiled.comp           s/g < SPLIT; g++/g < SPLIT - 1; g++/'
-  'conv_tiled.comp           s/block - first_blocks) \* pixels/block) * pixels/'
-  'conv_tiled.comp           s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
-  'conv_tiled.comp           s/y_column + within_square % SQUARE/y_column/'
+  'conv_patches.glsl         s/block - first_blocks) \* pixels/block) * pixels/'
+  'conv_patches.glsl         s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
+  'conv_patches.glsl         s/y_column + within_square % SQUARE/y_column/'
   'conv_winograd.comp        s/odd + 8\.0 \* odd_2 + m\[5\]/odd + 8.0 * odd_2/'
   'conv_winograd.comp        s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
@@ -146,7 +149,7 @@ try_fault() {  # file expression
     report FAIL "$1: $2 does not compile"
     tail -n 20 "$work/build.log"
   else
-    run_tests "$1" >"$work/test.log" 2>&1 || status=$?
+    run_tests "${1/conv_patches/conv_transpose}" >"$work/test.log" 2>&1 || status=$?
     # A test that was killed has shown nothing, and one that could not start neither.
     if [ $status = 1 ] || { [ $status -gt 1 ] && [ $status -lt 124 ]; }; then
       report ok "$1: $2"

@@ -24,9 +24,9 @@ static void print_device(const mote_device_info *d) {
          d->api_version[1], d->api_version[2], (double)d->memory_bytes / (1024.0 * 1024.0 * 1024.0));
   printf("     workgroups of %" PRIu32 " invocations and %" PRIu32 " KiB, subgroups of %" PRIu32
          "%s, fp16 %s, "
-         "timestamps %s\n",
+         "cooperative matrices %s, timestamps %s\n",
          d->max_invocations, d->shared_bytes / 1024, d->subgroup_size, d->subgroup_shuffle ? " with shuffle" : "",
-         d->float16 ? "yes" : "no", d->timestamps ? "yes" : "no");
+         d->float16 ? "yes" : "no", d->cooperative_matrix ? "yes" : "no", d->timestamps ? "yes" : "no");
   printf("     uuid %s\n", d->uuid);
   if (d->reason[0]) printf("     %s\n", d->reason);
 }

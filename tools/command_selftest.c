@@ -41,9 +41,10 @@ static void print_environment(const mote_device_info *d, bool json) {
   printf("driver    %s, Vulkan %" PRIu32 ".%" PRIu32 ".%" PRIu32 "\n", d->driver, d->api_version[0], d->api_version[1],
          d->api_version[2]);
   printf("uuid      %s\n", d->uuid);
-  printf("offers    %" PRIu32 " invocations, %" PRIu32 " KiB shared, subgroups of %" PRIu32 "%s%s, %.1f GiB\n",
+  printf("offers    %" PRIu32 " invocations, %" PRIu32 " KiB shared, subgroups of %" PRIu32 "%s%s%s, %.1f GiB\n",
          d->max_invocations, d->shared_bytes / 1024, d->subgroup_size, d->subgroup_shuffle ? " with shuffle" : "",
-         d->float16 ? ", fp16" : "", (double)d->memory_bytes / (1024.0 * 1024.0 * 1024.0));
+         d->float16 ? ", fp16" : "", d->cooperative_matrix ? ", cooperative matrices" : "",
+         (double)d->memory_bytes / (1024.0 * 1024.0 * 1024.0));
   fflush(stdout);
 }
 

@@ -34,6 +34,7 @@ void json_fill_device(cJSON *object, const mote_device_info *device) {
   cJSON_AddNumberToObject(object, "shared_bytes", device->shared_bytes);
   cJSON_AddBoolToObject(object, "subgroup_shuffle", device->subgroup_shuffle);
   cJSON_AddBoolToObject(object, "float16", device->float16);
+  cJSON_AddBoolToObject(object, "cooperative_matrix", device->cooperative_matrix);
   cJSON_AddBoolToObject(object, "timestamps", device->timestamps);
   cJSON_AddBoolToObject(object, "usable", device->usable);
   cJSON_AddBoolToObject(object, "chosen", device->chosen);

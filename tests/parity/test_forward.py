@@ -76,7 +76,7 @@ def torch_forward(model, x, steps, context, mode, timesteps):
     return module(torch.from_numpy(x).double(), torch.from_numpy(steps).double() / timesteps, context).numpy()
 
 
-def check(report, mote, case, seed, label="", half=False, no_metadata=False):
+def check(report, mote, case, seed, tolerance, label="", half=False, no_metadata=False):
     """One line for eval and one for train mode, of a random model."""
     names = {mode: f"forward {label}{case.name} {mode}" for mode in ("eval", "train")}
     names = {mode: name for mode, name in names.items() if report.wanted(name)}
@@ -90,7 +90,7 @@ def check(report, mote, case, seed, label="", half=False, no_metadata=False):
             with report.case(name):
                 found, _ = mote_forward(mote, model, x, steps, context, mode)
                 expected = torch_forward(model, x, steps, context, mode, case.timesteps)
-                report.error(name, harness.relative_error(found, expected), TOLERANCE)
+                report.error(name, harness.relative_error(found, expected), tolerance)
 
 
 def check_missing_shortcut(report, mote, case, seed):
@@ -113,12 +113,13 @@ def main():
     options = harness.arguments(__doc__)
     torch.set_num_threads(2)
     report = harness.Report(options.only)
+    tolerance = harness.tolerance(options, TOLERANCE)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             if case.cost <= SMALL_COST or not options.small:
-                check(report, mote, case, seed)
-        check(report, mote, Case(3, 16, 5, 16, 3), 100, "F16 weights ", half=True)
-        check(report, mote, Case(4, 24, 7, 12, 3), 101, "no metadata ", no_metadata=True)
+                check(report, mote, case, seed, tolerance)
+        check(report, mote, Case(3, 16, 5, 16, 3), 100, tolerance, "F16 weights ", half=True)
+        check(report, mote, Case(4, 24, 7, 12, 3), 101, tolerance, "no metadata ", no_metadata=True)
         check_missing_shortcut(report, mote, Case(3, 16, 5, 16, 3), 102)
     return report.exit_status()
 

@@ -44,7 +44,7 @@ def case_name(name, steps):
     return f"ddim {name}, N {steps}"
 
 
-def check(report, mote, name, model, steps, batch, seed):
+def check(report, mote, name, model, steps, batch, seed, tolerance):
     """The largest error of any one image, relative to its norm."""
     with report.case(name):
         module, metadata = context_unet.load_model(model)
@@ -53,13 +53,13 @@ def check(report, mote, name, model, steps, batch, seed):
         context = harness.mixtures(random, batch, module.n_cfeat)
         out = mote.file("x0.npy")
         mote.run("sample", model, "-o", mote.file("out.png"), "-n", batch, "--sampler", "ddim", "--steps", steps,
-                 "--eta", 0, "--context-npy", mote.array("c", context), "--x-init", mote.array("xT", x_T),
+                 "--eta", 0, "--guidance", 1, "--context-npy", mote.array("c", context), "--x-init", mote.array("xT", x_T),
                  "--npy", out, "--seed", seed)
         found = harness.read_float32(out, x_T.shape)
         expected = diffusion.ddim(module, metadata, torch.from_numpy(x_T).double(), torch.from_numpy(context).double(),
                                   steps).numpy()
         error = max(harness.relative_error(f, e) for f, e in zip(found, expected))
-        report.error(name, error, TOLERANCE, f"rms {np.sqrt(np.mean(expected ** 2)):.2f}")
+        report.error(name, error, tolerance, f"rms {np.sqrt(np.mean(expected ** 2)):.2f}")
         if mote.file("out.png").read_bytes()[:8] != b"\x89PNG\r\n\x1a\n":
             raise ValueError("out.png is not a PNG")
 
@@ -69,6 +69,7 @@ def main():
                                                   "help": "trained weights to sample from too"})
     torch.set_num_threads(2)
     report = harness.Report(options.only)
+    tolerance = harness.tolerance(options, TOLERANCE)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             name = case_name(case.name, case.steps)
@@ -77,11 +78,11 @@ def main():
             module = context_unet.random_model(*case.size, seed=200 + seed)
             model = mote.file("model.safetensors")
             context_unet.save_model(model, module, context_unet.metadata_of(module, **case.metadata))
-            check(report, mote, name, model, case.steps, case.batch, seed)
+            check(report, mote, name, model, case.steps, case.batch, seed, tolerance)
         for steps in (20, 7) if options.weights else ():
             name = case_name("trained weights", steps)
             if report.wanted(name):
-                check(report, mote, name, options.weights, steps, 8, steps)
+                check(report, mote, name, options.weights, steps, 8, steps, tolerance)
     return report.exit_status()
 
 
