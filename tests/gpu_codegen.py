@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 FAMILIES = {"vega10": "Radeon RX Vega, GCN 5", "navi21": "Radeon RX 6800, RDNA 2", "gfx1100": "Radeon RX 7900, RDNA 3"}
+NAMES_NOW = {"navi31": FAMILIES["gfx1100"]}  # from Mesa 23 on
 COLUMNS = {"VGPRs": "VGPRs", "SGPRs": "SGPRs", "Spilled VGPRs": "spilled VGPRs", "Spilled SGPRs": "spilled SGPRs",
            "LDS size": "LDS, bytes", "Subgroups per SIMD": "waves a SIMD", "Code size": "code, bytes"}
 SPILLS = ("Spilled VGPRs", "Spilled SGPRs", "Scratch size")
@@ -24,13 +25,15 @@ INTRODUCTION = """# What a GPU's compiler makes of the convolutions
 
 No GPU has run these kernels yet. RADV, Mesa's driver for AMD GPUs, compiles them without one, and says what they take.
 The tables are of the default model (f 64, h 16): sampling one image and 32, training on 100; a kernel that two of them
-share stands with the first. All are of the class `tiled`. Where each pixel makes several, or the stride is not 1, the
-kernel serves a transposed convolution or its gradients. Made by
+share stands with the first. They are of the class `tiled`, and where the GPU has cooperative matrices of the class `matrix`
+too; RADV makes `v_wmma_f32_16x16x16_f16` of those. Where each pixel makes several, or the stride is not 1, the kernel serves a
+transposed convolution or its gradients. Made by
 
-    python3 tests/gpu_codegen.py --codegen build/tests/codegen --write docs/gpu-codegen.md
+    python3 tests/gpu_codegen.py --codegen build/tests/codegen --driver radeon_icd.json \\
+      --families vega10,navi21,navi31 --write docs/gpu-codegen.md
 
-which `tools/check --lane codegen` runs without `--write`: no kernel of any op may spill a register. A wave is 64
-invocations. A tile is output channels x pixels; a weight gradient's is output x input channels, then rows x columns of
+with Mesa 25's driver. `tools/check --lane codegen` runs it with the system's: no kernel of any op may spill a register. A
+wave is 64 invocations. A tile is output channels x pixels; a weight gradient's is output x input channels, then rows x columns of
 a stage.
 """
 
@@ -111,7 +114,7 @@ def main():
             print(f"FAIL  {family}: {error}")
             failed += 1
             continue
-        text += "\n" + table(f"{FAMILIES.get(family, family)}: {device}", kernels)
+        text += "\n" + table(f"{(FAMILIES | NAMES_NOW).get(family, family)}: {device}", kernels)
         found = list(faults(kernels))
         if len(kernels) < LEAST_KERNELS:
             found.append(f"only {len(kernels)} kernels were made")
