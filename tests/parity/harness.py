@@ -25,9 +25,9 @@ def arguments(description, **more):
     return parser.parse_args()
 
 
-def tolerance(options, fp32):
-    """What `--kernels matrix` may be off by, whose convolutions round their operands to half precision; else `fp32`."""
-    return 3e-3 if options.kernels == "matrix" else fp32
+def tolerance(options, fp32, half):
+    """`half` with `--kernels matrix`, whose convolutions round their operands to half precision; else `fp32`."""
+    return half if options.kernels == "matrix" else fp32
 
 
 class Mote:

@@ -113,7 +113,7 @@ def main():
     options = harness.arguments(__doc__)
     torch.set_num_threads(2)
     report = harness.Report(options.only)
-    tolerance = harness.tolerance(options, TOLERANCE)
+    tolerance = harness.tolerance(options, TOLERANCE, half=3e-3)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             if case.cost <= SMALL_COST or not options.small:

@@ -69,7 +69,7 @@ def main():
                                                   "help": "trained weights to sample from too"})
     torch.set_num_threads(2)
     report = harness.Report(options.only)
-    tolerance = harness.tolerance(options, TOLERANCE)
+    tolerance = harness.tolerance(options, TOLERANCE, half=1e-2)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
             name = case_name(case.name, case.steps)
