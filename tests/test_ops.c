@@ -40,10 +40,10 @@ static void tiled_kernels(void **state) {
   run_with((mote_device_desc){.kernels = MOTE_KERNELS_TILED});
 }
 
-// Only the convolutions have such kernels.
+// Only the convolutions have such kernels, conv and conv_transpose the same. The tests of overruns are the slowest ones.
 static void run_with_matrices(bool separate_buffers) {
   const char *about = options.about;
-  options.about = "conv_transpose";
+  options.about = separate_buffers ? "conv" : "conv_transpose";
   run_with((mote_device_desc){.separate_buffers = separate_buffers, .kernels = MOTE_KERNELS_MATRIX});
   options.about = about;
 }
