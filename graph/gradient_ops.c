@@ -1,7 +1,7 @@
 // gradient_ops.c: nodes and dispatches that several backward rules share.
 #include "graph/gradient_ops.h"
 
-#include "graph/texel.h"
+#include "graph/norm_lanes.h"
 #include "shaders/channel_sum.h"
 #include "shaders/norm_parameter_gradient.h"
 #include "shaders/weight_transpose.h"
@@ -11,14 +11,19 @@
 
 static mote_status channel_sum_forward(const node *node, program *program, mote_error *error) {
   shape s = node->inputs[0]->shape;
-  struct channel_sum_parameters push = {
-      .batch = (uint)s.n, .channels = (uint)round_up(s.c, 8), .pixels = (uint)(s.h * s.w)};
+  uint lanes = norm_lanes(program_caps(program), node->inputs[0], MOST_LANES);
+  struct channel_sum_parameters push = {.batch = (uint)s.n,
+                                        .channel_blocks = (uint)round_up(s.c, 8) / 8,
+                                        .pixels = (uint)(s.h * s.w),
+                                        .columns = norm_columns(lanes, s.h * s.w)};
   step step = {.shader = VECTOR_SHADER(program, "channel_sum", node->inputs[0]),
+               .spec = {[CHANNEL_SUM_LANES] = lanes},
+               .spec_count = 1,
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.channels / 4, 8, step.groups);
+  spread(push.channel_blocks, 1, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 

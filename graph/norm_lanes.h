@@ -1,8 +1,10 @@
-// norm_lanes.h: how the kernels of batch_norm and group_norm share out their work.
+// norm_lanes.h: how the kernels of norms, and others that sum over pixels, share out their work.
 #ifndef MOTE_GRAPH_NORM_LANES_H
 #define MOTE_GRAPH_NORM_LANES_H
 
 #include "graph/texel.h"
+
+enum { MOST_LANES = 256, MAX_SLICES = 32 };
 
 // Invocations of a workgroup that reads `x`, a power of two: one vector register on CPU drivers, where a barrier between
 // several costs more than it gains, else `most`, or what the device allows.
@@ -18,6 +20,16 @@ static inline uint32_t norm_columns(uint32_t lanes, int pixels) {
   uint32_t columns = lanes / 2;
   while (columns > (uint32_t)pixels) columns /= 2;
   return columns;
+}
+
+// How many slices of the images the workgroups of batch_norm share out: on CPU drivers one, which takes one dispatch.
+// GPUs want more workgroups than there are blocks of eight channels, but 1024 pixels for each at least.
+static inline uint32_t norm_slices(const device_caps *caps, shape x) {
+  if (!caps || caps->kernels < MOTE_KERNELS_TILED) return 1;
+  uint64_t slices = (uint64_t)x.n * (uint64_t)(x.h * x.w) / 1024;
+  if (slices > MAX_SLICES) slices = MAX_SLICES;
+  if (slices > (uint64_t)x.n) slices = (uint64_t)x.n;
+  return slices ? (uint32_t)slices : 1;
 }
 
 #endif

@@ -277,17 +277,37 @@ static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
   return status;
 }
 
+// Of a classifier all classes count the same, however many images they have: weights whose mean over the images is 1.
+static void weigh_classes(mote_trainer *trainer, const mote_dataset *data) {
+  int classes = trainer->info.n_cfeat, present = 0;
+  double sums[MOTE_MAX_CONTEXT] = {0};
+  for (size_t i = 0; data->context && i < (size_t)data->count * (size_t)classes; i++)
+    sums[i % (size_t)classes] += data->context[i];
+  for (int k = 0; k < classes; k++) present += sums[k] > 0;
+  for (int k = 0; k < classes; k++)
+    trainer->class_weights[k] =
+        is_classifier(&trainer->info) && sums[k] > 0 ? (float)(data->count / (present * sums[k])) : 1;
+}
+
+void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts) {
+  size_t classes = (size_t)trainer->info.n_cfeat;
+  for (size_t i = 0; data->context && i < data->count * classes; i++)
+    contexts[i] = data->context[i] * trainer->class_weights[i % classes];
+}
+
 static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
   const mote_model_info *m = &trainer->info;
   size_t bytes = (size_t)data->count * (size_t)(m->channels * m->height * m->height);
   uint8_t *padded = calloc(1, bytes + 4);
-  float *none = data->context ? NULL : calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *none);
-  mote_status status = padded && (none || data->context) ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  float *contexts = calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *contexts);
+  mote_status status = padded && contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  weigh_classes(trainer, data);
+  if (!status) trainer_copy_contexts(trainer, data, contexts);
   if (!status) memcpy(padded, data->pixels, bytes);
   if (!status) status = program_write(trainer->program, trainer->pixels, padded, error);
-  if (!status) status = program_write(trainer->program, trainer->contexts, none ? none : data->context, error);
+  if (!status) status = program_write(trainer->program, trainer->contexts, contexts, error);
   free(padded);
-  free(none);
+  free(contexts);
   return status;
 }
 

@@ -27,6 +27,7 @@ struct mote_trainer {
     float *x, *target, *context, *weight;
     int32_t *steps;
   } validation;
+  float class_weights[MOTE_MAX_CONTEXT];  // by which contexts count in the loss of a classifier; else 1
 };
 
 // trainer_init.c: fresh weights as PyTorch initialises its modules, drawn from `seed`, into `packed`, of
@@ -36,6 +37,9 @@ mote_status trainer_draw_weights(const parameters *parameters, uint64_t seed, fl
 // trainer_record.c: makes the read-back memory; what it will take, 0 where it is not asked for.
 mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error);
 mote_status trainer_measure_recording(const mote_trainer *trainer, uint64_t *bytes, mote_error *error);
+
+// trainer.c: contexts of `data`, times class_weights.
+void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts);
 
 // trainer.c: the error of a step whose loss is not finite.
 mote_status trainer_check_failed(uint32_t failed, mote_error *error);

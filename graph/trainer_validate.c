@@ -45,7 +45,7 @@ mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset
     return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
   schedule_alpha_bar(m, alpha_bar);
-  if (data->context) memcpy(trainer->validation.context, data->context, contexts * sizeof(float));
+  trainer_copy_contexts(trainer, data, trainer->validation.context);
   for (uint32_t i = 0; i < data->count; i++) noise_image(trainer, data, alpha_bar, i);
   free(alpha_bar);
   return MOTE_OK;

@@ -275,8 +275,9 @@ typedef struct mote_trainer_desc {
   mote_device *device;             // required; must outlive the trainer
   mote_model_info model;           // architecture to labels describe the model; steps, guidance, context_drop, counts are ignored.
                                    // architecture "": "context_unet"; timesteps 0: 500; betas 0: 1e-4 and 0.02.
-                                   // A "sprite_classifier" learns to tell contexts apart, without noise, by cross-entropy;
-                                   // context_drop and min_snr are ignored then
+                                   // A "sprite_classifier" learns to tell contexts apart, without noise, by cross-entropy
+                                   // in which all contexts of the data count the same; context_drop and min_snr are ignored
+                                   // then
   const mote_model *start;         // weights to go on from, of the same shape; NULL: fresh ones, drawn from the seed
   // Progressive distillation (Salimans & Ho 2022): the model learns to arrive with each of distill_steps DDIM steps where two
   // steps of the teacher lead. Of the teacher's channels, height, n_cfeat and noise; n_feat and prediction are its own.

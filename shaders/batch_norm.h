@@ -1,9 +1,11 @@
 // batch_norm.h: parameters and constants of batch_norm.comp and batch_norm_train.comp.
+#include "shaders/slices.h"
 #include "shaders/types.h"
 
 #define BATCH_NORM_ACTIVATION 0
 #define BATCH_NORM_UPDATE 1  // training: 1: the running statistics follow the batch's
 #define BATCH_NORM_LANES 2   // training: invocations of a workgroup
+#define BATCH_NORM_PART 3    // training: of shaders/slices.h
 
 struct batch_norm_parameters {
   uint blocks;          // N · C/8
@@ -17,5 +19,6 @@ struct batch_norm_train_parameters {
   uint channel_blocks;  // channels / 8, padding included
   uint pixels;          // H · W
   uint columns;         // pairs of lanes that share an image, a power of two
+  uint slices;          // of the batch
   float epsilon;
 };

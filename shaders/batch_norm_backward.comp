@@ -1,6 +1,6 @@
 // batch_norm_backward.comp: dx = γ · r · (dz - dβ/M - x̂ · dγ/M), dβ = Σ dz, dγ = Σ dz · x̂, r = 1/√(variance + ε),
 // x̂ = (x - mean) · r, dz = activation'(γ·x̂ + β) · dy, M = N·H·W (Ioffe & Szegedy 2015). One workgroup: eight channels
-// of all images. A pair of lanes: every p.columns'th pixel of some images.
+// of a slice of the images. A pair of lanes: every p.columns'th pixel of some of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/activation.glsl"
@@ -18,46 +18,87 @@ layout(binding = 5) readonly buffer Variance { vec4 variance[]; };
 layout(binding = 6) writeonly buffer Dgamma { vec4 dgamma[]; };
 layout(binding = 7) writeonly buffer Dbeta { vec4 dbeta[]; };
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };             // as x
+layout(binding = 9) buffer Slices { vec4 slices[][2]; };            // (p.slices, channels / 4): dβ and dγ of each, raw
 layout(push_constant) uniform Push { batch_norm_backward_parameters p; };
 
 layout(constant_id = BATCH_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = BATCH_NORM_BACKWARD_PART) const uint PART = PART_WHOLE;
 
 #include "shaders/lane_sums.glsl"
 
-void main() {
-  uint block = workgroup_index(), lane = gl_LocalInvocationID.x, c = block * 2 + lane % 2;
-  if (block >= p.channel_blocks) return;
-  uint column = lane / 2 % p.columns, first_image = lane / 2 / p.columns;
-  uint images = gl_WorkGroupSize.x / 2 / p.columns, count = (p.pixels - column + p.columns - 1) / p.columns;
-  vec4 m = mean[c], r = 1.0 / sqrt(variance[c] + p.epsilon), g = gamma[c], b = beta[c];
+// Four channels.
+struct channels {
+  vec4 mean, r, gamma, beta;
+};
 
+// dz, and x̂ in `normal`.
+vec4 read_gradient(channels k, uint at, out vec4 normal) {
+  normal = (AT(x, at) - k.mean) * k.r;
+  return activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * AT(dy, at);
+}
+
+// What this lane's part of the slice's images adds to dβ and dγ.
+vec4[2] sum_images(channels k, uint slice, uint block) {
+  uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
+  uint count = (p.pixels - column + p.columns - 1) / p.columns;
   vec4 sum = vec4(0.0), product = vec4(0.0);
-  for (uint n = first_image; n < p.batch; n += images) {
+  for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     vec4 image_sum = vec4(0.0), image_product = vec4(0.0);  // so that sums stay short
     for (uint i = 0; i < count; i++) {
-      uint at = from + i * p.columns * 2;
-      vec4 normal = (AT(x, at) - m) * r, dz = activate_gradient(g * normal + b, ACTIVATION) * AT(dy, at);
+      vec4 normal, dz = read_gradient(k, from + i * p.columns * 2, normal);
       image_sum += dz;
       image_product += dz * normal;
     }
     sum += image_sum;
     product += image_product;
   }
-  add_lanes(sum, product);
-  if (lane < 2) {
-    dbeta[c] = sum;
-    dgamma[c] = product;
-  }
+  return vec4[2](sum, product);
+}
 
+// What this lane's part of the slices adds to dβ and dγ.
+vec4[2] sum_slices(uint c) {
+  vec4 sum = vec4(0.0), product = vec4(0.0);
+  for (uint s = gl_LocalInvocationID.x / 2; s < p.slices; s += gl_WorkGroupSize.x / 2) {
+    sum += slices[s * p.channel_blocks * 2 + c][0];
+    product += slices[s * p.channel_blocks * 2 + c][1];
+  }
+  return vec4[2](sum, product);
+}
+
+void write_images(channels k, vec4 sum, vec4 product, uint slice, uint block) {
+  uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
+  uint count = (p.pixels - column + p.columns - 1) / p.columns;
   float share = 1.0 / (float(p.batch) * float(p.pixels));
-  vec4 scale = g * r, mean_dz = sum * share, mean_product = product * share;
-  for (uint n = first_image; n < p.batch; n += images) {
+  vec4 scale = k.gamma * k.r, mean_dz = sum * share, mean_product = product * share;
+  for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     for (uint i = 0; i < count; i++) {
       uint at = from + i * p.columns * 2;
-      vec4 normal = (AT(x, at) - m) * r, dz = activate_gradient(g * normal + b, ACTIVATION) * AT(dy, at);
+      vec4 normal, dz = read_gradient(k, at, normal);
       dx[at] = scale * (dz - mean_dz - normal * mean_product);
     }
   }
+}
+
+void main() {
+  uint index = workgroup_index(), slice = index / p.channel_blocks, block = index % p.channel_blocks;
+  uint lane = gl_LocalInvocationID.x, c = block * 2 + lane % 2;
+  if (slice >= p.slices) return;
+  channels k = channels(mean[c], 1.0 / sqrt(variance[c] + p.epsilon), gamma[c], beta[c]);
+  vec4 sums[2];
+  if (PART == PART_RESULT)
+    sums = sum_slices(c);
+  else
+    sums = sum_images(k, slice, block);
+  add_lanes(sums[0], sums[1]);
+  if (PART == PART_SUMS) {
+    if (lane < 2) slices[slice * p.channel_blocks * 2 + c] = sums;
+    return;
+  }
+  if (lane < 2 && slice == 0) {
+    dbeta[c] = sums[0];
+    dgamma[c] = sums[1];
+  }
+  write_images(k, sums[0], sums[1], slice, block);
 }

@@ -1,6 +1,7 @@
 // batch_norm_train.comp: y = activation(γ[c] · (x - mean[c]) / √(variance[c] + ε) + β[c]) with the batch's own mean and
 // biased variance (Ioffe & Szegedy 2015). With UPDATE the running statistics move a tenth of the way, the variance in its
-// unbiased form. One workgroup: eight channels of all images. A pair of lanes: every p.columns'th pixel of some images.
+// unbiased form. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
+// of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/activation.glsl"
@@ -19,39 +20,77 @@ layout(binding = 6) buffer RunningVariance { vec4 running_variance[]; };
 layout(binding = 7) writeonly buffer Y { vec4 y[]; };                    // as x
 layout(push_constant) uniform Push { batch_norm_train_parameters p; };
 
+struct slice_moments {
+  vec4 count;  // four times the same
+  vec4 mean;
+  vec4 deviation;
+};
+layout(binding = 8) buffer Slices { slice_moments slices[]; };           // (p.slices, channels / 4), raw
+
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
+layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
 
 #include "shaders/moments.glsl"
 
-void main() {
-  uint block = workgroup_index(), lane = gl_LocalInvocationID.x, c = block * 2 + lane % 2;
-  if (block >= p.channel_blocks) return;
-  uint column = lane / 2 % p.columns, first_image = lane / 2 / p.columns;
-  uint images = gl_WorkGroupSize.x / 2 / p.columns, count = (p.pixels - column + p.columns - 1) / p.columns;
-
+// What this lane's part of the slice's images comes to.
+moments read_images(uint slice, uint block) {
+  uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
+  uint count = (p.pixels - column + p.columns - 1) / p.columns;
   moments mine = moments(0.0, vec4(0.0), vec4(0.0));
-  for (uint n = first_image; n < p.batch; n += images) {
+  for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     mine = merge(mine, read_moments(from, p.columns * 2, count));
   }
-  moments all = merge_lanes(mine);
-  vec4 v = all.deviation / all.count;
-  if (lane < 2) {
-    mean[c] = all.mean;
-    variance[c] = v;
-    if (UPDATE != 0) {
-      running_mean[c] += 0.1 * (all.mean - running_mean[c]);
-      running_variance[c] += 0.1 * (all.deviation / max(all.count - 1.0, 1.0) - running_variance[c]);
-    }
-  }
+  return mine;
+}
 
-  vec4 scale = gamma[c] / sqrt(v + p.epsilon), shift = beta[c];
-  for (uint n = first_image; n < p.batch; n += images) {
+// What this lane's part of the slices comes to.
+moments read_slices(uint c) {
+  moments mine = moments(0.0, vec4(0.0), vec4(0.0));
+  for (uint s = gl_LocalInvocationID.x / 2; s < p.slices; s += gl_WorkGroupSize.x / 2) {
+    slice_moments slice = slices[s * p.channel_blocks * 2 + c];
+    mine = merge(mine, moments(slice.count.x, slice.mean, slice.deviation));
+  }
+  return mine;
+}
+
+void write_statistics(moments all, uint c) {
+  mean[c] = all.mean;
+  variance[c] = all.deviation / all.count;
+  if (UPDATE != 0) {
+    running_mean[c] += 0.1 * (all.mean - running_mean[c]);
+    running_variance[c] += 0.1 * (all.deviation / max(all.count - 1.0, 1.0) - running_variance[c]);
+  }
+}
+
+void normalise_images(moments all, uint slice, uint block) {
+  uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
+  uint c = block * 2 + lane % 2, count = (p.pixels - column + p.columns - 1) / p.columns;
+  vec4 scale = gamma[c] / sqrt(all.deviation / all.count + p.epsilon), shift = beta[c];
+  for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     for (uint i = 0; i < count; i++) {
       uint at = from + i * p.columns * 2;
       y[at] = activate((AT(x, at) - all.mean) * scale + shift, ACTIVATION);
     }
   }
+}
+
+void main() {
+  uint index = workgroup_index(), slice = index / p.channel_blocks, block = index % p.channel_blocks;
+  uint lane = gl_LocalInvocationID.x, c = block * 2 + lane % 2;
+  if (slice >= p.slices) return;
+  moments mine;
+  if (PART == PART_RESULT)
+    mine = read_slices(c);
+  else
+    mine = read_images(slice, block);
+  moments all = merge_lanes(mine);
+  if (PART == PART_SUMS) {
+    if (lane < 2) slices[slice * p.channel_blocks * 2 + c] = slice_moments(vec4(all.count), all.mean, all.deviation);
+    return;
+  }
+  if (lane < 2 && slice == 0) write_statistics(all, c);
+  normalise_images(all, slice, block);
 }

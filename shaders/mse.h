@@ -1,5 +1,7 @@
-// mse.h: parameters of mse.comp, mse_image.comp and mse_total.comp.
+// mse.h: parameters and constants of mse.comp and mse_total.comp.
 #include "shaders/types.h"
+
+#define MSE_LANES 0  // invocations of a workgroup
 
 struct mse_parameters {
   uint batch;

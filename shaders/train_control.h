@@ -1,5 +1,7 @@
-// train_control.h: parameters of train_control.comp.
+// train_control.h: parameters and constants of train_control.comp.
 #include "shaders/types.h"
+
+#define TRAIN_CONTROL_LANES 0  // invocations of the workgroup
 
 struct train_control_parameters {
   uint pieces;         // sums of squares of the gradients

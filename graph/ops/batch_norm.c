@@ -6,13 +6,31 @@
 #include "shaders/batch_norm_backward.h"
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUT_COUNT };
-enum { Y, MEAN, VARIANCE };  // all but Y in training only
-enum { MAX_LANES = 256 };
+enum { Y, MEAN, VARIANCE, SLICES };  // all but Y in training only
 
 typedef struct batch_norm_attributes {
   epilogue epilogue;
   bool update_running;
 } batch_norm_attributes;
+
+// What a kernel keeps of the slices of images: `vectors` of four channels each.
+static tensor *slices_output(graph *graph, node *node, shape x, int vectors) {
+  int slices = (int)norm_slices(graph->caps, x);
+  return node_output(graph, node, (shape){1, slices * round_up(x.c, 8) * vectors, 1, 1}, LAYOUT_RAW);
+}
+
+// One dispatch, or of several slices two: their sums, and what follows from them. `part`: which constant says which.
+static mote_status dispatch_slices(const node *node, program *program, step *step, int part, uint32_t channel_blocks,
+                                   mote_error *error) {
+  uint32_t slices = norm_slices(program_caps(program), node->inputs[X]->shape);
+  spread((uint64_t)channel_blocks * slices, 1, step->groups);
+  step->spec[part] = PART_WHOLE;
+  if (slices == 1) return program_dispatch(program, node, step, error);
+  step->spec[part] = PART_SUMS;
+  TRY(program_dispatch(program, node, step, error));
+  step->spec[part] = PART_RESULT;
+  return program_dispatch(program, node, step, error);
+}
 
 // x (N, C, H, W) gives its like. `train`: mean and biased variance of this batch, which become outputs 1 and 2, and
 // which the running ones follow if the graph is one for training; else by the running ones.
@@ -29,6 +47,7 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
   if (!train) return y;
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
+  slices_output(graph, node, x->shape, 3);
   return y;
 }
 
@@ -36,26 +55,27 @@ static mote_status forward_train(const node *node, program *program, mote_error 
   const batch_norm_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[X], MAX_LANES);
+  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES);
   struct batch_norm_train_parameters push = {.batch = (uint)x.n,
                                              .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                              .pixels = (uint)(x.h * x.w),
                                              .columns = norm_columns(lanes, x.h * x.w),
+                                             .slices = norm_slices(program_caps(program), x),
                                              .epsilon = 1e-5f};
   bool update = attributes->update_running;
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
                         [BATCH_NORM_LANES] = lanes},
-               .spec_count = 3,
+               .spec_count = 4,
                // Where the running statistics are left alone the batch's stand for them.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
-                            update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y]},
-               .binding_count = 8,
+                            update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y],
+                            out[SLICES]},
+               .binding_count = 9,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.channel_blocks, 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+  return dispatch_slices(node, program, &step, BATCH_NORM_PART, push.channel_blocks, error);
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
@@ -82,28 +102,28 @@ static mote_status forward(const node *node, program *program, mote_error *error
 // Backward, through the activation too
 
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA };
+enum { B_DX, B_DGAMMA, B_DBETA, B_SLICES };
 
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[B_X], MAX_LANES);
+  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES);
   struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
                                                 .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .columns = norm_columns(lanes, x.h * x.w),
+                                                .slices = norm_slices(program_caps(program), x),
                                                 .epsilon = 1e-5f};
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
                .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation, [BATCH_NORM_BACKWARD_LANES] = lanes},
-               .spec_count = 2,
+               .spec_count = 3,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
-                            out[B_DBETA], out[B_DX]},
-               .binding_count = 9,
+                            out[B_DBETA], out[B_DX], out[B_SLICES]},
+               .binding_count = 10,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.channel_blocks, 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+  return dispatch_slices(node, program, &step, BATCH_NORM_BACKWARD_PART, push.channel_blocks, error);
 }
 
 static const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};
@@ -122,6 +142,7 @@ static void backward(graph *graph, const node *forward) {
   tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
   tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
   tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
+  slices_output(graph, node, x->shape, 2);
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);

@@ -1,6 +1,7 @@
 // cross_entropy.c: how far the classes that a network finds are from the right ones, and the gradient.
 #include "shaders/cross_entropy.h"
 
+#include "graph/norm_lanes.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/mse.h"
@@ -34,6 +35,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
   TRY(program_dispatch(program, node, &images, error));
   struct mse_parameters sum = {.batch = push.batch, .share = share};
   const step total = {.shader = "mse_total",
+                      .spec = {[MSE_LANES] = norm_lanes(program_caps(program), x, MOST_LANES)},
+                      .spec_count = 1,
                       .bindings = {node->outputs[2], node->outputs[0]},
                       .binding_count = 2,
                       .push = &sum,

@@ -1,4 +1,5 @@
 // mse.c: the weighted mean squared error of a batch, and its gradient.
+#include "graph/norm_lanes.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/mse.h"
@@ -23,21 +24,19 @@ static mote_status forward(const node *node, program *program, mote_error *error
   struct mse_parameters push = {.batch = (uint)x->shape.n,
                                 .image_quads = (uint)(tensor_bytes(x) / 16 / (size_t)x->shape.n),
                                 .share = (float)(*scale / (double)tensor_elements(x))};
-  step gradient = {.shader = "mse",
-                   .bindings = {x, target, weight, node->outputs[1]},
-                   .binding_count = 4,
-                   .push = &push,
-                   .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.image_quads, PLAIN_LOCAL_SIZE, gradient.groups);
-  TRY(program_dispatch(program, node, &gradient, error));
-  step images = {.shader = "mse_image",
-                 .bindings = {x, target, weight, node->outputs[2]},
-                 .binding_count = 4,
+  uint lanes = norm_lanes(program_caps(program), x, MOST_LANES);
+  step images = {.shader = "mse",
+                 .spec = {[MSE_LANES] = lanes},
+                 .spec_count = 1,
+                 .bindings = {x, target, weight, node->outputs[1], node->outputs[2]},
+                 .binding_count = 5,
                  .push = &push,
                  .push_bytes = sizeof push};
-  spread(push.batch, 8, images.groups);
+  spread(push.batch, 1, images.groups);
   TRY(program_dispatch(program, node, &images, error));
   const step total = {.shader = "mse_total",
+                      .spec = {[MSE_LANES] = lanes},
+                      .spec_count = 1,
                       .bindings = {node->outputs[2], node->outputs[0]},
                       .binding_count = 2,
                       .push = &push,

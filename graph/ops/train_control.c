@@ -1,6 +1,7 @@
 // train_control.c: the gradient's norm, and from it and the step's number all that the optimiser needs.
 #include "shaders/train_control.h"
 
+#include "graph/norm_lanes.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/gradient_norm.h"
@@ -35,11 +36,13 @@ static mote_status dispatch_squares(const node *node, program *program, mote_err
   struct gradient_norm_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
                                           .weight_quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16)};
   step step = {.shader = "gradient_norm",
+               .spec = {[GRADIENT_NORM_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
+               .spec_count = 1,
                .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1]},
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 8, step.groups);
+  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
@@ -50,6 +53,9 @@ static mote_status forward(const node *node, program *program, mote_error *error
   struct train_control_parameters push = {pieces, weight_pieces, a->schedule, a->warmup, a->learning_rate, a->weight_decay,
                                           a->ema, a->clip,     a->beta1,  a->beta2};
   const step control = {.shader = "train_control",
+                        .spec = {[TRAIN_CONTROL_LANES] =
+                                     norm_lanes(program_caps(program), node->inputs[GRADIENTS], MOST_LANES)},
+                        .spec_count = 1,
                         .bindings = {node->outputs[0], node->inputs[LOSS], node->inputs[STATE], node->inputs[RING],
                                      node->outputs[1]},
                         .binding_count = 5,

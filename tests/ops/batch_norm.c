@@ -50,6 +50,8 @@ static const op_case cases[] = {
     NORM("batch statistics", TRAIN, 4, 16, 8, 8),
     NORM("batch statistics, odd sizes", TRAIN, 3, 13, 5, 7),
     NORM("batch statistics, one image", TRAIN, 1, 8, 4, 4),
+    NORM("batch statistics, slices of the images", TRAIN, 9, 16, 20, 16),
+    NORM("batch statistics, slices of different sizes, GELU", TRAIN_GELU, 11, 9, 16, 13),
     NORM("batch statistics, GELU", TRAIN_GELU, 3, 16, 4, 4),
     NORM("running statistics", RUNNING, 2, 24, 4, 4),
     NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),

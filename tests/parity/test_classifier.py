@@ -44,12 +44,16 @@ def check_forward(report, mote, case):
 
 
 def train(module, pixels, labels):
+    """All classes count the same: those that are seldom weigh more."""
+    counts = np.bincount(labels, minlength=CONTEXTS)
+    class_weights = torch.from_numpy(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
     optimizer = torch.optim.AdamW(module.parameters(), lr=RATE, weight_decay=DECAY)
     module.train()
     for step in range(STEPS):
         images, _ = images_of(step)
         x = torch.from_numpy(pixels[images].transpose(0, 3, 1, 2) / 127.5 - 1)
-        loss = torch.nn.functional.cross_entropy(module(x)[0], torch.from_numpy(labels[images]))
+        losses = torch.nn.functional.cross_entropy(module(x)[0], torch.from_numpy(labels[images]), reduction="none")
+        loss = (losses * class_weights[labels[images]]).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), CLIP)
@@ -60,7 +64,7 @@ def check_training(report, mote):
     start, output = mote.file("start.safetensors"), mote.file("trained.safetensors")
     sprite_classifier.save_model(start, random_classifier(3, 8, CONTEXTS, 16, 7))
     pixels = np.random.default_rng(8).integers(0, 256, (COUNT, 16, 16, 3), np.uint8)
-    labels = np.arange(COUNT) % CONTEXTS
+    labels = np.arange(COUNT) % (CONTEXTS + 1) % CONTEXTS  # the first class has twice as many images
     np.save(mote.file("pixels.npy"), pixels)
     np.save(mote.file("labels.npy"), labels.astype(np.int32))
     mote.run("train", mote.file("pixels.npy"), "--labels", mote.file("labels.npy"), "--classifier", "--start", start,
