@@ -1,14 +1,17 @@
 // ceilings.c: measures what the device can do at best: arithmetic, copies, dispatches, submissions.
 #include <stdlib.h>
+#include <string.h>
 
 #include "graph/profile.h"
 #include "shaders/measure_arithmetic.h"
 #include "shaders/measure_copy.h"
+#include "shaders/measure_matrix.h"
 
-enum { REPEATS = 9, DISPATCHES = 256, COPIES = 4, COPY_BYTES = 64 << 20, INVOCATIONS = 1 << 17 };
+enum { REPEATS = 9, DISPATCHES = 256, COPIES = 4, COPY_BYTES = 64 << 20, INVOCATIONS = 1 << 17, MATRIX_WAVES = 4 };
 
-double ceilings_bound(const ceilings *c, double operations, double bytes) {
-  double arithmetic = operations / c->flops, memory = bytes / c->bandwidth;
+double ceilings_bound(const ceilings *c, const program_work *work) {
+  bool in_matrices = c->matrix_flops > 0 && strstr(work->kernel, "_cooperative");
+  double arithmetic = work->operations / (in_matrices ? c->matrix_flops : c->flops), memory = work->bytes / c->bandwidth;
   return arithmetic > memory ? arithmetic : memory;
 }
 
@@ -45,25 +48,53 @@ static mote_status time_dispatches(mote_device *device, dispatch d, int count, d
   return status;
 }
 
+// Seconds of one dispatch, submission aside, at the number of rounds where they are long beside what a submission costs.
+// GPUs need many more rounds than CPUs. `rounds` lies among what d->push points at.
+static mote_status time_rounds(mote_device *device, dispatch d, uint *rounds, double submission, double *seconds,
+                               mote_error *error) {
+  for (*rounds = 16; *rounds < 1u << 14; *rounds *= 2) {
+    TRY(time_dispatches(device, d, 1, seconds, error));
+    if (*seconds > 20 * submission && *seconds > 0.02) break;
+  }
+  if (*rounds == 1u << 14) TRY(time_dispatches(device, d, 1, seconds, error));
+  if (*seconds > submission) *seconds -= submission;
+  return MOTE_OK;
+}
+
 static mote_status measure_arithmetic(mote_device *device, buffer *sums, ceilings *out, mote_error *error) {
-  struct measure_arithmetic_parameters push = {.rounds = 16, .factor = 0.999f, .term = 0.001f};
+  struct measure_arithmetic_parameters push = {.factor = 0.999f, .term = 0.001f};
   dispatch d = {.label = "arithmetic",
                 .bindings = {{sums, 0, 4 * INVOCATIONS}},
                 .binding_count = 1,
                 .push = &push,
                 .push_bytes = sizeof push,
                 .groups = {INVOCATIONS / PLAIN_LOCAL_SIZE, 1, 1}};
+  double seconds = 0;
   TRY(kernel_get(device, "measure_arithmetic", NULL, 0, &d.kernel, error));
-  double seconds = 0, submission = out->submission;
-  // Until the work is long beside what a submission costs; GPUs need many more rounds than CPUs.
-  for (; push.rounds < 1u << 14; push.rounds *= 2) {
-    TRY(time_dispatches(device, d, 1, &seconds, error));
-    if (seconds > 20 * submission && seconds > 0.02) break;
-  }
-  if (push.rounds == 1u << 14) TRY(time_dispatches(device, d, 1, &seconds, error));
+  TRY(time_rounds(device, d, &push.rounds, out->submission, &seconds, error));
   double chains = 4.0 * ARITHMETIC_VECTORS * INVOCATIONS;
-  double work = seconds > submission ? seconds - submission : seconds;
-  out->flops = 2 * chains * ARITHMETIC_UNROLLED * push.rounds / work;
+  out->flops = 2 * chains * ARITHMETIC_UNROLLED * push.rounds / seconds;
+  return MOTE_OK;
+}
+
+static mote_status measure_matrices(mote_device *device, buffer *ends, ceilings *out, mote_error *error) {
+  const device_caps *caps = device_get_caps(device);
+  if (!caps->cooperative) return MOTE_OK;
+  struct measure_matrix_parameters push = {.value = 0.01f};
+  uint wave = caps->subgroup_size, local = MATRIX_WAVES * wave;
+  if (local > caps->max_invocations) local = wave;
+  const uint32_t spec[] = {[MEASURE_MATRIX_LOCAL] = local, [MEASURE_MATRIX_WAVE] = wave};
+  dispatch d = {.label = "matrices",
+                .bindings = {{ends, 0, 16 * INVOCATIONS}},
+                .binding_count = 1,
+                .push = &push,
+                .push_bytes = sizeof push,
+                .groups = {INVOCATIONS / local, 1, 1}};
+  double seconds = 0;
+  TRY(kernel_get(device, "measure_matrix_cooperative", spec, 2, &d.kernel, error));
+  TRY(time_rounds(device, d, &push.rounds, out->submission, &seconds, error));
+  double chains = (double)MEASURE_MATRIX_SUMS * (d.groups[0] * (local / wave)), product = 2.0 * 16 * 16 * 16;
+  out->matrix_flops = product * chains * MEASURE_MATRIX_UNROLLED * push.rounds / seconds;
   return MOTE_OK;
 }
 
@@ -123,6 +154,7 @@ static mote_status measure_on(mote_device *device, size_t bytes, bool all, ceili
   if (!status) status = measure_small(device, buffers, bytes, out, error);
   if (!status && all) status = measure_copies(device, buffers, bytes, out, error);
   if (!status && all) status = measure_arithmetic(device, buffers[0], out, error);
+  if (!status && all) status = measure_matrices(device, buffers[0], out, error);
   buffer_destroy(&buffers[0]);
   buffer_destroy(&buffers[1]);
   return status;

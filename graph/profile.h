@@ -9,10 +9,11 @@ program *trainer_program(mote_trainer *trainer);
 
 // What the device can do at best, measured. Medians of repeats.
 typedef struct ceilings {
-  double flops;       // fp32 operations a second of a kernel that works in registers; a multiply-add counts as two
-  double bandwidth;   // bytes a second, read and written, of a copy that is larger than caches
-  double dispatch;    // seconds of one more small dispatch and its barrier in a submission
-  double submission;  // seconds from a submission of one small dispatch until the host knows that it is done
+  double flops;         // fp32 operations a second of a kernel that works in registers; a multiply-add counts as two
+  double matrix_flops;  // the same of cooperative matrices, operands fp16 and sums fp32; 0: the device has none
+  double bandwidth;     // bytes a second, read and written, of a copy that is larger than caches
+  double dispatch;      // seconds of one more small dispatch and its barrier in a submission
+  double submission;    // seconds from a submission of one small dispatch until the host knows that it is done
 } ceilings;
 
 mote_status ceilings_measure(mote_device *device, ceilings *out, mote_error *error);
@@ -20,8 +21,8 @@ mote_status ceilings_measure(mote_device *device, ceilings *out, mote_error *err
 // `submission` alone.
 mote_status ceilings_measure_submission(mote_device *device, ceilings *out, mote_error *error);
 
-// Seconds that the work needs at least: the larger of operations over arithmetic and bytes over bandwidth.
-double ceilings_bound(const ceilings *ceilings, double operations, double bytes);
+// Seconds that the work needs at least: the larger of operations over the arithmetic of its kernel, and bytes over bandwidth.
+double ceilings_bound(const ceilings *ceilings, const program_work *work);
 
 // One of the two.
 typedef struct profile_subject {

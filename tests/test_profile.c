@@ -9,6 +9,7 @@
 #include "graph/profile.h"
 #include "shaders/measure_arithmetic.h"
 #include "shaders/measure_copy.h"
+#include "shaders/measure_matrix.h"
 
 #include <cmocka.h>
 
@@ -26,9 +27,9 @@ static int destroy_device(void **state) {
   return 0;
 }
 
-static void run_kernel(const char *name, dispatch *d) {
+static void run_kernel(const char *name, const uint32_t *spec, uint32_t spec_count, dispatch *d) {
   commands *commands;
-  assert_int_equal(kernel_get(device, name, NULL, 0, &d->kernel, &error), MOTE_OK);
+  assert_int_equal(kernel_get(device, name, spec, spec_count, &d->kernel, &error), MOTE_OK);
   assert_int_equal(commands_create(device, name, false, &commands, &error), MOTE_OK);
   assert_int_equal(commands_dispatch(commands, d, &error), MOTE_OK);
   assert_int_equal(commands_finish(commands, &error), MOTE_OK);
@@ -46,12 +47,12 @@ static void the_copy_copies_what_it_is_asked_to(void **state) {
     assert_int_equal(buffer_upload(buffers[i], 0, i ? to : from, sizeof from, &error), MOTE_OK);
   }
   const struct measure_copy_parameters push = {.quads = 90};
-  run_kernel("measure_copy", &(dispatch){.label = "copy",
-                                         .bindings = {{buffers[0], 0, sizeof from}, {buffers[1], 0, sizeof to}},
-                                         .binding_count = 2,
-                                         .push = &push,
-                                         .push_bytes = sizeof push,
-                                         .groups = {2, 1, 1}});
+  run_kernel("measure_copy", NULL, 0, &(dispatch){.label = "copy",
+                                                  .bindings = {{buffers[0], 0, sizeof from}, {buffers[1], 0, sizeof to}},
+                                                  .binding_count = 2,
+                                                  .push = &push,
+                                                  .push_bytes = sizeof push,
+                                                  .groups = {2, 1, 1}});
   assert_int_equal(buffer_download(buffers[1], 0, to, sizeof to, &error), MOTE_OK);
   for (int i = 0; i < 400; i++) assert_true(to[i] == (i < 360 ? from[i] : 0));
   assert_int_equal(buffer_copy(buffers[0], buffers[1], sizeof from, 2, &error), MOTE_OK);
@@ -67,12 +68,12 @@ static void the_arithmetic_is_done(void **state) {
   buffer *buffer;
   assert_int_equal(buffer_create(device, sizeof sums, "sums", &buffer, &error), MOTE_OK);
   const struct measure_arithmetic_parameters push = {.rounds = 3, .factor = 0.9f, .term = 0.5f};
-  run_kernel("measure_arithmetic", &(dispatch){.label = "arithmetic",
-                                               .bindings = {{buffer, 0, sizeof sums}},
-                                               .binding_count = 1,
-                                               .push = &push,
-                                               .push_bytes = sizeof push,
-                                               .groups = {1, 1, 1}});
+  run_kernel("measure_arithmetic", NULL, 0, &(dispatch){.label = "arithmetic",
+                                                        .bindings = {{buffer, 0, sizeof sums}},
+                                                        .binding_count = 1,
+                                                        .push = &push,
+                                                        .push_bytes = sizeof push,
+                                                        .groups = {1, 1, 1}});
   assert_int_equal(buffer_download(buffer, 0, sums, sizeof sums, &error), MOTE_OK);
   for (int i = 0; i < 64; i++) {
     double sum = 0;
@@ -86,6 +87,27 @@ static void the_arithmetic_is_done(void **state) {
   buffer_destroy(&buffer);
 }
 
+// As written out; what a device multiplies itself cannot differ but in time.
+static void the_matrices_are_multiplied(void **state) {
+  (void)state;
+  enum { WAVE = 32, LOCAL = 64, GROUPS = 2, ROUNDS = 3 };
+  float ends[4 * LOCAL * GROUPS];
+  buffer *buffer;
+  assert_int_equal(buffer_create(device, sizeof ends, "ends", &buffer, &error), MOTE_OK);
+  const struct measure_matrix_parameters push = {.rounds = ROUNDS, .value = 0.5f};
+  const uint32_t spec[] = {[MEASURE_MATRIX_LOCAL] = LOCAL, [MEASURE_MATRIX_WAVE] = WAVE};
+  run_kernel("measure_matrix", spec, 2, &(dispatch){.label = "matrices",
+                                                    .bindings = {{buffer, 0, sizeof ends}},
+                                                    .binding_count = 1,
+                                                    .push = &push,
+                                                    .push_bytes = sizeof push,
+                                                    .groups = {GROUPS, 1, 1}});
+  assert_int_equal(buffer_download(buffer, 0, ends, sizeof ends, &error), MOTE_OK);
+  for (int i = 0; i < 4 * LOCAL * GROUPS; i++)
+    assert_true(ends[i] == MEASURE_MATRIX_SUMS * ROUNDS * MEASURE_MATRIX_UNROLLED * 16 * 0.25f);
+  buffer_destroy(&buffer);
+}
+
 static void ceilings_are_of_a_believable_order(void **state) {
   (void)state;
   ceilings c;
@@ -94,8 +116,14 @@ static void ceilings_are_of_a_believable_order(void **state) {
   assert_true(c.bandwidth > 1e7 && c.bandwidth < 1e14);
   assert_true(c.dispatch > 0 && c.dispatch < 0.1);
   assert_true(c.submission > 0 && c.submission < 1);
-  assert_true(ceilings_bound(&c, c.flops, c.bandwidth / 2) == 1);
-  assert_true(ceilings_bound(&c, c.flops / 4, c.bandwidth / 2) == 0.5);
+  assert_true((c.matrix_flops > 0) == device_get_caps(device)->cooperative);
+  c.matrix_flops = 4 * c.flops;
+  const program_work arithmetic = {.kernel = "conv", .operations = c.flops, .bytes = c.bandwidth / 2};
+  const program_work memory = {.kernel = "conv", .operations = c.flops / 4, .bytes = c.bandwidth / 2};
+  const program_work matrices = {.kernel = "conv_matrix_cooperative", .operations = c.flops, .bytes = c.bandwidth / 8};
+  assert_true(ceilings_bound(&c, &arithmetic) == 1);
+  assert_true(ceilings_bound(&c, &memory) == 0.5);
+  assert_true(ceilings_bound(&c, &matrices) == 0.25);
 }
 
 // Of a size at which what a dispatch itself costs is small beside its work. A machine that does other work between two
@@ -135,6 +163,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_copy_copies_what_it_is_asked_to),
       cmocka_unit_test(the_arithmetic_is_done),
+      cmocka_unit_test(the_matrices_are_multiplied),
       cmocka_unit_test(ceilings_are_of_a_believable_order),
       cmocka_unit_test(dispatch_times_add_up_to_the_step),
   };

@@ -66,9 +66,10 @@ static void print_heading(bool layers) {
 
 static void print_ceilings(const ceilings *c, const char *device, bool json) {
   if (!json) {
-    printf("fp32 arithmetic   %10.1f GFLOP/s\ncopies            %10.1f GB/s\na dispatch        %10.1f us\n"
-           "a submission      %10.1f us\n",
-           c->flops / 1e9, c->bandwidth / 1e9, c->dispatch * 1e6, c->submission * 1e6);
+    printf("fp32 arithmetic   %10.1f GFLOP/s\n", c->flops / 1e9);
+    if (c->matrix_flops > 0) printf("fp16 matrices     %10.1f GFLOP/s\n", c->matrix_flops / 1e9);
+    printf("copies            %10.1f GB/s\na dispatch        %10.1f us\na submission      %10.1f us\n", c->bandwidth / 1e9,
+           c->dispatch * 1e6, c->submission * 1e6);
     return;
   }
   cJSON *object = cJSON_CreateObject();
@@ -76,6 +77,7 @@ static void print_ceilings(const ceilings *c, const char *device, bool json) {
   cJSON_AddNumberToObject(object, "batch", 0);
   cJSON_AddNumberToObject(object, "ms", c->submission * 1e3);
   cJSON_AddNumberToObject(object, "gflops", c->flops / 1e9);
+  if (c->matrix_flops > 0) cJSON_AddNumberToObject(object, "matrix_gflops", c->matrix_flops / 1e9);
   cJSON_AddNumberToObject(object, "gigabytes_per_second", c->bandwidth / 1e9);
   cJSON_AddNumberToObject(object, "dispatch_us", c->dispatch * 1e6);
   cJSON_AddNumberToObject(object, "submission_us", c->submission * 1e6);
@@ -101,7 +103,7 @@ static void add_row(const bench *b, result *r, const profile_row *row) {
   r->dispatches++;
   r->seconds += row->seconds;
   r->operations += row->work.operations;
-  r->bound += ceilings_bound(&b->ceilings, row->work.operations, row->work.bytes);
+  r->bound += ceilings_bound(&b->ceilings, &row->work);
 }
 
 // A layer is a run of dispatches that carry its name.

@@ -35,7 +35,7 @@ static const options_desc desc = {
 static const char *method_name(const profile *p) { return p->by_submission ? "submissions" : "timestamps"; }
 
 static double share(const ceilings *c, const profile_row *row) {
-  return row->seconds > 0 ? ceilings_bound(c, row->work.operations, row->work.bytes) / row->seconds : 0;
+  return row->seconds > 0 ? ceilings_bound(c, &row->work) / row->seconds : 0;
 }
 
 static void print_text(const bench_options *o, const profile *p, const ceilings *c) {

@@ -1,5 +1,5 @@
 // codegen.c: makes mote's kernels on a device that need not be able to run them, and prints what its compiler says of
-// each: RADV compiles for any AMD GPU without one (RADV_FORCE_FAMILY). Used by tests/gpu_codegen.sh.
+// each: RADV compiles for any AMD GPU without one (RADV_FORCE_FAMILY). Used by tests/gpu_codegen.py.
 //
 // mote works on this program's device, whose functions it asks of `function_for` below: there, kernels get the flag
 // that keeps statistics, and command buffers and fences, which a device without hardware cannot make, are nothing.
@@ -19,6 +19,7 @@
 #include "graph/context_unet.h"
 #include "graph/ops.h"
 #include "runtime/cooperative.h"
+#include "shaders/measure_matrix.h"
 #include "tests/selftest.h"
 
 static VkDevice vulkan_device;
@@ -263,6 +264,17 @@ static void make_op(mote_device *device, const op_case *test) {
   make_kernels(device, graph, test->name);
 }
 
+static void make_measuring(mote_device *device) {
+  const device_caps *caps = device_get_caps(device);
+  const uint32_t spec[] = {[MEASURE_MATRIX_LOCAL] = 4 * caps->subgroup_size, [MEASURE_MATRIX_WAVE] = caps->subgroup_size};
+  mote_error error = {0};
+  kernel *kernel;
+  if (kernel_get(device, "measure_copy", NULL, 0, &kernel, &error) ||
+      kernel_get(device, "measure_arithmetic", NULL, 0, &kernel, &error) ||
+      (caps->cooperative && kernel_get(device, "measure_matrix_cooperative", spec, 2, &kernel, &error)))
+    stop("ceilings", error.message);
+}
+
 int main(int argument_count, char **arguments) {
   const op_cases *const cases[] = {
 #define OP(name, builder) &name##_cases,
@@ -286,6 +298,8 @@ int main(int argument_count, char **arguments) {
   kernel_set = "op tests";
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (int k = 0; k < cases[i]->count; k++) make_op(device, &cases[i]->cases[k]);
+  kernel_set = "ceilings";
+  make_measuring(device);
   fflush(stdout);
   _Exit(0);  // a device without hardware does not survive its end in every driver
 }
