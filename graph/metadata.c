@@ -156,6 +156,9 @@ static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   info->schedule = (mote_schedule)choice;
   TRY(read_number(r, "beta_start", 1e-4, &info->beta_start));
   TRY(read_number(r, "beta_end", 0.02, &info->beta_end));
+  if (info->beta_start > info->beta_end)
+    return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata beta_start is %g, at most the beta_end of %g was expected", r->name,
+                info->beta_start, info->beta_end);
   TRY(read_choice(r, "prediction", predictions, &choice));
   info->prediction = (mote_prediction)choice;
   TRY(read_optional(r, "context_drop", 1, &info->context_drop));

@@ -76,6 +76,7 @@ static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
   TRY(check_range("n_feat", m->n_feat, 8, 1024, error));
   TRY(check_range("n_cfeat", m->n_cfeat, 1, MOTE_MAX_CONTEXT, error));
   TRY(check_range("timesteps", m->timesteps, 1, 100000, error));
+  TRY(check_range("beta_start", m->beta_start, 0, m->beta_end, error));
   TRY(check_range("batch", desc->batch, 1, 4096, error));
   TRY(check_range("accumulate", desc->accumulate, 1, 64, error));
   TRY(check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));

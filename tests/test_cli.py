@@ -547,6 +547,9 @@ def test_devices(where):
     for select in (chosen["index"], chosen["uuid"], chosen["name"]):
         lines = sample(where, "-n", 1, "--steps", 1, "-o", "out.png", "--json", "--device", select).lines()
         expect(lines[-1]["device"] == chosen["name"], f"--device {select} took {lines[-1]['device']}")
+        shown = Run("devices", "--json", "--device", select, where=where, check=0).lines()
+        expect([device["uuid"] for device in shown] == [chosen["uuid"]], f"devices --device {select} showed {shown}")
+    expect_error(Run("devices", "--device", "no such device", where=where, check=1), "no such device", chosen["name"])
 
 
 def test_forward(where):

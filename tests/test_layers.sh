@@ -62,7 +62,7 @@ unused_shaders() {  # a shader that nothing asks for by its name
   local path name
   for path in shaders/*.comp; do
     name=$(basename "$path" .comp)
-    grep -rqF "\"$name\"" --include='*.c' --include='*.h' --include='*.def' graph runtime || echo "$path"
+    grep -rqE "\"$name(_cooperative)?\"" --include='*.c' --include='*.h' --include='*.def' graph runtime || echo "$path"
   done
 }
 

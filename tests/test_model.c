@@ -303,6 +303,7 @@ static void metadata_that_cannot_be_is_named_with_what_was_found(void **state) {
       {"architecture", "resnet", "metadata architecture is 'resnet', expected one of context_unet"},
       {"schedule", "quadratic", "metadata schedule is 'quadratic', expected one of linear, cosine"},
       {"prediction", "", "metadata prediction is '', expected one of epsilon, v, x0"},
+      {"beta_start", "0.9", "metadata beta_start is 0.9, at most the beta_end of 0.02 was expected"},
       {"beta_start", "nan", "metadata beta_start is 'nan', a number between 0 and 1"},
       {"beta_start", "inf", "metadata beta_start is 'inf'"},
       {"beta_start", "-0.1", "metadata beta_start is '-0.1'"},

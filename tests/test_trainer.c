@@ -274,6 +274,12 @@ static void descriptions_out_of_range_name_the_field(void **state) {
     assert_null(trainer);
     assert_non_null(strstr(error.message, wrong[i].field));
   }
+  mote_trainer_desc desc = small(*state);
+  desc.model.beta_start = 0.5, desc.model.beta_end = 0.4;
+  mote_error error = {0};
+  mote_trainer *trainer;
+  assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
+  assert_non_null(strstr(error.message, "beta_start is 0.5, expected 0 to 0.4"));
 }
 
 static void nothing_is_left_behind(void **state) {

@@ -14,7 +14,7 @@ static const options_desc desc = {
     .usage = "[OPTION...]",
     .table = table,
     .notes =
-        "The star marks the device that is chosen when --device is not given.\n\n"
+        "The star marks the device that is chosen when --device is not given. With it, only the device that it names is shown.\n\n"
         "Example:\n  mote devices --json\n",
 };
 
@@ -31,21 +31,34 @@ static void print_device(const mote_device_info *d) {
   if (d->reason[0]) printf("     %s\n", d->reason);
 }
 
+static void show_device(const options *o, const mote_device_info *info) {
+  if (!o->common.json) {
+    print_device(info);
+    return;
+  }
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "device");
+  json_fill_device(json, info);
+  json_print_line(json);
+}
+
+// The one that --device names.
+static int show_named(const options *o) {
+  mote_device *device = NULL;
+  mote_error error;
+  if (open_device(&o->common, &device, &error)) return report(&error);
+  show_device(o, mote_device_get_info(device));
+  mote_device_destroy(&device);
+  return COMMAND_DONE;
+}
+
 static int list_devices(const options *o) {
   mote_device_info *infos = NULL;
   size_t count = 0;
   mote_error error;
+  if (o->common.device) return show_named(o);
   if (mote_device_list(&infos, &count, &error)) return report(&error);
-  for (size_t i = 0; i < count; i++) {
-    if (!o->common.json) {
-      print_device(&infos[i]);
-      continue;
-    }
-    cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "event", "device");
-    json_fill_device(json, &infos[i]);
-    json_print_line(json);
-  }
+  for (size_t i = 0; i < count; i++) show_device(o, &infos[i]);
   mote_free(infos);
   return COMMAND_DONE;
 }

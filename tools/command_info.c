@@ -98,6 +98,9 @@ static void print_diffusion(const info_report *r) {
   printf(", predicts %s\n", prediction_names[m->prediction]);
   if (m->steps) printf("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
   if (m->steps) printf(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
+  if (m->context_drop > 0 && !m->steps)
+    printf("guidance        %g by default, learned without contexts %g %% of the time\n", usual_guidance(m),
+           100 * m->context_drop);
 }
 
 static void print_text(const info_report *r) {
@@ -135,6 +138,7 @@ static void add_diffusion(cJSON *json, const mote_model_info *m) {
   cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
   cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
   cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
+  cJSON_AddNumberToObject(json, "context_drop", m->context_drop);
   if (m->steps) cJSON_AddNumberToObject(json, "steps", m->steps);
   if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);
 }
