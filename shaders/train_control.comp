@@ -1,8 +1,8 @@
 // train_control.comp: what the optimiser needs to know in this step: the learning rate by its schedule, Adam's
 // corrections (Kingma & Ba 2015), the decay of the average, min(ema, (1+t)/(10+t)), and the factor that limits the
 // gradient's norm (Pascanu et al. 2013). Keeps the loss for the host and counts the step. A loss,
-// gradient, weight or statistic that is not finite is noted, and from then on nothing changes any more. One workgroup, whose first lane
-// decides.
+// gradient, weight or statistic that is not finite is noted, and from then on nothing changes any
+// more. One workgroup, whose first lane decides.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/philox.glsl"
