@@ -311,6 +311,23 @@ static mote_status record(program *program, mote_error *error) {
   return MOTE_OK;
 }
 
+// Together, so that the device may make them at once; record_step finds them.
+static mote_status make_kernels(const program *program, mote_error *error) {
+  size_t count = 0;
+  for (int phase = 0; phase < PHASE_COUNT; phase++) count += (size_t)program->step_counts[phase];
+  kernel_request *requests = calloc(count + 1, sizeof *requests);
+  if (!requests) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  count = 0;
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program->step_counts[phase]; i++) {
+      const step *step = &program->steps[phase][i].step;
+      requests[count++] = (kernel_request){step->shader, step->spec, step->spec_count};
+    }
+  mote_status status = kernels_make(program->device, requests, count, error);
+  free(requests);
+  return status;
+}
+
 // Everything that program_create does but recording; with `needs`, without making buffers.
 static mote_status plan(const program_desc *desc, program_needs *needs, program **out, mote_error *error) {
   *out = NULL;
@@ -374,12 +391,7 @@ mote_status program_make_kernels(const program_desc *desc, mote_error *error) {
   program *planned;
   program_needs needs = {0};
   mote_status status = plan(desc, &needs, &planned, error);
-  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
-    for (int i = 0; i < planned->step_counts[phase] && !status; i++) {
-      const step *step = &planned->steps[phase][i].step;
-      kernel *made;
-      status = kernel_get(desc->device, step->shader, step->spec, step->spec_count, &made, error);
-    }
+  if (!status) status = make_kernels(planned, error);
   program_destroy(&planned);
   return status;
 }
@@ -389,6 +401,7 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
   *out = NULL;
   mote_status status = plan(desc, NULL, &made, error);
   if (!status) status = tune(made, error);
+  if (!status) status = make_kernels(made, error);
   if (!status) status = record(made, error);
   if (status) {
     program_destroy(&made);

@@ -117,6 +117,10 @@ typedef struct mote_device_info {
 
 typedef void (*mote_log_fn)(void *user, const char *message);
 
+// Runs job(data, 0) … job(data, count - 1), each once, on any threads and in any order, and returns when all have returned:
+// a host's job system, or a loop.
+typedef void (*mote_parallel_fn)(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count);
+
 // Which kernels ops take where they have several. An op without a kernel of that class takes its plain one.
 typedef enum mote_kernels {
   MOTE_KERNELS_AUTO = 0,   // TEXEL on CPU drivers, TILED on everything else
@@ -146,6 +150,8 @@ typedef struct mote_device_desc {
   mote_tune tune;               // 0: off
   mote_log_fn log;              // warnings worth showing to a person; NULL: they are dropped
   void *log_user;               // handed to log
+  mote_parallel_fn parallel;    // runs the driver's compiler for several pipelines at once; NULL: one after the other
+  void *parallel_user;          // handed to parallel
 } mote_device_desc;
 
 // Lists every Vulkan device. `*infos` is one allocation that the caller releases with mote_free; a machine with no

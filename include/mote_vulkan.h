@@ -61,6 +61,8 @@ typedef struct mote_device_adopt_desc {
   mote_kernels kernels;                               // as in mote_device_desc
   mote_log_fn log;                                    // as in mote_device_desc
   void *log_user;
+  mote_parallel_fn parallel;                          // as in mote_device_desc; `allocator` is then called from its threads
+  void *parallel_user;
 } mote_device_adopt_desc;
 
 // Uses the host's device. Everything of mote.h works on it. Destroy with mote_device_destroy, before the host's device.

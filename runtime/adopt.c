@@ -95,6 +95,8 @@ static void take_over(mote_device *device, const mote_device_adopt_desc *desc) {
   device->adopted = true;
   device->log = desc->log;
   device->log_user = desc->log_user;
+  device->parallel = desc->parallel;
+  device->parallel_user = desc->parallel_user;
   device->instance = desc->instance;
   device->physical = desc->physical_device;
   device->handle = desc->device;

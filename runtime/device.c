@@ -61,7 +61,7 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlag
   mote_device *device = user;
   (void)severity;
   if (!(type & VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT)) return VK_FALSE;
-  if (!device->validation_message[0])
+  if (!atomic_exchange(&device->validation_told, true))
     snprintf(device->validation_message, sizeof device->validation_message, "%s", data->pMessage);
   return VK_FALSE;
 }
@@ -280,6 +280,8 @@ mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, 
   if (!device) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   device->log = desc->log;
   device->log_user = desc->log_user;
+  device->parallel = desc->parallel;
+  device->parallel_user = desc->parallel_user;
   device->tune = desc->tune;
   mote_status status;
   TRY_GOTO(failed, create_instance(desc, device, error));
@@ -326,6 +328,7 @@ mote_status device_check_validation(mote_device *device, mote_error *error) {
   if (!device->validation_message[0]) return MOTE_OK;
   mote_status status = fail(error, MOTE_ERROR_DEVICE, "validation: %s", device->validation_message);
   device->validation_message[0] = 0;
+  atomic_store(&device->validation_told, false);
   return status;
 }
 

@@ -105,33 +105,112 @@ bool kernel_is_made(const mote_device *device, const char *shader_name, const ui
   return shader && find(device, shader, spec, spec_count);
 }
 
-mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
-                       kernel **out, mote_error *error) {
+// The kernel is made but not yet in the device's list. Changes nothing of the device, so that several threads may do it.
+static mote_status make(mote_device *device, const kernel_request *request, kernel **out, mote_error *error) {
   *out = NULL;
-  const shader *shader = choose_shader(device, shader_name);
-  if (!shader) return fail(error, MOTE_ERROR_DEVICE, "there is no shader called %s", shader_name);
-  if (spec_count > MAX_SPEC_CONSTANTS)
-    return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", shader_name, spec_count,
-                MAX_SPEC_CONSTANTS);
-  *out = find(device, shader, spec, spec_count);
-  if (*out) return MOTE_OK;
+  const shader *shader = choose_shader(device, request->shader_name);
+  if (!shader) return fail(error, MOTE_ERROR_DEVICE, "there is no shader called %s", request->shader_name);
+  if (request->spec_count > MAX_SPEC_CONSTANTS)
+    return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", request->shader_name,
+                request->spec_count, MAX_SPEC_CONSTANTS);
   kernel *made = calloc(1, sizeof *made);
   if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   made->shader = shader;
-  made->spec_count = spec_count;
-  if (spec_count) memcpy(made->spec, spec, 4 * spec_count);
+  made->spec_count = request->spec_count;
+  if (request->spec_count) memcpy(made->spec, request->spec, 4 * request->spec_count);
   mote_status status = spirv_reflect(shader, &made->interface, error);
   if (!status) status = create_layouts(device, made, error);
   if (!status) status = create_pipeline(device, made, error);
-  if (status) {
+  if (status)
     kernel_destroy(device, made);
-    return status;
-  }
+  else
+    *out = made;
+  return status;
+}
+
+static void keep(mote_device *device, kernel *kernel) {
   device->counters.pipelines_created++;
-  made->next = device->kernels;
-  device->kernels = made;
-  *out = made;
+  kernel->next = device->kernels;
+  device->kernels = kernel;
+}
+
+mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
+                       kernel **out, mote_error *error) {
+  const shader *shader = choose_shader(device, shader_name);
+  *out = shader ? find(device, shader, spec, spec_count) : NULL;
+  if (*out) return MOTE_OK;
+  TRY(make(device, &(kernel_request){shader_name, spec, spec_count}, out, error));
+  keep(device, *out);
   return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Several at once
+
+typedef struct making {
+  mote_device *device;
+  kernel_request request;
+  size_t words;  // of its SPIR-V
+  kernel *made;
+  mote_status status;
+  mote_error error;
+} making;
+
+static void make_one(void *data, uint32_t index) {
+  making *making = (struct making *)data + index;
+  making->status = make(making->device, &making->request, &making->made, &making->error);
+}
+
+static bool same_request(const kernel_request *a, const kernel_request *b) {
+  return a->spec_count == b->spec_count && !strcmp(a->shader_name, b->shader_name) &&
+         (!a->spec_count || !memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec));
+}
+
+// Long shaders take long to compile: they go first, or the last thread would end late.
+static int longer_first(const void *a, const void *b) {
+  size_t left = ((const making *)a)->words, right = ((const making *)b)->words;
+  return (left < right) - (left > right);
+}
+
+// Those that are neither made nor repeated. Returns how many.
+static uint32_t collect(mote_device *device, const kernel_request *requests, size_t count, making *makings) {
+  uint32_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    const kernel_request *request = &requests[i];
+    bool known = kernel_is_made(device, request->shader_name, request->spec, request->spec_count);
+    for (uint32_t k = 0; k < found && !known; k++) known = same_request(request, &makings[k].request);
+    if (known) continue;
+    const shader *shader = choose_shader(device, request->shader_name);
+    makings[found++] = (making){.device = device, .request = *request, .words = shader ? shader->word_count : 0};
+  }
+  return found;
+}
+
+mote_status kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error) {
+  making *makings = calloc(count + 1, sizeof *makings);
+  if (!makings) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  uint32_t found = collect(device, requests, count, makings);
+  qsort(makings, found, sizeof *makings, longer_first);
+  if (device->parallel && found > 1)
+    device->parallel(device->parallel_user, make_one, makings, found);
+  else
+    for (uint32_t i = 0; i < found; i++) make_one(makings, i);
+  const making *failed = NULL;
+  for (uint32_t i = 0; i < found && !failed; i++)
+    if (makings[i].status || !makings[i].made) failed = &makings[i];
+  mote_status status = MOTE_OK;
+  if (failed)
+    status = failed->status ? fail(error, failed->status, "%s", failed->error.message)
+                            : fail(error, MOTE_ERROR_USAGE, "mote_parallel_fn: returned before all jobs were run");
+  for (uint32_t i = 0; i < found; i++) {
+    if (!makings[i].made) continue;
+    if (failed)
+      kernel_destroy(device, makings[i].made);
+    else
+      keep(device, makings[i].made);
+  }
+  free(makings);
+  return status;
 }
 
 void kernel_destroy_all(mote_device *device) {

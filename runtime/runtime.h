@@ -90,6 +90,17 @@ typedef struct kernel kernel;
 mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
                        kernel **out, mote_error *error);
 
+// What kernel_get would be asked for.
+typedef struct kernel_request {
+  const char *shader_name;
+  const uint32_t *spec;  // borrowed
+  uint32_t spec_count;
+} kernel_request;
+
+// Makes those of the requests, which may repeat, that are not made yet: in parallel where the host offers that. kernel_get
+// finds them then. If one fails, none of these is kept.
+mote_status kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error);
+
 // Whether kernel_get was called with these values before.
 bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count);
 

@@ -2,6 +2,8 @@
 #ifndef MOTE_RUNTIME_VULKAN_H
 #define MOTE_RUNTIME_VULKAN_H
 
+#include <stdatomic.h>
+
 #include "mote_vulkan.h"
 #include "runtime/functions.h"
 #include "runtime/runtime.h"
@@ -30,6 +32,8 @@ struct mote_device {
   mote_device_counters counters;
   mote_log_fn log;
   void *log_user;
+  mote_parallel_fn parallel;  // NULL: none
+  void *parallel_user;
 
   bool adopted;    // instance, device and queue are the host's
   VkAllocationCallbacks callbacks;
@@ -38,6 +42,7 @@ struct mote_device {
   VkInstance instance;
   instance_functions instance_vk;  // every instance-level function, of this instance
   VkDebugUtilsMessengerEXT messenger;
+  atomic_bool validation_told;   // the layers may report from several threads: the first to set it keeps its message
   char validation_message[400];  // the first message that the validation layers reported, empty if none
   bool debug_utils;              // VK_EXT_debug_utils is enabled
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "runtime/runtime.h"
+#include "tools/parallel.h"
 
 enum { IMAGE = 3 * 8 * 8 };
 
@@ -398,6 +399,78 @@ static void making_and_destroying_everything_twenty_times_leaves_nothing(void **
   }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Jobs
+
+static uint32_t jobs_seen;
+
+static void in_threads(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count) {
+  assert_ptr_equal(user, &jobs_seen);
+  jobs_seen += count;
+  parallel_run(NULL, job, data, count);
+}
+
+static void backwards(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count) {
+  (void)user;
+  for (uint32_t i = count; i-- > 0;) job(data, i);
+}
+
+static void all_but_the_last(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count) {
+  (void)user;
+  for (uint32_t i = 0; i + 1 < count; i++) job(data, i);
+}
+
+static void sample_with(mote_parallel_fn parallel, uint8_t *pixels) {
+  mote_error error = {0};
+  mote_device *device = test_device((mote_device_desc){.parallel = parallel, .parallel_user = &jobs_seen});
+  mote_model *model = test_model(device, SMALL_MODEL);
+  mote_sampler *sampler;
+  jobs_seen = 0;
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .batch = 1, .steps = 2}, &sampler, &error));
+  if (parallel == in_threads) {
+    assert_true(jobs_seen > 4);
+    assert_int_equal(jobs_seen, mote_device_get_counters(device).pipelines_created);
+  }
+  MUST(mote_sampler_begin(sampler, &(mote_sampler_request){.seed = 3}, &error));
+  MUST(mote_sampler_run(sampler, 2, &error));
+  MUST(mote_sampler_read_pixels(sampler, pixels, &error));
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  test_device_end(&device);
+}
+
+static void pipelines_are_made_by_the_hosts_jobs_in_any_order(void **state) {
+  (void)state;
+  uint8_t expected[IMAGE], found[IMAGE];
+  sample_with(NULL, expected);
+  sample_with(in_threads, found);
+  assert_memory_equal(found, expected, IMAGE);
+  sample_with(backwards, found);
+  assert_memory_equal(found, expected, IMAGE);
+}
+
+static void of_kernels_that_fail_together_none_is_kept(void **state) {
+  (void)state;
+  static const kernel_request requests[] = {{"relu", NULL, 0}, {"add", NULL, 0}, {"relu", NULL, 0}, {"nothing", NULL, 0}};
+  static const mote_parallel_fn ways[] = {NULL, in_threads, all_but_the_last};
+  for (int i = 0; i < 3; i++) {
+    mote_error error = {0};
+    mote_device *device = test_device((mote_device_desc){.parallel = ways[i], .parallel_user = &jobs_seen});
+    if (ways[i] == all_but_the_last) {
+      kernels_make(device, requests, 3, &error);
+      assert_error(&error, MOTE_ERROR_USAGE, "mote_parallel_fn: returned before all jobs were run");
+    } else {
+      kernels_make(device, requests, 4, &error);
+      assert_error(&error, MOTE_ERROR_DEVICE, "there is no shader called nothing");
+    }
+    assert_false(kernel_is_made(device, "relu", NULL, 0) || kernel_is_made(device, "add", NULL, 0));
+    assert_int_equal(mote_device_get_counters(device).pipelines_created, 0);
+    if (ways[i] != all_but_the_last) MUST(kernels_make(device, requests, 3, &error));
+    assert_int_equal(mote_device_get_counters(device).pipelines_created, ways[i] == all_but_the_last ? 0 : 2);
+    test_device_end(&device);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_list_describes_every_device_and_marks_one),
@@ -411,6 +484,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_cache_file_that_is_not_ours_is_said_ignored_and_rewritten, make_folder,
                                       remove_folder),
       cmocka_unit_test_setup_teardown(a_cache_that_cannot_be_kept_is_a_warning_only, make_folder, remove_folder),
+      cmocka_unit_test(pipelines_are_made_by_the_hosts_jobs_in_any_order),
+      cmocka_unit_test(of_kernels_that_fail_together_none_is_kept),
       cmocka_unit_test(two_devices_at_once_do_not_meet),
       cmocka_unit_test(making_and_destroying_everything_twenty_times_leaves_nothing),
   };

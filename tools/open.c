@@ -10,6 +10,7 @@
 
 #include "runtime/error.h"
 #include "tools/default_model.h"
+#include "tools/parallel.h"
 
 static void print_warning(void *user, const char *message) {
   (void)user;
@@ -62,7 +63,8 @@ mote_status open_device(const common_options *common, mote_device **device, mote
                                                 .separate_buffers = common->separate_buffers,
                                                 .kernels = common->kernels,
                                                 .tune = cache || common->tune_given ? common->tune : MOTE_TUNE_OFF,
-                                                .log = print_warning},
+                                                .log = print_warning,
+                                                .parallel = parallel_run},
                             device, error);
 }
 
