@@ -36,12 +36,17 @@ float sums[POINTS * COLUMNS];
 
 // Adds the products of one transformed vector: point `i`, input column `column` of the tile (-1 and COLUMNS stand beside
 // it), all lanes holding `value`, with the transformed weights of channel `channel` of the four.
-void accumulate(int i, int column, float value, vec4 u[3 * POINTS], int channel) {
-  [[unroll]] for (int kx = 0; kx < 3; kx++) {
-    int c = column + 1 - kx;
-    if (c >= 0 && c < COLUMNS) sums[i * COLUMNS + c] += value * u[kx * POINTS + i][channel];
+// Worth being neither a function nor a loop over the taps, from which Mesa 22.3 unrolls more and copies `u` for each call:
+// the 18 pipelines that f 64 samples with are made in 0.39 s instead of 0.51 s of one core, and keep 7 MiB less.
+#define ADD_TAP(i, c, kx, value, channel)                                                                    \
+  if ((c) >= 0 && (c) < COLUMNS) sums[(i) * COLUMNS + (c)] += value * u[kx * POINTS + (i)][channel];
+#define ACCUMULATE(i, column, from, from_lane, channel)                                                      \
+  {                                                                                                          \
+    float value = subgroupShuffle((from)[channel], uint(from_lane));                                         \
+    ADD_TAP(i, (column) + 1, 0, value, channel)                                                              \
+    ADD_TAP(i, column, 1, value, channel)                                                                    \
+    ADD_TAP(i, (column) - 1, 2, value, channel)                                                              \
   }
-}
 
 // One vec4 an image pixel: zero outside the image.
 #define LOAD(image, base, row, column)                                                                       \
@@ -93,11 +98,10 @@ void accumulate(int i, int column, float value, vec4 u[3 * POINTS], int channel)
       SCHEDULE_BARRIER(sums[0])                                                                              \
       [[unroll]] for (int channel = 0; channel < 4; channel++) {                                             \
         [[unroll]] for (int column = 0; column < COLUMNS; column++)                                          \
-          accumulate(i, column, subgroupShuffle(v[column / 8 * POINTS + i][channel], uint(column % 8)), u,   \
-                     channel);                                                                               \
+          ACCUMULATE(i, column, v[column / 8 * POINTS + i], column % 8, channel)                             \
         if (TILED != 0) {                                                                                    \
-          accumulate(i, -1, subgroupShuffle(beside[i][channel], 0u), u, channel);                            \
-          accumulate(i, COLUMNS, subgroupShuffle(beside[i][channel], 1u), u, channel);                       \
+          ACCUMULATE(i, -1, beside[i], 0, channel)                                                           \
+          ACCUMULATE(i, COLUMNS, beside[i], 1, channel)                                                      \
         }                                                                                                    \
       }                                                                                                      \
     }                                                                                                        \
