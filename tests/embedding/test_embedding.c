@@ -335,12 +335,20 @@ static void a_run_can_be_cancelled_at_every_step(void **state) {
   mote_sampler_destroy(&sampler);
 }
 
+// A host's job system, if an odd one.
+static void last_job_first(void *user, void (*job)(void *data, uint32_t index), void *data, uint32_t count) {
+  *(uint32_t *)user += count;
+  while (count--) job(data, count);
+}
+
 static void needs_are_known_before(void **state) {
   (void)state;
   mote_error error = {0};
   for (int variant = 0; variant < 4; variant++) {
+    uint32_t jobs = 0;
     mote_device_adopt_desc adopt = host_desc(&the_host);
     adopt.staging = variant & 1;
+    if (adopt.staging) adopt.parallel = last_job_first, adopt.parallel_user = &jobs;
     mote_device *fresh;
     MUST(mote_device_adopt(&adopt, &fresh, &error));
     mote_sampler_desc desc = kinds[2];
@@ -356,6 +364,11 @@ static void needs_are_known_before(void **state) {
     mote_device_counters after = mote_device_get_counters(fresh);
     assert_int_equal(needs.memory_bytes, after.memory_bytes - before.memory_bytes);
     assert_int_equal(needs.pipelines, after.pipelines_created - before.pipelines_created);
+    // Where a program lacks only one pipeline, that takes no job.
+    if (adopt.parallel)
+      assert_in_range(jobs, needs.pipelines - 1, needs.pipelines);
+    else
+      assert_int_equal(jobs, 0);
     assert_true(adopt.staging ? needs.staging_bytes > 0 : true);
     assert_true(needs.allocations > 0);
     // The second sampler shares every pipeline.
