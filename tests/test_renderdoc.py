@@ -199,11 +199,14 @@ def test_a_frame_of_a_game_shows_the_layers(captures):
         return
     rows = profile_rows(captures.mote, captures.weights, "--what", "sample", "--batch", "1")[:-1]
     layers = [f"{row['layer']}/{row['kernel']}" for row in rows]
-    with tempfile.TemporaryDirectory() as where, xserver.Screen(800, 600) as screen:
-        os.environ["DISPLAY"] = screen.environment["DISPLAY"]
-        with replay(capture_of(captures.game, captures.weights, where)) as controller:
-            found = ["/".join(path) for path, _ in dispatches(controller)]
-            names = set(names_of(controller).values())
+    for _ in range(3):  # on a busy machine the budget of a frame may let no step in
+        with tempfile.TemporaryDirectory() as where, xserver.Screen(800, 600) as screen:
+            os.environ["DISPLAY"] = screen.environment["DISPLAY"]
+            with replay(capture_of(captures.game, captures.weights, where)) as controller:
+                found = ["/".join(path) for path, _ in dispatches(controller)]
+                names = set(names_of(controller).values())
+        if found:
+            break
     outside = {path for path in found if not path.startswith("sprites/")}
     expect(outside <= {"pack_pixels/pack_pixels"}, f"outside the game's region: {outside}")
     found = [path.removeprefix("sprites/") for path in found]
