@@ -127,13 +127,19 @@ static const matrix_tile matrix_tiles[MATRIX_TILE_COUNT] = {{4, 2}, {2, 2}, {2, 
 
 // Thin products, as the first and last convolution, would multiply zeros; and images begin and end there.
 static bool prefers_matrices(const device_caps *caps, const conv_product *product) {
-  return caps->kernels == MOTE_KERNELS_MATRIX && !product->exact && product->stride == 1 &&
-         8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
+  return caps->kernels == MOTE_KERNELS_MATRIX && 8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
+}
+
+static int matrix_wave(const device_caps *caps) { return caps->cooperative ? (int)caps->subgroup_size : PLAIN_WAVE; }
+
+static int matrix_waves(const device_caps *caps) {
+  int waves = MATRIX_WAVES;
+  while (waves > 1 && (uint32_t)(waves * matrix_wave(caps)) > caps->max_invocations) waves /= 2;
+  return waves;
 }
 
 static void take_matrix_tile(const device_caps *caps, const conv_product *product, matrix_tile t, step *step) {
-  int wave = caps->cooperative ? (int)caps->subgroup_size : PLAIN_WAVE, waves = MATRIX_WAVES;
-  while (waves > 1 && (uint32_t)(waves * wave) > caps->max_invocations) waves /= 2;
+  int wave = matrix_wave(caps), waves = matrix_waves(caps);
   uint64_t wide = (uint64_t)(MATRIX * t.columns * waves);
   step->shader = caps->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
   step->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
@@ -217,8 +223,36 @@ static gradient_tile choose_gradient_tile(const weight_gradient_product *product
   return t;
 }
 
+typedef struct gradient_matrix_tile {
+  int inputs, outputs;  // channels, in sixteens: of a workgroup and of a wave
+  int waves;
+  int tiles;            // of the channels
+  int taps;             // each a workgroup of its own
+  int parts;            // ranges of the batch, summed apart
+} gradient_matrix_tile;
+
+static bool prefers_gradient_matrices(const device_caps *caps, const weight_gradient_product *product) {
+  int quads = quads_of(product->x) + quads_of(product->second);
+  return caps->kernels == MOTE_KERNELS_MATRIX && 4 * quads >= MATRIX && product->out_channels >= MATRIX;
+}
+
+static gradient_matrix_tile choose_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product) {
+  shape x = product->x->shape;
+  int inputs = divide_up(quads_of(product->x) + quads_of(product->second), MATRIX / 4);
+  int outputs = divide_up(product->out_channels, MATRIX);
+  gradient_matrix_tile t = {.inputs = smaller(4, power_of_two_from(inputs)), .outputs = 1};
+  t.waves = smaller(matrix_waves(caps), power_of_two_from(outputs));
+  t.tiles = divide_up(inputs, t.inputs) * divide_up(outputs, t.waves * t.outputs);
+  t.taps = product->kernel * product->kernel * product->square * product->square;
+  int stages = divide_up(x.n * x.h * x.w, CONV_WEIGHT_GRADIENT_STAGE);
+  int wanted = divide_up(WANTED_GRADIENT_GROUPS, t.tiles * t.taps);
+  t.parts = smaller(smaller(MOST_PARTS, wanted), divide_up(stages, LEAST_STAGES));
+  return t;
+}
+
 bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product) {
-  int parts = choose_gradient_tile(product).parts;
+  int parts = prefers_gradient_matrices(graph->caps, product) ? choose_gradient_matrix_tile(graph->caps, product).parts
+                                                              : choose_gradient_tile(product).parts;
   shape floats = {parts, (int)(tensor_bytes(node->outputs[0]) / 4), 1, 1};
   return parts == 1 || node_output(graph, node, floats, LAYOUT_RAW);
 }
@@ -236,31 +270,58 @@ static mote_status sum_parts(const node *node, program *program, int parts, mote
   return program_dispatch(program, node, &step, error);
 }
 
-mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
-                                     tensor *dy, mote_error *error) {
-  tensor *x = node->inputs[0], *second = node->inputs[1];
+// Fills in shader, tile constants and workgroups, and returns the parts.
+static int take_gradient_tile(const weight_gradient_product *product, step *step) {
   gradient_tile t = choose_gradient_tile(product);
+  step->shader = "conv_weight_gradient_tiled";
+  step->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.halves * t.quads);
+  step->spec[CONV_WEIGHT_GRADIENT_HALVES] = (uint)t.halves;
+  step->spec[CONV_WEIGHT_GRADIENT_QUADS] = (uint)t.quads;
+  step->spec[CONV_WEIGHT_GRADIENT_ROWS] = (uint)t.rows;
+  step->spec[CONV_WEIGHT_GRADIENT_COLUMNS] = (uint)t.columns;
+  step->groups[0] = (uint)t.tiles;
+  step->groups[1] = (uint)t.lines;
+  step->groups[2] = (uint)t.parts;
+  return t.parts;
+}
+
+static int take_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product, step *step) {
+  gradient_matrix_tile t = choose_gradient_matrix_tile(caps, product);
+  int wave = matrix_wave(caps);
+  step->shader = caps->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
+  step->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.waves * wave);
+  step->spec[CONV_WEIGHT_GRADIENT_WAVE] = (uint)wave;
+  step->spec[CONV_WEIGHT_GRADIENT_INPUTS] = (uint)t.inputs;
+  step->spec[CONV_WEIGHT_GRADIENT_OUTPUTS] = (uint)t.outputs;
+  step->groups[0] = (uint)t.tiles;
+  step->groups[1] = (uint)t.taps;
+  step->groups[2] = (uint)t.parts;
+  return t.parts;
+}
+
+mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
+                                     mote_error *error) {
+  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2];
+  const float *dy_scale = (const void *)node->attributes;
+  const device_caps *caps = program_caps(program);
   struct conv_weight_gradient_parameters push = {.batch = (uint)x->shape.n,
                                                  .height = (uint)x->shape.h,
                                                  .width = (uint)x->shape.w,
                                                  .first_quads = (uint)quads_of(x),
                                                  .second_quads = (uint)quads_of(second),
-                                                 .out_blocks = (uint)round_up(product->out_channels, 8) / 8};
-  step step = {.shader = "conv_weight_gradient_tiled",
-               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)product->kernel,
+                                                 .out_blocks = (uint)round_up(product->out_channels, 8) / 8,
+                                                 .dy_scale = *dy_scale};
+  step step = {.spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)product->kernel,
                         [CONV_WEIGHT_GRADIENT_SECOND] = second != NULL,
-                        [CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.halves * t.quads),
-                        [CONV_WEIGHT_GRADIENT_HALVES] = (uint)t.halves,
-                        [CONV_WEIGHT_GRADIENT_QUADS] = (uint)t.quads,
-                        [CONV_WEIGHT_GRADIENT_ROWS] = (uint)t.rows,
-                        [CONV_WEIGHT_GRADIENT_COLUMNS] = (uint)t.columns,
                         [CONV_WEIGHT_GRADIENT_SQUARE] = (uint)product->square},
                .spec_count = 8,
-               .bindings = {x, second ? second : x, dy, t.parts > 1 ? node->outputs[1] : node->outputs[0]},
+               .bindings = {x, second ? second : x, dy, node->outputs[0]},
                .binding_count = 4,
                .push = &push,
-               .push_bytes = sizeof push,
-               .groups = {(uint)t.tiles, (uint)t.lines, (uint)t.parts}};
+               .push_bytes = sizeof push};
+  int parts = prefers_gradient_matrices(caps, product) ? take_gradient_matrix_tile(caps, product, &step)
+                                                       : take_gradient_tile(product, &step);
+  if (parts > 1) step.bindings[3] = node->outputs[1];
   TRY(program_dispatch(program, node, &step, error));
-  return t.parts > 1 ? sum_parts(node, program, t.parts, error) : MOTE_OK;
+  return parts > 1 ? sum_parts(node, program, parts, error) : MOTE_OK;
 }

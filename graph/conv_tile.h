@@ -1,5 +1,5 @@
-// conv_tile.h: tile sizes of the convolution kernels for GPUs, conv_tiled.comp, conv_matrix.comp and
-// conv_weight_gradient_tiled.comp.
+// conv_tile.h: tile sizes of the convolution kernels for GPUs, conv_tiled.comp, conv_matrix.comp and those of the weight
+// gradient.
 #ifndef MOTE_GRAPH_CONV_TILE_H
 #define MOTE_GRAPH_CONV_TILE_H
 
@@ -16,7 +16,6 @@ typedef struct conv_product {
   int stride;    // input pixels a pixel, along each axis: the kernel size, for a transposed convolution's data gradient
   int square;    // output pixels a pixel, along each axis: the kernel size, for a transposed convolution
   int channels;  // of the input: all of them
-  bool exact;    // operands must not be rounded to half precision: gradients, and what they are of
 } conv_product;
 
 #define CONV_TILE_CHOICES 14
@@ -37,8 +36,9 @@ typedef struct weight_gradient_product {
 // Gives the node the output that its parts are summed from, where the batch is summed in several. False on failure.
 bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product);
 
-// Appends the dispatches that make node->outputs[0] of x and second, the node's first inputs, and `dy`.
+// Appends the dispatches that make node->outputs[0] of its inputs x, second and dy. The node's attributes are one float, what
+// dy is multiplied by while it is in half precision.
 mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
-                                     tensor *dy, mote_error *error);
+                                     mote_error *error);
 
 #endif

@@ -11,6 +11,7 @@ graph *graph_create(const device_caps *caps) {
   if (!made) return NULL;
   made->caps = caps;
   made->phase = PHASE_STEP;
+  made->gradient_scale = 1;
   return made;
 }
 

@@ -99,6 +99,7 @@ struct graph {
   const device_caps *caps;
   phase phase;             // of nodes appended now
   bool train;              // gradients will be asked for: rewrite rules keep what they need
+  float gradient_scale;    // of gradients while they are in half precision: a power of two
   bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
   char scope[NAME_BYTES];  // prefix of names and labels appended now
   node **nodes;
@@ -144,6 +145,10 @@ tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout)
 
 // Adds `d` to the gradient of `of`; called by ops. NULL tensors, and those that need no gradient, are passed over.
 void graph_add_gradient(graph *graph, tensor *of, tensor *d);
+
+// What gradients are multiplied by where kernels round them to half precision, so that those of a loss whose terms count
+// `share` each, more than 0, come near 1. Before graph_backward; without it, 1.
+void graph_scale_gradients(graph *graph, double share);
 
 // Walks the nodes back from `output`, whose gradient is `seed`, and appends those that make the gradients of all
 // tensors that require one. Gradients of parameters become TENSOR_GRADIENT.

@@ -43,4 +43,5 @@ struct conv_parameters {
   uint out_blocks;    // output channels / 8
   uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum behind the epilogue
+  float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone
 };

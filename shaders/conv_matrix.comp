@@ -39,7 +39,7 @@ void load_stage(int first_unit, int first_row, int thread) {
     int at = thread + i * LOCAL, half_block = at % 2, pixel = at / 2 % TILE, unit = at / (2 * TILE);
     if (at < 2 * UNITS * TILE)
       operands[PATCHES_AT + pixel * ROW + unit * 2 + half_block] =
-          to_half_vector(load_x(places[i % PLACES], first_unit + unit, half_block));
+          to_half_vector(fit_half(load_x(places[i % PLACES], first_unit + unit, half_block) * p.x_scale));
   }
   [[unroll]] for (int i = 0; i < WEIGHT_LOADS; i++) {
     int at = thread + i * LOCAL, o = at % 8, half_block = at / 8 % 2, block = at / 16 % BLOCKS, unit = at / (16 * BLOCKS);
@@ -78,7 +78,7 @@ void main() {
     for (int v = wave_lane(); v < 64; v += WAVE) {
       int pixel = first_pixel + (wave * COLUMNS + i % COLUMNS) * 16 + v / 4, row = first_row + i / COLUMNS * 2 + v % 4 / 2;
       int to = find_result(pixel, row);
-      if (to >= 0) store_result(to, row, v % 2, result(256 * wave, v));
+      if (to >= 0) store_result(to, row, v % 2, result(256 * wave, v) / p.x_scale);
     }
     wave_barrier();
   }

@@ -14,6 +14,12 @@
 #define CONV_WEIGHT_GRADIENT_COLUMNS 6  // and columns
 #define CONV_WEIGHT_GRADIENT_SQUARE 7   // of a transposed convolution: its kernel size and stride; else 1
 
+// And of the matrix kernel, besides LOCAL and SQUARE.
+#define CONV_WEIGHT_GRADIENT_WAVE 3         // invocations that compute a matrix together
+#define CONV_WEIGHT_GRADIENT_INPUTS 4       // input channels of the tile, in sixteens
+#define CONV_WEIGHT_GRADIENT_OUTPUTS 5      // output channels of a wave, in sixteens
+#define CONV_WEIGHT_GRADIENT_STAGE 32       // pixels of a stage
+
 struct conv_weight_gradient_parameters {
   uint batch;
   uint height;
@@ -21,6 +27,7 @@ struct conv_weight_gradient_parameters {
   uint first_quads;   // input channels / 4 of the first tensor
   uint second_quads;  // and of the second, or 0
   uint out_blocks;    // output channels / 8
+  float dy_scale;     // of dy while it is in half precision, a power of two: conv_weight_gradient_matrix.comp alone
 };
 
 struct conv_weight_gradient_sum_parameters {

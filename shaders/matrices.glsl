@@ -3,6 +3,9 @@
 // on any device, in order to be checked; as NAME_cooperative (with COOPERATIVE defined) they are those of
 // VK_KHR_cooperative_matrix, a wave being a subgroup.
 //
+// A line of operands is 16 and more numbers along the sum: a row of the left matrix, a column of the right one. "Turned"
+// matrices have a line for each summand instead: a column of the left one, a row of the right one.
+//
 // The shader defines WAVE, invocations of a wave, OPERANDS, ROW and RESULTS, the vectors that `operands` and a line of it,
 // and the numbers that `results` have; all invocations of the workgroup call these functions together.
 #ifdef COOPERATIVE
@@ -24,9 +27,12 @@ shared float results[RESULTS];
 #define wave_lane() int(gl_SubgroupInvocationID)
 #define wave_barrier() subgroupBarrier()
 #define clear_sums(sums) sums = sum_matrix(0.0)
+#define load_left_turned(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutColumnMajor)
+#define load_right_turned(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutRowMajor)
 #define load_left(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutRowMajor)
 #define load_right(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutColumnMajor)
 #define add_product(sums, left, right) sums = coopMatMulAdd(left, right, sums)
+#define add_turned_product add_product
 #define store_sums(sums, at) coopMatStore(sums, results, at, 16, gl_CooperativeMatrixLayoutColumnMajor)
 #else
 
@@ -47,6 +53,8 @@ struct sum_matrix {
 #define wave_barrier() barrier()
 #define load_left(matrix, at) matrix = at
 #define load_right(matrix, at) matrix = at
+#define load_left_turned load_left
+#define load_right_turned load_right
 
 void clear_sums(out sum_matrix sums) {
   for (int e = 0; e < ELEMENTS; e++) sums.elements[e] = 0.0;
@@ -61,10 +69,22 @@ void add_product(inout sum_matrix sums, int left, int right) {
   }
 }
 
+void add_turned_product(inout sum_matrix sums, int left, int right) {
+  for (int e = 0; e < ELEMENTS; e++) {
+    int at = e * WAVE + wave_lane(), left_row = at % 16, right_column = at / 16;
+    for (int k = 0; k < 16; k++)
+      sums.elements[e] += operand(left + k * ROW + left_row / 4)[left_row % 4] *
+                          operand(right + k * ROW + right_column / 4)[right_column % 4];
+  }
+}
+
 void store_sums(sum_matrix sums, int at) {
   for (int e = 0; e < ELEMENTS; e++) results[at + e * WAVE + wave_lane()] = sums.elements[e];
 }
 #endif
+
+// Half precision ends at 65504: what is larger becomes that, and never infinite.
+vec4 fit_half(vec4 v) { return clamp(v, -65504.0, 65504.0); }
 
 // store_sums makes columns of 16 one behind the other: vector `i` of the four times 16 that are at `at`.
 vec4 result(int at, int i) {

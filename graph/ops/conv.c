@@ -11,7 +11,7 @@ enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };
 
 typedef struct conv_attributes {
   epilogue epilogue;
-  bool exact;            // a data gradient, not to be rounded
+  float x_scale;         // while x is in half precision, a power of two
   uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
 } conv_attributes;
 
@@ -23,7 +23,7 @@ tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
       (w.h != 1 && w.h != 3) || bias->shape.c != w.n)
     return graph_fail(graph, "conv: %s and weight %s do not fit", shape_format(x->shape).text, shape_format(w).text);
   tensor *inputs[INPUT_COUNT] = {[X] = x, [WEIGHT] = weight, [BIAS] = bias};
-  const conv_attributes attributes = {.epilogue = {.scale = 1}};
+  const conv_attributes attributes = {.epilogue = {.scale = 1}, .x_scale = 1};
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << RESIDUAL, &attributes,
                             sizeof attributes);
   shape y = {x->shape.n, w.n, x->shape.h, x->shape.w};
@@ -78,6 +78,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
       .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
+      .x_scale = attributes->x_scale,
   };
   step steps[CONV_TILE_CHOICES] = {
       {.shader = "conv",
@@ -100,8 +101,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
     const conv_product product = {.pixels = y->shape,
                                   .stride = 1,
                                   .square = 1,
-                                  .channels = x->shape.c + (second ? second->shape.c : 0),
-                                  .exact = attributes->exact || y->grad};
+                                  .channels = x->shape.c + (second ? second->shape.c : 0)};
     count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   } else {
     spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, steps[0].groups);
@@ -128,7 +128,7 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
   if (prefers_tiles(program_caps(program), x->shape)) {
     const weight_gradient_product product = gradient_product(x, second, dw->shape);
-    return weight_gradient_dispatch(node, program, &product, dy, error);
+    return weight_gradient_dispatch(node, program, &product, error);
   }
   struct conv_weight_gradient_parameters push = {
       .batch = (uint)x->shape.n,
@@ -172,7 +172,8 @@ static const op conv_weight_gradient_op = {.name = "conv_weight_gradient",
 static tensor *weight_gradient(graph *graph, const node *forward, tensor *dy) {
   const tensor *weight = forward->inputs[WEIGHT];
   node *node = graph_append(graph, &conv_weight_gradient_op,
-                            (tensor *[]){forward->inputs[X], forward->inputs[SECOND], dy}, 3, 1u << 1, NULL, 0);
+                            (tensor *[]){forward->inputs[X], forward->inputs[SECOND], dy}, 3, 1u << 1,
+                            &graph->gradient_scale, sizeof graph->gradient_scale);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
   if (!dw || !graph->caps || !prefers_tiles(graph->caps, forward->inputs[X]->shape)) return dw;
   const weight_gradient_product product = gradient_product(forward->inputs[X], forward->inputs[SECOND], weight->shape);
@@ -184,7 +185,7 @@ static tensor *weight_gradient(graph *graph, const node *forward, tensor *dy) {
 // `first_channel`, a multiple of 8.
 static tensor *data_gradient(graph *graph, tensor *dy, tensor *turned, const tensor *input, int first_channel) {
   const conv_attributes attributes = {
-      .epilogue = {.scale = 1}, .exact = true, .first_block = (uint32_t)first_channel / 8};
+      .epilogue = {.scale = 1}, .x_scale = graph->gradient_scale, .first_block = (uint32_t)first_channel / 8};
   tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = turned};
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
                             &attributes, sizeof attributes);

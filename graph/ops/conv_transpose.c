@@ -36,7 +36,8 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
                                  .first_quads = (uint)round_up(x->shape.c, 8) / 4,
                                  .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
                                  .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
-                                 .scale = 1};
+                                 .scale = 1,
+                                 .x_scale = 1};
   int inexact;
   step steps[CONV_TILE_CHOICES] = {
       {.spec = {[CONV_KERNEL] = 1,
@@ -50,8 +51,7 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
   const conv_product product = {.pixels = {x->shape.n, y->shape.c, x->shape.h, x->shape.w},
                                 .stride = 1,
                                 .square = node->inputs[WEIGHT]->shape.h,
-                                .channels = x->shape.c + (second ? second->shape.c : 0),
-                                .exact = y->grad != NULL};
+                                .channels = x->shape.c + (second ? second->shape.c : 0)};
   int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }
@@ -122,7 +122,7 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
   if (prefers_tiles(program_caps(program), dy->shape)) {
     const weight_gradient_product product = gradient_product(x, second, dw->shape);
-    return weight_gradient_dispatch(node, program, &product, dy, error);
+    return weight_gradient_dispatch(node, program, &product, error);
   }
   struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
   step step = {.shader = "conv_transpose_weight_gradient",
@@ -155,6 +155,7 @@ static const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_wei
 
 typedef struct data_gradient_attributes {
   uint32_t first_block;  // of the weight's input channels, in eights
+  float dy_scale;        // while dy is in half precision, a power of two
 } data_gradient_attributes;
 
 // A convolution of dy with stride k and no padding, in tiles.
@@ -167,14 +168,16 @@ static mote_status data_gradient_tiled(const node *node, program *program, mote_
                                  .first_quads = (uint)round_up(dy->shape.c, 8) / 4,
                                  .out_blocks = (uint)round_up(dx->shape.c, 8) / 8,
                                  .first_block = attributes->first_block,
-                                 .scale = 1};
+                                 .scale = 1,
+                                 .x_scale = attributes->dy_scale};
   int inexact;
   step steps[CONV_TILE_CHOICES] = {{.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
                                     .bindings = {dy, dy, weight, dy, dy, dx},
                                     .binding_count = 6,
                                     .push = &push,
                                     .push_bytes = sizeof push}};
-  const conv_product product = {.pixels = dx->shape, .stride = weight->shape.h, .square = 1};
+  const conv_product product = {
+      .pixels = dx->shape, .stride = weight->shape.h, .square = 1, .channels = dy->shape.c};
   int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }
@@ -213,7 +216,7 @@ static const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_
 
 static void add_data_gradient(graph *graph, tensor *dy, tensor *turned, tensor *input, int first_channel) {
   if (!input || !input->requires_grad) return;
-  const data_gradient_attributes attributes = {(uint32_t)first_channel / 8};
+  const data_gradient_attributes attributes = {(uint32_t)first_channel / 8, graph->gradient_scale};
   node *node = graph_append(graph, &conv_transpose_data_gradient_op, (tensor *[]){dy, turned}, 2, 0, &attributes,
                             sizeof attributes);
   if (node) graph_add_gradient(graph, input, node_output(graph, node, input->shape, LAYOUT_C8));
@@ -227,7 +230,8 @@ static void backward(graph *graph, const node *forward) {
     graph_fail(graph, "%s: no gradient goes through a transposed convolution's epilogue", forward->label);
     return;
   }
-  node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, NULL, 0);
+  node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1,
+                            &graph->gradient_scale, sizeof graph->gradient_scale);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
   const weight_gradient_product product = gradient_product(x, second, weight->shape);
   bool tiled = graph->caps && prefers_tiles(graph->caps, dy->shape);

@@ -18,6 +18,7 @@ tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tens
   tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
   *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
   node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
+  graph_scale_gradients(graph, scale / (double)x->shape.n);
   return loss;
 }
 

@@ -15,6 +15,7 @@ tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale
   tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
   *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
   node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
+  graph_scale_gradients(graph, scale / (double)tensor_elements(x));
   return loss;
 }
 
