@@ -1,12 +1,29 @@
-// plan.c: greedy-by-size placement of tensors by lifetime.
+// plan.c: greedy placement of tensors by lifetime, in several orders, of which the best is kept.
 #include "graph/plan.h"
 
 #include <stdlib.h>
 
+static int earlier_first(const plan_item *x, const plan_item *y) {
+  return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x > y) - (x < y);
+}
+
 static int larger_first(const void *a, const void *b) {
   const plan_item *x = *(plan_item *const *)a, *y = *(plan_item *const *)b;
   if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
-  return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x > y) - (x < y);
+  return earlier_first(x, y);
+}
+
+static int larger_and_later_first(const void *a, const void *b) {
+  const plan_item *x = *(plan_item *const *)a, *y = *(plan_item *const *)b;
+  if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+  return x->last != y->last ? (x->last < y->last) - (x->last > y->last) : earlier_first(x, y);
+}
+
+// By bytes times dispatches.
+static int wider_first(const void *a, const void *b) {
+  const plan_item *x = *(plan_item *const *)a, *y = *(plan_item *const *)b;
+  double x_area = (double)x->bytes * (x->last - x->first + 1), y_area = (double)y->bytes * (y->last - y->first + 1);
+  return x_area != y_area ? (x_area < y_area ? 1 : -1) : larger_first(a, b);
 }
 
 static int lower_first(const void *a, const void *b) {
@@ -39,13 +56,12 @@ static size_t lower_bound(const plan_item *items, int count, size_t alignment) {
   return bound;
 }
 
-mote_status plan_place(plan_item *items, int count, size_t alignment, plan_result *result, mote_error *error) {
-  *result = (plan_result){0};
-  plan_item **order = malloc(2 * ((size_t)count + 1) * sizeof *order);
-  if (!order) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  plan_item **neighbours = order + count + 1;
+// One item after the other; `order` and `neighbours` have room for all. Returns the end of the last one.
+static size_t place(plan_item *items, int count, size_t alignment, int (*compare)(const void *, const void *),
+                    plan_item **order, plan_item **neighbours) {
+  size_t peak_bytes = 0;
   for (int i = 0; i < count; i++) order[i] = &items[i];
-  qsort(order, (size_t)count, sizeof *order, larger_first);
+  qsort(order, (size_t)count, sizeof *order, compare);
   for (int i = 0; i < count; i++) {
     plan_item *item = order[i];
     int neighbour_count = 0;
@@ -54,9 +70,25 @@ mote_status plan_place(plan_item *items, int count, size_t alignment, plan_resul
     qsort(neighbours, (size_t)neighbour_count, sizeof *neighbours, lower_first);
     item->offset = first_gap(item, neighbours, neighbour_count, alignment);
     size_t end = align(item->offset + item->bytes, alignment);
-    if (end > result->peak_bytes) result->peak_bytes = end;
+    if (end > peak_bytes) peak_bytes = end;
   }
+  return peak_bytes;
+}
+
+mote_status plan_place(plan_item *items, int count, size_t alignment, plan_result *result, mote_error *error) {
+  int (*const orders[])(const void *, const void *) = {larger_first, larger_and_later_first, wider_first};
+  enum { ORDER_COUNT = sizeof orders / sizeof *orders };
+  *result = (plan_result){0};
+  plan_item **order = malloc(2 * ((size_t)count + 1) * sizeof *order);
+  if (!order) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  size_t peaks[ORDER_COUNT];
+  int best = 0;
   result->bound_bytes = lower_bound(items, count, alignment);
+  for (int i = 0; i < ORDER_COUNT; i++) {
+    peaks[i] = place(items, count, alignment, orders[i], order, order + count + 1);
+    if (peaks[i] < peaks[best]) best = i;
+  }
+  result->peak_bytes = place(items, count, alignment, orders[best], order, order + count + 1);
   free(order);
   return MOTE_OK;
 }

@@ -18,7 +18,8 @@ typedef struct plan_result {
 } plan_result;
 
 // Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"): the largest item
-// first, each at the lowest offset where it meets no item that is alive at the same time.
+// first, each at the lowest offset where it meets no item that is alive at the same time. Equal ones come in the order of
+// their first use, then of their last, and then all by size times life: whichever needs least.
 mote_status plan_place(plan_item *items, int count, size_t alignment, plan_result *result, mote_error *error);
 
 #endif
