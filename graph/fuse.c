@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/conv_weight_gradient.h"
 #include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "shaders/types.h"
@@ -21,6 +22,7 @@ static int count_uses(const graph *graph, const tensor *tensor) {
 // The node that makes `tensor` if nothing else takes it, so that the two can become one.
 static node *sole_producer(const graph *graph, const tensor *tensor) {
   if (!tensor->producer || tensor->producer->removed || count_uses(graph, tensor) != 1) return NULL;
+  if (tensor->producer->outputs[0] != tensor) return NULL;
   return tensor->producer;
 }
 
@@ -116,6 +118,24 @@ static void fuse_turn(graph *graph, node *node) {
   }
 }
 
+// Nothing takes a parameter's gradient before the last one is made, so that the later of two can wait for no one.
+static void fuse_weight_gradient(graph *graph, node *node) {
+  if (node->op != &conv_weight_gradient_op) return;
+  for (int i = node->index - 1; i >= 0; i--)
+    if (!graph->nodes[i]->removed && conv_weight_gradient_join(graph, node, graph->nodes[i])) return;
+}
+
+// The two stand one behind the other, as backward rules append them.
+static void fuse_split(graph *graph, node *node) {
+  if (node->op != &conv_op && node->op != &conv_transpose_data_gradient_op) return;
+  struct node *first = node->index ? graph->nodes[node->index - 1] : NULL;
+  if (!first || first->op != node->op || first->removed || first->phase != node->phase) return;
+  if (node->op == &conv_op)
+    conv_join_gradients(graph, first, node);
+  else
+    conv_transpose_join_gradients(graph, first, node);
+}
+
 static void fuse_scale(graph *graph, node *node) {
   if (node->op != &scale_shift_op) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
@@ -163,6 +183,8 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_SCALE, fuse_scale},
       {FUSE_POOL, fuse_pool},
       {FUSE_ADVANCE, fuse_advance},
+      {FUSE_WEIGHT_GRADIENT, fuse_weight_gradient},
+      {FUSE_SPLIT, fuse_split},
   };
   for (size_t rule = 0; rule < sizeof all / sizeof *all; rule++)
     for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit) && !graph->status; i++)

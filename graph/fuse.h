@@ -16,7 +16,9 @@ enum {
   FUSE_SCALE = 64,      // scale_shift behind the activation of the norm before it
   FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
   FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
-  FUSE_ALL = 511,
+  FUSE_WEIGHT_GRADIENT = 512,  // weight gradients of convolutions: several a dispatch
+  FUSE_SPLIT = 1024,           // the data gradients of two concatenated inputs: both a dispatch
+  FUSE_ALL = 2047,
   FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS,  // what works before graph_backward, and changes its nodes
 };
 

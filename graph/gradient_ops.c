@@ -1,7 +1,9 @@
 // gradient_ops.c: nodes and dispatches that several backward rules share.
 #include "graph/gradient_ops.h"
 
+#include "graph/alive.h"
 #include "graph/norm_lanes.h"
+#include "graph/view.h"
 #include "shaders/channel_sum.h"
 #include "shaders/norm_parameter_gradient.h"
 #include "shaders/weight_transpose.h"
@@ -69,24 +71,6 @@ static mote_status weight_transpose_forward(const node *node, program *program, 
 
 const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};
 
-// Puts the output behind those that `whole` already holds.
-static void become_view(tensor *output, tensor *whole, size_t alignment) {
-  size_t bytes = whole->shape.c > 1 ? tensor_bytes(whole) : 0;  // a new one has one element
-  output->view_of = whole;
-  output->view_offset = (bytes + alignment - 1) / alignment * alignment;
-  whole->shape.c = (int)((output->view_offset + tensor_bytes(output)) / 4);
-}
-
-// Widens `all` to hold `part` too; both are of one buffer.
-static void hold(tensor *all, const binding *part) {
-  size_t begin = all->home.offset, end = begin + all->home.bytes, part_end = part->offset + part->bytes;
-  if (part->offset < begin) begin = part->offset;
-  if (part_end > end) end = part_end;
-  all->home.offset = begin;
-  all->home.bytes = end - begin;
-  all->shape.c = (int)(all->home.bytes / 4);
-}
-
 bool weight_transpose_join(graph *graph, node *first, node *other) {
   weight_transpose_attributes *a = (void *)first->attributes;
   const weight_transpose_attributes *from = (const void *)other->attributes;
@@ -96,10 +80,10 @@ bool weight_transpose_join(graph *graph, node *first, node *other) {
     a->weights = graph_external(graph, "weights", (shape){1, 1, 1, 1}, first->inputs[0]->home);
     a->whole = graph_activation(graph, "turned", (shape){1, 1, 1, 1}, LAYOUT_RAW);
     if (!a->weights || !a->whole) return false;
-    become_view(first->outputs[0], a->whole, graph->caps->alignment);
+    view_append(a->whole, first->outputs[0], graph->caps->alignment);
   }
-  hold(a->weights, home);
-  become_view(other->outputs[0], a->whole, graph->caps->alignment);
+  view_widen(a->weights, home);
+  view_append(a->whole, other->outputs[0], graph->caps->alignment);
   a->flips |= from->flips << first->input_count;
   first->inputs[first->input_count++] = other->inputs[0];
   first->outputs[first->output_count++] = other->outputs[0];
@@ -115,6 +99,29 @@ tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
   shape w = weight->shape;
   shape turned = weight->layout == LAYOUT_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
   return node_output(graph, node, turned, LAYOUT_WEIGHT);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Data gradients
+
+static bool can_be_part(const tensor *tensor) {
+  return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && !tensor->view_of;
+}
+
+bool data_gradient_join(graph *graph, node *first, node *other, tensor **both) {
+  tensor *dx = first->outputs[0], *second = other->outputs[0];
+  size_t bytes = tensor_bytes(dx) + graph->caps->alignment + tensor_bytes(second);
+  if (!can_be_part(dx) || !can_be_part(second) || bytes > graph->caps->max_binding_bytes ||
+      !alive_can_share(graph, &(alive_pair){dx, second}, 1, other->index))
+    return false;
+  *both = graph_activation(graph, "gradients", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  if (!*both) return false;
+  view_append(*both, dx, graph->caps->alignment);
+  view_append(*both, second, graph->caps->alignment);
+  first->outputs[first->output_count++] = second;
+  second->producer = first;
+  other->removed = true;
+  return true;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

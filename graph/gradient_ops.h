@@ -17,6 +17,15 @@ extern const op weight_transpose_op;
 // parameters that have their homes.
 bool weight_transpose_join(graph *graph, node *first, node *other);
 
+// The data gradients of two inputs that were taken as one, of which `other` makes that of the second: `first` makes both, as
+// parts of `*both`, and `other` goes. False if that cannot be, or would take more memory.
+bool data_gradient_join(graph *graph, node *first, node *other, tensor **both);
+
+// Of two nodes of conv, or of conv_transpose_data_gradient, whether they are such, and if so, this.
+bool conv_join_gradients(graph *graph, node *first, node *other);
+bool conv_transpose_join_gradients(graph *graph, node *first, node *other);
+extern const op conv_transpose_data_gradient_op;
+
 // dγ = Σ_n product, dβ = Σ_n sum.
 mote_status dispatch_norm_parameter_gradient(const node *node, program *program, tensor *const sums[2],
                                              tensor *const gradients[2], mote_error *error);

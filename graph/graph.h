@@ -8,7 +8,7 @@
 
 #include "runtime/runtime.h"
 
-#define MAX_INPUTS 10
+#define MAX_INPUTS 12
 #define MAX_OUTPUTS 8
 #define NAME_BYTES 96
 

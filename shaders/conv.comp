@@ -6,6 +6,7 @@
 #include "shaders/activation.glsl"
 #include "shaders/conv.h"
 #include "shaders/index.glsl"
+#include "shaders/split.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer X { vec4 x[]; };              // (N, C1, H, W) C8
@@ -51,7 +52,7 @@ void main() {
       }
     }
 
-  uint to = ((n * p.out_blocks + block) * pixels + pixel) * 2;
+  int to = block_at(int(n), int(block), int(p.out_blocks), int(p.split), int(p.second_at), int(pixels)) + int(pixel) * 2;
   [[unroll]] for (int half_block = 0; half_block < 2; half_block++) {
     vec4 sum = vec4(sums[half_block * 4], sums[half_block * 4 + 1], sums[half_block * 4 + 2], sums[half_block * 4 + 3]);
     if (BIAS != 0) sum += bias[block * 2 + half_block];

@@ -40,7 +40,9 @@ struct conv_parameters {
   uint width;
   uint first_quads;   // input channels / 4 of the first tensor
   uint second_quads;  // and of the second, or 0
-  uint out_blocks;    // output channels / 8
+  uint out_blocks;    // output channels / 8, of both where there are two
+  uint split;         // of the first output, or of the only one: shaders/split.glsl
+  uint second_at;     // where the second output begins, in vec4s
   uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum behind the epilogue
   float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone

@@ -8,6 +8,7 @@
 #include "shaders/activation.glsl"
 #include "shaders/conv.h"
 #include "shaders/index.glsl"
+#include "shaders/split.glsl"
 
 layout(binding = 0) readonly buffer X { vec4 x[]; };              // (N, C1, H, W) C8
 layout(binding = 1) readonly buffer Second { vec4 second[]; };    // (N, C2, H, W) C8
@@ -77,7 +78,7 @@ int find_result(int pixel, int row) {
     int y_column = within % int(p.width) * SQUARE;
     within = y_row * int(p.width) * SQUARE + y_column + within_square % SQUARE;
   }
-  return ((image * int(p.out_blocks) + block) * pixels * SQUARES + within) * 2;
+  return block_at(image, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels * SQUARES) + within * 2;
 }
 
 // Four of them, through the epilogue.

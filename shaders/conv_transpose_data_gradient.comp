@@ -4,6 +4,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/conv_transpose_gradient.h"
 #include "shaders/index.glsl"
+#include "shaders/split.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer Dy { vec4 dy[]; };          // (N, O, k·H, k·W) C8
@@ -25,7 +26,8 @@ void main() {
       uint at = (((p.first_block + block) * quads + quad) * taps + tap) * 8;
       [[unroll]] for (uint c = 0; c < 8; c++) sums[c] += dot(weight[at + c], g);
     }
-  uint to = ((n * p.first_quads / 2 + block) * pixels + pixel) * 2;
+  int blocks = int(p.first_quads) / 2;
+  int to = block_at(int(n), int(block), blocks, int(p.split), int(p.second_at), int(pixels)) + int(pixel) * 2;
   dx[to] = vec4(sums[0], sums[1], sums[2], sums[3]);
   dx[to + 1] = vec4(sums[4], sums[5], sums[6], sums[7]);
 }

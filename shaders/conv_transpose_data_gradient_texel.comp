@@ -6,6 +6,7 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/conv_transpose_gradient.h"
+#include "shaders/split.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer dy;      // (N, O, k·H, k·W) C8
@@ -42,6 +43,7 @@ void main() {
   [[unroll]] for (int i = 0; i < 8 * GROUPS; i++) {
     if (first + i >= count) continue;
     int n = (first + i) / pixels, pixel = (first + i) % pixels;
-    dx[((n * int(p.first_quads) / 2 + block) * pixels + pixel) * 8 + lane] = sums[i];
+    int to = block_at(n, block, int(p.first_quads) / 2, int(p.split), int(p.second_at), pixels);
+    dx[to * 4 + pixel * 8 + lane] = sums[i];
   }
 }

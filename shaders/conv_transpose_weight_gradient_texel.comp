@@ -1,6 +1,7 @@
 // conv_transpose_weight_gradient_texel.comp: the formula of conv_transpose_weight_gradient.comp, for CPU drivers (see
 // conv_texel.comp). One workgroup of 8 makes four taps of eight input channels in eight output channels: lane = output
-// channel. It walks over pixels, eight at a time, counted across images.
+// channel. It walks over pixels, eight at a time, counted across images. With BIAS, a workgroup an output block makes
+// db[o] = Σ_n Σ_pixel dy[n, o, pixel] too.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -12,9 +13,11 @@ layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H,
 layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8
 layout(binding = 2, r32f) readonly uniform imageBuffer dy;         // (N, O, k·H, k·W) C8
 layout(binding = 3) writeonly buffer Dw { vec4 dw[]; };            // (C1 + C2, O, k, k) WEIGHT_TRANSPOSED
+layout(binding = 4) writeonly buffer Db { float db[]; };           // (1, O, 1, 1) C8
 layout(push_constant) uniform Push { conv_transpose_gradient_parameters p; };
 
 layout(constant_id = CONV_TRANSPOSE_GRADIENT_SECOND) const uint SECOND = 0;
+layout(constant_id = CONV_TRANSPOSE_GRADIENT_BIAS) const uint BIAS = 0;
 
 const int TAPS = 4;  // a workgroup
 float sums[TAPS * 8];
@@ -40,6 +43,23 @@ float sums[TAPS * 8];
     }                                                                                                      \
   }
 
+// Image by image and in eights, so that sums stay short.
+float sum_dy(int block, int lane, int pixels) {
+  float total = 0.0;
+  [[dont_unroll]] for (int n = 0; n < int(p.batch); n++) {
+    int from = (n * int(p.out_blocks) + block) * pixels * 8 + lane;
+    float sum = 0.0;
+    [[dont_unroll]] for (int first = 0; first < pixels; first += 8) {
+      float part = 0.0;
+      [[unroll]] for (int i = 0; i < 8; i++)
+        part += first + i < pixels ? imageLoad(dy, from + (first + i) * 8).x : 0.0;
+      sum += part;
+    }
+    total += sum;
+  }
+  return total;
+}
+
 void main() {
   int lane = int(gl_LocalInvocationID.x), octet = int(gl_WorkGroupID.x), block = int(gl_WorkGroupID.y);
   int k = int(p.kernel), taps = k * k, pixels = int(p.height * p.width), out_width = int(p.width) * k;
@@ -59,4 +79,5 @@ void main() {
     dw[to] = vec4(sums[t * 8], sums[t * 8 + 1], sums[t * 8 + 2], sums[t * 8 + 3]);
     dw[to + taps * 8] = vec4(sums[t * 8 + 4], sums[t * 8 + 5], sums[t * 8 + 6], sums[t * 8 + 7]);
   }
+  if (BIAS != 0 && octet == 0 && first_tap == 0) db[block * 8 + lane] = sum_dy(block, lane, pixels * taps);
 }

@@ -5,6 +5,16 @@
 #define CONV_WEIGHT_GRADIENT_SECOND 1  // 1: the input was two tensors
 #define CONV_WEIGHT_GRADIENT_GROUPS 2  // columns of one pass of the texel kernel, in eights
 #define CONV_WEIGHT_GRADIENT_TILED 3   // 1: several passes along a row
+#define CONV_WEIGHT_GRADIENT_BIAS 4    // 1: the texel kernel makes the bias's gradient too
+
+#define CONV_WEIGHT_GRADIENT_COUNT 4  // layers that one dispatch of the texel kernel takes at most
+
+// Words of layer k of the texel kernel, from k · CONV_WEIGHT_GRADIENT_WORDS on. Where tensors begin is in vec4s.
+#define CONV_WEIGHT_GRADIENT_X 0
+#define CONV_WEIGHT_GRADIENT_DY 1
+#define CONV_WEIGHT_GRADIENT_DW 2
+#define CONV_WEIGHT_GRADIENT_BLOCKS 3  // input channels / 8 and, 16 bits above, output channels / 8, padding included
+#define CONV_WEIGHT_GRADIENT_WORDS 4
 
 // Of the tiled kernel.
 #define CONV_WEIGHT_GRADIENT_LOCAL 2    // invocations: HALVES · QUADS
@@ -28,6 +38,14 @@ struct conv_weight_gradient_parameters {
   uint second_quads;  // and of the second, or 0
   uint out_blocks;    // output channels / 8
   float dy_scale;     // of dy while it is in half precision, a power of two: conv_weight_gradient_matrix.comp alone
+};
+
+struct conv_weight_gradient_texel_parameters {
+  uint batch;
+  uint height;
+  uint width;
+  uint first_blocks;  // input channels / 8 of the first tensor, where the input was two
+  uint layers[16];    // CONV_WEIGHT_GRADIENT_COUNT · CONV_WEIGHT_GRADIENT_WORDS
 };
 
 struct conv_weight_gradient_sum_parameters {

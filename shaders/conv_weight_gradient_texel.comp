@@ -1,7 +1,8 @@
 // conv_weight_gradient_texel.comp: the formula of conv_weight_gradient.comp, for CPU drivers (see conv_texel.comp). One
 // workgroup of 8 makes all taps of eight input channels in eight output channels: lane = output channel, one accumulator
 // a tap and input channel. It walks over images, rows and passes of 8·GROUPS columns: dy with lane = output channel, x
-// with lane = pixel, handed around by shuffles with constant lanes.
+// with lane = pixel, handed around by shuffles with constant lanes. Several layers with images of one size are gl_WorkGroupID.z
+// of one dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] too.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -10,22 +11,24 @@
 #include "shaders/schedule.glsl"
 
 layout(local_size_x = 8) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
-layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8
-layout(binding = 2, rgba32f) readonly uniform imageBuffer dy;      // (N, O, H, W) C8
-layout(binding = 3) writeonly buffer Dw { vec4 dw[]; };            // (O, C1 + C2, k, k) WEIGHT
-layout(push_constant) uniform Push { conv_weight_gradient_parameters p; };
+layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8, of every layer
+layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8, of the only one
+layout(binding = 2, rgba32f) readonly uniform imageBuffer dy;      // (N, O, H, W) C8, of every layer
+layout(binding = 3) writeonly buffer Dw { vec4 dw[]; };            // (O, C1 + C2, k, k) WEIGHT, of every layer
+layout(binding = 4) writeonly buffer Db { float db[]; };           // (1, O, 1, 1) C8, of the only one
+layout(push_constant) uniform Push { conv_weight_gradient_texel_parameters p; };
 
 layout(constant_id = CONV_WEIGHT_GRADIENT_KERNEL) const int KERNEL = 3;
 layout(constant_id = CONV_WEIGHT_GRADIENT_SECOND) const uint SECOND = 0;
 layout(constant_id = CONV_WEIGHT_GRADIENT_GROUPS) const int GROUPS = 2;
 layout(constant_id = CONV_WEIGHT_GRADIENT_TILED) const uint TILED = 0;
+layout(constant_id = CONV_WEIGHT_GRADIENT_BIAS) const uint BIAS = 0;
 
 const int R = KERNEL / 2;
 const int TAPS = KERNEL * KERNEL;
 const int COLUMNS = 8 * GROUPS;
 
-float sums[2][TAPS * 4];
+float sums[2][TAPS * 4], bias_sum = 0.0;
 
 // Adds input column `column` of the pass in the row of kernel row `ky`, all lanes holding `value` of channel `channel`
 // of the four of `half_block`.
@@ -41,6 +44,13 @@ void accumulate(int ky, int column, float value, float g[COLUMNS], int half_bloc
        ? imageLoad(image, (base) + ((row) * int(p.width) + (column)) * 2)                                    \
        : vec4(0.0))
 
+// Pass by pass, so that sums stay short.
+void add_bias(float g[COLUMNS]) {
+  float sum = 0.0;
+  [[unroll]] for (int c = 0; c < COLUMNS; c++) sum += g[c];
+  bias_sum += sum;
+}
+
 // Pixel `k` of four that were loaded with lane = (pixel, half): its eight channels, lane = channel.
 float turn(vec4 v, int k, int lane) {
   uint from = uint(k * 2 + lane / 4);
@@ -50,17 +60,19 @@ float turn(vec4 v, int k, int lane) {
   return lane % 4 < 2 ? low : high;
 }
 
-#define SUM_OVER(image, blocks, input_block)                                                                 \
+#define SUM_OVER(image, x_at, blocks, input_block)                                                           \
   [[dont_unroll]] for (int n = 0; n < int(p.batch); n++)                                                     \
     [[dont_unroll]] for (int pass = 0; pass < int(p.height) * passes; pass++) {                              \
       int row = pass / passes, first_column = pass % passes * COLUMNS;                                       \
-      int from = ((n * int(p.out_blocks) + block) * pixels + row * int(p.width) + first_column) * 2 + lane;  \
+      int pixel = (n * out_blocks + block) * pixels + row * int(p.width) + first_column;                     \
+      int from = dy_at + pixel * 2 + lane;                                                                   \
       float g[COLUMNS];                                                                                      \
       [[unroll]] for (int c = 0; c < COLUMNS; c += 4) {                                                      \
         vec4 v = first_column + c + lane / 2 < int(p.width) ? imageLoad(dy, from + c * 2) : vec4(0.0);       \
         [[unroll]] for (int k = 0; k < 4; k++) g[c + k] = turn(v, k, lane);                                  \
       }                                                                                                      \
-      int base = (n * int(blocks) + (input_block)) * pixels * 2;                                             \
+      if (BIAS != 0) add_bias(g);                                                                            \
+      int base = x_at + (n * int(blocks) + (input_block)) * pixels * 2;                                      \
       [[unroll]] for (int ky = 0; ky < KERNEL; ky++) {                                                       \
         SCHEDULE_BARRIER(sums[0][0])                                                                         \
         [[unroll]] for (int half_block = 0; half_block < 2; half_block++) {                                  \
@@ -83,19 +95,24 @@ float turn(vec4 v, int k, int lane) {
 
 void main() {
   int lane = int(gl_LocalInvocationID.x), input_block = int(gl_WorkGroupID.x), block = int(gl_WorkGroupID.y);
-  int pixels = int(p.height * p.width), first_blocks = int(p.first_quads) / 2, second_blocks = int(p.second_quads) / 2;
+  uint layer = gl_WorkGroupID.z * CONV_WEIGHT_GRADIENT_WORDS, both = p.layers[layer + CONV_WEIGHT_GRADIENT_BLOCKS];
+  int x_at = int(p.layers[layer + CONV_WEIGHT_GRADIENT_X]), dy_at = int(p.layers[layer + CONV_WEIGHT_GRADIENT_DY]);
+  int dw_at = int(p.layers[layer + CONV_WEIGHT_GRADIENT_DW]), blocks = int(both & 0xFFFFu), out_blocks = int(both >> 16);
+  if (input_block >= blocks || block >= out_blocks) return;
+  int pixels = int(p.height * p.width), first_blocks = SECOND != 0 ? int(p.first_blocks) : blocks;
   int passes = (int(p.width) + COLUMNS - 1) / COLUMNS;
   [[unroll]] for (int i = 0; i < TAPS * 4; i++) sums[0][i] = sums[1][i] = 0.0;
 
   if (SECOND == 0 || input_block < first_blocks) {
-    SUM_OVER(x, first_blocks, input_block)
+    SUM_OVER(x, x_at, first_blocks, input_block)
   } else {
-    SUM_OVER(second, second_blocks, input_block - first_blocks)
+    SUM_OVER(second, 0, blocks - first_blocks, input_block - first_blocks)
   }
 
   [[unroll]] for (int half_block = 0; half_block < 2; half_block++)
     [[unroll]] for (int t = 0; t < TAPS; t++)
-      dw[((block * (first_blocks + second_blocks) * 2 + input_block * 2 + half_block) * TAPS + t) * 8 + lane] =
+      dw[dw_at + ((block * blocks * 2 + input_block * 2 + half_block) * TAPS + t) * 8 + lane] =
           vec4(sums[half_block][t * 4], sums[half_block][t * 4 + 1], sums[half_block][t * 4 + 2],
                sums[half_block][t * 4 + 3]);
+  if (BIAS != 0 && input_block == 0) db[block * 8 + lane] = bias_sum;
 }

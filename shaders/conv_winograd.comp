@@ -11,6 +11,7 @@
 #include "shaders/activation.glsl"
 #include "shaders/conv.h"
 #include "shaders/schedule.glsl"
+#include "shaders/split.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
@@ -120,7 +121,8 @@ void main() {
 
   float b = 0.0;
   if (BIAS != 0) b = bias[block * 8 + lane];
-  int to = ((n * int(p.out_blocks) + block) * pixels + first_row * int(p.width) + first_column) * 8 + lane;
+  int to = block_at(n, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels) * 4;
+  to += (first_row * int(p.width) + first_column) * 8 + lane;
   [[unroll]] for (int column = 0; column < COLUMNS; column++) {
     if (EXACT == 0 && first_column + column >= int(p.width)) continue;
     float m[POINTS];

@@ -1,11 +1,11 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
 #include "graph/conv_tile.h"
+#include "graph/conv_weight_gradient.h"
 #include "graph/gradient_ops.h"
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "graph/texel.h"
 #include "shaders/conv.h"
-#include "shaders/conv_weight_gradient.h"
 
 enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };
 
@@ -13,6 +13,7 @@ typedef struct conv_attributes {
   epilogue epilogue;
   float x_scale;         // while x is in half precision, a power of two
   uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
+  tensor *both;          // what holds both outputs, where there are two
 } conv_attributes;
 
 // x (N, C, H, W), weight (O, C, k, k) with k 1 or 3, bias (1, O, 1, 1) give (N, O, H, W).
@@ -28,12 +29,6 @@ tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
                             sizeof attributes);
   shape y = {x->shape.n, w.n, x->shape.h, x->shape.w};
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
-}
-
-// How many columns of eight the texel kernels take at once: all of a row up to 32 pixels.
-static int column_groups(int width) {
-  int groups = (width + 7) / 8;
-  return groups >= 3 ? 4 : groups;
 }
 
 // A tile of the texel kernels: `rows` rows of 8 · `groups` columns.
@@ -55,7 +50,7 @@ static void take_texel_tile(shape y, const char *shader, int rows, int groups, s
 // and as many rows as fill 32 accumulators. No other has been found faster yet: what else there is, is for a full search.
 static int texel_choices(shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
   bool winograd = steps[0].spec[CONV_KERNEL] == 3 && y.h % 4 == 0;
-  int count = 0, groups = column_groups(y.w);
+  int count = 0, groups = texel_column_groups(y.w);
   for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
     steps[count] = steps[0];
     take_texel_tile(y, "conv_winograd", 4, wide, &steps[count++]);
@@ -69,13 +64,17 @@ static int texel_choices(shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
 static mote_status forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const conv_attributes *attributes = (const void *)node->attributes;
+  shape made = y->shape;
+  if (attributes->both) made.c += node->outputs[1]->shape.c;
   struct conv_parameters push = {
       .batch = (uint)y->shape.n,
       .height = (uint)y->shape.h,
       .width = (uint)y->shape.w,
       .first_quads = (uint)round_up(x->shape.c, 8) / 4,
       .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
-      .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
+      .out_blocks = (uint)round_up(made.c, 8) / 8,
+      .split = (uint)round_up(y->shape.c, 8) / 8,
+      .second_at = attributes->both ? (uint)(node->outputs[1]->view_offset / 16) : 0,
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
       .x_scale = attributes->x_scale,
@@ -90,15 +89,15 @@ static mote_status forward(const node *node, program *program, mote_error *error
        .spec_count = 5,
        // Absent tensors stand for themselves through one that is there; the constants keep them unread.
        .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
-                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, y},
+                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, attributes->both ? attributes->both : y},
        .binding_count = 6,
        .push = &push,
        .push_bytes = sizeof push}};
   int count = 1, inexact = 0;
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    count = texel_choices(y->shape, steps, &inexact);
+    count = texel_choices(made, steps, &inexact);
   } else if (prefers_tiles(program_caps(program), x->shape)) {
-    const conv_product product = {.pixels = y->shape,
+    const conv_product product = {.pixels = made,
                                   .stride = 1,
                                   .square = 1,
                                   .channels = x->shape.c + (second ? second->shape.c : 0)};
@@ -112,74 +111,13 @@ static mote_status forward(const node *node, program *program, mote_error *error
 
 static double multiply_adds(const node *node) {
   shape w = node->inputs[WEIGHT]->shape;
-  return (double)tensor_elements(node->outputs[0]) * w.c * w.h * w.w;
+  double elements = 0;
+  for (int i = 0; i < node->output_count; i++) elements += (double)tensor_elements(node->outputs[i]);
+  return elements * w.c * w.h * w.w;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward
-
-static weight_gradient_product gradient_product(const tensor *x, const tensor *second, shape weight) {
-  return (weight_gradient_product){
-      .x = x, .second = second, .out_channels = weight.n, .kernel = weight.h, .square = 1};
-}
-
-// x, second or NULL, dy → dw
-static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
-  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
-  if (prefers_tiles(program_caps(program), x->shape)) {
-    const weight_gradient_product product = gradient_product(x, second, dw->shape);
-    return weight_gradient_dispatch(node, program, &product, error);
-  }
-  struct conv_weight_gradient_parameters push = {
-      .batch = (uint)x->shape.n,
-      .height = (uint)x->shape.h,
-      .width = (uint)x->shape.w,
-      .first_quads = (uint)round_up(x->shape.c, 8) / 4,
-      .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
-      .out_blocks = (uint)round_up(dw->shape.n, 8) / 8,
-  };
-  step step = {.shader = "conv_weight_gradient",
-               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
-                        [CONV_WEIGHT_GRADIENT_SECOND] = second != NULL},
-               .spec_count = 2,
-               .bindings = {x, second ? second : x, dy, dw},
-               .binding_count = 4,
-               .push = &push,
-               .push_bytes = sizeof push};
-  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3)) {
-    step.shader = "conv_weight_gradient_texel";
-    step.spec[CONV_WEIGHT_GRADIENT_GROUPS] = (uint)column_groups(x->shape.w);
-    step.spec[CONV_WEIGHT_GRADIENT_TILED] = x->shape.w > 32;
-    step.spec_count = 4;
-    step.groups[0] = (push.first_quads + push.second_quads) / 2;
-    step.groups[1] = push.out_blocks;
-  } else {
-    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
-  }
-  return program_dispatch(program, node, &step, error);
-}
-
-// As many products as the layer itself.
-static double weight_gradient_multiply_adds(const node *node) {
-  shape w = node->outputs[0]->shape;
-  return (double)tensor_elements(node->inputs[2]) * w.c * w.h * w.w;
-}
-
-static const op conv_weight_gradient_op = {.name = "conv_weight_gradient",
-                                           .forward = weight_gradient_forward,
-                                           .multiply_adds = weight_gradient_multiply_adds};
-
-static tensor *weight_gradient(graph *graph, const node *forward, tensor *dy) {
-  const tensor *weight = forward->inputs[WEIGHT];
-  node *node = graph_append(graph, &conv_weight_gradient_op,
-                            (tensor *[]){forward->inputs[X], forward->inputs[SECOND], dy}, 3, 1u << 1,
-                            &graph->gradient_scale, sizeof graph->gradient_scale);
-  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
-  if (!dw || !graph->caps || !prefers_tiles(graph->caps, forward->inputs[X]->shape)) return dw;
-  const weight_gradient_product product = gradient_product(forward->inputs[X], forward->inputs[SECOND], weight->shape);
-  if (!weight_gradient_add_parts(graph, node, &product)) return NULL;
-  return dw;
-}
 
 // The gradient of one input: a convolution of dy with the turned weight, of whose output channels this input's begin at
 // `first_channel`, a multiple of 8.
@@ -199,14 +137,25 @@ static void backward(graph *graph, const node *forward) {
     graph_fail(graph, "%s: no gradient goes through a convolution's epilogue", forward->label);
     return;
   }
-  graph_add_gradient(graph, forward->inputs[WEIGHT], weight_gradient(graph, forward, dy));
   bool bias_matters = forward->inputs[BIAS] && !(forward->without_gradient >> BIAS & 1);
-  if (bias_matters) graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
+  tensor *db = NULL;
+  tensor *dw = conv_weight_gradient(graph, (tensor *[]){x, second, dy}, forward->inputs[WEIGHT], bias_matters ? &db : NULL);
+  graph_add_gradient(graph, forward->inputs[WEIGHT], dw);
+  graph_add_gradient(graph, forward->inputs[BIAS], db);
   if (!x->requires_grad && !(second && second->requires_grad)) return;
   tensor *turned = weight_transpose(graph, forward->inputs[WEIGHT], true);
   if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, turned, x, 0));
   if (second && second->requires_grad)
     graph_add_gradient(graph, second, data_gradient(graph, dy, turned, second, x->shape.c));
+}
+
+bool conv_join_gradients(graph *graph, node *first, node *other) {
+  conv_attributes *a = (void *)first->attributes;
+  const conv_attributes *b = (const void *)other->attributes;
+  bool alike = first->inputs[X] == other->inputs[X] && first->inputs[WEIGHT] == other->inputs[WEIGHT];
+  bool plain = !first->inputs[BIAS] && !first->inputs[RESIDUAL] && !other->inputs[BIAS] && !other->inputs[RESIDUAL];
+  if (!alike || !plain || first->output_count > 1 || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
+  return data_gradient_join(graph, first, other, &a->both);
 }
 
 const op conv_op = {.name = "conv",

@@ -36,6 +36,7 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
                                  .first_quads = (uint)round_up(x->shape.c, 8) / 4,
                                  .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
                                  .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
+                                 .split = (uint)round_up(y->shape.c, 8) / 8,
                                  .scale = 1,
                                  .x_scale = 1};
   int inexact;
@@ -117,8 +118,19 @@ static weight_gradient_product gradient_product(const tensor *x, const tensor *s
       .x = x, .second = second, .out_channels = weight.c, .kernel = 1, .square = weight.h};
 }
 
-// x, second or NULL, dy → dw
+typedef struct weight_gradient_attributes {
+  float dy_scale;  // while dy is in half precision, a power of two
+  bool has_bias;   // output 1 is db
+} weight_gradient_attributes;
+
+static bool makes_texels(const device_caps *caps, const tensor *x, const tensor *second, const tensor *dy) {
+  return caps && prefers_texels(caps, (const tensor *[]){x, second, dy}, 3) &&
+         tensor_bytes(dy) / 4 <= caps->max_texel_elements;
+}
+
+// x, second or NULL, dy → dw, and db where the texel kernel makes it
 static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
+  const weight_gradient_attributes *attributes = (const void *)node->attributes;
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
   if (prefers_tiles(program_caps(program), dy->shape)) {
     const weight_gradient_product product = gradient_product(x, second, dw->shape);
@@ -126,19 +138,21 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
   }
   struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
   step step = {.shader = "conv_transpose_weight_gradient",
-               .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL},
-               .spec_count = 1,
-               .bindings = {x, second ? second : x, dy, dw},
-               .binding_count = 4,
+               .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL,
+                        [CONV_TRANSPOSE_GRADIENT_BIAS] = attributes->has_bias},
+               .spec_count = 2,
+               .bindings = {x, second ? second : x, dy, dw, attributes->has_bias ? node->outputs[1] : dw},
+               .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push};
-  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, dy}, 3) &&
-      tensor_bytes(dy) / 4 <= program_caps(program)->max_texel_elements) {
+  if (makes_texels(program_caps(program), x, second, dy)) {
     step.shader = "conv_transpose_weight_gradient_texel";
     step.groups[0] = (push.first_quads + push.second_quads) / 2;
     step.groups[1] = push.out_blocks;
     step.groups[2] = (push.kernel * push.kernel + 3) / 4;
   } else {
+    step.spec_count = 1;
+    step.binding_count = 4;
     spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
   }
   return program_dispatch(program, node, &step, error);
@@ -156,17 +170,34 @@ static const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_wei
 typedef struct data_gradient_attributes {
   uint32_t first_block;  // of the weight's input channels, in eights
   float dy_scale;        // while dy is in half precision, a power of two
+  tensor *both;          // what holds both outputs, where there are two
 } data_gradient_attributes;
+
+// All that the node makes: its channels, and the tensor that holds them.
+static tensor *made_by(const node *node, shape *made) {
+  const data_gradient_attributes *attributes = (const void *)node->attributes;
+  *made = node->outputs[0]->shape;
+  if (!attributes->both) return node->outputs[0];
+  made->c += node->outputs[1]->shape.c;
+  return attributes->both;
+}
+
+static uint second_at(const node *node) {
+  return node->output_count > 1 ? (uint)(node->outputs[1]->view_offset / 16) : 0;
+}
 
 // A convolution of dy with stride k and no padding, in tiles.
 static mote_status data_gradient_tiled(const node *node, program *program, mote_error *error) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
-  tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = node->outputs[0];
-  struct conv_parameters push = {.batch = (uint)dx->shape.n,
-                                 .height = (uint)dx->shape.h,
-                                 .width = (uint)dx->shape.w,
+  shape made;
+  tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = made_by(node, &made);
+  struct conv_parameters push = {.batch = (uint)made.n,
+                                 .height = (uint)made.h,
+                                 .width = (uint)made.w,
                                  .first_quads = (uint)round_up(dy->shape.c, 8) / 4,
-                                 .out_blocks = (uint)round_up(dx->shape.c, 8) / 8,
+                                 .out_blocks = (uint)round_up(made.c, 8) / 8,
+                                 .split = (uint)round_up(node->outputs[0]->shape.c, 8) / 8,
+                                 .second_at = second_at(node),
                                  .first_block = attributes->first_block,
                                  .scale = 1,
                                  .x_scale = attributes->dy_scale};
@@ -177,7 +208,7 @@ static mote_status data_gradient_tiled(const node *node, program *program, mote_
                                     .push = &push,
                                     .push_bytes = sizeof push}};
   const conv_product product = {
-      .pixels = dx->shape, .stride = weight->shape.h, .square = 1, .channels = dy->shape.c};
+      .pixels = made, .stride = weight->shape.h, .square = 1, .channels = dy->shape.c};
   int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
   return program_dispatch_one_of(program, node, steps, count, inexact, error);
 }
@@ -185,10 +216,14 @@ static mote_status data_gradient_tiled(const node *node, program *program, mote_
 // dy, exchanged weight → dx
 static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
-  tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = node->outputs[0];
+  shape made;
+  tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = made_by(node, &made);
   if (prefers_tiles(program_caps(program), dy->shape)) return data_gradient_tiled(node, program, error);
-  struct conv_transpose_gradient_parameters push = gradient_parameters(dx, NULL, dy);
+  struct conv_transpose_gradient_parameters push = gradient_parameters(node->outputs[0], NULL, dy);
   push.first_block = attributes->first_block;
+  push.split = push.first_quads / 2;
+  push.first_quads = (uint)round_up(made.c, 8) / 4;
+  push.second_at = second_at(node);
   step step = {.shader = "conv_transpose_data_gradient",
                .bindings = {dy, weight, dx},
                .binding_count = 3,
@@ -207,10 +242,20 @@ static mote_status data_gradient_forward(const node *node, program *program, mot
 }
 
 static double data_gradient_multiply_adds(const node *node) {
-  return (double)tensor_elements(node->inputs[0]) * node->outputs[0]->shape.c;
+  shape made;
+  made_by(node, &made);
+  return (double)tensor_elements(node->inputs[0]) * made.c;
 }
 
-static const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
+bool conv_transpose_join_gradients(graph *graph, node *first, node *other) {
+  data_gradient_attributes *a = (void *)first->attributes;
+  const data_gradient_attributes *b = (const void *)other->attributes;
+  bool alike = first->inputs[0] == other->inputs[0] && first->inputs[1] == other->inputs[1];
+  if (!alike || a->both || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
+  return data_gradient_join(graph, first, other, &a->both);
+}
+
+const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
                                                    .forward = data_gradient_forward,
                                                    .multiply_adds = data_gradient_multiply_adds};
 
@@ -222,6 +267,21 @@ static void add_data_gradient(graph *graph, tensor *dy, tensor *turned, tensor *
   if (node) graph_add_gradient(graph, input, node_output(graph, node, input->shape, LAYOUT_C8));
 }
 
+static void add_weight_gradient(graph *graph, const node *forward, tensor *dy) {
+  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *weight = forward->inputs[WEIGHT], *db;
+  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale,
+                                                 .has_bias = makes_texels(graph->caps, x, second, dy)};
+  node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, &attributes,
+                            sizeof attributes);
+  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
+  const weight_gradient_product product = gradient_product(x, second, weight->shape);
+  bool tiled = graph->caps && prefers_tiles(graph->caps, dy->shape);
+  if (!dw || (tiled && !weight_gradient_add_parts(graph, node, &product))) return;
+  db = attributes.has_bias ? node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8) : channel_sum(graph, dy);
+  graph_add_gradient(graph, weight, dw);
+  graph_add_gradient(graph, forward->inputs[BIAS], db);
+}
+
 static void backward(graph *graph, const node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *weight = forward->inputs[WEIGHT];
@@ -230,14 +290,7 @@ static void backward(graph *graph, const node *forward) {
     graph_fail(graph, "%s: no gradient goes through a transposed convolution's epilogue", forward->label);
     return;
   }
-  node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1,
-                            &graph->gradient_scale, sizeof graph->gradient_scale);
-  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
-  const weight_gradient_product product = gradient_product(x, second, weight->shape);
-  bool tiled = graph->caps && prefers_tiles(graph->caps, dy->shape);
-  if (!dw || (tiled && !weight_gradient_add_parts(graph, node, &product))) return;
-  graph_add_gradient(graph, weight, dw);
-  graph_add_gradient(graph, forward->inputs[BIAS], channel_sum(graph, dy));
+  add_weight_gradient(graph, forward, dy);
   tensor *turned = weight_transpose(graph, weight, false);
   add_data_gradient(graph, dy, turned, x, 0);
   add_data_gradient(graph, dy, turned, second, x->shape.c);

@@ -1,14 +1,16 @@
 // conv.c: cases of the convolution, its two inputs and its epilogue.
 #include "tests/ops/reference.h"
 
-enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4 };
+enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8 };
 static const float scale = 0.5f;  // so that gradients through it are numbers of half precision still
 
 // inputs: x, weight, bias, then the second input and the residual where the case has them. The epilogue comes from
-// rewrite rules, as in a network.
+// rewrite rules, as in a network. MADE: what is convolved is made from the inputs, so that one dispatch may make both gradients.
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *const *next = in + 3;
-  tensor *x = test->attribute & TWO_INPUTS ? concat(graph, in[0], *next++) : in[0];
+  tensor *first = in[0], *second = test->attribute & TWO_INPUTS ? *next++ : NULL;
+  if (test->attribute & MADE) first = relu(graph, first), second = relu(graph, second);
+  tensor *x = second ? concat(graph, first, second) : first;
   tensor *y = conv(graph, x, in[1], in[2]);
   if (test->attribute & GELU) y = gelu(graph, y);
   if (test->attribute & RESIDUAL) y = add(graph, *next, y, scale);
@@ -24,6 +26,7 @@ static double pixel(const op_case *test, double *const *in, int n, int o, int y,
         int r = y + i - w.h / 2, k = x + j - w.w / 2;
         if (r < 0 || r >= a.h || k < 0 || k >= a.w) continue;
         double value = c < a.c ? in[0][at(a, n, c, r, k)] : in[3][at(b, n, c - a.c, r, k)];
+        if (test->attribute & MADE && value < 0) continue;
         sum += in[1][at(w, o, c, i, j)] * value;
       }
   return sum;
@@ -66,6 +69,8 @@ static const op_case cases[] = {
     CONV("1x1, 3 channels", PLAIN, 2, 3, 16, 16, 16, 1, {{0}}),
     CONV("1x1, odd, wide", PLAIN, 2, 9, 5, 37, 5, 1, {{0}}),
     CONV("two inputs", TWO_INPUTS, 2, 8, 16, 16, 16, 3, {{2, 16, 16, 16}}),
+    CONV("two inputs that are made, 24 and 16 channels", TWO_INPUTS | MADE, 2, 24, 8, 8, 40, 3, {{2, 16, 8, 8}}),
+    CONV("two inputs that are made, odd", TWO_INPUTS | MADE, 3, 8, 7, 5, 3, 3, {{3, 16, 7, 5}}),
     CONV("two inputs, odd, GELU", TWO_INPUTS | GELU, 1, 24, 6, 6, 3, 3, {{1, 16, 6, 6}}),
     // Work enough for each of the tiles that conv_tile.c chooses from, and none of these sizes fills its last tile.
     CONV("3x3, tile of 64 x 128", PLAIN, 9, 3, 31, 30, 64, 3, {{0}}),

@@ -1,0 +1,215 @@
+// conv_weight_gradient.c: the gradient of a convolution's weight, on CPU drivers of several layers a dispatch.
+#include "graph/conv_weight_gradient.h"
+
+#include <string.h>
+
+#include "graph/alive.h"
+#include "graph/conv_tile.h"
+#include "graph/gradient_ops.h"
+#include "graph/program.h"
+#include "graph/texel.h"
+#include "graph/view.h"
+#include "shaders/conv_weight_gradient.h"
+
+enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where there are several
+
+typedef struct weight_gradient_attributes {
+  float dy_scale;           // while dy is in half precision, a power of two
+  bool has_bias;            // output 1 is db
+  tensor *all_x, *all_dy, *all_dw;  // of several layers: what holds those of all; of one: NULL
+} weight_gradient_attributes;
+
+int texel_column_groups(int width) {
+  int groups = (width + 7) / 8;
+  return groups >= 3 ? 4 : groups;
+}
+
+static bool makes_texels(const device_caps *caps, tensor *const *inputs) {
+  return caps && prefers_texels(caps, (const tensor *[]){inputs[X], inputs[SECOND], inputs[DY]}, LAYER_INPUTS);
+}
+
+static weight_gradient_product product_of(tensor *const *inputs, shape weight) {
+  return (weight_gradient_product){.x = inputs[X],
+                                   .second = inputs[SECOND],
+                                   .out_channels = weight.n,
+                                   .kernel = weight.h,
+                                   .square = 1};
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The texel kernel
+
+static uint blocks_of(const tensor *tensor) { return tensor ? (uint)round_up(tensor->shape.c, 8) / 8 : 0; }
+
+static void describe_layer(const node *node, int layer, uint *words) {
+  const weight_gradient_attributes *attributes = (const void *)node->attributes;
+  tensor *const *in = node->inputs + LAYER_INPUTS * layer;
+  if (attributes->all_x) {
+    words[CONV_WEIGHT_GRADIENT_X] = (uint)(in[X]->view_offset / 16);
+    words[CONV_WEIGHT_GRADIENT_DY] = (uint)(in[DY]->view_offset / 16);
+    words[CONV_WEIGHT_GRADIENT_DW] =
+        (uint)((node->outputs[layer]->home.offset - attributes->all_dw->home.offset) / 16);
+  }
+  words[CONV_WEIGHT_GRADIENT_BLOCKS] = (blocks_of(in[X]) + blocks_of(in[SECOND])) | blocks_of(in[DY]) << 16;
+}
+
+static mote_status dispatch_texels(const node *node, program *program, mote_error *error) {
+  const weight_gradient_attributes *attributes = (const void *)node->attributes;
+  tensor *const *in = node->inputs, *dw = node->outputs[0], *x = attributes->all_x ? attributes->all_x : in[X];
+  struct conv_weight_gradient_texel_parameters push = {.batch = (uint)in[X]->shape.n,
+                                                       .height = (uint)in[X]->shape.h,
+                                                       .width = (uint)in[X]->shape.w,
+                                                       .first_blocks = blocks_of(in[X])};
+  step step = {.shader = "conv_weight_gradient_texel",
+               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
+                        [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
+                        [CONV_WEIGHT_GRADIENT_GROUPS] = (uint)texel_column_groups(in[X]->shape.w),
+                        [CONV_WEIGHT_GRADIENT_TILED] = in[X]->shape.w > 32,
+                        [CONV_WEIGHT_GRADIENT_BIAS] = attributes->has_bias},
+               .spec_count = 5,
+               .bindings = {x, in[SECOND] ? in[SECOND] : x, attributes->all_dy ? attributes->all_dy : in[DY],
+                            attributes->all_dw ? attributes->all_dw : dw, attributes->has_bias ? node->outputs[1] : dw},
+               .binding_count = 5,
+               .push = &push,
+               .push_bytes = sizeof push,
+               .groups = {0, 0, (uint)(node->input_count / LAYER_INPUTS)}};
+  for (uint layer = 0; layer < step.groups[2]; layer++) {
+    uint *words = push.layers + layer * CONV_WEIGHT_GRADIENT_WORDS;
+    describe_layer(node, (int)layer, words);
+    uint blocks = words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF, out_blocks = words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16;
+    if (blocks > step.groups[0]) step.groups[0] = blocks;
+    if (out_blocks > step.groups[1]) step.groups[1] = out_blocks;
+  }
+  return program_dispatch(program, node, &step, error);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The op
+
+static mote_status dispatch_plain(const node *node, program *program, mote_error *error) {
+  tensor *const *in = node->inputs, *dw = node->outputs[0];
+  struct conv_weight_gradient_parameters push = {.batch = (uint)in[X]->shape.n,
+                                                 .height = (uint)in[X]->shape.h,
+                                                 .width = (uint)in[X]->shape.w,
+                                                 .first_quads = 2 * blocks_of(in[X]),
+                                                 .second_quads = 2 * blocks_of(in[SECOND]),
+                                                 .out_blocks = blocks_of(in[DY])};
+  step step = {.shader = "conv_weight_gradient",
+               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
+                        [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL},
+               .spec_count = 2,
+               .bindings = {in[X], in[SECOND] ? in[SECOND] : in[X], in[DY], dw},
+               .binding_count = 4,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  if (makes_texels(program_caps(program), node->inputs)) return dispatch_texels(node, program, error);
+  if (!prefers_tiles(program_caps(program), node->inputs[X]->shape)) return dispatch_plain(node, program, error);
+  const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
+  return weight_gradient_dispatch(node, program, &product, error);
+}
+
+// As many products as the layers themselves.
+static double multiply_adds(const node *node) {
+  double sum = 0;
+  for (int layer = 0; layer < node->input_count / LAYER_INPUTS; layer++) {
+    shape w = node->outputs[layer]->shape;
+    sum += (double)tensor_elements(node->inputs[LAYER_INPUTS * layer + DY]) * w.c * w.h * w.w;
+  }
+  return sum;
+}
+
+const op conv_weight_gradient_op = {
+    .name = "conv_weight_gradient", .forward = forward, .multiply_adds = multiply_adds};
+
+tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
+  bool texels = makes_texels(graph->caps, inputs);
+  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale, .has_bias = db && texels};
+  node *node =
+      graph_append(graph, &conv_weight_gradient_op, inputs, LAYER_INPUTS, 1u << SECOND, &attributes, sizeof attributes);
+  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
+  if (!dw) return NULL;
+  if (graph->caps && !texels && prefers_tiles(graph->caps, inputs[X]->shape)) {
+    const weight_gradient_product product = product_of(inputs, weight->shape);
+    if (!weight_gradient_add_parts(graph, node, &product)) return NULL;
+  }
+  if (db) *db = texels ? node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, LAYOUT_C8) : channel_sum(graph, inputs[DY]);
+  return dw;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Several layers a dispatch
+
+static bool can_be_part(const tensor *tensor, const weight_gradient_attributes *of) {
+  return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && (of->all_x || !tensor->view_of);
+}
+
+// Is the node one of the texel kernel that others can be done with?
+static bool can_join(const graph *graph, const node *node) {
+  const weight_gradient_attributes *attributes = (const void *)node->attributes;
+  if (!makes_texels(graph->caps, node->inputs) || node->inputs[SECOND] || attributes->has_bias) return false;
+  return node->outputs[0]->kind == TENSOR_GRADIENT && node->outputs[0]->home.bytes &&
+         can_be_part(node->inputs[X], attributes) && can_be_part(node->inputs[DY], attributes);
+}
+
+static bool fit_together(const graph *graph, const node *a, const node *b) {
+  const tensor *x = a->inputs[X], *other = b->inputs[X];
+  size_t bytes = 0, most = graph->caps->max_binding_bytes, texels = 16 * (size_t)graph->caps->max_texel_elements;
+  if (x->shape.n != other->shape.n || x->shape.h != other->shape.h || x->shape.w != other->shape.w ||
+      a->outputs[0]->shape.h != b->outputs[0]->shape.h || a->outputs[0]->home.buffer != b->outputs[0]->home.buffer)
+    return false;
+  for (int input = X; input < LAYER_INPUTS; input += DY, bytes = 0) {
+    for (int i = input; i < a->input_count; i += LAYER_INPUTS) bytes += tensor_bytes(a->inputs[i]) + graph->caps->alignment;
+    for (int i = input; i < b->input_count; i += LAYER_INPUTS) {
+      bytes += tensor_bytes(b->inputs[i]) + graph->caps->alignment;
+      for (int k = X; k < a->input_count; k++)
+        if (a->inputs[k] == b->inputs[i]) return false;  // it cannot lie in two places
+    }
+    if (bytes > most || bytes > texels) return false;
+  }
+  return true;
+}
+
+static bool make_wholes(graph *graph, node *node) {
+  weight_gradient_attributes *attributes = (void *)node->attributes;
+  if (attributes->all_x) return true;
+  attributes->all_x = graph_activation(graph, "layers", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  attributes->all_dy = graph_activation(graph, "gradients", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  attributes->all_dw = graph_external(graph, "weights", (shape){1, 1, 1, 1}, node->outputs[0]->home);
+  if (!attributes->all_x || !attributes->all_dy || !attributes->all_dw) return false;
+  view_append(attributes->all_x, node->inputs[X], graph->caps->alignment);
+  view_append(attributes->all_dy, node->inputs[DY], graph->caps->alignment);
+  return true;
+}
+
+bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
+  int count = (node->input_count + earlier->input_count) / LAYER_INPUTS;
+  if (earlier->op != node->op || earlier->phase != node->phase || count > CONV_WEIGHT_GRADIENT_COUNT ||
+      node->input_count > LAYER_INPUTS || !can_join(graph, node) || !can_join(graph, earlier) ||
+      !fit_together(graph, node, earlier))
+    return false;
+  const alive_pair pairs[] = {{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}};
+  if (!alive_can_share(graph, pairs, 2, node->index) || !make_wholes(graph, earlier)) return false;
+  // The earlier node's layers stay where they are; it is the later one that runs, once all gradients are there.
+  const weight_gradient_attributes *all = (const void *)earlier->attributes;
+  tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0];
+  view_append(all->all_x, x, graph->caps->alignment);
+  view_append(all->all_dy, dy, graph->caps->alignment);
+  view_widen(all->all_dw, &dw->home);
+  memcpy(node->inputs, earlier->inputs, sizeof node->inputs);
+  memcpy(node->outputs, earlier->outputs, sizeof node->outputs);
+  memcpy(node->attributes, earlier->attributes, sizeof node->attributes);
+  node->inputs[earlier->input_count + X] = x;
+  node->inputs[earlier->input_count + SECOND] = NULL;
+  node->inputs[earlier->input_count + DY] = dy;
+  node->input_count = earlier->input_count + LAYER_INPUTS;
+  node->outputs[earlier->output_count] = dw;
+  node->output_count = earlier->output_count + 1;
+  for (int i = 0; i < node->output_count; i++) node->outputs[i]->producer = node;
+  earlier->removed = true;
+  return true;
+}
