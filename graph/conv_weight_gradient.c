@@ -14,8 +14,8 @@
 enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where there are several
 
 typedef struct weight_gradient_attributes {
-  float dy_scale;           // while dy is in half precision, a power of two
-  bool has_bias;            // output 1 is db
+  float dy_scale;                   // while dy is in half precision, a power of two
+  tensor *db;                       // of the first layer, or NULL
   tensor *all_x, *all_dy, *all_dw;  // of several layers: what holds those of all; of one: NULL
 } weight_gradient_attributes;
 
@@ -29,11 +29,8 @@ static bool makes_texels(const device_caps *caps, tensor *const *inputs) {
 }
 
 static weight_gradient_product product_of(tensor *const *inputs, shape weight) {
-  return (weight_gradient_product){.x = inputs[X],
-                                   .second = inputs[SECOND],
-                                   .out_channels = weight.n,
-                                   .kernel = weight.h,
-                                   .square = 1};
+  return (weight_gradient_product){
+      .x = inputs[X], .second = inputs[SECOND], .out_channels = weight.n, .kernel = weight.h, .square = 1};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -65,10 +62,10 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
                         [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
                         [CONV_WEIGHT_GRADIENT_GROUPS] = (uint)texel_column_groups(in[X]->shape.w),
                         [CONV_WEIGHT_GRADIENT_TILED] = in[X]->shape.w > 32,
-                        [CONV_WEIGHT_GRADIENT_BIAS] = attributes->has_bias},
+                        [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL},
                .spec_count = 5,
                .bindings = {x, in[SECOND] ? in[SECOND] : x, attributes->all_dy ? attributes->all_dy : in[DY],
-                            attributes->all_dw ? attributes->all_dw : dw, attributes->has_bias ? node->outputs[1] : dw},
+                            attributes->all_dw ? attributes->all_dw : dw, attributes->db ? attributes->db : dw},
                .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push,
@@ -128,7 +125,7 @@ const op conv_weight_gradient_op = {
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
   bool texels = makes_texels(graph->caps, inputs);
-  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale, .has_bias = db && texels};
+  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};
   node *node =
       graph_append(graph, &conv_weight_gradient_op, inputs, LAYER_INPUTS, 1u << SECOND, &attributes, sizeof attributes);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
@@ -137,7 +134,13 @@ tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor
     const weight_gradient_product product = product_of(inputs, weight->shape);
     if (!weight_gradient_add_parts(graph, node, &product)) return NULL;
   }
-  if (db) *db = texels ? node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, LAYOUT_C8) : channel_sum(graph, inputs[DY]);
+  if (!db) return dw;
+  if (!texels) {
+    *db = channel_sum(graph, inputs[DY]);
+    return dw;
+  }
+  *db = node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, LAYOUT_C8);
+  ((weight_gradient_attributes *)(void *)node->attributes)->db = *db;
   return dw;
 }
 
@@ -151,27 +154,26 @@ static bool can_be_part(const tensor *tensor, const weight_gradient_attributes *
 // Is the node one of the texel kernel that others can be done with?
 static bool can_join(const graph *graph, const node *node) {
   const weight_gradient_attributes *attributes = (const void *)node->attributes;
-  if (!makes_texels(graph->caps, node->inputs) || node->inputs[SECOND] || attributes->has_bias) return false;
+  if (!makes_texels(graph->caps, node->inputs) || node->inputs[SECOND]) return false;
   return node->outputs[0]->kind == TENSOR_GRADIENT && node->outputs[0]->home.bytes &&
          can_be_part(node->inputs[X], attributes) && can_be_part(node->inputs[DY], attributes);
 }
 
-static bool fit_together(const graph *graph, const node *a, const node *b) {
-  const tensor *x = a->inputs[X], *other = b->inputs[X];
+// Do the layers of both, and what they take, make a dispatch of layers that differ in channels alone?
+static bool are_alike(const graph *graph, const node *a, const node *b) {
+  const tensor *x = a->inputs[X], *other = b->inputs[X], *dw = a->outputs[0], *other_dw = b->outputs[0];
+  for (int i = 0; i < a->input_count; i++)
+    if (a->inputs[i] == b->inputs[X] || a->inputs[i] == b->inputs[DY]) return false;  // it cannot lie in two places
+  return a->op == b->op && a->phase == b->phase && can_join(graph, a) && can_join(graph, b) &&
+         x->shape.n == other->shape.n && x->shape.h == other->shape.h && x->shape.w == other->shape.w &&
+         dw->shape.h == other_dw->shape.h && dw->home.buffer == other_dw->home.buffer;
+}
+
+static bool one_binding_holds(const graph *graph, const node *a, const node *b, int input) {
   size_t bytes = 0, most = graph->caps->max_binding_bytes, texels = 16 * (size_t)graph->caps->max_texel_elements;
-  if (x->shape.n != other->shape.n || x->shape.h != other->shape.h || x->shape.w != other->shape.w ||
-      a->outputs[0]->shape.h != b->outputs[0]->shape.h || a->outputs[0]->home.buffer != b->outputs[0]->home.buffer)
-    return false;
-  for (int input = X; input < LAYER_INPUTS; input += DY, bytes = 0) {
-    for (int i = input; i < a->input_count; i += LAYER_INPUTS) bytes += tensor_bytes(a->inputs[i]) + graph->caps->alignment;
-    for (int i = input; i < b->input_count; i += LAYER_INPUTS) {
-      bytes += tensor_bytes(b->inputs[i]) + graph->caps->alignment;
-      for (int k = X; k < a->input_count; k++)
-        if (a->inputs[k] == b->inputs[i]) return false;  // it cannot lie in two places
-    }
-    if (bytes > most || bytes > texels) return false;
-  }
-  return true;
+  for (int i = input; i < a->input_count; i += LAYER_INPUTS) bytes += tensor_bytes(a->inputs[i]) + graph->caps->alignment;
+  bytes += tensor_bytes(b->inputs[input]);
+  return bytes <= most && bytes <= texels;
 }
 
 static bool make_wholes(graph *graph, node *node) {
@@ -186,30 +188,37 @@ static bool make_wholes(graph *graph, node *node) {
   return true;
 }
 
-bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
-  int count = (node->input_count + earlier->input_count) / LAYER_INPUTS;
-  if (earlier->op != node->op || earlier->phase != node->phase || count > CONV_WEIGHT_GRADIENT_COUNT ||
-      node->input_count > LAYER_INPUTS || !can_join(graph, node) || !can_join(graph, earlier) ||
-      !fit_together(graph, node, earlier))
-    return false;
-  const alive_pair pairs[] = {{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}};
-  if (!alive_can_share(graph, pairs, 2, node->index) || !make_wholes(graph, earlier)) return false;
-  // The earlier node's layers stay where they are; it is the later one that runs, once all gradients are there.
+// The earlier node's layers stay where they are, and the later one's comes behind them; it is the later node that runs, when
+// all gradients are there.
+static void take_layers(graph *graph, node *node, const struct node *earlier) {
   const weight_gradient_attributes *all = (const void *)earlier->attributes;
   tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0];
+  int inputs = earlier->input_count, layers = inputs / LAYER_INPUTS;
   view_append(all->all_x, x, graph->caps->alignment);
   view_append(all->all_dy, dy, graph->caps->alignment);
   view_widen(all->all_dw, &dw->home);
   memcpy(node->inputs, earlier->inputs, sizeof node->inputs);
   memcpy(node->outputs, earlier->outputs, sizeof node->outputs);
   memcpy(node->attributes, earlier->attributes, sizeof node->attributes);
-  node->inputs[earlier->input_count + X] = x;
-  node->inputs[earlier->input_count + SECOND] = NULL;
-  node->inputs[earlier->input_count + DY] = dy;
-  node->input_count = earlier->input_count + LAYER_INPUTS;
-  node->outputs[earlier->output_count] = dw;
-  node->output_count = earlier->output_count + 1;
+  node->inputs[inputs + X] = x;
+  node->inputs[inputs + SECOND] = NULL;
+  node->inputs[inputs + DY] = dy;
+  node->input_count = inputs + LAYER_INPUTS;
+  node->outputs[layers] = dw;
+  node->output_count = layers + 1;
+  if (all->db) node->outputs[node->output_count++] = all->db;
   for (int i = 0; i < node->output_count; i++) node->outputs[i]->producer = node;
+}
+
+bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
+  const weight_gradient_attributes *attributes = (const void *)node->attributes;
+  bool alone = node->input_count == LAYER_INPUTS && !attributes->db;
+  if (!alone || earlier->input_count == CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS || !are_alike(graph, earlier, node))
+    return false;
+  if (!one_binding_holds(graph, earlier, node, X) || !one_binding_holds(graph, earlier, node, DY)) return false;
+  const alive_pair pairs[] = {{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}};
+  if (!alive_can_share(graph, pairs, 2, node->index) || !make_wholes(graph, earlier)) return false;
+  take_layers(graph, node, earlier);
   earlier->removed = true;
   return true;
 }

@@ -2,7 +2,7 @@
 // workgroup of 8 makes all taps of eight input channels in eight output channels: lane = output channel, one accumulator
 // a tap and input channel. It walks over images, rows and passes of 8·GROUPS columns: dy with lane = output channel, x
 // with lane = pixel, handed around by shuffles with constant lanes. Several layers with images of one size are gl_WorkGroupID.z
-// of one dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] too.
+// of one dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] of the first, too.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -15,7 +15,7 @@ layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H,
 layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8, of the only one
 layout(binding = 2, rgba32f) readonly uniform imageBuffer dy;      // (N, O, H, W) C8, of every layer
 layout(binding = 3) writeonly buffer Dw { vec4 dw[]; };            // (O, C1 + C2, k, k) WEIGHT, of every layer
-layout(binding = 4) writeonly buffer Db { float db[]; };           // (1, O, 1, 1) C8, of the only one
+layout(binding = 4) writeonly buffer Db { float db[]; };           // (1, O, 1, 1) C8, of the first one
 layout(push_constant) uniform Push { conv_weight_gradient_texel_parameters p; };
 
 layout(constant_id = CONV_WEIGHT_GRADIENT_KERNEL) const int KERNEL = 3;
@@ -114,5 +114,5 @@ void main() {
       dw[dw_at + ((block * blocks * 2 + input_block * 2 + half_block) * TAPS + t) * 8 + lane] =
           vec4(sums[half_block][t * 4], sums[half_block][t * 4 + 1], sums[half_block][t * 4 + 2],
                sums[half_block][t * 4 + 3]);
-  if (BIAS != 0 && input_block == 0) db[block * 8 + lane] = bias_sum;
+  if (BIAS != 0 && layer == 0 && input_block == 0) db[block * 8 + lane] = bias_sum;
 }
