@@ -127,8 +127,9 @@ typedef enum mote_kernels {
   MOTE_KERNELS_PLAIN = 1,  // the simplest kernel of every op
   MOTE_KERNELS_TEXEL = 2,  // reads through texel buffers; convolutions need subgroups of 8 or more with shuffle
   MOTE_KERNELS_TILED = 3,  // convolutions as products of tiles in shared memory
-  MOTE_KERNELS_MATRIX = 4, // TILED, but convolutions of sampling with operands rounded to half precision (sums stay fp32): with
-                           // cooperative matrices where the device has them, else slowly, in order to check them
+  MOTE_KERNELS_MATRIX = 4, // TILED, but convolutions and their gradients with operands rounded to half precision (sums, tensors
+                           // and weights stay fp32): with cooperative matrices where the device has them, else slowly, in
+                           // order to check them
 } mote_kernels;
 
 // Whether to time kernels on the device where several can do the work, the first time that this work comes: programs take

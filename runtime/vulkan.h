@@ -106,7 +106,7 @@ void device_describe(const instance_functions *vk, VkPhysicalDevice physical, ui
 
 bool physical_has_extension(const instance_functions *vk, VkPhysicalDevice physical, const char *name);
 
-// cooperative.c: whether conv_matrix.comp can run there with cooperative matrices.
+// cooperative.c: whether kernels of cooperative matrices can run there.
 bool device_is_cooperative(const instance_functions *vk, VkPhysicalDevice physical);
 
 // choose.c: fills `infos[i]` for every physical device and marks the one that `select` picks; `*chosen` is its index.

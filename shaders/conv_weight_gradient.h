@@ -1,4 +1,4 @@
-// conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and its texel and tiled kernels.
+// conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and its texel, tiled and matrix kernels.
 #include "shaders/types.h"
 
 #define CONV_WEIGHT_GRADIENT_KERNEL 0  // 3 or 1

@@ -33,8 +33,8 @@ transposed convolution or its gradients. Made by
       --families vega10,navi21,navi31 --write docs/gpu-codegen.md
 
 with Mesa 25's driver. `tools/check --lane codegen` runs it with the system's: no kernel of any op may spill a register. A
-wave is 64 invocations. A tile is output channels x pixels; a weight gradient's is output x input channels, then rows x columns of
-a stage.
+wave is 64 invocations. A tile is output channels x pixels; a weight gradient's is output x input channels, then, of the tiled
+kernel, rows x columns of a stage.
 """
 
 
@@ -74,11 +74,14 @@ def describe(shader, c):
         return text + f"; tile {8 * c[6]} x {c[7] * c[8]}, {c[5]} invocations" + f", K split by {c[9]}" * (c[9] > 1)
     if shader.startswith("conv_matrix"):
         text = f"{c[0]}x{c[0]}{ACTIVATIONS[c[1]]}" + ", two inputs" * c[2] + ", residual" * c[3] + ", no bias" * (not c[4])
-        text += f", {c[12]} x {c[12]} pixels each" * (c[12] > 1)
+        text += f", stride {c[11]}" * (c[11] > 1) + f", {c[12]} x {c[12]} pixels each" * (c[12] > 1)
         return text + f"; tile {16 * c[7]} x {16 * c[8] * c[5] // c[6]}, {c[5]} invocations, waves of {c[6]}"
     if shader == "conv_weight_gradient_tiled":
         return (f"{c[0]}x{c[0]}" + ", two inputs" * c[1] + f", {c[7]} x {c[7]} pixels each" * (c[7] > 1) +
                 f"; tile {4 * c[3]} x {4 * c[4]}, stage {c[5]} x {c[6]}, {c[2]} invocations")
+    if shader.startswith("conv_weight_gradient_matrix"):
+        return (f"{c[0]}x{c[0]}" + ", two inputs" * c[1] + f", {c[7]} x {c[7]} pixels each" * (c[7] > 1) +
+                f"; tile {16 * c[5] * c[2] // c[3]} x {16 * c[4]}, {c[2]} invocations, waves of {c[3]}")
     return " ".join(map(str, c))
 
 

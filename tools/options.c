@@ -38,8 +38,8 @@ static const struct poptOption common_table[] = {
     {"separate-buffers", 0, POPT_ARG_NONE, NULL, COMMON_SEPARATE_BUFFERS,
      "one buffer a tensor, so that validation sees every overrun", NULL},
     {"kernels", 0, POPT_ARG_STRING, NULL, COMMON_KERNELS,
-     "auto, plain (the simplest kernel of every op), texel (for CPU drivers), tiled (for GPUs) or matrix (tiled, but convolutions of "
-     "sampling in half precision, on cooperative matrices where DEVICE has them)", "CLASS"},
+     "auto, plain (the simplest kernel of every op), texel (for CPU drivers), tiled (for GPUs) or matrix (tiled, but convolutions "
+     "and their gradients in half precision, on cooperative matrices where DEVICE has them)", "CLASS"},
     {"tune", 0, POPT_ARG_STRING, NULL, COMMON_TUNE,
      "time kernels where several can do the work, once for each device: off, fast (some seconds; only between kernels that give "
      "the same bits) or full (default fast)", "HOW"},
