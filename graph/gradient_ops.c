@@ -2,6 +2,7 @@
 #include "graph/gradient_ops.h"
 
 #include "graph/norm_lanes.h"
+#include "graph/share.h"
 #include "shaders/channel_sum.h"
 #include "shaders/norm_parameter_gradient.h"
 #include "shaders/weight_transpose.h"
@@ -45,9 +46,10 @@ typedef struct weight_transpose_attributes {
 static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
   const weight_transpose_attributes *attributes = (const void *)node->attributes;
   tensor *weights = attributes->whole ? attributes->weights : node->inputs[0];
+  tensor *whole = attributes->whole ? attributes->whole : node->outputs[0];
   struct weight_transpose_parameters push = {{0}};
   step step = {.shader = VECTOR_SHADER(program, "weight_transpose", weights),
-               .bindings = {weights, attributes->whole ? attributes->whole : node->outputs[0]},
+               .bindings = {weights, whole},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push,
@@ -56,8 +58,8 @@ static mote_status weight_transpose_forward(const node *node, program *program, 
     const tensor *output = node->outputs[i];
     shape turned = output->shape;  // (C, O, k, k)
     uint *words = push.words + i * WEIGHT_TRANSPOSE_WORDS;
-    words[WEIGHT_TRANSPOSE_FROM] = (uint)((node->inputs[i]->home.offset - weights->home.offset) / 16);
-    words[WEIGHT_TRANSPOSE_TO] = (uint)(output->view_offset / 16);
+    words[WEIGHT_TRANSPOSE_FROM] = share_offset(weights, node->inputs[i]);
+    words[WEIGHT_TRANSPOSE_TO] = share_offset(whole, output);
     words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(turned.c, 8) / 4 | (uint)round_up(turned.n, 8) / 4 << 16;
     words[WEIGHT_TRANSPOSE_TAPS] = (uint)(turned.h * turned.w) | (attributes->flips >> i & 1) << 16;
     uint across = (uint)(turned.c + 31) / 32, along = (uint)(turned.n + 7) / 8;
@@ -69,37 +71,21 @@ static mote_status weight_transpose_forward(const node *node, program *program, 
 
 const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};
 
-// Puts the output behind those that `whole` already holds.
-static void become_view(tensor *output, tensor *whole, size_t alignment) {
-  size_t bytes = whole->shape.c > 1 ? tensor_bytes(whole) : 0;  // a new one has one element
-  output->view_of = whole;
-  output->view_offset = (bytes + alignment - 1) / alignment * alignment;
-  whole->shape.c = (int)((output->view_offset + tensor_bytes(output)) / 4);
-}
-
-// Widens `all` to hold `part` too; both are of one buffer.
-static void hold(tensor *all, const binding *part) {
-  size_t begin = all->home.offset, end = begin + all->home.bytes, part_end = part->offset + part->bytes;
-  if (part->offset < begin) begin = part->offset;
-  if (part_end > end) end = part_end;
-  all->home.offset = begin;
-  all->home.bytes = end - begin;
-  all->shape.c = (int)(all->home.bytes / 4);
-}
-
 bool weight_transpose_join(graph *graph, node *first, node *other) {
   weight_transpose_attributes *a = (void *)first->attributes;
   const weight_transpose_attributes *from = (const void *)other->attributes;
-  const binding *home = &other->inputs[0]->home;
-  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || home->buffer != first->inputs[0]->home.buffer) return false;
+  const tensor *weights = a->weights ? a->weights : first->inputs[0];
+  const tensor *whole = a->whole ? a->whole : first->outputs[0];
+  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || !share_fits(graph, weights, other->inputs[0]) ||
+      !share_fits(graph, whole, other->outputs[0]))
+    return false;
   if (!a->whole) {
-    a->weights = graph_external(graph, "weights", (shape){1, 1, 1, 1}, first->inputs[0]->home);
-    a->whole = graph_activation(graph, "turned", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+    a->weights = share_begin(graph, first->inputs[0]);
+    a->whole = share_begin(graph, first->outputs[0]);
     if (!a->weights || !a->whole) return false;
-    become_view(first->outputs[0], a->whole, graph->caps->alignment);
   }
-  hold(a->weights, home);
-  become_view(other->outputs[0], a->whole, graph->caps->alignment);
+  share_add(graph, a->weights, other->inputs[0]);
+  share_add(graph, a->whole, other->outputs[0]);
   a->flips |= from->flips << first->input_count;
   first->inputs[first->input_count++] = other->inputs[0];
   first->outputs[first->output_count++] = other->outputs[0];
