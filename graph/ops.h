@@ -73,6 +73,13 @@ typedef struct sampler_tensors {
 // Lets the node of a sampler_update advance `step` too; false if it reads another step buffer, or does so already.
 bool sampler_update_advance(node *update, const tensor *step);
 
+// Whether the node is a linear layer or one of the gradients of one.
+bool is_linear(const node *node);
+
+// `first` does what `other`, a node of one layer, does too, and `other` goes; false if that cannot be. Neither takes what the
+// other makes.
+bool linear_join(graph *graph, node *first, node *other);
+
 #define OP(name, builder)     \
   extern const op name##_op;  \
   builder;

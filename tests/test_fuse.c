@@ -56,10 +56,10 @@ static const struct {
   const char *name;
 } rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_BATCH_NORM, "batch_norm"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"},
-    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},
+    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},             {FUSE_LINEAR, "linear"},
 }, training_rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"}, {FUSE_BIAS, "bias"}, {FUSE_TURN, "turn"},
-    {FUSE_POOL, "pool"},
+    {FUSE_POOL, "pool"},     {FUSE_LINEAR, "linear"},
 };
 
 static void every_rule_keeps_the_results_up_to_rounding(void **state) {
@@ -152,7 +152,7 @@ static void compare_gradients(mote_device *on, mote_model *of) {
     double apart = relative_error(plain, fused, count);
     if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", training_rules[i].name, apart);
     if (without <= all) fail_msg("%s: %u dispatches with it, %u without", training_rules[i].name, all, without);
-    if (training_rules[i].bit == FUSE_TURN) assert_memory_equal(plain, fused, of->parameters.bytes);
+    if (training_rules[i].bit & (FUSE_TURN | FUSE_LINEAR)) assert_memory_equal(plain, fused, of->parameters.bytes);
   }
   free(fused);
   free(plain);
@@ -239,6 +239,91 @@ static void an_update_that_advances_the_index_gives_the_same_bits(void **state) 
   }
 }
 
+enum { LAYERS = 5, WIDTH = 8, LAYER_VALUES = 2 * WIDTH };
+
+// What layers of one weight are made of: x (2, 8, 1, 1), and mean (1, 8, 1, 1) that a norm may update.
+typedef struct layer_tensors {
+  tensor *x, *mean, *weights[2], *bias;
+} layer_tensors;
+
+typedef void (*layers)(graph *graph, const layer_tensors *in, tensor *y[LAYERS]);
+
+static void five_of_one_input(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  for (int i = 0; i < LAYERS; i++) y[i] = linear(graph, in->x, in->weights[0], in->bias);
+}
+
+static void a_chain(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  for (int i = 0; i < LAYERS; i++) y[i] = linear(graph, i ? y[i - 1] : in->x, in->weights[0], in->bias);
+}
+
+static void of_two_weights(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  for (int i = 0; i < 2; i++) y[i] = linear(graph, in->x, in->weights[i], in->bias);
+}
+
+// Before and behind a norm that moves the mean.
+static void of_what_changes_between(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  y[0] = linear(graph, in->mean, in->weights[0], in->bias);
+  y[1] = batch_norm(graph, in->x, &(batch_norm_tensors){in->bias, in->bias, in->mean, in->bias}, true);
+  y[2] = linear(graph, in->mean, in->weights[0], in->bias);
+}
+
+// Runs the layers; their weights are two parts of one buffer, or of two. Returns the dispatches.
+static uint32_t run_layers(layers build, int buffer_count, unsigned keep_unfused, float y_after[LAYERS][LAYER_VALUES]) {
+  mote_error error = {0};
+  enum { PART = 1024 };
+  buffer *buffers[2] = {0};
+  float *numbers = test_numbers(7, 2 * PART / 4);
+  for (int i = 0; i < buffer_count; i++) {
+    MUST(buffer_create(device, 2 * PART, "weights", &buffers[i], &error));
+    MUST(buffer_upload(buffers[i], 0, numbers, 2 * PART, &error));
+  }
+  graph *graph = graph_create(device_get_caps(device));
+  layer_tensors in = {.x = graph_input(graph, "x", (shape){2, WIDTH, 1, 1}, LAYOUT_C8),
+                      .mean = graph_input(graph, "mean", (shape){1, WIDTH, 1, 1}, LAYOUT_C8),
+                      .bias = graph_input(graph, "bias", (shape){1, WIDTH, 1, 1}, LAYOUT_C8)};
+  for (int i = 0; i < 2; i++) {
+    const binding home = {buffers[i % buffer_count], (size_t)i * PART, WIDTH * WIDTH * sizeof(float)};
+    in.weights[i] = graph_external(graph, i ? "second" : "first", (shape){WIDTH, WIDTH, 1, 1}, home);
+    in.weights[i]->layout = LAYOUT_WEIGHT;
+  }
+  tensor *y[LAYERS] = {0};
+  build(graph, &in, y);
+  for (int i = 0; i < LAYERS; i++)
+    if (y[i]) y[i]->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "layers", .keep_unfused = keep_unfused},
+                      &program, &error));
+  MUST(program_write(program, in.x, numbers, &error));
+  MUST(program_write(program, in.mean, numbers + LAYER_VALUES, &error));
+  MUST(program_write(program, in.bias, numbers + 2 * LAYER_VALUES, &error));
+  MUST(program_run(program, PHASE_STEP, 1, &error));
+  for (int i = 0; i < LAYERS; i++)
+    if (y[i]) MUST(program_read(program, y[i], y_after[i], &error));
+  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  program_destroy(&program);
+  for (int i = 0; i < 2; i++) buffer_destroy(&buffers[i]);
+  free(numbers);
+  return dispatches;
+}
+
+static void layers_share_a_dispatch_only_where_order_and_memory_allow_it(void **state) {
+  (void)state;
+  static const struct {
+    layers build;
+    int buffers;
+    uint32_t with, without;
+  } table[] = {
+      {five_of_one_input, 1, 2, 5}, {a_chain, 1, 5, 5},                 {of_two_weights, 1, 1, 2},
+      {of_two_weights, 2, 2, 2},    {of_what_changes_between, 1, 3, 3},
+  };
+  for (size_t i = 0; i < COUNT(table); i++) {
+    float joined[LAYERS][LAYER_VALUES] = {0}, apart[LAYERS][LAYER_VALUES] = {0};
+    assert_int_equal(run_layers(table[i].build, table[i].buffers, 0, joined), table[i].with);
+    assert_int_equal(run_layers(table[i].build, table[i].buffers, FUSE_LINEAR, apart), table[i].without);
+    assert_memory_equal(joined, apart, sizeof joined);
+  }
+}
+
 // Statistics of the batch cannot be folded into weights beforehand.
 static void batch_norm_by_the_batchs_own_statistics_is_not_folded(void **state) {
   (void)state;
@@ -300,6 +385,7 @@ int main(void) {
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
+      cmocka_unit_test(layers_share_a_dispatch_only_where_order_and_memory_allow_it),
       cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),
