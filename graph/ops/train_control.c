@@ -4,7 +4,6 @@
 #include "graph/norm_lanes.h"
 #include "graph/ops.h"
 #include "graph/program.h"
-#include "shaders/gradient_norm.h"
 #include "shaders/train_state.h"
 
 enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS };
@@ -15,10 +14,11 @@ typedef struct train_control_attributes {
 } train_control_attributes;
 
 static int count_pieces(const tensor *flat) {
-  return (int)((tensor_bytes(flat) / 16 + GRADIENT_NORM_QUADS - 1) / GRADIENT_NORM_QUADS);
+  return (int)((tensor_bytes(flat) / 16 + TRAIN_CONTROL_QUADS - 1) / TRAIN_CONTROL_QUADS);
 }
 
-// Advances `state` by one step and keeps the loss in `ring`.
+// Advances `state` by one step and keeps the loss in `ring`. The outputs are sums of squares of the gradients, and of the
+// weights, a piece each.
 bool train_control(graph *graph, const train_control_desc *desc) {
   tensor *inputs[] = {desc->gradients, desc->loss, desc->state, desc->ring, desc->weights};
   const train_control_attributes attributes = {desc->schedule,     desc->warmup, desc->learning_rate,
@@ -30,38 +30,28 @@ bool train_control(graph *graph, const train_control_desc *desc) {
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, LAYOUT_RAW);
 }
 
-// Sums of squares of the gradients, and of the weights, a piece each.
-static mote_status dispatch_squares(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, program *program, mote_error *error) {
+  const train_control_attributes *a = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
-  struct gradient_norm_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
-                                          .weight_quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16)};
-  step step = {.shader = "gradient_norm",
-               .spec = {[GRADIENT_NORM_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
+  struct train_control_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
+                                          .weight_quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16),
+                                          .schedule = a->schedule,
+                                          .warmup = a->warmup,
+                                          .learning_rate = a->learning_rate,
+                                          .weight_decay = a->weight_decay,
+                                          .ema = a->ema,
+                                          .clip = a->clip,
+                                          .beta1 = a->beta1,
+                                          .beta2 = a->beta2};
+  step step = {.shader = "train_control",
+               .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
                .spec_count = 1,
-               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1]},
-               .binding_count = 4,
+               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1], in[LOSS], in[STATE], in[RING]},
+               .binding_count = 7,
                .push = &push,
                .push_bytes = sizeof push};
   spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, step.groups);
   return program_dispatch(program, node, &step, error);
-}
-
-static mote_status forward(const node *node, program *program, mote_error *error) {
-  const train_control_attributes *a = (const void *)node->attributes;
-  TRY(dispatch_squares(node, program, error));
-  uint pieces = (uint)node->outputs[0]->shape.c, weight_pieces = (uint)node->outputs[1]->shape.c;
-  struct train_control_parameters push = {pieces, weight_pieces, a->schedule, a->warmup, a->learning_rate, a->weight_decay,
-                                          a->ema, a->clip,     a->beta1,  a->beta2};
-  const step control = {.shader = "train_control",
-                        .spec = {[TRAIN_CONTROL_LANES] =
-                                     norm_lanes(program_caps(program), node->inputs[GRADIENTS], MOST_LANES)},
-                        .spec_count = 1,
-                        .bindings = {node->outputs[0], node->inputs[LOSS], node->inputs[STATE], node->inputs[RING],
-                                     node->outputs[1]},
-                        .binding_count = 5,
-                        .push = &push,
-                        .push_bytes = sizeof push};
-  return program_dispatch(program, node, &control, error);
 }
 
 const op train_control_op = {.name = "train_control", .forward = forward};
