@@ -183,6 +183,12 @@ static void fuse_advance(graph *graph, node *node) {
   if (sampler_update_advance(front, node->inputs[0])) node->removed = true;
 }
 
+static void fuse_loss(graph *graph, node *node) {
+  if (node->op != &train_control_op) return;
+  struct node *front = sole_producer(graph, node->inputs[TRAIN_CONTROL_LOSS]);
+  if (front && (front->op == &mse_op || front->op == &cross_entropy_op)) train_control_add_loss(node, front);
+}
+
 mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
   static const struct {
     unsigned bit;
@@ -198,6 +204,7 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_POOL, fuse_pool},
       {FUSE_ADVANCE, fuse_advance},
       {FUSE_LINEAR, fuse_linear},
+      {FUSE_LOSS, fuse_loss},
   };
   for (size_t rule = 0; rule < sizeof all / sizeof *all; rule++)
     for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit) && !graph->status; i++)

@@ -17,7 +17,8 @@ enum {
   FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
   FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
   FUSE_LINEAR = 512,    // linear layers that do not depend on one another, and their gradients: several a dispatch
-  FUSE_ALL = 1023,
+  FUSE_LOSS = 1024,     // the sum over the images of mse or cross_entropy into train_control
+  FUSE_ALL = 2047,
   FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS,  // what works before graph_backward, and changes its nodes
 };
 

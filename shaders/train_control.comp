@@ -16,7 +16,7 @@ layout(binding = 0) readonly buffer Gradients { vec4 gradients[]; };       // fl
 layout(binding = 1) readonly buffer Weights { vec4 weights[]; };           // flat
 layout(binding = 2) coherent buffer Sums { float sums[]; };                // one a piece of the gradients, raw
 layout(binding = 3) coherent buffer WeightSums { float weight_sums[]; };   // and of the weights
-layout(binding = 4) readonly buffer Loss { float loss[]; };                // (1) raw
+layout(binding = 4) readonly buffer Loss { float loss[]; };                // (loss_parts) raw
 layout(binding = 5) coherent buffer State { uint state[]; };               // TRAIN_WORDS raw
 layout(binding = 6) writeonly buffer Ring { float ring[]; };               // (TRAIN_RING) raw
 layout(push_constant) uniform Push { train_control_parameters p; };
@@ -66,11 +66,11 @@ float rate_at(float step) {
 void set(uint word, float value) { state[word] = floatBitsToUint(value); }
 
 // By one lane.
-void decide(float norm, float weight_squares) {
+void decide(float norm, float weight_squares, float loss) {
   state[TRAIN_ARRIVED] = 0;
   uint t = state[TRAIN_STEPS];
-  ring[t % TRAIN_RING] = loss[0];
-  bool finite = !isnan(weight_squares) && !isinf(weight_squares) && !isnan(loss[0]) && !isinf(loss[0]) &&
+  ring[t % TRAIN_RING] = loss;
+  bool finite = !isnan(weight_squares) && !isinf(weight_squares) && !isnan(loss) && !isinf(loss) &&
                 !isnan(norm) && !isinf(norm);
   if (!finite && state[TRAIN_FAILED] == 0) state[TRAIN_FAILED] = t + 1;
   bool skip = state[TRAIN_FAILED] != 0;
@@ -91,16 +91,17 @@ void decide(float norm, float weight_squares) {
   set(TRAIN_NORM, norm);
 }
 
-// As all lanes call workgroup_sum, both sums come first.
+// As all lanes call workgroup_sum, the sums come first.
 void main() {
   sum_piece();
   if (!arrives_last()) return;
   uint lane = gl_LocalInvocationID.x, pieces = count_pieces(p.gradient_quads);
   uint weight_pieces = count_pieces(p.weight_quads);
-  float squares = 0.0, weight_squares = 0.0;
+  float squares = 0.0, weight_squares = 0.0, sum = 0.0;
   for (uint i = lane; i < pieces; i += gl_WorkGroupSize.x) squares += sums[i];
   for (uint i = lane; i < weight_pieces; i += gl_WorkGroupSize.x) weight_squares += weight_sums[i];
-  float norm = sqrt(workgroup_sum(squares));
+  for (uint i = lane; i < p.loss_parts; i += gl_WorkGroupSize.x) sum += loss[i];
+  float norm = sqrt(workgroup_sum(squares)), total = workgroup_sum(sum) * p.loss_share;
   weight_squares = workgroup_sum(weight_squares);
-  if (lane == 0) decide(norm, weight_squares);
+  if (lane == 0) decide(norm, weight_squares, total);
 }

@@ -15,4 +15,6 @@ struct train_control_parameters {
   float clip;           // 0: none
   float beta1;
   float beta2;
+  uint loss_parts;      // numbers that the loss is the sum of
+  float loss_share;     // and its factor
 };

@@ -6,6 +6,7 @@
 #include "graph/program.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
+#include "shaders/train_state.h"
 
 enum { BATCH = 3, IMAGE = 3 * 8 * 8 };
 
@@ -239,6 +240,55 @@ static void an_update_that_advances_the_index_gives_the_same_bits(void **state) 
   }
 }
 
+// Two steps of mse, or cross_entropy, and train_control; returns the dispatches of one.
+static uint32_t control(bool classes, unsigned keep_unfused, float ring[TRAIN_RING], uint32_t words[TRAIN_WORDS]) {
+  mote_error error = {0};
+  enum { IMAGES = 21, CLASSES = 16, FLAT = 5000 };
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *x = graph_input(graph, "x", (shape){IMAGES, CLASSES, 1, 1}, LAYOUT_C8), *dx;
+  tensor *target = graph_input(graph, "target", x->shape, LAYOUT_C8);
+  tensor *weight = graph_input(graph, "weight", (shape){IMAGES, 1, 1, 1}, LAYOUT_C8);
+  tensor *flat = graph_input(graph, "flat", (shape){1, FLAT, 1, 1}, LAYOUT_RAW);
+  tensor *state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
+  tensor *kept = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+  tensor *loss = classes ? cross_entropy(graph, x, target, 0.5f, &dx) : mse(graph, x, target, weight, 0.5f, &dx);
+  assert_true(train_control(graph, &(train_control_desc){.gradients = flat, .weights = flat, .loss = loss, .state = state,
+                                                         .ring = kept, .learning_rate = 1, .beta1 = 0.9f, .beta2 = 0.9f}));
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "loss", .keep_unfused = keep_unfused},
+                      &program, &error));
+  float *numbers = test_numbers(8, FLAT);
+  memset(words, 0, TRAIN_WORDS * sizeof *words);
+  memset(ring, 0, TRAIN_RING * sizeof *ring);
+  words[TRAIN_BETA1_POWER] = words[TRAIN_BETA2_POWER] = 0x3f800000;  // 1.0f
+  tensor *const filled[] = {x, weight, flat};
+  for (size_t i = 0; i < COUNT(filled); i++) MUST(program_write(program, filled[i], numbers, &error));
+  MUST(program_write(program, target, numbers + IMAGES * CLASSES, &error));
+  MUST(program_write(program, kept, ring, &error));
+  MUST(program_write(program, state, words, &error));
+  MUST(program_run(program, PHASE_STEP, 2, &error));
+  MUST(program_read(program, kept, ring, &error));
+  MUST(program_read(program, state, words, &error));
+  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  free(numbers);
+  program_destroy(&program);
+  return dispatches;
+}
+
+static void a_loss_that_train_control_adds_up_has_the_same_bits(void **state) {
+  (void)state;
+  for (int classes = 0; classes < 2; classes++) {
+    float fused[TRAIN_RING], plain[TRAIN_RING];
+    uint32_t fused_words[TRAIN_WORDS], plain_words[TRAIN_WORDS];
+    uint32_t with = control(classes, 0, fused, fused_words);
+    assert_int_equal(with + 1, control(classes, FUSE_LOSS, plain, plain_words));
+    assert_int_equal(fused_words[TRAIN_STEPS], 2);
+    assert_true(fused[1] != 0);
+    assert_memory_equal(fused, plain, sizeof plain);
+    assert_memory_equal(fused_words, plain_words, sizeof plain_words);
+  }
+}
+
 enum { LAYERS = 5, WIDTH = 8, LAYER_VALUES = 2 * WIDTH };
 
 // What layers of one weight are made of: x (2, 8, 1, 1), and mean (1, 8, 1, 1) that a norm may update.
@@ -385,6 +435,7 @@ int main(void) {
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
+      cmocka_unit_test(a_loss_that_train_control_adds_up_has_the_same_bits),
       cmocka_unit_test(layers_share_a_dispatch_only_where_order_and_memory_allow_it),
       cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),

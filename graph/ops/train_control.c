@@ -6,11 +6,13 @@
 #include "graph/program.h"
 #include "shaders/train_state.h"
 
-enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS };
+enum { GRADIENTS, LOSS = TRAIN_CONTROL_LOSS, STATE, RING, WEIGHTS };
 
 typedef struct train_control_attributes {
   uint32_t schedule, warmup;
   float learning_rate, weight_decay, ema, clip, beta1, beta2;
+  uint32_t loss_parts;  // numbers that the loss is the sum of
+  float loss_share;     // and its factor
 } train_control_attributes;
 
 static int count_pieces(const tensor *flat) {
@@ -23,11 +25,21 @@ bool train_control(graph *graph, const train_control_desc *desc) {
   tensor *inputs[] = {desc->gradients, desc->loss, desc->state, desc->ring, desc->weights};
   const train_control_attributes attributes = {desc->schedule,     desc->warmup, desc->learning_rate,
                                                desc->weight_decay, desc->ema,    desc->clip,
-                                               desc->beta1,        desc->beta2};
+                                               desc->beta1,        desc->beta2,    1, 1};
   node *node = graph_append(graph, &train_control_op, inputs, 5, 0, &attributes, sizeof attributes);
   if (!node) return false;
   return node_output(graph, node, (shape){1, count_pieces(desc->gradients), 1, 1}, LAYOUT_RAW) &&
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, LAYOUT_RAW);
+}
+
+void train_control_add_loss(node *control, node *loss) {
+  train_control_attributes *attributes = (void *)control->attributes;
+  loss_attributes *of_loss = (void *)loss->attributes;
+  tensor *parts = loss->outputs[2];
+  attributes->loss_parts = (uint32_t)parts->shape.c;
+  attributes->loss_share = of_loss->share;
+  control->inputs[LOSS] = parts;
+  of_loss->in_parts = true;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
@@ -42,7 +54,9 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                           .ema = a->ema,
                                           .clip = a->clip,
                                           .beta1 = a->beta1,
-                                          .beta2 = a->beta2};
+                                          .beta2 = a->beta2,
+                                          .loss_parts = a->loss_parts,
+                                          .loss_share = a->loss_share};
   step step = {.shader = "train_control",
                .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
                .spec_count = 1,
