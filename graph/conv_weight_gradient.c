@@ -7,8 +7,8 @@
 #include "graph/conv_tile.h"
 #include "graph/gradient_ops.h"
 #include "graph/program.h"
+#include "graph/share.h"
 #include "graph/texel.h"
-#include "graph/view.h"
 #include "shaders/conv_weight_gradient.h"
 
 enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where there are several
@@ -42,10 +42,9 @@ static void describe_layer(const node *node, int layer, uint *words) {
   const weight_gradient_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs + LAYER_INPUTS * layer;
   if (attributes->all_x) {
-    words[CONV_WEIGHT_GRADIENT_X] = (uint)(in[X]->view_offset / 16);
-    words[CONV_WEIGHT_GRADIENT_DY] = (uint)(in[DY]->view_offset / 16);
-    words[CONV_WEIGHT_GRADIENT_DW] =
-        (uint)((node->outputs[layer]->home.offset - attributes->all_dw->home.offset) / 16);
+    words[CONV_WEIGHT_GRADIENT_X] = share_offset(attributes->all_x, in[X]);
+    words[CONV_WEIGHT_GRADIENT_DY] = share_offset(attributes->all_dy, in[DY]);
+    words[CONV_WEIGHT_GRADIENT_DW] = share_offset(attributes->all_dw, node->outputs[layer]);
   }
   words[CONV_WEIGHT_GRADIENT_BLOCKS] = (blocks_of(in[X]) + blocks_of(in[SECOND])) | blocks_of(in[DY]) << 16;
 }
@@ -169,23 +168,19 @@ static bool are_alike(const graph *graph, const node *a, const node *b) {
          dw->shape.h == other_dw->shape.h && dw->home.buffer == other_dw->home.buffer;
 }
 
-static bool one_binding_holds(const graph *graph, const node *a, const node *b, int input) {
-  size_t bytes = 0, most = graph->caps->max_binding_bytes, texels = 16 * (size_t)graph->caps->max_texel_elements;
-  for (int i = input; i < a->input_count; i += LAYER_INPUTS) bytes += tensor_bytes(a->inputs[i]) + graph->caps->alignment;
-  bytes += tensor_bytes(b->inputs[input]);
-  return bytes <= most && bytes <= texels;
+// Does one binding hold what the layers of both have at `input`, as texels too?
+static bool one_binding_holds(const graph *graph, const tensor *all, const tensor *more) {
+  size_t bytes = tensor_bytes(all->view_of ? all->view_of : all) + graph->caps->alignment + tensor_bytes(more);
+  return share_fits(graph, all, more) && bytes / 16 <= graph->caps->max_texel_elements;
 }
 
-static bool make_wholes(graph *graph, node *node) {
+static bool begin_sharing(graph *graph, node *node) {
   weight_gradient_attributes *attributes = (void *)node->attributes;
   if (attributes->all_x) return true;
-  attributes->all_x = graph_activation(graph, "layers", (shape){1, 1, 1, 1}, LAYOUT_RAW);
-  attributes->all_dy = graph_activation(graph, "gradients", (shape){1, 1, 1, 1}, LAYOUT_RAW);
-  attributes->all_dw = graph_external(graph, "weights", (shape){1, 1, 1, 1}, node->outputs[0]->home);
-  if (!attributes->all_x || !attributes->all_dy || !attributes->all_dw) return false;
-  view_append(attributes->all_x, node->inputs[X], graph->caps->alignment);
-  view_append(attributes->all_dy, node->inputs[DY], graph->caps->alignment);
-  return true;
+  attributes->all_x = share_begin(graph, node->inputs[X]);
+  attributes->all_dy = share_begin(graph, node->inputs[DY]);
+  attributes->all_dw = share_begin(graph, node->outputs[0]);
+  return attributes->all_x && attributes->all_dy && attributes->all_dw;
 }
 
 // The earlier node's layers stay where they are, and the later one's comes behind them; it is the later node that runs, when
@@ -194,9 +189,9 @@ static void take_layers(graph *graph, node *node, const struct node *earlier) {
   const weight_gradient_attributes *all = (const void *)earlier->attributes;
   tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0];
   int inputs = earlier->input_count, layers = inputs / LAYER_INPUTS;
-  view_append(all->all_x, x, graph->caps->alignment);
-  view_append(all->all_dy, dy, graph->caps->alignment);
-  view_widen(all->all_dw, &dw->home);
+  share_add(graph, all->all_x, x);
+  share_add(graph, all->all_dy, dy);
+  share_add(graph, all->all_dw, dw);
   memcpy(node->inputs, earlier->inputs, sizeof node->inputs);
   memcpy(node->outputs, earlier->outputs, sizeof node->outputs);
   memcpy(node->attributes, earlier->attributes, sizeof node->attributes);
@@ -211,13 +206,16 @@ static void take_layers(graph *graph, node *node, const struct node *earlier) {
 }
 
 bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
-  const weight_gradient_attributes *attributes = (const void *)node->attributes;
-  bool alone = node->input_count == LAYER_INPUTS && !attributes->db;
+  const weight_gradient_attributes *own = (const void *)node->attributes, *all = (const void *)earlier->attributes;
+  bool alone = node->input_count == LAYER_INPUTS && !own->db;
   if (!alone || earlier->input_count == CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS || !are_alike(graph, earlier, node))
     return false;
-  if (!one_binding_holds(graph, earlier, node, X) || !one_binding_holds(graph, earlier, node, DY)) return false;
+  const tensor *dw = all->all_dw ? all->all_dw : earlier->outputs[0];
+  if (!one_binding_holds(graph, earlier->inputs[X], node->inputs[X]) ||
+      !one_binding_holds(graph, earlier->inputs[DY], node->inputs[DY]) || !share_fits(graph, dw, node->outputs[0]))
+    return false;
   const alive_pair pairs[] = {{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}};
-  if (!alive_can_share(graph, pairs, 2, node->index) || !make_wholes(graph, earlier)) return false;
+  if (!alive_can_share(graph, pairs, 2, node->index) || !begin_sharing(graph, earlier)) return false;
   take_layers(graph, node, earlier);
   earlier->removed = true;
   return true;

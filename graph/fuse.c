@@ -136,6 +136,40 @@ static void fuse_split(graph *graph, node *node) {
     conv_transpose_join_gradients(graph, first, node);
 }
 
+// Whether the node takes what `tensor` is or, at a home of its own, overlaps.
+static bool touches(const node *node, const tensor *tensor) {
+  for (int i = 0; i < node->input_count; i++) {
+    const struct tensor *input = node->inputs[i];
+    if (!input) continue;
+    const binding *a = &input->home, *b = &tensor->home;
+    if (input == tensor || (a->bytes && b->bytes && a->buffer == b->buffer && a->offset < b->offset + b->bytes &&
+                            b->offset < a->offset + a->bytes))
+      return true;
+  }
+  return false;
+}
+
+// Whether the node's inputs are what they are going to be when `first` runs: made, and not updated in place after it.
+static bool could_run_at(const graph *graph, const node *node, const struct node *first) {
+  for (int i = 0; i < node->input_count; i++) {
+    if (!is_ready_before(node->inputs[i], first)) return false;
+    for (int k = first->index; k < node->index && node->inputs[i]; k++) {
+      const struct node *between = graph->nodes[k];
+      if (!between->removed && !is_linear(between) && touches(between, node->inputs[i])) return false;
+    }
+  }
+  return true;
+}
+
+static void fuse_linear(graph *graph, node *node) {
+  if (!is_linear(node)) return;
+  for (int i = 0; i < node->index; i++) {
+    struct node *first = graph->nodes[i];
+    bool fits = first->op == node->op && !first->removed && first->phase == node->phase;
+    if (fits && could_run_at(graph, node, first) && linear_join(graph, first, node)) return;
+  }
+}
+
 static void fuse_scale(graph *graph, node *node) {
   if (node->op != &scale_shift_op) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
@@ -169,6 +203,12 @@ static void fuse_advance(graph *graph, node *node) {
   if (sampler_update_advance(front, node->inputs[0])) node->removed = true;
 }
 
+static void fuse_loss(graph *graph, node *node) {
+  if (node->op != &train_control_op) return;
+  struct node *front = sole_producer(graph, node->inputs[TRAIN_CONTROL_LOSS]);
+  if (front && (front->op == &mse_op || front->op == &cross_entropy_op)) train_control_add_loss(node, front);
+}
+
 mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
   static const struct {
     unsigned bit;
@@ -185,6 +225,8 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_ADVANCE, fuse_advance},
       {FUSE_WEIGHT_GRADIENT, fuse_weight_gradient},
       {FUSE_SPLIT, fuse_split},
+      {FUSE_LINEAR, fuse_linear},
+      {FUSE_LOSS, fuse_loss},
   };
   for (size_t rule = 0; rule < sizeof all / sizeof *all; rule++)
     for (int i = 0, count = graph->node_count; i < count && (rules & all[rule].bit) && !graph->status; i++)

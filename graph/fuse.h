@@ -16,9 +16,11 @@ enum {
   FUSE_SCALE = 64,      // scale_shift behind the activation of the norm before it
   FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
   FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
-  FUSE_WEIGHT_GRADIENT = 512,  // weight gradients of convolutions: several a dispatch
-  FUSE_SPLIT = 1024,           // the data gradients of two concatenated inputs: both a dispatch
-  FUSE_ALL = 2047,
+  FUSE_LINEAR = 512,    // linear layers that do not depend on one another, and their gradients: several a dispatch
+  FUSE_LOSS = 1024,     // the sum over the images of mse or cross_entropy into train_control
+  FUSE_WEIGHT_GRADIENT = 2048,  // weight gradients of convolutions: several a dispatch
+  FUSE_SPLIT = 4096,    // the data gradients of two concatenated inputs: both a dispatch
+  FUSE_ALL = 8191,
   FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS,  // what works before graph_backward, and changes its nodes
 };
 

@@ -3,7 +3,7 @@
 
 #include "graph/alive.h"
 #include "graph/norm_lanes.h"
-#include "graph/view.h"
+#include "graph/share.h"
 #include "shaders/channel_sum.h"
 #include "shaders/norm_parameter_gradient.h"
 #include "shaders/weight_transpose.h"
@@ -47,9 +47,10 @@ typedef struct weight_transpose_attributes {
 static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
   const weight_transpose_attributes *attributes = (const void *)node->attributes;
   tensor *weights = attributes->whole ? attributes->weights : node->inputs[0];
+  tensor *whole = attributes->whole ? attributes->whole : node->outputs[0];
   struct weight_transpose_parameters push = {{0}};
   step step = {.shader = VECTOR_SHADER(program, "weight_transpose", weights),
-               .bindings = {weights, attributes->whole ? attributes->whole : node->outputs[0]},
+               .bindings = {weights, whole},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push,
@@ -58,8 +59,8 @@ static mote_status weight_transpose_forward(const node *node, program *program, 
     const tensor *output = node->outputs[i];
     shape turned = output->shape;  // (C, O, k, k)
     uint *words = push.words + i * WEIGHT_TRANSPOSE_WORDS;
-    words[WEIGHT_TRANSPOSE_FROM] = (uint)((node->inputs[i]->home.offset - weights->home.offset) / 16);
-    words[WEIGHT_TRANSPOSE_TO] = (uint)(output->view_offset / 16);
+    words[WEIGHT_TRANSPOSE_FROM] = share_offset(weights, node->inputs[i]);
+    words[WEIGHT_TRANSPOSE_TO] = share_offset(whole, output);
     words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(turned.c, 8) / 4 | (uint)round_up(turned.n, 8) / 4 << 16;
     words[WEIGHT_TRANSPOSE_TAPS] = (uint)(turned.h * turned.w) | (attributes->flips >> i & 1) << 16;
     uint across = (uint)(turned.c + 31) / 32, along = (uint)(turned.n + 7) / 8;
@@ -74,16 +75,18 @@ const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_tr
 bool weight_transpose_join(graph *graph, node *first, node *other) {
   weight_transpose_attributes *a = (void *)first->attributes;
   const weight_transpose_attributes *from = (const void *)other->attributes;
-  const binding *home = &other->inputs[0]->home;
-  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || home->buffer != first->inputs[0]->home.buffer) return false;
+  const tensor *weights = a->weights ? a->weights : first->inputs[0];
+  const tensor *whole = a->whole ? a->whole : first->outputs[0];
+  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || !share_fits(graph, weights, other->inputs[0]) ||
+      !share_fits(graph, whole, other->outputs[0]))
+    return false;
   if (!a->whole) {
-    a->weights = graph_external(graph, "weights", (shape){1, 1, 1, 1}, first->inputs[0]->home);
-    a->whole = graph_activation(graph, "turned", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+    a->weights = share_begin(graph, first->inputs[0]);
+    a->whole = share_begin(graph, first->outputs[0]);
     if (!a->weights || !a->whole) return false;
-    view_append(a->whole, first->outputs[0], graph->caps->alignment);
   }
-  view_widen(a->weights, home);
-  view_append(a->whole, other->outputs[0], graph->caps->alignment);
+  share_add(graph, a->weights, other->inputs[0]);
+  share_add(graph, a->whole, other->outputs[0]);
   a->flips |= from->flips << first->input_count;
   first->inputs[first->input_count++] = other->inputs[0];
   first->outputs[first->output_count++] = other->outputs[0];
@@ -110,14 +113,11 @@ static bool can_be_part(const tensor *tensor) {
 
 bool data_gradient_join(graph *graph, node *first, node *other, tensor **both) {
   tensor *dx = first->outputs[0], *second = other->outputs[0];
-  size_t bytes = tensor_bytes(dx) + graph->caps->alignment + tensor_bytes(second);
-  if (!can_be_part(dx) || !can_be_part(second) || bytes > graph->caps->max_binding_bytes ||
+  if (!can_be_part(dx) || !can_be_part(second) || !share_fits(graph, dx, second) ||
       !alive_can_share(graph, &(alive_pair){dx, second}, 1, other->index))
     return false;
-  *both = graph_activation(graph, "gradients", (shape){1, 1, 1, 1}, LAYOUT_RAW);
-  if (!*both) return false;
-  view_append(*both, dx, graph->caps->alignment);
-  view_append(*both, second, graph->caps->alignment);
+  *both = share_begin(graph, dx);
+  if (!*both || !share_add(graph, *both, second)) return false;
   first->outputs[first->output_count++] = second;
   second->producer = first;
   other->removed = true;

@@ -48,8 +48,9 @@ typedef struct tensor {
   node *producer;      // NULL for inputs and parameters
   struct tensor *grad; // gradient of the loss by this tensor, once graph_backward made it
   const struct tensor *gradient_of;  // the parameter whose gradient this is; it lies where `home` says
-  struct tensor *view_of;  // an activation that is a part of this one, from view_offset bytes on, or NULL
+  struct tensor *view_of;  // what it is a part of, from view_offset bytes on, or NULL; share.h makes these
   size_t view_offset;
+  size_t held_bytes;       // of one that share.h made of a buffer: without what lies between its parts; else 0
   binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
 } tensor;
 

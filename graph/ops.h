@@ -50,6 +50,12 @@ typedef struct adamw_desc {
   float beta1, beta2;
 } adamw_desc;
 
+// Attributes of mse and cross_entropy, whose outputs are the loss, the gradient and what the loss is the sum of.
+typedef struct loss_attributes {
+  float share;        // factor of the sum
+  uint32_t in_parts;  // the loss itself is not asked for
+} loss_attributes;
+
 #define BLEND_TERMS 4
 
 // y[n] = Σ table[row[n]][column + k] · terms[k][n]
@@ -72,6 +78,18 @@ typedef struct sampler_tensors {
 
 // Lets the node of a sampler_update advance `step` too; false if it reads another step buffer, or does so already.
 bool sampler_update_advance(node *update, const tensor *step);
+
+#define TRAIN_CONTROL_LOSS 1  // place of the loss among the inputs of a train_control
+
+// Lets the node of a train_control add up the loss that the node `loss` makes, an mse or a cross_entropy.
+void train_control_add_loss(node *control, node *loss);
+
+// Whether the node is a linear layer or one of the gradients of one.
+bool is_linear(const node *node);
+
+// `first` does what `other`, a node of one layer, does too, and `other` goes; false if that cannot be. Neither takes what the
+// other makes.
+bool linear_join(graph *graph, node *first, node *other);
 
 #define OP(name, builder)     \
   extern const op name##_op;  \

@@ -224,6 +224,7 @@ static mote_status place_together(program *program, const lifetime *lifetimes, m
   int count = 0;
   for (int i = 0; i < graph->tensor_count; i++) {
     const tensor *tensor = graph->tensors[i];
+    if (tensor->view_of) continue;
     if (tensor->kind == TENSOR_INPUT)
       input_bytes += (tensor_bytes(tensor) + alignment - 1) / alignment * alignment;
     if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
@@ -239,6 +240,7 @@ static mote_status place_together(program *program, const lifetime *lifetimes, m
   for (int i = 0; i < graph->tensor_count && !status; i++) {
     tensor *tensor = graph->tensors[i];
     size_t bytes = tensor_bytes(tensor), bound = (bytes + 15) / 16 * 16;
+    if (tensor->view_of) continue;
     if (tensor->kind == TENSOR_INPUT) {
       tensor->home = (binding){inputs, input_at, bound};
       input_at += (bytes + alignment - 1) / alignment * alignment;
@@ -496,7 +498,7 @@ program_work program_get_work(const program *program, phase phase, int index) {
     const tensor *bound = lowered->step.bindings[i];
     for (uint32_t j = 0; j < i && bound; j++)
       if (lowered->step.bindings[j] == bound) bound = NULL;
-    if (bound) work.bytes += (double)tensor_bytes(bound);
+    if (bound) work.bytes += (double)(bound->held_bytes ? bound->held_bytes : tensor_bytes(bound));
   }
   return work;
 }

@@ -17,6 +17,7 @@
 #define TRAIN_CLIP 12        // factor on the gradient
 #define TRAIN_NORM 13        // of the gradient before clipping
 #define TRAIN_SKIP 14        // uint, 1: the step changes nothing
+#define TRAIN_ARRIVED 15     // uint: workgroups of train_control whose sums are there; 0 between dispatches
 #define TRAIN_WORDS 16
 
 #define TRAIN_RING 1024      // losses kept for the host, by step modulo this

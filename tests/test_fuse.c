@@ -6,6 +6,7 @@
 #include "graph/program.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
+#include "shaders/train_state.h"
 
 enum { BATCH = 3, IMAGE = 3 * 8 * 8 };
 
@@ -56,10 +57,10 @@ static const struct {
   const char *name;
 } rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_BATCH_NORM, "batch_norm"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"},
-    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},
+    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},             {FUSE_LINEAR, "linear"},
 }, training_rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"}, {FUSE_BIAS, "bias"}, {FUSE_TURN, "turn"},
-    {FUSE_POOL, "pool"},     {FUSE_WEIGHT_GRADIENT, "weight_gradient"}, {FUSE_SPLIT, "split"},
+    {FUSE_POOL, "pool"},     {FUSE_LINEAR, "linear"},         {FUSE_WEIGHT_GRADIENT, "weight_gradient"}, {FUSE_SPLIT, "split"},
 };
 
 static void every_rule_keeps_the_results_up_to_rounding(void **state) {
@@ -159,9 +160,9 @@ static void compare_gradients(mote_device *on, mote_model *of) {
     if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", training_rules[i].name, apart);
     if (has_work(rule, on) ? more <= fewer : more != fewer)
       fail_msg("%s: %u dispatches with it, %u without", training_rules[i].name, fewer, more);
-    if (rule != FUSE_TURN && rule != FUSE_WEIGHT_GRADIENT && rule != FUSE_SPLIT) continue;
+    if (!(rule & (FUSE_TURN | FUSE_LINEAR | FUSE_WEIGHT_GRADIENT | FUSE_SPLIT))) continue;
     assert_memory_equal(plain, fused, of->parameters.bytes);
-    if (rule != FUSE_TURN) assert_true(all.activations.bound_bytes <= without.activations.bound_bytes);
+    if (rule & (FUSE_WEIGHT_GRADIENT | FUSE_SPLIT)) assert_true(all.activations.bound_bytes <= without.activations.bound_bytes);
   }
   free(fused);
   free(plain);
@@ -248,6 +249,140 @@ static void an_update_that_advances_the_index_gives_the_same_bits(void **state) 
   }
 }
 
+// Two steps of mse, or cross_entropy, and train_control; returns the dispatches of one.
+static uint32_t control(bool classes, unsigned keep_unfused, float ring[TRAIN_RING], uint32_t words[TRAIN_WORDS]) {
+  mote_error error = {0};
+  enum { IMAGES = 21, CLASSES = 16, FLAT = 5000 };
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *x = graph_input(graph, "x", (shape){IMAGES, CLASSES, 1, 1}, LAYOUT_C8), *dx;
+  tensor *target = graph_input(graph, "target", x->shape, LAYOUT_C8);
+  tensor *weight = graph_input(graph, "weight", (shape){IMAGES, 1, 1, 1}, LAYOUT_C8);
+  tensor *flat = graph_input(graph, "flat", (shape){1, FLAT, 1, 1}, LAYOUT_RAW);
+  tensor *state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
+  tensor *kept = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+  tensor *loss = classes ? cross_entropy(graph, x, target, 0.5f, &dx) : mse(graph, x, target, weight, 0.5f, &dx);
+  assert_true(train_control(graph, &(train_control_desc){.gradients = flat, .weights = flat, .loss = loss, .state = state,
+                                                         .ring = kept, .learning_rate = 1, .beta1 = 0.9f, .beta2 = 0.9f}));
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "loss", .keep_unfused = keep_unfused},
+                      &program, &error));
+  float *numbers = test_numbers(8, FLAT);
+  memset(words, 0, TRAIN_WORDS * sizeof *words);
+  memset(ring, 0, TRAIN_RING * sizeof *ring);
+  words[TRAIN_BETA1_POWER] = words[TRAIN_BETA2_POWER] = 0x3f800000;  // 1.0f
+  tensor *const filled[] = {x, weight, flat};
+  for (size_t i = 0; i < COUNT(filled); i++) MUST(program_write(program, filled[i], numbers, &error));
+  MUST(program_write(program, target, numbers + IMAGES * CLASSES, &error));
+  MUST(program_write(program, kept, ring, &error));
+  MUST(program_write(program, state, words, &error));
+  MUST(program_run(program, PHASE_STEP, 2, &error));
+  MUST(program_read(program, kept, ring, &error));
+  MUST(program_read(program, state, words, &error));
+  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  free(numbers);
+  program_destroy(&program);
+  return dispatches;
+}
+
+static void a_loss_that_train_control_adds_up_has_the_same_bits(void **state) {
+  (void)state;
+  for (int classes = 0; classes < 2; classes++) {
+    float fused[TRAIN_RING], plain[TRAIN_RING];
+    uint32_t fused_words[TRAIN_WORDS], plain_words[TRAIN_WORDS];
+    uint32_t with = control(classes, 0, fused, fused_words);
+    assert_int_equal(with + 1, control(classes, FUSE_LOSS, plain, plain_words));
+    assert_int_equal(fused_words[TRAIN_STEPS], 2);
+    assert_true(fused[1] != 0);
+    assert_memory_equal(fused, plain, sizeof plain);
+    assert_memory_equal(fused_words, plain_words, sizeof plain_words);
+  }
+}
+
+enum { LAYERS = 5, WIDTH = 8, LAYER_VALUES = 2 * WIDTH };
+
+// What layers of one weight are made of: x (2, 8, 1, 1), and mean (1, 8, 1, 1) that a norm may update.
+typedef struct layer_tensors {
+  tensor *x, *mean, *weights[2], *bias;
+} layer_tensors;
+
+typedef void (*layers)(graph *graph, const layer_tensors *in, tensor *y[LAYERS]);
+
+static void five_of_one_input(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  for (int i = 0; i < LAYERS; i++) y[i] = linear(graph, in->x, in->weights[0], in->bias);
+}
+
+static void a_chain(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  for (int i = 0; i < LAYERS; i++) y[i] = linear(graph, i ? y[i - 1] : in->x, in->weights[0], in->bias);
+}
+
+static void of_two_weights(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  for (int i = 0; i < 2; i++) y[i] = linear(graph, in->x, in->weights[i], in->bias);
+}
+
+// Before and behind a norm that moves the mean.
+static void of_what_changes_between(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  y[0] = linear(graph, in->mean, in->weights[0], in->bias);
+  y[1] = batch_norm(graph, in->x, &(batch_norm_tensors){in->bias, in->bias, in->mean, in->bias}, true);
+  y[2] = linear(graph, in->mean, in->weights[0], in->bias);
+}
+
+// Runs the layers; their weights are two parts of one buffer, or of two. Returns the dispatches.
+static uint32_t run_layers(layers build, int buffer_count, unsigned keep_unfused, float y_after[LAYERS][LAYER_VALUES]) {
+  mote_error error = {0};
+  enum { PART = 1024 };
+  buffer *buffers[2] = {0};
+  float *numbers = test_numbers(7, 2 * PART / 4);
+  for (int i = 0; i < buffer_count; i++) {
+    MUST(buffer_create(device, 2 * PART, "weights", &buffers[i], &error));
+    MUST(buffer_upload(buffers[i], 0, numbers, 2 * PART, &error));
+  }
+  graph *graph = graph_create(device_get_caps(device));
+  layer_tensors in = {.x = graph_input(graph, "x", (shape){2, WIDTH, 1, 1}, LAYOUT_C8),
+                      .mean = graph_input(graph, "mean", (shape){1, WIDTH, 1, 1}, LAYOUT_C8),
+                      .bias = graph_input(graph, "bias", (shape){1, WIDTH, 1, 1}, LAYOUT_C8)};
+  for (int i = 0; i < 2; i++) {
+    const binding home = {buffers[i % buffer_count], (size_t)i * PART, WIDTH * WIDTH * sizeof(float)};
+    in.weights[i] = graph_external(graph, i ? "second" : "first", (shape){WIDTH, WIDTH, 1, 1}, home);
+    in.weights[i]->layout = LAYOUT_WEIGHT;
+  }
+  tensor *y[LAYERS] = {0};
+  build(graph, &in, y);
+  for (int i = 0; i < LAYERS; i++)
+    if (y[i]) y[i]->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "layers", .keep_unfused = keep_unfused},
+                      &program, &error));
+  MUST(program_write(program, in.x, numbers, &error));
+  MUST(program_write(program, in.mean, numbers + LAYER_VALUES, &error));
+  MUST(program_write(program, in.bias, numbers + 2 * LAYER_VALUES, &error));
+  MUST(program_run(program, PHASE_STEP, 1, &error));
+  for (int i = 0; i < LAYERS; i++)
+    if (y[i]) MUST(program_read(program, y[i], y_after[i], &error));
+  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  program_destroy(&program);
+  for (int i = 0; i < 2; i++) buffer_destroy(&buffers[i]);
+  free(numbers);
+  return dispatches;
+}
+
+static void layers_share_a_dispatch_only_where_order_and_memory_allow_it(void **state) {
+  (void)state;
+  static const struct {
+    layers build;
+    int buffers;
+    uint32_t with, without;
+  } table[] = {
+      {five_of_one_input, 1, 2, 5}, {a_chain, 1, 5, 5},                 {of_two_weights, 1, 1, 2},
+      {of_two_weights, 2, 2, 2},    {of_what_changes_between, 1, 3, 3},
+  };
+  for (size_t i = 0; i < COUNT(table); i++) {
+    float joined[LAYERS][LAYER_VALUES] = {0}, apart[LAYERS][LAYER_VALUES] = {0};
+    assert_int_equal(run_layers(table[i].build, table[i].buffers, 0, joined), table[i].with);
+    assert_int_equal(run_layers(table[i].build, table[i].buffers, FUSE_LINEAR, apart), table[i].without);
+    assert_memory_equal(joined, apart, sizeof joined);
+  }
+}
+
 // Statistics of the batch cannot be folded into weights beforehand.
 static void batch_norm_by_the_batchs_own_statistics_is_not_folded(void **state) {
   (void)state;
@@ -309,6 +444,8 @@ int main(void) {
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
+      cmocka_unit_test(a_loss_that_train_control_adds_up_has_the_same_bits),
+      cmocka_unit_test(layers_share_a_dispatch_only_where_order_and_memory_allow_it),
       cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),

@@ -13,7 +13,8 @@ tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tens
   if (!shape_equal(x->shape, target->shape) || x->shape.h * x->shape.w != 1 || x->layout != LAYOUT_C8)
     return graph_fail(graph, "cross_entropy: %s and %s differ, or are no vectors", shape_format(x->shape).text,
                       shape_format(target->shape).text);
-  node *node = graph_append(graph, &cross_entropy_op, (tensor *[]){x, target}, 2, 0, &scale, sizeof scale);
+  const loss_attributes attributes = {.share = (float)(scale / (double)x->shape.n)};
+  node *node = graph_append(graph, &cross_entropy_op, (tensor *[]){x, target}, 2, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
   *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
@@ -24,8 +25,8 @@ tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tens
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[0], *target = node->inputs[1];
-  const float *scale = (const void *)node->attributes;
-  float share = (float)(*scale / (double)x->shape.n);
+  const loss_attributes *attributes = (const void *)node->attributes;
+  float share = attributes->share;
   struct cross_entropy_parameters push = {.batch = (uint)x->shape.n, .classes = (uint)x->shape.c, .share = share};
   step images = {.shader = "cross_entropy",
                  .bindings = {x, target, node->outputs[1], node->outputs[2]},
@@ -34,6 +35,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                  .push_bytes = sizeof push};
   spread(push.batch, 8, images.groups);
   TRY(program_dispatch(program, node, &images, error));
+  if (attributes->in_parts) return MOTE_OK;
   struct mse_parameters sum = {.batch = push.batch, .share = share};
   const step total = {.shader = "mse_total",
                       .spec = {[MSE_LANES] = norm_lanes(program_caps(program), x, MOST_LANES)},

@@ -1,9 +1,71 @@
-// linear.c: a fully connected layer.
+// linear.c: a fully connected layer. A node works on one layer, or on several that rewriting joined.
+#include "shaders/linear.h"
+
+#include <stdio.h>
+#include <string.h>
+
 #include "graph/ops.h"
 #include "graph/program.h"
-#include "shaders/linear.h"
-#include "shaders/linear_data_gradient.h"
-#include "shaders/linear_weight_gradient.h"
+#include "graph/share.h"
+
+enum { INPUTS = 3 };  // of a layer. Of its LINEAR_TENSORS tensors they come first, in the order of the bindings
+
+typedef struct linear_attributes {
+  epilogue epilogue;
+  tensor *whole[LINEAR_TENSORS];  // what holds the tensors of several layers; of one: NULL
+} linear_attributes;
+
+static int layer_count(const node *node) { return node->input_count / INPUTS; }
+
+// A tensor of one layer, NULL where it is optional and absent.
+static tensor *part(const node *node, int layer, int which) {
+  int outputs = node->output_count / layer_count(node);
+  if (which < INPUTS) return node->inputs[layer * INPUTS + which];
+  return which - INPUTS < outputs ? node->outputs[layer * outputs + which - INPUTS] : NULL;
+}
+
+// Which tensors of a layer have its input and its output features, and how much of the first output an invocation makes.
+typedef struct roles {
+  int ins, outs;
+  size_t bytes;
+} roles;
+
+static mote_status dispatch_layers(const node *node, program *program, roles roles, mote_error *error) {
+  const linear_attributes *attributes = (const void *)node->attributes;
+  int layers = layer_count(node);
+  struct linear_parameters push = {{0}};
+  step step = {.shader = node->op->name,
+               .spec = {[LINEAR_ACTIVATION] = attributes->epilogue.activation,
+                        [LINEAR_KEEP] = part(node, 0, LINEAR_TENSORS - 1) != NULL},
+               .spec_count = node->op == &linear_op ? 2 : 1,
+               .binding_count = LINEAR_TENSORS,
+               .push = &push,
+               .push_bytes = sizeof push};
+  for (int i = 0; i < LINEAR_TENSORS; i++) {
+    tensor *bound = attributes->whole[i] ? attributes->whole[i] : part(node, 0, i);
+    // One that is absent stands for itself through the one before it; the constants keep it untouched.
+    step.bindings[i] = bound ? bound : step.bindings[i - 1];
+  }
+  uint64_t invocations = 0;
+  for (int layer = 0; layer < layers; layer++) {
+    uint *words = push.words + layer * LINEAR_WORDS;
+    const tensor *ins = part(node, layer, roles.ins), *outs = part(node, layer, roles.outs);
+    for (int i = 0; i < LINEAR_TENSORS; i++)
+      if (attributes->whole[i]) words[i] = share_offset(attributes->whole[i], part(node, layer, i));
+    words[LINEAR_BATCH] = (uint)ins->shape.n;
+    words[LINEAR_SIZES] = (uint)round_up(ins->shape.c, 8) / 4 | (uint)round_up(outs->shape.c, 8) / 8 << 16;
+    uint64_t own = tensor_bytes(part(node, layer, INPUTS)) / roles.bytes;
+    if (own > invocations) invocations = own;
+  }
+  spread(invocations, PLAIN_LOCAL_SIZE, step.groups);
+  step.groups[2] = (uint)layers;
+  return program_dispatch(program, node, &step, error);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Forward
+
+enum { X, WEIGHT, BIAS, Y, Z };  // Z only where there is an activation and the backward pass asks for it
 
 // x (N, I, 1, 1), weight (O, I, 1, 1), bias (1, O, 1, 1) give (N, O, 1, 1).
 tensor *linear(graph *graph, tensor *x, tensor *weight, tensor *bias) {
@@ -12,98 +74,56 @@ tensor *linear(graph *graph, tensor *x, tensor *weight, tensor *bias) {
       weight->layout != LAYOUT_WEIGHT)
     return graph_fail(graph, "linear: %s and weight %s do not fit", shape_format(x->shape).text,
                       shape_format(weight->shape).text);
-  const epilogue attributes = {.scale = 1};
+  const linear_attributes attributes = {.epilogue = {.scale = 1}};
   node *node =
-      graph_append(graph, &linear_op, (tensor *[]){x, weight, bias}, 3, 0, &attributes, sizeof attributes);
+      graph_append(graph, &linear_op, (tensor *[]){x, weight, bias}, INPUTS, 0, &attributes, sizeof attributes);
   return node ? node_output(graph, node, (shape){x->shape.n, weight->shape.n, 1, 1}, LAYOUT_C8) : NULL;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
-  tensor *kept = node->output_count > 1 ? node->outputs[1] : NULL;
-  struct linear_parameters push = {.batch = (uint)node->inputs[0]->shape.n,
-                                   .in_quads = (uint)round_up(node->inputs[0]->shape.c, 8) / 4,
-                                   .out_blocks = (uint)round_up(node->outputs[0]->shape.c, 8) / 8};
-  step step = {.shader = "linear",
-               .spec = {[LINEAR_ACTIVATION] = attributes->activation, [LINEAR_KEEP] = kept != NULL},
-               .spec_count = 2,
-               .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->outputs[0],
-                            kept ? kept : node->outputs[0]},
-               .binding_count = 5,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.out_blocks * 8, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  return dispatch_layers(node, program, (roles){X, Y, 4}, error);
 }
 
 static double multiply_adds(const node *node) {
-  shape w = node->inputs[1]->shape;
-  return (double)tensor_elements(node->outputs[0]) * w.c;
+  double sum = 0;
+  for (int layer = 0; layer < layer_count(node); layer++)
+    sum += (double)tensor_elements(part(node, layer, Y)) * part(node, layer, WEIGHT)->shape.c;
+  return sum;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward, through the activation too
 
-enum { D_DY, D_Z, D_WEIGHT };  // D_Z is NULL without an activation
+enum { D_DY, D_Z, D_WEIGHT, D_DX };  // D_Z is NULL without an activation
 
-// dy, z, weight → dx
 static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
-  tensor *const *in = node->inputs;
-  struct linear_data_gradient_parameters push = {
-      .batch = (uint)in[D_DY]->shape.n,
-      .in_quads = (uint)round_up(node->outputs[0]->shape.c, 8) / 4,
-      .out_blocks = (uint)round_up(in[D_DY]->shape.c, 8) / 8};
-  step step = {.shader = "linear_data_gradient",
-               .spec = {[LINEAR_DATA_GRADIENT_ACTIVATION] = attributes->activation},
-               .spec_count = 1,
-               .bindings = {in[D_DY], in[D_Z] ? in[D_Z] : in[D_DY], in[D_WEIGHT], node->outputs[0]},
-               .binding_count = 4,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.in_quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  return dispatch_layers(node, program, (roles){D_DX, D_DY, 16}, error);
 }
 
-enum { W_X, W_DY, W_Z };  // W_Z is NULL without an activation
+enum { W_X, W_DY, W_Z, W_DW, W_DB };  // W_Z is NULL without an activation
 
-// x, dy, z → dw, db
 static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
-  tensor *const *in = node->inputs;
-  struct linear_weight_gradient_parameters push = {
-      .batch = (uint)in[W_X]->shape.n,
-      .in_quads = (uint)round_up(in[W_X]->shape.c, 8) / 4,
-      .out_blocks = (uint)round_up(in[W_DY]->shape.c, 8) / 8};
-  step step = {.shader = "linear_weight_gradient",
-               .spec = {[LINEAR_WEIGHT_GRADIENT_ACTIVATION] = attributes->activation},
-               .spec_count = 1,
-               .bindings = {in[W_X], in[W_DY], in[W_Z] ? in[W_Z] : in[W_DY], node->outputs[0], node->outputs[1]},
-               .binding_count = 5,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread((uint64_t)push.out_blocks * 8 * push.in_quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  return dispatch_layers(node, program, (roles){W_X, W_DY, 16}, error);
 }
 
 static const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};
 static const op linear_weight_gradient_op = {.name = "linear_weight_gradient", .forward = weight_gradient_forward};
 
 static void backward(graph *graph, const node *forward) {
-  const epilogue *attributes = (const void *)forward->attributes;
-  tensor *x = forward->inputs[0], *weight = forward->inputs[1], *bias = forward->inputs[2];
+  const linear_attributes *attributes = (const void *)forward->attributes;
+  tensor *x = forward->inputs[X], *weight = forward->inputs[WEIGHT], *bias = forward->inputs[BIAS];
   tensor *dy = forward->outputs[0]->grad, *z = NULL;
-  if (attributes->activation) {
+  if (attributes->epilogue.activation) {
     z = node_output(graph, graph->nodes[forward->index], dy->shape, dy->layout);
     if (!z) return;
   }
-  node *node = graph_append(graph, &linear_weight_gradient_op, (tensor *[]){x, dy, z}, 3, 1u << W_Z, attributes,
+  node *node = graph_append(graph, &linear_weight_gradient_op, (tensor *[]){x, dy, z}, INPUTS, 1u << W_Z, attributes,
                             sizeof *attributes);
   if (!node) return;
   graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
   graph_add_gradient(graph, bias, node_output(graph, node, bias->shape, bias->layout));
   if (!x->requires_grad) return;
-  node = graph_append(graph, &linear_data_gradient_op, (tensor *[]){dy, z, weight}, 3, 1u << D_Z, attributes,
+  node = graph_append(graph, &linear_data_gradient_op, (tensor *[]){dy, z, weight}, INPUTS, 1u << D_Z, attributes,
                       sizeof *attributes);
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
 }
@@ -114,3 +134,50 @@ const op linear_op = {.name = "linear",
                       .multiply_adds = multiply_adds,
                       .has_epilogue = true,
                       .differentiates_activation = true};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Several layers a dispatch
+
+bool is_linear(const node *node) {
+  return node->op == &linear_op || node->op == &linear_data_gradient_op || node->op == &linear_weight_gradient_op;
+}
+
+static bool can_join(const graph *graph, const node *first, const node *other) {
+  const linear_attributes *a = (const void *)first->attributes, *b = (const void *)other->attributes;
+  int layers = layer_count(first);
+  if (layers == LINEAR_LAYERS || first->output_count != layers * other->output_count ||
+      a->epilogue.activation != b->epilogue.activation)
+    return false;
+  for (int i = 0; i < LINEAR_TENSORS; i++) {
+    const tensor *whole = a->whole[i] ? a->whole[i] : part(first, 0, i), *own = part(other, 0, i);
+    if (!whole != !own || (own && !share_fits(graph, whole, own))) return false;
+  }
+  return true;
+}
+
+// "contextembed1 and 3 more"
+static void count_in_label(node *node, int more) {
+  char *end = strstr(node->label, " and ");
+  size_t length = end ? (size_t)(end - node->label) : strlen(node->label);
+  snprintf(node->label + length, sizeof node->label - length, " and %d more", more);
+}
+
+bool linear_join(graph *graph, node *first, node *other) {
+  linear_attributes *attributes = (void *)first->attributes;
+  if (first->op != other->op || layer_count(other) > 1 || !can_join(graph, first, other)) return false;
+  for (int i = 0; i < LINEAR_TENSORS; i++) {
+    tensor **whole = &attributes->whole[i], *own = part(other, 0, i);
+    if (!own) continue;
+    if (!*whole) *whole = share_begin(graph, part(first, 0, i));
+    if (!*whole) return false;
+    if (!share_add(graph, *whole, own)) return graph_fail(graph, "linear: %s is bound twice", own->name);
+  }
+  for (int i = 0; i < INPUTS; i++) first->inputs[first->input_count++] = other->inputs[i];
+  for (int i = 0; i < other->output_count; i++) {
+    first->outputs[first->output_count++] = other->outputs[i];
+    other->outputs[i]->producer = first;
+  }
+  other->removed = true;
+  count_in_label(first, layer_count(first) - 1);
+  return true;
+}

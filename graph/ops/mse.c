@@ -10,7 +10,8 @@ tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale
   if (!x || !target || !weight) return NULL;
   if (!shape_equal(x->shape, target->shape) || weight->shape.n != x->shape.n || x->layout != LAYOUT_C8)
     return graph_fail(graph, "mse: %s and %s differ", shape_format(x->shape).text, shape_format(target->shape).text);
-  node *node = graph_append(graph, &mse_op, (tensor *[]){x, target, weight}, 3, 0, &scale, sizeof scale);
+  const loss_attributes attributes = {.share = (float)(scale / (double)tensor_elements(x))};
+  node *node = graph_append(graph, &mse_op, (tensor *[]){x, target, weight}, 3, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
   *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
@@ -21,10 +22,10 @@ tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   tensor *x = node->inputs[0], *target = node->inputs[1], *weight = node->inputs[2];
-  const float *scale = (const void *)node->attributes;
+  const loss_attributes *attributes = (const void *)node->attributes;
   struct mse_parameters push = {.batch = (uint)x->shape.n,
                                 .image_quads = (uint)(tensor_bytes(x) / 16 / (size_t)x->shape.n),
-                                .share = (float)(*scale / (double)tensor_elements(x))};
+                                .share = attributes->share};
   uint lanes = norm_lanes(program_caps(program), x, MOST_LANES);
   step images = {.shader = "mse",
                  .spec = {[MSE_LANES] = lanes},
@@ -35,6 +36,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                  .push_bytes = sizeof push};
   spread(push.batch, 1, images.groups);
   TRY(program_dispatch(program, node, &images, error));
+  if (attributes->in_parts) return MOTE_OK;
   const step total = {.shader = "mse_total",
                       .spec = {[MSE_LANES] = lanes},
                       .spec_count = 1,

@@ -4,64 +4,68 @@
 #include "graph/norm_lanes.h"
 #include "graph/ops.h"
 #include "graph/program.h"
-#include "shaders/gradient_norm.h"
 #include "shaders/train_state.h"
 
-enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS };
+enum { GRADIENTS, LOSS = TRAIN_CONTROL_LOSS, STATE, RING, WEIGHTS };
 
 typedef struct train_control_attributes {
   uint32_t schedule, warmup;
   float learning_rate, weight_decay, ema, clip, beta1, beta2;
+  uint32_t loss_parts;  // numbers that the loss is the sum of
+  float loss_share;     // and its factor
 } train_control_attributes;
 
 static int count_pieces(const tensor *flat) {
-  return (int)((tensor_bytes(flat) / 16 + GRADIENT_NORM_QUADS - 1) / GRADIENT_NORM_QUADS);
+  return (int)((tensor_bytes(flat) / 16 + TRAIN_CONTROL_QUADS - 1) / TRAIN_CONTROL_QUADS);
 }
 
-// Advances `state` by one step and keeps the loss in `ring`.
+// Advances `state` by one step and keeps the loss in `ring`. The outputs are sums of squares of the gradients, and of the
+// weights, a piece each.
 bool train_control(graph *graph, const train_control_desc *desc) {
   tensor *inputs[] = {desc->gradients, desc->loss, desc->state, desc->ring, desc->weights};
   const train_control_attributes attributes = {desc->schedule,     desc->warmup, desc->learning_rate,
                                                desc->weight_decay, desc->ema,    desc->clip,
-                                               desc->beta1,        desc->beta2};
+                                               desc->beta1,        desc->beta2,    1, 1};
   node *node = graph_append(graph, &train_control_op, inputs, 5, 0, &attributes, sizeof attributes);
   if (!node) return false;
   return node_output(graph, node, (shape){1, count_pieces(desc->gradients), 1, 1}, LAYOUT_RAW) &&
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, LAYOUT_RAW);
 }
 
-// Sums of squares of the gradients, and of the weights, a piece each.
-static mote_status dispatch_squares(const node *node, program *program, mote_error *error) {
-  tensor *const *in = node->inputs, *const *out = node->outputs;
-  struct gradient_norm_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
-                                          .weight_quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16)};
-  step step = {.shader = "gradient_norm",
-               .spec = {[GRADIENT_NORM_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
-               .spec_count = 1,
-               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1]},
-               .binding_count = 4,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+void train_control_add_loss(node *control, node *loss) {
+  train_control_attributes *attributes = (void *)control->attributes;
+  loss_attributes *of_loss = (void *)loss->attributes;
+  tensor *parts = loss->outputs[2];
+  attributes->loss_parts = (uint32_t)parts->shape.c;
+  attributes->loss_share = of_loss->share;
+  control->inputs[LOSS] = parts;
+  of_loss->in_parts = true;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   const train_control_attributes *a = (const void *)node->attributes;
-  TRY(dispatch_squares(node, program, error));
-  uint pieces = (uint)node->outputs[0]->shape.c, weight_pieces = (uint)node->outputs[1]->shape.c;
-  struct train_control_parameters push = {pieces, weight_pieces, a->schedule, a->warmup, a->learning_rate, a->weight_decay,
-                                          a->ema, a->clip,     a->beta1,  a->beta2};
-  const step control = {.shader = "train_control",
-                        .spec = {[TRAIN_CONTROL_LANES] =
-                                     norm_lanes(program_caps(program), node->inputs[GRADIENTS], MOST_LANES)},
-                        .spec_count = 1,
-                        .bindings = {node->outputs[0], node->inputs[LOSS], node->inputs[STATE], node->inputs[RING],
-                                     node->outputs[1]},
-                        .binding_count = 5,
-                        .push = &push,
-                        .push_bytes = sizeof push};
-  return program_dispatch(program, node, &control, error);
+  tensor *const *in = node->inputs, *const *out = node->outputs;
+  struct train_control_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
+                                          .weight_quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16),
+                                          .schedule = a->schedule,
+                                          .warmup = a->warmup,
+                                          .learning_rate = a->learning_rate,
+                                          .weight_decay = a->weight_decay,
+                                          .ema = a->ema,
+                                          .clip = a->clip,
+                                          .beta1 = a->beta1,
+                                          .beta2 = a->beta2,
+                                          .loss_parts = a->loss_parts,
+                                          .loss_share = a->loss_share};
+  step step = {.shader = "train_control",
+               .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
+               .spec_count = 1,
+               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1], in[LOSS], in[STATE], in[RING]},
+               .binding_count = 7,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, step.groups);
+  return program_dispatch(program, node, &step, error);
 }
 
 const op train_control_op = {.name = "train_control", .forward = forward};
