@@ -6,6 +6,10 @@
 #define BATCH_NORM_UPDATE 1  // training: 1: the running statistics follow the batch's
 #define BATCH_NORM_LANES 2   // training: invocations of a workgroup
 #define BATCH_NORM_PART 3    // training: of shaders/slices.h
+#define BATCH_NORM_BEHIND 4  // training: what is done behind the activation, one of the next
+
+#define BEHIND_NOTHING 0
+#define BEHIND_RESIDUAL 1  // y = (… + residual) · factor
 
 struct batch_norm_parameters {
   uint blocks;          // N · C/8
@@ -21,4 +25,5 @@ struct batch_norm_train_parameters {
   uint columns;         // pairs of lanes that share an image, a power of two
   uint slices;          // of the batch
   float epsilon;
+  float factor;         // behind a residual
 };

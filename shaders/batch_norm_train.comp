@@ -1,6 +1,6 @@
 // batch_norm_train.comp: y = activation(γ[c] · (x - mean[c]) / √(variance[c] + ε) + β[c]) with the batch's own mean and
 // biased variance (Ioffe & Szegedy 2015). With UPDATE the running statistics move a tenth of the way, the variance in its
-// unbiased form. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
+// unbiased form. BEHIND says what is done behind the activation. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
 // of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -26,10 +26,12 @@ struct slice_moments {
   vec4 deviation;
 };
 layout(binding = 8) buffer Slices { slice_moments slices[]; };           // (p.slices, channels / 4), raw
+VECTORS(9, Residual, residual);                                          // as x; read with BEHIND_RESIDUAL
 
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
 layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
+layout(constant_id = BATCH_NORM_BEHIND) const uint BEHIND = BEHIND_NOTHING;
 
 #include "shaders/moments.glsl"
 
@@ -72,7 +74,8 @@ void normalise_images(moments all, uint slice, uint block) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     for (uint i = 0; i < count; i++) {
       uint at = from + i * p.columns * 2;
-      y[at] = activate((AT(x, at) - all.mean) * scale + shift, ACTIVATION);
+      vec4 value = activate((AT(x, at) - all.mean) * scale + shift, ACTIVATION);
+      y[at] = BEHIND == BEHIND_RESIDUAL ? (value + AT(residual, at)) * p.factor : value;
     }
   }
 }

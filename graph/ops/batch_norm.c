@@ -5,7 +5,8 @@
 #include "shaders/batch_norm.h"
 #include "shaders/batch_norm_backward.h"
 
-enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUT_COUNT };
+enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
+enum { RESIDUAL = INFERENCE_INPUT_COUNT, INPUT_COUNT };  // in training only, put there by a rewrite rule
 enum { Y, MEAN, VARIANCE, SLICES };  // all but Y in training only
 
 typedef struct batch_norm_attributes {
@@ -41,7 +42,8 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
                       tensors->gamma->shape.c);
   tensor *inputs[INPUT_COUNT] = {x, tensors->gamma, tensors->beta, tensors->running_mean, tensors->running_var};
   const batch_norm_attributes attributes = {.epilogue = {.scale = 1}, .update_running = train && graph->train};
-  node *node = graph_append(graph, &batch_norm_op, inputs, INPUT_COUNT, 0, &attributes, sizeof attributes);
+  node *node = graph_append(graph, &batch_norm_op, inputs, train ? INPUT_COUNT : INFERENCE_INPUT_COUNT, 1u << RESIDUAL,
+                            &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
   if (!train) return y;
@@ -61,18 +63,20 @@ static mote_status forward_train(const node *node, program *program, mote_error 
                                              .pixels = (uint)(x.h * x.w),
                                              .columns = norm_columns(lanes, x.h * x.w),
                                              .slices = norm_slices(program_caps(program), x),
-                                             .epsilon = 1e-5f};
+                                             .epsilon = 1e-5f,
+                                             .factor = attributes->epilogue.scale};
   bool update = attributes->update_running;
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
-                        [BATCH_NORM_LANES] = lanes},
-               .spec_count = 4,
-               // Where the running statistics are left alone the batch's stand for them.
+                        [BATCH_NORM_LANES] = lanes,
+                        [BATCH_NORM_BEHIND] = in[RESIDUAL] ? BEHIND_RESIDUAL : BEHIND_NOTHING},
+               .spec_count = 5,
+               // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
                             update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y],
-                            out[SLICES]},
-               .binding_count = 9,
+                            out[SLICES], in[RESIDUAL] ? in[RESIDUAL] : in[X]},
+               .binding_count = 10,
                .push = &push,
                .push_bytes = sizeof push};
   return dispatch_slices(node, program, &step, BATCH_NORM_PART, push.channel_blocks, error);
@@ -134,6 +138,10 @@ static void backward(graph *graph, const node *forward) {
     graph_fail(graph, "%s: batch_norm by running statistics is not for training", forward->label);
     return;
   }
+  if (forward->inputs[RESIDUAL]) {
+    graph_fail(graph, "%s: no gradient goes through a residual behind batch_norm", forward->label);
+    return;
+  }
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
                                    beta, forward->outputs[MEAN],    forward->outputs[VARIANCE]};
   node *node = graph_append(graph, &batch_norm_backward_op, inputs, B_INPUT_COUNT, 0, forward->attributes,
@@ -152,4 +160,5 @@ const op batch_norm_op = {.name = "batch_norm",
                           .forward = forward,
                           .backward = backward,
                           .has_epilogue = true,
-                          .differentiates_activation = true};
+                          .differentiates_activation = true,
+                          .residual_input = RESIDUAL};
