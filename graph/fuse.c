@@ -141,10 +141,12 @@ static void fuse_turn(graph *graph, node *node) {
 static void fuse_scale(graph *graph, node *node) {
   if (node->op != &scale_shift_op) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
-  if (!front || !front->op->scale_input || front->inputs[front->op->scale_input]) return;
+  if (!front || !has_free_input(front, front->op->scale_input) || !ends_with_activation(front)) return;
+  int place = front->op->scale_input - 1;  // of the node's own first input, which becomes the front
   for (int i = 1; i < node->input_count; i++)
-    if (!is_ready_before(node->inputs[i], front)) return;
-  for (int i = 1; i < node->input_count; i++) front->inputs[front->op->scale_input + i - 1] = node->inputs[i];
+    if (node->inputs[i] && (!has_free_input(front, place + i) || !is_ready_before(node->inputs[i], front))) return;
+  for (int i = 1; i < node->input_count; i++)
+    if (node->inputs[i]) front->inputs[place + i] = node->inputs[i];
   absorb(front, node);
 }
 

@@ -17,7 +17,7 @@ enum {
   FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
   FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
   FUSE_ALL = 511,
-  FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS,  // what works before graph_backward, and changes its nodes
+  FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS | FUSE_SCALE,  // what works before graph_backward, and changes its nodes
 };
 
 // Applies `rules` to the whole graph. Every rule keeps the results, up to rounding; each can be left out.

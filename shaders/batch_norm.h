@@ -1,4 +1,7 @@
 // batch_norm.h: parameters and constants of batch_norm.comp and batch_norm_train.comp.
+#ifndef MOTE_SHADERS_BATCH_NORM_H
+#define MOTE_SHADERS_BATCH_NORM_H
+
 #include "shaders/slices.h"
 #include "shaders/types.h"
 
@@ -10,6 +13,7 @@
 
 #define BEHIND_NOTHING 0
 #define BEHIND_RESIDUAL 1  // y = (… + residual) · factor
+#define BEHIND_SCALE 2     // y = scale[n, c] · … + shift[n, c], as scale_shift.comp does
 
 struct batch_norm_parameters {
   uint blocks;          // N · C/8
@@ -27,3 +31,5 @@ struct batch_norm_train_parameters {
   float epsilon;
   float factor;         // behind a residual
 };
+
+#endif

@@ -1,5 +1,6 @@
 // batch_norm_backward.comp: dx = γ · r · (dz - dβ/M - x̂ · dγ/M), dβ = Σ dz, dγ = Σ dz · x̂, r = 1/√(variance + ε),
-// x̂ = (x - mean) · r, dz = activation'(γ·x̂ + β) · dy, M = N·H·W (Ioffe & Szegedy 2015). One workgroup: eight channels
+// x̂ = (x - mean) · r, dz = activation'(γ·x̂ + β) · dy, M = N·H·W (Ioffe & Szegedy 2015). With BEHIND_SCALE dy counts
+// scale[n, c] times, and over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). One workgroup: eight channels
 // of a slice of the images. A pair of lanes: every p.columns'th pixel of some of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -19,10 +20,14 @@ layout(binding = 6) writeonly buffer Dgamma { vec4 dgamma[]; };
 layout(binding = 7) writeonly buffer Dbeta { vec4 dbeta[]; };
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };             // as x
 layout(binding = 9) buffer Slices { vec4 slices[][2]; };            // (p.slices, channels / 4): dβ and dγ of each, raw
+layout(binding = 10) readonly buffer Scale { vec4 scale[]; };       // (N, C, 1, 1) C8; with BEHIND_SCALE, as the next two
+layout(binding = 11) writeonly buffer Dscale { vec4 dscale[]; };    // as scale
+layout(binding = 12) writeonly buffer Dshift { vec4 dshift[]; };    // as scale
 layout(push_constant) uniform Push { batch_norm_backward_parameters p; };
 
 layout(constant_id = BATCH_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_BACKWARD_PART) const uint PART = PART_WHOLE;
+layout(constant_id = BATCH_NORM_BACKWARD_BEHIND) const uint BEHIND = BEHIND_NOTHING;
 
 #include "shaders/lane_sums.glsl"
 
@@ -31,27 +36,42 @@ struct channels {
   vec4 mean, r, gamma, beta;
 };
 
-// dz, and x̂ in `normal`.
-vec4 read_gradient(channels k, uint at, out vec4 normal) {
-  normal = (AT(x, at) - k.mean) * k.r;
-  return activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * AT(dy, at);
+vec4 find_factor(uint image_channel) { return BEHIND == BEHIND_SCALE ? scale[image_channel] : vec4(1.0); }
+
+struct pixel {
+  vec4 normal, dy, dz;  // normal: x̂
+};
+
+pixel read_pixel(channels k, vec4 factor, uint at) {
+  vec4 normal = (AT(x, at) - k.mean) * k.r, g = AT(dy, at);
+  return pixel(normal, g, activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * (factor * g));
 }
 
-// What this lane's part of the slice's images adds to dβ and dγ.
+// What this lane's part of the slice's images adds to dβ and dγ. With BEHIND_SCALE a pair of lanes takes whole images.
 vec4[2] sum_images(channels k, uint slice, uint block) {
   uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
   uint count = (p.pixels - column + p.columns - 1) / p.columns;
   vec4 sum = vec4(0.0), product = vec4(0.0);
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
+    uint image_channel = (n * p.channel_blocks + block) * 2 + lane % 2;
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     vec4 image_sum = vec4(0.0), image_product = vec4(0.0);  // so that sums stay short
+    vec4 factor = find_factor(image_channel), scale_sum = vec4(0.0), shift_sum = vec4(0.0);
     for (uint i = 0; i < count; i++) {
-      vec4 normal, dz = read_gradient(k, from + i * p.columns * 2, normal);
-      image_sum += dz;
-      image_product += dz * normal;
+      pixel here = read_pixel(k, factor, from + i * p.columns * 2);
+      image_sum += here.dz;
+      image_product += here.dz * here.normal;
+      if (BEHIND == BEHIND_SCALE) {
+        scale_sum += here.dy * activate(k.gamma * here.normal + k.beta, ACTIVATION);
+        shift_sum += here.dy;
+      }
     }
     sum += image_sum;
     product += image_product;
+    if (BEHIND == BEHIND_SCALE) {
+      dscale[image_channel] = scale_sum;
+      dshift[image_channel] = shift_sum;
+    }
   }
   return vec4[2](sum, product);
 }
@@ -70,13 +90,14 @@ void write_images(channels k, vec4 sum, vec4 product, uint slice, uint block) {
   uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
   uint count = (p.pixels - column + p.columns - 1) / p.columns;
   float share = 1.0 / (float(p.batch) * float(p.pixels));
-  vec4 scale = k.gamma * k.r, mean_dz = sum * share, mean_product = product * share;
+  vec4 slope = k.gamma * k.r, mean_dz = sum * share, mean_product = product * share;
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
+    vec4 factor = find_factor((n * p.channel_blocks + block) * 2 + lane % 2);
     for (uint i = 0; i < count; i++) {
       uint at = from + i * p.columns * 2;
-      vec4 normal, dz = read_gradient(k, at, normal);
-      dx[at] = scale * (dz - mean_dz - normal * mean_product);
+      pixel here = read_pixel(k, factor, at);
+      dx[at] = slope * (here.dz - mean_dz - here.normal * mean_product);
     }
   }
 }

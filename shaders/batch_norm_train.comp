@@ -27,6 +27,8 @@ struct slice_moments {
 };
 layout(binding = 8) buffer Slices { slice_moments slices[]; };           // (p.slices, channels / 4), raw
 VECTORS(9, Residual, residual);                                          // as x; read with BEHIND_RESIDUAL
+layout(binding = 10) readonly buffer Scale { vec4 scale[]; };            // (N, C, 1, 1) C8; read with BEHIND_SCALE
+layout(binding = 11) readonly buffer Shift { vec4 shift[]; };            // as scale
 
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
@@ -66,16 +68,22 @@ void write_statistics(moments all, uint c) {
   }
 }
 
+// What is done behind the activation, to four channels at `at`, which are `image_channel`s of all images.
+vec4 finish(vec4 value, uint at, uint image_channel) {
+  if (BEHIND == BEHIND_RESIDUAL) return (value + AT(residual, at)) * p.factor;
+  if (BEHIND == BEHIND_SCALE) return scale[image_channel] * value + shift[image_channel];
+  return value;
+}
+
 void normalise_images(moments all, uint slice, uint block) {
   uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
   uint c = block * 2 + lane % 2, count = (p.pixels - column + p.columns - 1) / p.columns;
-  vec4 scale = gamma[c] / sqrt(all.deviation / all.count + p.epsilon), shift = beta[c];
+  vec4 slope = gamma[c] / sqrt(all.deviation / all.count + p.epsilon), offset = beta[c];
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
     for (uint i = 0; i < count; i++) {
       uint at = from + i * p.columns * 2;
-      vec4 value = activate((AT(x, at) - all.mean) * scale + shift, ACTIVATION);
-      y[at] = BEHIND == BEHIND_RESIDUAL ? (value + AT(residual, at)) * p.factor : value;
+      y[at] = finish(activate((AT(x, at) - all.mean) * slope + offset, ACTIVATION), at, n * p.channel_blocks * 2 + c);
     }
   }
 }

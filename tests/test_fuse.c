@@ -59,7 +59,7 @@ static const struct {
     {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},
 }, training_rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"}, {FUSE_BIAS, "bias"}, {FUSE_TURN, "turn"},
-    {FUSE_POOL, "pool"},
+    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},
 };
 
 static void every_rule_keeps_the_results_up_to_rounding(void **state) {

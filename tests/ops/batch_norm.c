@@ -2,7 +2,7 @@
 // batch_norm_backward.
 #include "tests/ops/reference.h"
 
-enum { RUNNING = 0, TRAIN = 1, GELU = 2, RESIDUAL = 4, TRAIN_GELU = TRAIN | GELU };
+enum { RUNNING = 0, TRAIN = 1, GELU = 2, RESIDUAL = 4, SCALE = 8, TRAIN_GELU = TRAIN | GELU };
 
 static const float factor = 1 / 1.414f;
 
@@ -10,6 +10,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   const batch_norm_tensors tensors = {in[1], in[2], in[3], in[4]};
   tensor *y = batch_norm(graph, in[0], &tensors, test->attribute & TRAIN);
   if (test->attribute & GELU) y = gelu(graph, y);
+  if (test->attribute & SCALE) y = scale_shift(graph, y, in[5], in[6], NULL);
   return test->attribute & RESIDUAL ? add(graph, in[5], y, factor) : y;
 }
 
@@ -36,6 +37,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
         size_t k = at(s, n, c, 0, 0) + (size_t)i;
         double y = in[1][c] * (in[0][k] - mean) / sqrt(variance + 1e-5) + in[2][c];
         if (test->attribute & GELU) y = reference_gelu(y);
+        if (test->attribute & SCALE) y = in[5][n * s.c + c] * y + in[6][n * s.c + c];
         out[k] = test->attribute & RESIDUAL ? (in[5][k] + y) * factor : y;
       }
   }
@@ -60,6 +62,10 @@ static const op_case cases[] = {
     NORM("batch statistics, GELU", TRAIN_GELU, 3, 16, 4, 4),
     NORM("batch statistics, GELU, residual", TRAIN_GELU | RESIDUAL, 3, 12, 5, 4, {{3, 12, 5, 4}}),
     NORM("slices, residual", TRAIN | RESIDUAL, 9, 16, 20, 16, {{9, 16, 20, 16}}),
+    NORM("batch statistics, GELU, scaled and shifted by image", TRAIN_GELU | SCALE, 5, 24, 5, 4, {{5, 24, 1, 1}},
+         {{5, 24, 1, 1}}),
+    NORM("slices of different sizes, scaled and shifted by image", TRAIN_GELU | SCALE, 11, 16, 16, 13, {{11, 16, 1, 1}},
+         {{11, 16, 1, 1}}),
     NORM("running statistics", RUNNING, 2, 24, 4, 4),
     NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),
     NORM("running statistics, GELU, residual", GELU | RESIDUAL, 2, 24, 4, 4, {{2, 24, 4, 4}}),
