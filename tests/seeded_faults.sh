@@ -101,6 +101,8 @@ faults=(
   'linear_weight_gradient.comp               s/n < p\.batch/n < p.batch - 1/'
   'max_pool_backward.comp    s/p\.width \* 4 + 2)/p.width * 4)/'
   'mean_pool_backward.comp   s/ \/ float(p\.pixels)//'
+  'mean_pool_backward.comp   s/share \*= activate_gradient/share += activate_gradient/'
+  'mean_pool_backward.comp   s/value += AT(residual, at)/value = AT(residual, at)/'
   'mse.comp                  s/2\.0 \* p\.share/p.share/'
   'mse.comp                  s/squares += d \* d/squares += d/'
   'mse.comp                  s/w \* sum/sum/'
