@@ -38,6 +38,7 @@ static bool has_free_input(const node *node, int place) {
 // Does the epilogue do nothing behind the activation yet, so that something may be put there?
 static bool ends_with_activation(node *node) {
   const op *op = node->op;
+  if (op == &batch_norm_op && !shape_equal(node->outputs[0]->shape, node->inputs[0]->shape)) return false;  // pooled
   return !input_at(node, op->residual_input) && !input_at(node, op->scale_input) && epilogue_of(node)->scale == 1;
 }
 
@@ -150,6 +151,14 @@ static void fuse_scale(graph *graph, node *node) {
   absorb(front, node);
 }
 
+// Only where the norm finds its own statistics, beside its output.
+static void fuse_max_pool(graph *graph, node *node) {
+  if (node->op != &max_pool_op) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || front->op != &batch_norm_op || front->output_count == 1 || !ends_with_activation(front)) return;
+  absorb(front, node);
+}
+
 // The kernel for both walks over an image with one invocation.
 static void fuse_pool(graph *graph, node *node) {
   (void)graph;
@@ -185,6 +194,7 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_BIAS, fuse_bias},
       {FUSE_TURN, fuse_turn},
       {FUSE_SCALE, fuse_scale},
+      {FUSE_MAX_POOL, fuse_max_pool},
       {FUSE_POOL, fuse_pool},
       {FUSE_ADVANCE, fuse_advance},
   };

@@ -16,8 +16,10 @@ enum {
   FUSE_SCALE = 64,      // scale_shift behind the activation of the norm before it
   FUSE_POOL = 128,      // mean_pool into the max_pool before it, where images are small
   FUSE_ADVANCE = 256,   // step_advance into the sampler_update before it
-  FUSE_ALL = 511,
-  FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS | FUSE_SCALE,  // what works before graph_backward, and changes its nodes
+  FUSE_MAX_POOL = 512,  // max_pool behind the activation of the batch_norm before it, in training
+  FUSE_ALL = 1023,
+  // What works before graph_backward, and changes its nodes.
+  FUSE_FORWARD = FUSE_CONCAT | FUSE_ACTIVATION | FUSE_BIAS | FUSE_SCALE | FUSE_MAX_POOL,
 };
 
 // Applies `rules` to the whole graph. Every rule keeps the results, up to rounding; each can be left out.

@@ -14,6 +14,7 @@
 #define BEHIND_NOTHING 0
 #define BEHIND_RESIDUAL 1  // y = (… + residual) · factor
 #define BEHIND_SCALE 2     // y = scale[n, c] · … + shift[n, c], as scale_shift.comp does
+#define BEHIND_POOL 3      // y = the largest of each 2×2 square, as max_pool.comp does
 
 struct batch_norm_parameters {
   uint blocks;          // N · C/8
@@ -30,6 +31,7 @@ struct batch_norm_train_parameters {
   uint slices;          // of the batch
   float epsilon;
   float factor;         // behind a residual
+  uint square_columns;  // W/2, with BEHIND_POOL
 };
 
 #endif

@@ -13,4 +13,5 @@ struct batch_norm_backward_parameters {
   uint columns;         // pairs of lanes that share an image, a power of two
   uint slices;          // of the batch
   float epsilon;
+  uint square_columns;  // W/2, with BEHIND_POOL
 };

@@ -54,25 +54,21 @@ constants find_constants(uint cluster, uint quad) {
   return found;
 }
 
-// x̂ and dz.
-vec4[2] read_pixel(constants k, uint at) {
-  vec4 normal = (AT(x, at) - k.mean) * k.r;
-  return vec4[2](normal, activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * (k.factor * AT(dy, at)));
+struct pixel {
+  vec4 normal, dy, dz;  // normal: x̂
+};
+
+pixel read_pixel(constants k, uint at) {
+  vec4 normal = (AT(x, at) - k.mean) * k.r, g = AT(dy, at);
+  return pixel(normal, g, activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * (k.factor * g));
 }
 
-// dscale and dshift of the four channels that this lane takes every `stride`th vector of. All lanes call it.
-void add_scale_gradient(constants k, uint from, uint count, uint channel) {
-  uint stride = gl_WorkGroupSize.x;
-  vec4 s = vec4(0.0), t = vec4(0.0);
-  for (uint i = 0; i < count; i++) {
-    vec4 normal = (AT(x, from + i * stride) - k.mean) * k.r, g = AT(dy, from + i * stride);
-    s += g * activate(k.gamma * normal + k.beta, ACTIVATION);
-    t += g;
-  }
-  add_lanes(s, t);
+// All lanes call it, each with its part of the sums.
+void write_scale_gradient(vec4 scale_sum, vec4 shift_sum, uint image_channel) {
+  add_lanes(scale_sum, shift_sum);
   if (gl_LocalInvocationID.x < 2) {
-    dscale[channel] = s;
-    dshift[channel] = t;
+    dscale[image_channel] = scale_sum;
+    dshift[image_channel] = shift_sum;
   }
 }
 
@@ -96,14 +92,18 @@ void main() {
   for (uint block = 0; block < CLUSTER; block++) {
     uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
     constants k = find_constants(cluster, quad);
-    vec4 s = vec4(0.0), t = vec4(0.0);
+    vec4 s = vec4(0.0), t = vec4(0.0), scale_sum = vec4(0.0), shift_sum = vec4(0.0);
     for (uint i = 0; i < count; i++) {
-      vec4 here[2] = read_pixel(k, from + i * stride);
-      s += here[1];
-      t += here[1] * here[0];
+      pixel here = read_pixel(k, from + i * stride);
+      s += here.dz;
+      t += here.dz * here.normal;
+      if (SCALED != 0) {
+        scale_sum += here.dy * activate(k.gamma * here.normal + k.beta, ACTIVATION);
+        shift_sum += here.dy;
+      }
     }
     add_lanes(s, t);
-    if (SCALED != 0) add_scale_gradient(k, from, count, cluster * CLUSTER * 2 + quad);
+    if (SCALED != 0) write_scale_gradient(scale_sum, shift_sum, cluster * CLUSTER * 2 + quad);
     if (lane < 2) {
       sum[cluster * CLUSTER * 2 + quad] = s;
       product[cluster * CLUSTER * 2 + quad] = t;
@@ -125,8 +125,8 @@ void main() {
       b[j] = group_b[(quad * 4 + j) / members] * share;
     }
     for (uint i = 0; i < count; i++) {
-      vec4 here[2] = read_pixel(k, from + i * stride);
-      dx[from + i * stride] = k.r * (k.gamma * here[1] - a - here[0] * b);
+      pixel here = read_pixel(k, from + i * stride);
+      dx[from + i * stride] = k.r * (k.gamma * here.dz - a - here.normal * b);
     }
   }
 }

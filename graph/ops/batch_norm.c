@@ -20,8 +20,9 @@ static tensor *slices_output(graph *graph, node *node, shape x, int vectors) {
   return node_output(graph, node, (shape){1, slices * round_up(x.c, 8) * vectors, 1, 1}, LAYOUT_RAW);
 }
 
-// What is done behind the activation.
+// What is done behind the activation: a rewrite rule pools by taking over max_pool's output.
 static uint32_t find_behind(const node *node) {
+  if (node->outputs[Y]->shape.h != node->inputs[X]->shape.h) return BEHIND_POOL;
   if (node->inputs[RESIDUAL]) return BEHIND_RESIDUAL;
   return node->inputs[SCALE] ? BEHIND_SCALE : BEHIND_NOTHING;
 }
@@ -63,20 +64,22 @@ static mote_status forward_train(const node *node, program *program, mote_error 
   const batch_norm_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES);
+  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES), behind = find_behind(node);
+  int shared = x.h * x.w / (behind == BEHIND_POOL ? 4 : 1);  // pixels or squares of an image
   struct batch_norm_train_parameters push = {.batch = (uint)x.n,
                                              .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                              .pixels = (uint)(x.h * x.w),
-                                             .columns = norm_columns(lanes, x.h * x.w),
+                                             .columns = norm_columns(lanes, shared),
                                              .slices = norm_slices(program_caps(program), x),
                                              .epsilon = 1e-5f,
-                                             .factor = attributes->epilogue.scale};
+                                             .factor = attributes->epilogue.scale,
+                                             .square_columns = (uint)x.w / 2};
   bool update = attributes->update_running;
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
                         [BATCH_NORM_LANES] = lanes,
-                        [BATCH_NORM_BEHIND] = find_behind(node)},
+                        [BATCH_NORM_BEHIND] = behind},
                .spec_count = 5,
                // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
@@ -115,23 +118,30 @@ static mote_status forward(const node *node, program *program, mote_error *error
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
 enum { B_DX, B_DGAMMA, B_DBETA, B_SLICES, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
+static uint32_t find_behind_backward(const node *node) {
+  if (node->inputs[B_DY]->shape.h != node->inputs[B_X]->shape.h) return BEHIND_POOL;
+  return node->inputs[B_SCALE] ? BEHIND_SCALE : BEHIND_NOTHING;
+}
+
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
   bool scaled = in[B_SCALE];
-  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES);
+  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES), behind = find_behind_backward(node);
+  // What pairs of lanes share: pixels or squares of an image, or none, so that sums over an image stay within a pair.
+  int shared = scaled ? 1 : x.h * x.w / (behind == BEHIND_POOL ? 4 : 1);
   struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
                                                 .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
-                                                // Sums over an image stay within a pair of lanes.
-                                                .columns = norm_columns(lanes, scaled ? 1 : x.h * x.w),
+                                                .columns = norm_columns(lanes, shared),
                                                 .slices = norm_slices(program_caps(program), x),
-                                                .epsilon = 1e-5f};
+                                                .epsilon = 1e-5f,
+                                                .square_columns = (uint)x.w / 2};
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
                .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [BATCH_NORM_BACKWARD_LANES] = lanes,
-                        [BATCH_NORM_BACKWARD_BEHIND] = scaled ? BEHIND_SCALE : BEHIND_NOTHING},
+                        [BATCH_NORM_BACKWARD_BEHIND] = behind},
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
                             out[B_DBETA], out[B_DX], out[B_SLICES], scaled ? in[B_SCALE] : in[B_X],

@@ -1,8 +1,10 @@
 // batch_norm.c: cases of batch normalisation, by the batch's and by running statistics. Gradients go through
 // batch_norm_backward.
+#include <stdlib.h>
+
 #include "tests/ops/reference.h"
 
-enum { RUNNING = 0, TRAIN = 1, GELU = 2, RESIDUAL = 4, SCALE = 8, TRAIN_GELU = TRAIN | GELU };
+enum { RUNNING = 0, TRAIN = 1, GELU = 2, RESIDUAL = 4, SCALE = 8, POOL = 16, TRAIN_GELU = TRAIN | GELU };
 
 static const float factor = 1 / 1.414f;
 
@@ -11,6 +13,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *y = batch_norm(graph, in[0], &tensors, test->attribute & TRAIN);
   if (test->attribute & GELU) y = gelu(graph, y);
   if (test->attribute & SCALE) y = scale_shift(graph, y, in[5], in[6], NULL);
+  if (test->attribute & POOL) y = max_pool(graph, y);
   return test->attribute & RESIDUAL ? add(graph, in[5], y, factor) : y;
 }
 
@@ -43,11 +46,23 @@ static void reference(const op_case *test, double *const *in, double *out) {
   }
 }
 
+static void reference_pooled(const op_case *test, double *const *in, double *out) {
+  shape s = test->inputs[0].shape, to = {s.n, s.c, s.h / 2, s.w / 2};
+  double *normal = malloc(count_of(s) * sizeof *normal);
+  if (!normal) return;
+  reference(test, in, normal);
+  for (size_t i = 0; i < count_of(to); i++) {
+    size_t row = i / (size_t)to.w, first = row * 2 * (size_t)s.w + i % (size_t)to.w * 2, below = first + (size_t)s.w;
+    out[i] = fmax(fmax(normal[first], normal[first + 1]), fmax(normal[below], normal[below + 1]));
+  }
+  free(normal);
+}
+
 // x far from zero, so that a variance computed as E[x²] - E[x]² would show. Behind the five: what is done behind the norm.
 #define NORM(title, kind, n, c, h, w, ...)                                                                                \
   {                                                                                                                       \
-    .name = title, .build = build, .reference = reference, .attribute = kind, .no_gradient = !((kind) & TRAIN),          \
-    .tolerance = 2e-5,                                                                                                    \
+    .name = title, .build = build, .reference = (kind) & POOL ? reference_pooled : reference, .attribute = kind,          \
+    .no_gradient = !((kind) & TRAIN), .tolerance = 2e-5,                                                                  \
     .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},              \
                {{1, c, 1, 1}, 0, 0.5, 2}, __VA_ARGS__},                                                                   \
   }
@@ -66,6 +81,9 @@ static const op_case cases[] = {
          {{5, 24, 1, 1}}),
     NORM("slices of different sizes, scaled and shifted by image", TRAIN_GELU | SCALE, 11, 16, 16, 13, {{11, 16, 1, 1}},
          {{11, 16, 1, 1}}),
+    NORM("batch statistics, GELU, pooled", TRAIN_GELU | POOL, 5, 24, 6, 10),
+    NORM("batch statistics, pooled, more lanes than squares", TRAIN | POOL, 3, 9, 2, 2),
+    NORM("slices of different sizes, pooled", TRAIN_GELU | POOL, 11, 16, 16, 12),
     NORM("running statistics", RUNNING, 2, 24, 4, 4),
     NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),
     NORM("running statistics, GELU, residual", GELU | RESIDUAL, 2, 24, 4, 4, {{2, 24, 4, 4}}),
