@@ -56,13 +56,13 @@ struct square {
 
 square read_square(channels k, uvec4 places, vec4 g) {
   square here;
-  vec4 values[4], largest, chosen = vec4(0.0);  // chosen: what the largest is the activation of
+  vec4 values[4], largest, chosen = vec4(0.0);  // chosen: what the first largest is the activation of
   [[unroll]] for (int i = 0; i < 4; i++) {
     here.normal[i] = (AT(x, places[i]) - k.mean) * k.r;
     values[i] = activate(k.gamma * here.normal[i] + k.beta, ACTIVATION);
   }
   largest = max(max(values[0], values[1]), max(values[2], values[3]));
-  [[unroll]] for (int i = 0; i < 4; i++)
+  [[unroll]] for (int i = 3; i >= 0; i--)
     chosen = mix(chosen, k.gamma * here.normal[i] + k.beta, equal(values[i], largest));
   vec4 left = activate_gradient(chosen, ACTIVATION) * g;
   [[unroll]] for (int i = 0; i < 4; i++) {

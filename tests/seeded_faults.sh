@@ -83,7 +83,7 @@ faults=(
   'squares.glsl              s/walk\.columns \* 4 + 2)/walk.columns * 4)/'
   'batch_norm_train.comp     s/normalise(k, at\[3\])/normalise(k, at[2])/'
   'batch_norm_train.comp     s/(value + AT(residual, at))/value/'
-  'batch_norm_train.comp     s/return scale\[image_channel\]/return scale[image_channel % 2]/'
+  'batch_norm_train.comp     s/scale\[image_channel\] \* value/scale[image_channel % 2] * value/'
   'channel_sum.comp          s/total += sum/total = sum/'
   'channel_sum.comp          s/pixel += p\.columns/pixel += p.columns * 2/'
   'conv_transpose_data_gradient.comp         s/p\.first_block + block/block/'

@@ -58,14 +58,16 @@ static void reference_pooled(const op_case *test, double *const *in, double *out
   free(normal);
 }
 
-// x far from zero, so that a variance computed as E[x²] - E[x]² would show. Behind the five: what is done behind the norm.
-#define NORM(title, kind, n, c, h, w, ...)                                                                                \
+// x far from zero, so that a variance computed as E[x²] - E[x]² would show. Behind the five inputs: those of what is done
+// behind the norm.
+#define NORM_AND(title, kind, n, c, h, w, ...)                                                                            \
   {                                                                                                                       \
     .name = title, .build = build, .reference = (kind) & POOL ? reference_pooled : reference, .attribute = kind,          \
     .no_gradient = !((kind) & TRAIN), .tolerance = 2e-5,                                                                  \
     .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},              \
                {{1, c, 1, 1}, 0, 0.5, 2}, __VA_ARGS__},                                                                   \
   }
+#define NORM(title, kind, n, c, h, w) NORM_AND(title, kind, n, c, h, w, {{0}})
 
 // 22 in fp32 has an absolute rounding of 1e-6, against a standard deviation of 0.6.
 static const op_case cases[] = {
@@ -75,18 +77,18 @@ static const op_case cases[] = {
     NORM("batch statistics, slices of the images", TRAIN, 9, 16, 20, 16),
     NORM("batch statistics, slices of different sizes, GELU", TRAIN_GELU, 11, 9, 16, 13),
     NORM("batch statistics, GELU", TRAIN_GELU, 3, 16, 4, 4),
-    NORM("batch statistics, GELU, residual", TRAIN_GELU | RESIDUAL, 3, 12, 5, 4, {{3, 12, 5, 4}}),
-    NORM("slices, residual", TRAIN | RESIDUAL, 9, 16, 20, 16, {{9, 16, 20, 16}}),
-    NORM("batch statistics, GELU, scaled and shifted by image", TRAIN_GELU | SCALE, 5, 24, 5, 4, {{5, 24, 1, 1}},
-         {{5, 24, 1, 1}}),
-    NORM("slices of different sizes, scaled and shifted by image", TRAIN_GELU | SCALE, 11, 16, 16, 13, {{11, 16, 1, 1}},
-         {{11, 16, 1, 1}}),
+    NORM_AND("batch statistics, GELU, residual", TRAIN_GELU | RESIDUAL, 3, 12, 5, 4, {{3, 12, 5, 4}}),
+    NORM_AND("slices, residual", TRAIN | RESIDUAL, 9, 16, 20, 16, {{9, 16, 20, 16}}),
+    NORM_AND("batch statistics, GELU, scaled and shifted by image", TRAIN_GELU | SCALE, 5, 24, 5, 4, {{5, 24, 1, 1}},
+             {{5, 24, 1, 1}}),
+    NORM_AND("slices of different sizes, scaled and shifted by image", TRAIN_GELU | SCALE, 11, 16, 16, 13, {{11, 16, 1, 1}},
+             {{11, 16, 1, 1}}),
     NORM("batch statistics, GELU, pooled", TRAIN_GELU | POOL, 5, 24, 6, 10),
     NORM("batch statistics, pooled, more lanes than squares", TRAIN | POOL, 3, 9, 2, 2),
     NORM("slices of different sizes, pooled", TRAIN_GELU | POOL, 11, 16, 16, 12),
     NORM("running statistics", RUNNING, 2, 24, 4, 4),
     NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),
-    NORM("running statistics, GELU, residual", GELU | RESIDUAL, 2, 24, 4, 4, {{2, 24, 4, 4}}),
+    NORM_AND("running statistics, GELU, residual", GELU | RESIDUAL, 2, 24, 4, 4, {{2, 24, 4, 4}}),
     // A variance near epsilon, so that epsilon counts.
     {.name = "variance near epsilon",
      .build = build,
