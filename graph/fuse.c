@@ -28,6 +28,22 @@ static node *sole_producer(const graph *graph, const tensor *tensor) {
 
 static epilogue *epilogue_of(node *node) { return (epilogue *)(void *)node->attributes; }
 
+// What the node has at that place of its inputs, if it has the place: some nodes of an op end before it.
+static tensor *input_at(const node *node, int place) {
+  return place && place < node->input_count ? node->inputs[place] : NULL;
+}
+
+static bool has_free_input(const node *node, int place) {
+  return place && place < node->input_count && !node->inputs[place];
+}
+
+// Does the epilogue do nothing behind the activation yet, so that something may be put there?
+static bool ends_with_activation(node *node) {
+  const op *op = node->op;
+  if (op == &batch_norm_op && !shape_equal(node->outputs[0]->shape, node->inputs[0]->shape)) return false;  // pooled
+  return !input_at(node, op->residual_input) && !input_at(node, op->scale_input) && epilogue_of(node)->scale == 1;
+}
+
 static bool is_ready_before(const tensor *tensor, const node *node) {
   return !tensor || !tensor->producer || tensor->producer->index < node->index;
 }
@@ -55,9 +71,7 @@ static void fuse_batch_norm(graph *graph, node *node) {
   if (node->op != &batch_norm_op || node->output_count != 1) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
   if (!front || !front->op->weight_input) return;
-  const epilogue *before = epilogue_of(front);
-  bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
-  if (before->activation != ACTIVATION_NONE || has_residual || before->scale != 1) return;
+  if (epilogue_of(front)->activation != ACTIVATION_NONE || !ends_with_activation(front)) return;
   tensor **weight = &front->inputs[front->op->weight_input];
   phase phase = graph->phase;
   char scope[sizeof graph->scope];
@@ -77,20 +91,31 @@ static void fuse_activation(graph *graph, node *node) {
   struct node *front = sole_producer(graph, node->inputs[0]);
   if (!front || !front->op->has_epilogue) return;
   if (graph->train && node->outputs[0]->requires_grad && !front->op->differentiates_activation) return;
-  bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
   epilogue *before = epilogue_of(front);
-  if (before->activation != ACTIVATION_NONE || has_residual || before->scale != 1) return;
+  if (before->activation != ACTIVATION_NONE || !ends_with_activation(front)) return;
   before->activation = node->op == &gelu_op ? ACTIVATION_GELU : ACTIVATION_RELU;
   absorb(front, node);
 }
 
-// (a + conv(…)) · scale, where `a` is ready before the convolution runs.
+// (a + a) · scale, where `a` is a sum already: its own factor.
+static void fuse_factor(graph *graph, node *node) {
+  struct node *front = node->inputs[0]->producer;
+  if (!front || front->removed || count_uses(graph, node->inputs[0]) != 2) return;
+  if (!input_at(front, front->op->residual_input)) return;
+  epilogue_of(front)->scale *= 2 * epilogue_of(node)->scale;
+  absorb(front, node);
+}
+
+// (a + conv(…)) · scale, where `a` is ready before the convolution runs, or what else has such an epilogue.
 static void fuse_add(graph *graph, node *node) {
   if (node->op != &add_op) return;
+  if (node->inputs[0] == node->inputs[1]) {
+    fuse_factor(graph, node);
+    return;
+  }
   struct node *front = sole_producer(graph, node->inputs[1]);
-  if (!front || !front->op->residual_input || front->inputs[front->op->residual_input]) return;
+  if (!front || !has_free_input(front, front->op->residual_input) || !ends_with_activation(front)) return;
   if (!is_ready_before(node->inputs[0], front)) return;
-  if (epilogue_of(front)->scale != 1) return;
   front->inputs[front->op->residual_input] = node->inputs[0];
   epilogue_of(front)->scale = epilogue_of(node)->scale;
   absorb(front, node);
@@ -101,9 +126,7 @@ static void fuse_bias(graph *graph, node *node) {
   if (node->op != &batch_norm_op || node->output_count == 1) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
   if (!front || !front->op->weight_input) return;
-  const epilogue *before = epilogue_of(front);
-  bool has_residual = front->op->residual_input && front->inputs[front->op->residual_input];
-  if (before->activation != ACTIVATION_NONE || has_residual) return;
+  if (epilogue_of(front)->activation != ACTIVATION_NONE || !ends_with_activation(front)) return;
   front->without_gradient |= 1u << (front->op->weight_input + 1);
 }
 
@@ -173,10 +196,20 @@ static void fuse_linear(graph *graph, node *node) {
 static void fuse_scale(graph *graph, node *node) {
   if (node->op != &scale_shift_op) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
-  if (!front || !front->op->scale_input || front->inputs[front->op->scale_input]) return;
+  if (!front || !has_free_input(front, front->op->scale_input) || !ends_with_activation(front)) return;
+  int place = front->op->scale_input - 1;  // of the node's own first input, which becomes the front
   for (int i = 1; i < node->input_count; i++)
-    if (!is_ready_before(node->inputs[i], front)) return;
-  for (int i = 1; i < node->input_count; i++) front->inputs[front->op->scale_input + i - 1] = node->inputs[i];
+    if (node->inputs[i] && (!has_free_input(front, place + i) || !is_ready_before(node->inputs[i], front))) return;
+  for (int i = 1; i < node->input_count; i++)
+    if (node->inputs[i]) front->inputs[place + i] = node->inputs[i];
+  absorb(front, node);
+}
+
+// Only where the norm finds its own statistics, beside its output.
+static void fuse_max_pool(graph *graph, node *node) {
+  if (node->op != &max_pool_op) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || front->op != &batch_norm_op || front->output_count == 1 || !ends_with_activation(front)) return;
   absorb(front, node);
 }
 
@@ -221,6 +254,7 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_BIAS, fuse_bias},
       {FUSE_TURN, fuse_turn},
       {FUSE_SCALE, fuse_scale},
+      {FUSE_MAX_POOL, fuse_max_pool},
       {FUSE_POOL, fuse_pool},
       {FUSE_ADVANCE, fuse_advance},
       {FUSE_WEIGHT_GRADIENT, fuse_weight_gradient},

@@ -8,7 +8,7 @@
 #include "mote.h"
 #include "runtime/error.h"
 
-#define MAX_BINDINGS 12
+#define MAX_BINDINGS 16
 #define MAX_SPEC_CONSTANTS 16
 #define MAX_PUSH_BYTES 128  // what every Vulkan device offers
 

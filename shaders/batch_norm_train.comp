@@ -1,6 +1,6 @@
 // batch_norm_train.comp: y = activation(γ[c] · (x - mean[c]) / √(variance[c] + ε) + β[c]) with the batch's own mean and
 // biased variance (Ioffe & Szegedy 2015). With UPDATE the running statistics move a tenth of the way, the variance in its
-// unbiased form. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
+// unbiased form. BEHIND says what is done behind the activation. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
 // of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -17,7 +17,7 @@ layout(binding = 3) writeonly buffer Mean { vec4 mean[]; };
 layout(binding = 4) writeonly buffer Variance { vec4 variance[]; };
 layout(binding = 5) buffer RunningMean { vec4 running_mean[]; };
 layout(binding = 6) buffer RunningVariance { vec4 running_variance[]; };
-layout(binding = 7) writeonly buffer Y { vec4 y[]; };                    // as x
+layout(binding = 7) writeonly buffer Y { vec4 y[]; };                    // as x, with BEHIND_POOL (N, C, H/2, W/2)
 layout(push_constant) uniform Push { batch_norm_train_parameters p; };
 
 struct slice_moments {
@@ -26,12 +26,17 @@ struct slice_moments {
   vec4 deviation;
 };
 layout(binding = 8) buffer Slices { slice_moments slices[]; };           // (p.slices, channels / 4), raw
+VECTORS(9, Residual, residual);                                          // as x; read with BEHIND_RESIDUAL
+layout(binding = 10) readonly buffer Scale { vec4 scale[]; };            // (N, C, 1, 1) C8; read with BEHIND_SCALE
+layout(binding = 11) readonly buffer Shift { vec4 shift[]; };            // as scale
 
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
 layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
+layout(constant_id = BATCH_NORM_BEHIND) const uint BEHIND = BEHIND_NOTHING;
 
 #include "shaders/moments.glsl"
+#include "shaders/squares.glsl"
 
 // What this lane's part of the slice's images comes to.
 moments read_images(uint slice, uint block) {
@@ -64,16 +69,43 @@ void write_statistics(moments all, uint c) {
   }
 }
 
+// What is done behind the activation, to four channels at `at`, which are `image_channel`s of all images.
+vec4 finish(vec4 value, uint at, uint image_channel) {
+  if (BEHIND == BEHIND_RESIDUAL) value = (value + AT(residual, at)) * p.factor;
+  if (BEHIND == BEHIND_SCALE) value = scale[image_channel] * value + shift[image_channel];
+  return value;
+}
+
+// What four channels are normalised with.
+struct affine {
+  vec4 mean, slope, offset;
+};
+
+vec4 normalise(affine k, uint at) { return activate((AT(x, at) - k.mean) * k.slope + k.offset, ACTIVATION); }
+
+// Every p.columns'th square from `column` on of the image that begins at `from`, whose squares' maxima go behind `to`.
+void pool_image(affine k, uint column, uint from, uint to) {
+  square_walk walk = walk_squares(column, p.columns, p.square_columns);
+  for (uint square = column; square < p.pixels / 4; square += p.columns) {
+    uvec4 at = square_places(walk, from);
+    y[to + square * 2] = max(max(normalise(k, at[0]), normalise(k, at[1])), max(normalise(k, at[2]), normalise(k, at[3])));
+    walk_on(walk);
+  }
+}
+
 void normalise_images(moments all, uint slice, uint block) {
   uint lane = gl_LocalInvocationID.x, column = lane / 2 % p.columns, images = gl_WorkGroupSize.x / 2 / p.columns;
   uint c = block * 2 + lane % 2, count = (p.pixels - column + p.columns - 1) / p.columns;
-  vec4 scale = gamma[c] / sqrt(all.deviation / all.count + p.epsilon), shift = beta[c];
+  affine k = affine(all.mean, gamma[c] / sqrt(all.deviation / all.count + p.epsilon), beta[c]);
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
-    uint from = ((n * p.channel_blocks + block) * p.pixels + column) * 2 + lane % 2;
-    for (uint i = 0; i < count; i++) {
-      uint at = from + i * p.columns * 2;
-      y[at] = activate((AT(x, at) - all.mean) * scale + shift, ACTIVATION);
-    }
+    uint image = n * p.channel_blocks + block, from = (image * p.pixels + column) * 2 + lane % 2;
+    if (BEHIND == BEHIND_POOL)  // a `continue` here made llvmpipe 1.35 times as slow, even where it is never reached
+      pool_image(k, column, image * p.pixels * 2 + lane % 2, image * (p.pixels / 4) * 2 + lane % 2);
+    else
+      for (uint i = 0; i < count; i++) {
+        uint at = from + i * p.columns * 2;
+        y[at] = finish(normalise(k, at), at, image * 2 + lane % 2);
+      }
   }
 }
 

@@ -1,6 +1,7 @@
 // group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M), r = 1/√(variance + ε), x̂ = (x - mean) · r,
 // dz = activation'(γ·x̂ + β) · dy, M = C/8 · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
-// sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). Workgroups and lanes as in group_norm.comp.
+// sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). With SCALED dy counts scale[n, c] times, and
+// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). Workgroups and lanes as in group_norm.comp.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/activation.glsl"
@@ -18,10 +19,14 @@ layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, 8, 1
 layout(binding = 6) writeonly buffer Sum { vec4 sum[]; };            // (N, C, 1, 1) C8
 layout(binding = 7) writeonly buffer Product { vec4 product[]; };    // (N, C, 1, 1) C8
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };              // as x
+layout(binding = 9) readonly buffer Scale { vec4 scale[]; };         // (N, C, 1, 1) C8; with SCALED, as the next two
+layout(binding = 10) writeonly buffer Dscale { vec4 dscale[]; };     // as scale
+layout(binding = 11) writeonly buffer Dshift { vec4 dshift[]; };     // as scale
 layout(push_constant) uniform Push { group_norm_backward_parameters p; };
 
 layout(constant_id = GROUP_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = GROUP_NORM_BACKWARD_CLUSTER) const uint CLUSTER = 1;
+layout(constant_id = GROUP_NORM_BACKWARD_SCALED) const uint SCALED = 0;
 
 #include "shaders/lane_sums.glsl"
 
@@ -31,11 +36,13 @@ shared float group_a[8], group_b[8];                         // of the workgroup
 // What four channels of a workgroup, those of `quad`, are normalised with.
 struct constants {
   vec4 mean, r, gamma, beta;
+  vec4 factor;  // of dy
 };
 
 constants find_constants(uint cluster, uint quad) {
   constants found;
   uint c = cluster * CLUSTER * 2 + quad, n = c / (p.channels / 4);
+  found.factor = SCALED != 0 ? scale[c] : vec4(1.0);
   c %= p.channels / 4;
   found.gamma = gamma[c];
   found.beta = beta[c];
@@ -45,6 +52,24 @@ constants find_constants(uint cluster, uint quad) {
     found.r[k] = 1.0 / sqrt(variance[group] + p.epsilon);
   }
   return found;
+}
+
+struct pixel {
+  vec4 normal, dy, dz;  // normal: x̂
+};
+
+pixel read_pixel(constants k, uint at) {
+  vec4 normal = (AT(x, at) - k.mean) * k.r, g = AT(dy, at);
+  return pixel(normal, g, activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * (k.factor * g));
+}
+
+// All lanes call it, each with its part of the sums.
+void write_scale_gradient(vec4 scale_sum, vec4 shift_sum, uint image_channel) {
+  add_lanes(scale_sum, shift_sum);
+  if (gl_LocalInvocationID.x < 2) {
+    dscale[image_channel] = scale_sum;
+    dshift[image_channel] = shift_sum;
+  }
 }
 
 void add_group(uint group, uint members) {
@@ -67,14 +92,18 @@ void main() {
   for (uint block = 0; block < CLUSTER; block++) {
     uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
     constants k = find_constants(cluster, quad);
-    vec4 s = vec4(0.0), t = vec4(0.0);
+    vec4 s = vec4(0.0), t = vec4(0.0), scale_sum = vec4(0.0), shift_sum = vec4(0.0);
     for (uint i = 0; i < count; i++) {
-      vec4 normal = (AT(x, from + i * stride) - k.mean) * k.r;
-      vec4 dz = activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * AT(dy, from + i * stride);
-      s += dz;
-      t += dz * normal;
+      pixel here = read_pixel(k, from + i * stride);
+      s += here.dz;
+      t += here.dz * here.normal;
+      if (SCALED != 0) {
+        scale_sum += here.dy * activate(k.gamma * here.normal + k.beta, ACTIVATION);
+        shift_sum += here.dy;
+      }
     }
     add_lanes(s, t);
+    if (SCALED != 0) write_scale_gradient(scale_sum, shift_sum, cluster * CLUSTER * 2 + quad);
     if (lane < 2) {
       sum[cluster * CLUSTER * 2 + quad] = s;
       product[cluster * CLUSTER * 2 + quad] = t;
@@ -96,9 +125,8 @@ void main() {
       b[j] = group_b[(quad * 4 + j) / members] * share;
     }
     for (uint i = 0; i < count; i++) {
-      vec4 normal = (AT(x, from + i * stride) - k.mean) * k.r;
-      vec4 dz = activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * AT(dy, from + i * stride);
-      dx[from + i * stride] = k.r * (k.gamma * dz - a - normal * b);
+      pixel here = read_pixel(k, from + i * stride);
+      dx[from + i * stride] = k.r * (k.gamma * here.dz - a - here.normal * b);
     }
   }
 }

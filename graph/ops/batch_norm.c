@@ -5,7 +5,8 @@
 #include "shaders/batch_norm.h"
 #include "shaders/batch_norm_backward.h"
 
-enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INPUT_COUNT };
+enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
+enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by rewrite rules
 enum { Y, MEAN, VARIANCE, SLICES };  // all but Y in training only
 
 typedef struct batch_norm_attributes {
@@ -17,6 +18,13 @@ typedef struct batch_norm_attributes {
 static tensor *slices_output(graph *graph, node *node, shape x, int vectors) {
   int slices = (int)norm_slices(graph->caps, x);
   return node_output(graph, node, (shape){1, slices * round_up(x.c, 8) * vectors, 1, 1}, LAYOUT_RAW);
+}
+
+// What is done behind the activation: a rewrite rule pools by taking over max_pool's output.
+static uint32_t find_behind(const node *node) {
+  if (node->outputs[Y]->shape.h != node->inputs[X]->shape.h) return BEHIND_POOL;
+  if (node->inputs[RESIDUAL]) return BEHIND_RESIDUAL;
+  return node->inputs[SCALE] ? BEHIND_SCALE : BEHIND_NOTHING;
 }
 
 // One dispatch, or of several slices two: their sums, and what follows from them. `part`: which constant says which.
@@ -41,7 +49,8 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
                       tensors->gamma->shape.c);
   tensor *inputs[INPUT_COUNT] = {x, tensors->gamma, tensors->beta, tensors->running_mean, tensors->running_var};
   const batch_norm_attributes attributes = {.epilogue = {.scale = 1}, .update_running = train && graph->train};
-  node *node = graph_append(graph, &batch_norm_op, inputs, INPUT_COUNT, 0, &attributes, sizeof attributes);
+  node *node = graph_append(graph, &batch_norm_op, inputs, train ? INPUT_COUNT : INFERENCE_INPUT_COUNT,
+                            1u << RESIDUAL | 1u << SCALE | 1u << SHIFT, &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
   if (!train) return y;
@@ -55,24 +64,29 @@ static mote_status forward_train(const node *node, program *program, mote_error 
   const batch_norm_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES);
+  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES), behind = find_behind(node);
+  int shared = x.h * x.w / (behind == BEHIND_POOL ? 4 : 1);  // pixels or squares of an image
   struct batch_norm_train_parameters push = {.batch = (uint)x.n,
                                              .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                              .pixels = (uint)(x.h * x.w),
-                                             .columns = norm_columns(lanes, x.h * x.w),
+                                             .columns = norm_columns(lanes, shared),
                                              .slices = norm_slices(program_caps(program), x),
-                                             .epsilon = 1e-5f};
+                                             .epsilon = 1e-5f,
+                                             .factor = attributes->epilogue.scale,
+                                             .square_columns = (uint)x.w / 2};
   bool update = attributes->update_running;
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
-                        [BATCH_NORM_LANES] = lanes},
-               .spec_count = 4,
-               // Where the running statistics are left alone the batch's stand for them.
+                        [BATCH_NORM_LANES] = lanes,
+                        [BATCH_NORM_BEHIND] = behind},
+               .spec_count = 5,
+               // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
                             update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y],
-                            out[SLICES]},
-               .binding_count = 9,
+                            out[SLICES], in[RESIDUAL] ? in[RESIDUAL] : in[X], in[SCALE] ? in[SCALE] : in[X],
+                            in[SHIFT] ? in[SHIFT] : in[X]},
+               .binding_count = 12,
                .push = &push,
                .push_bytes = sizeof push};
   return dispatch_slices(node, program, &step, BATCH_NORM_PART, push.channel_blocks, error);
@@ -101,26 +115,38 @@ static mote_status forward(const node *node, program *program, mote_error *error
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward, through the activation too
 
-enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA, B_SLICES };
+enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
+enum { B_DX, B_DGAMMA, B_DBETA, B_SLICES, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
+
+static uint32_t find_behind_backward(const node *node) {
+  if (node->inputs[B_DY]->shape.h != node->inputs[B_X]->shape.h) return BEHIND_POOL;
+  return node->inputs[B_SCALE] ? BEHIND_SCALE : BEHIND_NOTHING;
+}
 
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES);
+  bool scaled = in[B_SCALE];
+  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES), behind = find_behind_backward(node);
+  // What pairs of lanes share: pixels or squares of an image, or none, so that sums over an image stay within a pair.
+  int shared = scaled ? 1 : x.h * x.w / (behind == BEHIND_POOL ? 4 : 1);
   struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
                                                 .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
-                                                .columns = norm_columns(lanes, x.h * x.w),
+                                                .columns = norm_columns(lanes, shared),
                                                 .slices = norm_slices(program_caps(program), x),
-                                                .epsilon = 1e-5f};
+                                                .epsilon = 1e-5f,
+                                                .square_columns = (uint)x.w / 2};
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
-               .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation, [BATCH_NORM_BACKWARD_LANES] = lanes},
-               .spec_count = 3,
+               .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation,
+                        [BATCH_NORM_BACKWARD_LANES] = lanes,
+                        [BATCH_NORM_BACKWARD_BEHIND] = behind},
+               .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
-                            out[B_DBETA], out[B_DX], out[B_SLICES]},
-               .binding_count = 10,
+                            out[B_DBETA], out[B_DX], out[B_SLICES], scaled ? in[B_SCALE] : in[B_X],
+                            scaled ? out[B_DSCALE] : out[B_DX], scaled ? out[B_DSHIFT] : out[B_DX]},
+               .binding_count = 13,
                .push = &push,
                .push_bytes = sizeof push};
   return dispatch_slices(node, program, &step, BATCH_NORM_BACKWARD_PART, push.channel_blocks, error);
@@ -134,9 +160,15 @@ static void backward(graph *graph, const node *forward) {
     graph_fail(graph, "%s: batch_norm by running statistics is not for training", forward->label);
     return;
   }
+  if (forward->inputs[RESIDUAL]) {
+    graph_fail(graph, "%s: no gradient goes through a residual behind batch_norm", forward->label);
+    return;
+  }
+  tensor *scale = forward->inputs[SCALE], *shift = forward->inputs[SHIFT];
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
-                                   beta, forward->outputs[MEAN],    forward->outputs[VARIANCE]};
-  node *node = graph_append(graph, &batch_norm_backward_op, inputs, B_INPUT_COUNT, 0, forward->attributes,
+                                   beta, forward->outputs[MEAN],    forward->outputs[VARIANCE],
+                                   scale};
+  node *node = graph_append(graph, &batch_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
                             sizeof(epilogue));
   if (!node) return;
   tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
@@ -146,10 +178,15 @@ static void backward(graph *graph, const node *forward) {
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);
+  if (!scale) return;
+  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, LAYOUT_C8));
+  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
 }
 
 const op batch_norm_op = {.name = "batch_norm",
                           .forward = forward,
                           .backward = backward,
                           .has_epilogue = true,
-                          .differentiates_activation = true};
+                          .differentiates_activation = true,
+                          .residual_input = RESIDUAL,
+                          .scale_input = SCALE};

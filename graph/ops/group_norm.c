@@ -65,8 +65,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward, through the activation too
 
-enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA, B_SUM, B_PRODUCT };
+enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
+enum { B_DX, B_DGAMMA, B_DBETA, B_SUM, B_PRODUCT, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
@@ -80,11 +80,13 @@ static mote_status backward_forward(const node *node, program *program, mote_err
   step step = {.shader = VECTOR_SHADER(program, "group_norm_backward", in[B_X]),
                .spec = {[GROUP_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_BACKWARD_CLUSTER] = cluster,
-                        [GROUP_NORM_BACKWARD_LANES] = lanes},
-               .spec_count = 3,
+                        [GROUP_NORM_BACKWARD_LANES] = lanes,
+                        [GROUP_NORM_BACKWARD_SCALED] = in[B_SCALE] != NULL},
+               .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_SUM],
-                            out[B_PRODUCT], out[B_DX]},
-               .binding_count = 9,
+                            out[B_PRODUCT], out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
+                            in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SCALE] ? out[B_DSHIFT] : out[B_DX]},
+               .binding_count = 12,
                .push = &push,
                .push_bytes = sizeof push};
   spread(push.clusters, 1, step.groups);
@@ -97,13 +99,15 @@ static const op group_norm_backward_op = {.name = "group_norm_backward", .forwar
 
 static void backward(graph *graph, const node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
-  if (forward->inputs[SCALE]) {
-    graph_fail(graph, "%s: no gradient goes through a scale behind group_norm's activation", forward->label);
+  tensor *scale = forward->inputs[SCALE], *shift = forward->inputs[SHIFT];
+  if (forward->inputs[STEP]) {
+    graph_fail(graph, "%s: a shift by the current step is not for training", forward->label);
     return;
   }
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
-                                   beta, forward->outputs[MEAN],    forward->outputs[VARIANCE]};
-  node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 0, forward->attributes,
+                                   beta, forward->outputs[MEAN],    forward->outputs[VARIANCE],
+                                   scale};
+  node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
                             sizeof(epilogue));
   if (!node) return;
   shape channels = {x->shape.n, x->shape.c, 1, 1};
@@ -115,6 +119,9 @@ static void backward(graph *graph, const node *forward) {
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);
+  if (!scale) return;
+  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, LAYOUT_C8));
+  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
 }
 
 const op group_norm_op = {.name = "group_norm",

@@ -1,6 +1,7 @@
 // mean_pool.c: the mean of each channel over the whole image.
 #include "graph/ops.h"
 #include "graph/program.h"
+#include "graph/texel.h"
 #include "shaders/mean_pool.h"
 #include "shaders/mean_pool_backward.h"
 
@@ -27,31 +28,44 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &step, error);
 }
 
-// dy → dx
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward, through the activation too
+
+enum { B_DY, B_X, B_RESIDUAL, B_INPUT_COUNT };  // x: with an activation; residual: put there by a rewrite rule
+
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
-  shape x = node->outputs[0]->shape;
-  struct mean_pool_backward_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16),
-                                               .pixels = (uint)(x.h * x.w)};
-  step step = {.shader = "mean_pool_backward",
-               .bindings = {node->inputs[0], node->outputs[0]},
-               .binding_count = 2,
+  const epilogue *attributes = (const void *)node->attributes;
+  tensor *const *in = node->inputs, *dx = node->outputs[0];
+  struct mean_pool_backward_parameters push = {.quads = (uint)(tensor_bytes(in[B_DY]) / 16),
+                                               .pixels = (uint)(dx->shape.h * dx->shape.w),
+                                               .factor = attributes->scale};
+  step step = {.shader = VECTOR_SHADER(program, "mean_pool_backward", dx),
+               .spec = {[MEAN_POOL_BACKWARD_ACTIVATION] = attributes->activation,
+                        [MEAN_POOL_BACKWARD_RESIDUAL] = in[B_RESIDUAL] != NULL},
+               .spec_count = 2,
+               // Absent tensors stand for themselves through one that is there; the constants keep them unread.
+               .bindings = {in[B_DY], in[B_X] ? in[B_X] : in[B_DY], in[B_RESIDUAL] ? in[B_RESIDUAL] : in[B_DY], dx},
+               .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  spread(push.quads, 8, step.groups);
   return program_dispatch(program, node, &step, error);
 }
 
-static const op mean_pool_backward_op = {.name = "mean_pool_backward", .forward = backward_forward};
+static const op mean_pool_backward_op = {
+    .name = "mean_pool_backward", .forward = backward_forward, .residual_input = B_RESIDUAL};
 
 static void backward(graph *graph, const node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[0];
-  if (attributes->activation) {
-    graph_fail(graph, "%s: no gradient goes through mean_pool's epilogue", forward->label);
-    return;
-  }
-  node *node = graph_append(graph, &mean_pool_backward_op, &forward->outputs[0]->grad, 1, 0, NULL, 0);
+  tensor *inputs[B_INPUT_COUNT] = {[B_DY] = forward->outputs[0]->grad, [B_X] = attributes->activation ? x : NULL};
+  node *node = graph_append(graph, &mean_pool_backward_op, inputs, B_INPUT_COUNT, 1u << B_X | 1u << B_RESIDUAL, attributes,
+                            sizeof *attributes);
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
 }
 
-const op mean_pool_op = {.name = "mean_pool", .forward = forward, .backward = backward, .has_epilogue = true};
+const op mean_pool_op = {.name = "mean_pool",
+                         .forward = forward,
+                         .backward = backward,
+                         .has_epilogue = true,
+                         .differentiates_activation = true};
