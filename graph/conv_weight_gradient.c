@@ -16,6 +16,7 @@ enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where th
 typedef struct weight_gradient_attributes {
   float dy_scale;                   // while dy is in half precision, a power of two
   tensor *db;                       // of the first layer, or NULL
+  tensor *table;                    // a row a layer, of CONV_WEIGHT_GRADIENT_WORDS; of the texel kernel
   tensor *all_x, *all_dy, *all_dw;  // of several layers: what holds those of all; of one: NULL
 } weight_gradient_attributes;
 
@@ -64,13 +65,14 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
                         [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL},
                .spec_count = 5,
                .bindings = {x, in[SECOND] ? in[SECOND] : x, attributes->all_dy ? attributes->all_dy : in[DY],
-                            attributes->all_dw ? attributes->all_dw : dw, attributes->db ? attributes->db : dw},
-               .binding_count = 5,
+                            attributes->all_dw ? attributes->all_dw : dw, attributes->db ? attributes->db : dw,
+                            attributes->table},
+               .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push,
                .groups = {0, 0, (uint)(node->input_count / LAYER_INPUTS)}};
   for (uint layer = 0; layer < step.groups[2]; layer++) {
-    uint *words = push.layers + layer * CONV_WEIGHT_GRADIENT_WORDS;
+    uint *words = attributes->table->contents + layer * CONV_WEIGHT_GRADIENT_WORDS;
     describe_layer(node, (int)layer, words);
     uint blocks = words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF, out_blocks = words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16;
     if (blocks > step.groups[0]) step.groups[0] = blocks;
@@ -124,7 +126,9 @@ const op conv_weight_gradient_op = {
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
   bool texels = makes_texels(graph->caps, inputs);
-  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};
+  const weight_gradient_attributes attributes = {
+      .dy_scale = graph->gradient_scale,
+      .table = texels ? graph_table(graph, "layers", CONV_WEIGHT_GRADIENT_WORDS) : NULL};
   node *node =
       graph_append(graph, &conv_weight_gradient_op, inputs, LAYER_INPUTS, 1u << SECOND, &attributes, sizeof attributes);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
@@ -185,10 +189,12 @@ static bool begin_sharing(graph *graph, node *node) {
 
 // The earlier node's layers stay where they are, and the later one's comes behind them; it is the later node that runs, when
 // all gradients are there.
-static void take_layers(graph *graph, node *node, const struct node *earlier) {
+static bool take_layers(graph *graph, node *node, const struct node *earlier) {
   const weight_gradient_attributes *all = (const void *)earlier->attributes;
+  const weight_gradient_attributes *own = (const void *)node->attributes;
   tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0];
   int inputs = earlier->input_count, layers = inputs / LAYER_INPUTS;
+  if (!graph_join_tables(graph, all->table, own->table)) return false;
   share_add(graph, all->all_x, x);
   share_add(graph, all->all_dy, dy);
   share_add(graph, all->all_dw, dw);
@@ -203,6 +209,7 @@ static void take_layers(graph *graph, node *node, const struct node *earlier) {
   node->output_count = layers + 1;
   if (all->db) node->outputs[node->output_count++] = all->db;
   for (int i = 0; i < node->output_count; i++) node->outputs[i]->producer = node;
+  return true;
 }
 
 bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
@@ -216,7 +223,6 @@ bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
     return false;
   const alive_pair pairs[] = {{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}};
   if (!alive_can_share(graph, pairs, 2, node->index) || !begin_sharing(graph, earlier)) return false;
-  take_layers(graph, node, earlier);
-  earlier->removed = true;
-  return true;
+  earlier->removed = take_layers(graph, node, earlier);
+  return earlier->removed;
 }

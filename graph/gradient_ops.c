@@ -42,23 +42,21 @@ tensor *channel_sum(graph *graph, tensor *dy) {
 typedef struct weight_transpose_attributes {
   uint32_t flips;          // a bit a weight
   tensor *weights, *whole; // of several: what holds all inputs, and all outputs; of one: NULL
+  tensor *table;           // a row a weight, of WEIGHT_TRANSPOSE_WORDS
 } weight_transpose_attributes;
 
 static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
   const weight_transpose_attributes *attributes = (const void *)node->attributes;
   tensor *weights = attributes->whole ? attributes->weights : node->inputs[0];
   tensor *whole = attributes->whole ? attributes->whole : node->outputs[0];
-  struct weight_transpose_parameters push = {{0}};
   step step = {.shader = VECTOR_SHADER(program, "weight_transpose", weights),
-               .bindings = {weights, whole},
-               .binding_count = 2,
-               .push = &push,
-               .push_bytes = sizeof push,
+               .bindings = {weights, whole, attributes->table},
+               .binding_count = 3,
                .groups = {0, 0, (uint)node->input_count}};
   for (int i = 0; i < node->input_count; i++) {
     const tensor *output = node->outputs[i];
     shape turned = output->shape;  // (C, O, k, k)
-    uint *words = push.words + i * WEIGHT_TRANSPOSE_WORDS;
+    uint *words = attributes->table->contents + i * WEIGHT_TRANSPOSE_WORDS;
     words[WEIGHT_TRANSPOSE_FROM] = share_offset(weights, node->inputs[i]);
     words[WEIGHT_TRANSPOSE_TO] = share_offset(whole, output);
     words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(turned.c, 8) / 4 | (uint)round_up(turned.n, 8) / 4 << 16;
@@ -85,6 +83,7 @@ bool weight_transpose_join(graph *graph, node *first, node *other) {
     a->whole = share_begin(graph, first->outputs[0]);
     if (!a->weights || !a->whole) return false;
   }
+  if (!graph_join_tables(graph, a->table, from->table)) return false;
   share_add(graph, a->weights, other->inputs[0]);
   share_add(graph, a->whole, other->outputs[0]);
   a->flips |= from->flips << first->input_count;
@@ -96,7 +95,8 @@ bool weight_transpose_join(graph *graph, node *first, node *other) {
 }
 
 tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
-  const weight_transpose_attributes attributes = {flip};
+  const weight_transpose_attributes attributes = {.flips = flip,
+                                                  .table = graph_table(graph, "turn", WEIGHT_TRANSPOSE_WORDS)};
   node *node = graph_append(graph, &weight_transpose_op, &weight, 1, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
   shape w = weight->shape;

@@ -20,7 +20,10 @@ void graph_destroy(graph **pointer) {
   *pointer = NULL;
   if (!graph) return;
   for (int i = 0; i < graph->node_count; i++) free(graph->nodes[i]);
-  for (int i = 0; i < graph->tensor_count; i++) free(graph->tensors[i]);
+  for (int i = 0; i < graph->tensor_count; i++) {
+    free(graph->tensors[i]->contents);
+    free(graph->tensors[i]);
+  }
   free(graph->nodes);
   free(graph->tensors);
   free(graph);
@@ -92,6 +95,25 @@ static tensor *add_named(graph *graph, const char *name, shape shape, tensor_lay
 
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout) {
   return add_named(graph, name, shape, layout, TENSOR_INPUT);
+}
+
+tensor *graph_table(graph *graph, const char *name, int count) {
+  tensor *table = graph_input(graph, name, (shape){1, count, 1, 1}, LAYOUT_RAW);
+  if (!table) return NULL;
+  table->contents = calloc((size_t)count, sizeof *table->contents);
+  return table->contents ? table : graph_fail_memory(graph);
+}
+
+bool graph_join_tables(graph *graph, tensor *table, tensor *more) {
+  int count = table->shape.c + more->shape.c;
+  uint32_t *grown = realloc(table->contents, (size_t)count * sizeof *grown);
+  if (!grown) return graph_fail_memory(graph);
+  memset(grown + table->shape.c, 0, (size_t)more->shape.c * sizeof *grown);
+  table->contents = grown;
+  table->shape.c = count;
+  free(more->contents);
+  more->contents = NULL;
+  return true;
 }
 
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout) {

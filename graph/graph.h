@@ -8,8 +8,8 @@
 
 #include "runtime/runtime.h"
 
-#define MAX_INPUTS 12
-#define MAX_OUTPUTS 8
+#define MAX_INPUTS 32
+#define MAX_OUTPUTS 32
 #define NAME_BYTES 96
 
 // Named dimensions: batch, channels, rows, columns. Vectors have h = w = 1. For weights n is output channels, c input
@@ -51,6 +51,7 @@ typedef struct tensor {
   struct tensor *view_of;  // what it is a part of, from view_offset bytes on, or NULL; share.h makes these
   size_t view_offset;
   size_t held_bytes;       // of one that share.h made of a buffer: without what lies between its parts; else 0
+  uint32_t *contents;  // of an input that the program fills when it is made, or NULL
   binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
 } tensor;
 
@@ -124,6 +125,11 @@ tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout l
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout);
 // A parameter that is not learned: running statistics.
 tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layout layout);
+// An input of `count` words that the program fills with its `contents` when it is made: zeros, until nodes set them while they
+// become dispatches. Nodes may update it.
+tensor *graph_table(graph *graph, const char *name, int count);
+// `table` with room for `more`'s words too, which nobody reads any more. False, with the graph's failure, for want of memory.
+bool graph_join_tables(graph *graph, tensor *table, tensor *more);
 // A tensor that lives at `home`, which the caller keeps.
 tensor *graph_external(graph *graph, const char *name, shape shape, binding home);
 

@@ -330,6 +330,15 @@ static mote_status make_kernels(const program *program, mote_error *error) {
   return status;
 }
 
+static mote_status fill_tables(const program *program, mote_error *error) {
+  for (int i = 0; i < program->graph->tensor_count; i++) {
+    const tensor *table = program->graph->tensors[i];
+    if (table->contents)
+      TRY(buffer_upload(table->home.buffer, table->home.offset, table->contents, tensor_bytes(table), error));
+  }
+  return MOTE_OK;
+}
+
 // Everything that program_create does but recording; with `needs`, without making buffers.
 static mote_status plan(const program_desc *desc, program_needs *needs, program **out, mote_error *error) {
   *out = NULL;
@@ -402,6 +411,7 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
   program *made;
   *out = NULL;
   mote_status status = plan(desc, NULL, &made, error);
+  if (!status) status = fill_tables(made, error);
   if (!status) status = tune(made, error);
   if (!status) status = make_kernels(made, error);
   if (!status) status = record(made, error);

@@ -7,9 +7,9 @@
 #define CONV_WEIGHT_GRADIENT_TILED 3   // 1: several passes along a row
 #define CONV_WEIGHT_GRADIENT_BIAS 4    // 1: the texel kernel makes the bias's gradient too
 
-#define CONV_WEIGHT_GRADIENT_COUNT 4  // layers that one dispatch of the texel kernel takes at most
+#define CONV_WEIGHT_GRADIENT_COUNT 8  // layers that one dispatch of the texel kernel takes at most
 
-// Words of layer k of the texel kernel, from k · CONV_WEIGHT_GRADIENT_WORDS on. Where tensors begin is in vec4s.
+// Words of layer k in the texel kernel's table, from k · CONV_WEIGHT_GRADIENT_WORDS on. Where tensors begin is in vec4s.
 #define CONV_WEIGHT_GRADIENT_X 0
 #define CONV_WEIGHT_GRADIENT_DY 1
 #define CONV_WEIGHT_GRADIENT_DW 2
@@ -45,7 +45,6 @@ struct conv_weight_gradient_texel_parameters {
   uint height;
   uint width;
   uint first_blocks;  // input channels / 8 of the first tensor, where the input was two
-  uint layers[16];    // CONV_WEIGHT_GRADIENT_COUNT · CONV_WEIGHT_GRADIENT_WORDS
 };
 
 struct conv_weight_gradient_sum_parameters {

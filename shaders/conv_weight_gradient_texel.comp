@@ -16,6 +16,7 @@ layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H,
 layout(binding = 2, rgba32f) readonly uniform imageBuffer dy;      // (N, O, H, W) C8, of every layer
 layout(binding = 3) writeonly buffer Dw { vec4 dw[]; };            // (O, C1 + C2, k, k) WEIGHT, of every layer
 layout(binding = 4) writeonly buffer Db { float db[]; };           // (1, O, 1, 1) C8, of the first one
+layout(binding = 5) readonly buffer Table { uint layers[]; };      // one row a layer, raw
 layout(push_constant) uniform Push { conv_weight_gradient_texel_parameters p; };
 
 layout(constant_id = CONV_WEIGHT_GRADIENT_KERNEL) const int KERNEL = 3;
@@ -95,9 +96,9 @@ float turn(vec4 v, int k, int lane) {
 
 void main() {
   int lane = int(gl_LocalInvocationID.x), input_block = int(gl_WorkGroupID.x), block = int(gl_WorkGroupID.y);
-  uint layer = gl_WorkGroupID.z * CONV_WEIGHT_GRADIENT_WORDS, both = p.layers[layer + CONV_WEIGHT_GRADIENT_BLOCKS];
-  int x_at = int(p.layers[layer + CONV_WEIGHT_GRADIENT_X]), dy_at = int(p.layers[layer + CONV_WEIGHT_GRADIENT_DY]);
-  int dw_at = int(p.layers[layer + CONV_WEIGHT_GRADIENT_DW]), blocks = int(both & 0xFFFFu), out_blocks = int(both >> 16);
+  uint layer = gl_WorkGroupID.z * CONV_WEIGHT_GRADIENT_WORDS, both = layers[layer + CONV_WEIGHT_GRADIENT_BLOCKS];
+  int x_at = int(layers[layer + CONV_WEIGHT_GRADIENT_X]), dy_at = int(layers[layer + CONV_WEIGHT_GRADIENT_DY]);
+  int dw_at = int(layers[layer + CONV_WEIGHT_GRADIENT_DW]), blocks = int(both & 0xFFFFu), out_blocks = int(both >> 16);
   if (input_block >= blocks || block >= out_blocks) return;
   int pixels = int(p.height * p.width), first_blocks = SECOND != 0 ? int(p.first_blocks) : blocks;
   int passes = (int(p.width) + COLUMNS - 1) / COLUMNS;

@@ -1,15 +1,11 @@
-// weight_transpose.h: parameters of weight_transpose.comp.
+// weight_transpose.h: constants of weight_transpose.comp.
 #include "shaders/types.h"
 
-#define WEIGHT_TRANSPOSE_COUNT 8  // weights that one dispatch takes at most
+#define WEIGHT_TRANSPOSE_COUNT 32  // weights that one dispatch takes at most
 
-// Words of weight k, from k · WEIGHT_TRANSPOSE_WORDS on.
+// Words of weight k in its table, from k · WEIGHT_TRANSPOSE_WORDS on.
 #define WEIGHT_TRANSPOSE_FROM 0   // where it begins, in vec4s
 #define WEIGHT_TRANSPOSE_TO 1     // where the result does
 #define WEIGHT_TRANSPOSE_QUADS 2  // output channels / 4 and, 16 bits above, input channels / 4, padding included
 #define WEIGHT_TRANSPOSE_TAPS 3   // and, 16 bits above, 1: turn the kernel by half a circle
 #define WEIGHT_TRANSPOSE_WORDS 4
-
-struct weight_transpose_parameters {
-  uint words[32];  // WEIGHT_TRANSPOSE_COUNT · WEIGHT_TRANSPOSE_WORDS
-};
