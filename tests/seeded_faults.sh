@@ -79,7 +79,6 @@ faults=(
   'batch_norm_backward.comp  s/float(p\.batch) \* float(p\.pixels)/float(p.batch) * float(p.pixels) \/ float(p.slices)/'
   'batch_norm_backward.comp  s/(factor \* g)/g/'
   'batch_norm_backward.comp  s/ - here\.normal\[i\] \* m\.product//'
-  'batch_norm_backward.comp  s/left = mix(left, vec4(0\.0), .*$//'
   'batch_norm_backward.comp  s/activate_gradient(chosen, ACTIVATION) \* g/g/'
   'batch_norm_backward.comp  s/dz\[i\] \* here\.normal\[i\];/dz[i] * here.normal[0];/'
   'batch_norm_backward.comp  s/dscale\[image_channel\] = scale_sum/dscale[image_channel] = shift_sum/'

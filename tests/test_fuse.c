@@ -202,6 +202,46 @@ static void a_bias_that_a_norm_takes_off_again_has_no_gradient(void **state) {
   free(gradients);
 }
 
+// dx of Σ y, y a max_pool behind a batch_norm of 8 channels of 4 × 4 equal numbers.
+static void tied_pass(unsigned keep_unfused, float *gradient) {
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  graph->train = true;
+  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, LAYOUT_C8), *vectors[4];
+  for (int i = 0; i < 4; i++) vectors[i] = graph_input(graph, (char[]){(char)('a' + i), 0}, (shape){1, 8, 1, 1}, LAYOUT_C8);
+  x->requires_grad = true;
+  const batch_norm_tensors tensors = {vectors[0], vectors[1], vectors[2], vectors[3]};
+  tensor *y = max_pool(graph, batch_norm(graph, x, &tensors, true));
+  MUST(fuse(graph, FUSE_FORWARD & ~keep_unfused, &error));
+  tensor *seed = graph_input(graph, "seed", (shape){1, 8, 2, 2}, LAYOUT_C8);
+  graph_backward(graph, y, seed);
+  x->grad->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "tied", .keep_unfused = keep_unfused},
+                      &program, &error));
+  float ones[128];
+  for (int i = 0; i < 128; i++) ones[i] = 1;
+  MUST(program_write(program, x, ones, &error));
+  MUST(program_write(program, seed, ones, &error));
+  for (int i = 0; i < 4; i++) MUST(program_write(program, vectors[i], ones, &error));
+  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_read(program, x->grad, gradient, &error));
+  program_destroy(&program);
+}
+
+// The variance is 0, so r is 1/√1e-5; a quarter of the pixels take a gradient of 1.
+static void of_equal_pixels_the_first_takes_the_gradient_of_the_pool(void **state) {
+  (void)state;
+  for (int kept = 0; kept < 2; kept++) {
+    float gradient[128];
+    tied_pass(kept ? FUSE_MAX_POOL : 0, gradient);
+    for (int i = 0; i < 128; i++) {
+      double expected = ((i % 2 == 0 && i / 4 % 2 == 0) - 0.25) / sqrt(1e-5);
+      assert_true(fabs((double)gradient[i] - expected) < 1e-2);
+    }
+  }
+}
+
 // Three replays of two denoising steps; returns the dispatches of one replay. `between`: something reads the index between
 // update and advance.
 static uint32_t denoise(bool between, unsigned keep_unfused, float *x_after, uint32_t *step_after) {
@@ -445,6 +485,7 @@ int main(void) {
       cmocka_unit_test(every_rule_keeps_the_gradients_and_saves_dispatches),
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
+      cmocka_unit_test(of_equal_pixels_the_first_takes_the_gradient_of_the_pool),
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
       cmocka_unit_test(a_loss_that_train_control_adds_up_has_the_same_bits),
       cmocka_unit_test(layers_share_a_dispatch_only_where_order_and_memory_allow_it),
