@@ -137,7 +137,7 @@ faults=(
   'train_control.comp        s/piece \* TRAIN_CONTROL_QUADS,/piece * TRAIN_CONTROL_QUADS + 1,/'
   'train_control.comp        s/first + TRAIN_CONTROL_QUADS, quads/first + TRAIN_CONTROL_QUADS - 1, quads/'
   'train_control.comp        s/if (!arrives_last()) return;/if (arrives_last()) return;/'
-  'train_control.comp        s/state\[TRAIN_ARRIVED\] = 0;//'
+  'train_control.comp        s/workgroup_sum(sum) \* p\.loss_share/workgroup_sum(sum)/'
   'linear_data_gradient.comp s/activate_gradient(z\[z_row + o\], ACTIVATION)/activate_gradient(z[o], ACTIVATION)/'
   'linear_weight_gradient.comp               s/ = total;/ = sum.x;/'
   'linear.comp               s/\] = sum;/] = 0.0;/'

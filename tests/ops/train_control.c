@@ -6,16 +6,17 @@
 #include "shaders/train_state.h"
 #include "tests/ops/reference.h"
 
-enum { RATE_COSINE, RATE_LINEAR, RATE_WARMUP, LOSS };
+enum { RATE_COSINE, RATE_LINEAR, RATE_WARMUP, LOSS, LOSS_OF_MSE };
 enum { GRADIENTS = 5000, STEP = 40, TOTAL = 100 };
 static const uint32_t one = 0x3f800000;  // 1.0f
 static const uint32_t state_words[TRAIN_WORDS] = {
     [TRAIN_STEPS] = STEP, [TRAIN_TOTAL_STEPS] = TOTAL, [TRAIN_BETA1_POWER] = one, [TRAIN_BETA2_POWER] = one};
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
+  tensor *gradient, *loss = test->attribute == LOSS_OF_MSE ? mse(graph, in[1], in[4], in[5], 0.5f, &gradient) : in[1];
   const train_control_desc desc = {.gradients = in[0],
                                    .weights = in[0],
-                                   .loss = in[1],
+                                   .loss = loss,
                                    .ring = in[2],
                                    .state = in[3],
                                    .schedule = test->attribute == RATE_LINEAR,
@@ -27,12 +28,20 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
                                    .beta1 = 0.875f,
                                    .beta2 = 0.96875f};
   if (!train_control(graph, &desc)) return NULL;
-  return test->attribute == LOSS ? in[2] : in[3];
+  return test->attribute >= LOSS ? in[2] : in[3];
+}
+
+static double mean_squared_error(const op_case *test, double *const *in) {
+  shape s = test->inputs[1].shape;
+  double sum = 0;
+  for (int i = 0; i < s.n * s.c; i++) sum += in[5][i / s.c] * (in[1][i] - in[4][i]) * (in[1][i] - in[4][i]);
+  return 0.5 * sum / (s.n * s.c);
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
-  if (test->attribute == LOSS) {
-    for (int i = 0; i < TRAIN_RING; i++) out[i] = i == STEP ? in[1][0] : in[2][i];
+  if (test->attribute >= LOSS) {
+    for (int i = 0; i < TRAIN_RING; i++) out[i] = in[2][i];
+    out[STEP] = test->attribute == LOSS ? in[1][0] : mean_squared_error(test, in);
     return;
   }
   double squares = 0, progress = (double)STEP / TOTAL;
@@ -62,19 +71,24 @@ static void reference(const op_case *test, double *const *in, double *out) {
   }
 }
 
-#define CONTROL(title, which, error)                                                                        \
+#define CONTROL(title, which, error, ...)                                                                     \
   {                                                                                                         \
     .name = title, .build = build, .reference = reference, .attribute = which, .tolerance = error,          \
     .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,          \
-    .inputs = {{{1, GRADIENTS, 1, 1}, LAYOUT_RAW}, {{1, 4, 1, 1}, LAYOUT_RAW}, {{1, TRAIN_RING, 1, 1}, LAYOUT_RAW}, \
-               {{1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW}},                                                       \
+    .inputs = {{{1, GRADIENTS, 1, 1}, LAYOUT_RAW}, __VA_ARGS__},                                            \
   }
+
+#define LOSS_TENSOR {{1, 4, 1, 1}, LAYOUT_RAW}
+#define RING_AND_STATE {{1, TRAIN_RING, 1, 1}, LAYOUT_RAW}, {{1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW}
 
 // A rounding of a float moves its word by 1e-9 of it; the norm is a sum of thousands.
 static const op_case cases[] = {
-    CONTROL("cosine", RATE_COSINE, 5e-8),
-    CONTROL("linear", RATE_LINEAR, 5e-8),
-    CONTROL("warm-up", RATE_WARMUP, 5e-8),
-    CONTROL("loss for the host", LOSS, 0),
+    CONTROL("cosine", RATE_COSINE, 5e-8, LOSS_TENSOR, RING_AND_STATE),
+    CONTROL("linear", RATE_LINEAR, 5e-8, LOSS_TENSOR, RING_AND_STATE),
+    CONTROL("warm-up", RATE_WARMUP, 5e-8, LOSS_TENSOR, RING_AND_STATE),
+    CONTROL("loss for the host", LOSS, 0, LOSS_TENSOR, RING_AND_STATE),
+    // One number of the ring's thousand is rounded.
+    CONTROL("loss for the host, of mse", LOSS_OF_MSE, 1e-7, {{9, 16, 1, 1}}, RING_AND_STATE, {{9, 16, 1, 1}},
+            {{9, 1, 1, 1}, LAYOUT_C8, 20, 40}),
 };
 CASES(train_control, cases);
