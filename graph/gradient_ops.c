@@ -5,7 +5,6 @@
 #include "graph/norm_lanes.h"
 #include "graph/share.h"
 #include "shaders/channel_sum.h"
-#include "shaders/norm_parameter_gradient.h"
 #include "shaders/weight_transpose.h"
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -122,20 +121,4 @@ bool data_gradient_join(graph *graph, node *first, node *other, tensor **both) {
   second->producer = first;
   other->removed = true;
   return true;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Norms
-
-mote_status dispatch_norm_parameter_gradient(const node *node, program *program, tensor *const sums[2],
-                                             tensor *const gradients[2], mote_error *error) {
-  shape s = sums[0]->shape;
-  struct norm_parameter_gradient_parameters push = {.batch = (uint)s.n, .channels = (uint)round_up(s.c, 8)};
-  step step = {.shader = "norm_parameter_gradient",
-               .bindings = {sums[0], sums[1], gradients[0], gradients[1]},
-               .binding_count = 4,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread(push.channels, 8, step.groups);
-  return program_dispatch(program, node, &step, error);
 }

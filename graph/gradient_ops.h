@@ -26,8 +26,4 @@ bool conv_join_gradients(graph *graph, node *first, node *other);
 bool conv_transpose_join_gradients(graph *graph, node *first, node *other);
 extern const op conv_transpose_data_gradient_op;
 
-// dγ = Σ_n product, dβ = Σ_n sum.
-mote_status dispatch_norm_parameter_gradient(const node *node, program *program, tensor *const sums[2],
-                                             tensor *const gradients[2], mote_error *error);
-
 #endif

@@ -411,8 +411,8 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
   program *made;
   *out = NULL;
   mote_status status = plan(desc, NULL, &made, error);
-  if (!status) status = fill_tables(made, error);
   if (!status) status = tune(made, error);
+  if (!status) status = fill_tables(made, error);  // the tuner leaves its own numbers everywhere
   if (!status) status = make_kernels(made, error);
   if (!status) status = record(made, error);
   if (status) {

@@ -1,7 +1,8 @@
 // group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M), r = 1/√(variance + ε), x̂ = (x - mean) · r,
 // dz = activation'(γ·x̂ + β) · dy, M = C/8 · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
 // sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). With SCALED dy counts scale[n, c] times, and
-// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). Workgroups and lanes as in group_norm.comp.
+// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). Workgroups and lanes as in group_norm.comp; the last one
+// that is done sums dβ = Σ_n sum, dγ = Σ_n product in order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/activation.glsl"
@@ -16,18 +17,24 @@ layout(binding = 2) readonly buffer Gamma { vec4 gamma[]; };         // (1, C, 1
 layout(binding = 3) readonly buffer Beta { vec4 beta[]; };           // (1, C, 1, 1) C8
 layout(binding = 4) readonly buffer Mean { float mean[]; };          // (N, 8, 1, 1) C8
 layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, 8, 1, 1) C8
-layout(binding = 6) writeonly buffer Sum { vec4 sum[]; };            // (N, C, 1, 1) C8
-layout(binding = 7) writeonly buffer Product { vec4 product[]; };    // (N, C, 1, 1) C8
+layout(binding = 6) coherent buffer Sum { vec4 sum[]; };             // (N, C, 1, 1) C8
+layout(binding = 7) coherent buffer Product { vec4 product[]; };     // (N, C, 1, 1) C8
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };              // as x
 layout(binding = 9) readonly buffer Scale { vec4 scale[]; };         // (N, C, 1, 1) C8; with SCALED, as the next two
 layout(binding = 10) writeonly buffer Dscale { vec4 dscale[]; };     // as scale
 layout(binding = 11) writeonly buffer Dshift { vec4 dshift[]; };     // as scale
+layout(binding = 12) writeonly buffer Dgamma { vec4 dgamma[]; };     // (1, C, 1, 1) C8
+layout(binding = 13) writeonly buffer Dbeta { vec4 dbeta[]; };       // (1, C, 1, 1) C8
+layout(binding = 14) coherent buffer Arrivals { uint arrivals[]; };  // (1) raw
 layout(push_constant) uniform Push { group_norm_backward_parameters p; };
 
 layout(constant_id = GROUP_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = GROUP_NORM_BACKWARD_CLUSTER) const uint CLUSTER = 1;
 layout(constant_id = GROUP_NORM_BACKWARD_SCALED) const uint SCALED = 0;
 
+#define ARRIVED arrivals[0]
+#define ARRIVING p.clusters
+#include "shaders/arrival.glsl"
 #include "shaders/lane_sums.glsl"
 
 shared vec4 channel_a[CLUSTER * 2], channel_b[CLUSTER * 2];  // γ · sum, γ · product
@@ -83,9 +90,9 @@ void add_group(uint group, uint members) {
   group_b[group] = b;
 }
 
-void main() {
-  uint cluster = workgroup_index(), lane = gl_LocalInvocationID.x, stride = gl_WorkGroupSize.x;
-  if (cluster >= p.clusters) return;
+// Of one cluster of an image: dx, and the image's part of the other gradients.
+void differentiate(uint cluster) {
+  uint lane = gl_LocalInvocationID.x, stride = gl_WorkGroupSize.x;
   uint members = p.channels / 8, groups = CLUSTER * 8 / members;
   uint count = (p.pixels + stride / 2 - 1 - lane / 2) / (stride / 2);
 
@@ -129,4 +136,24 @@ void main() {
       dx[from + i * stride] = k.r * (k.gamma * here.dz - a - here.normal * b);
     }
   }
+}
+
+void sum_images() {
+  uint quads = p.channels / 4, images = p.clusters * CLUSTER * 2 / quads;
+  for (uint c = gl_LocalInvocationID.x; c < quads; c += gl_WorkGroupSize.x) {
+    vec4 s = vec4(0.0), t = vec4(0.0);
+    for (uint n = 0; n < images; n++) {
+      s += sum[n * quads + c];
+      t += product[n * quads + c];
+    }
+    dbeta[c] = s;
+    dgamma[c] = t;
+  }
+}
+
+void main() {
+  uint cluster = workgroup_index();
+  if (cluster >= p.clusters) return;
+  differentiate(cluster);
+  if (arrives_last()) sum_images();
 }

@@ -21,9 +21,10 @@ layout(binding = 5) coherent buffer State { uint state[]; };               // TR
 layout(binding = 6) writeonly buffer Ring { float ring[]; };               // (TRAIN_RING) raw
 layout(push_constant) uniform Push { train_control_parameters p; };
 
+#define ARRIVED state[TRAIN_ARRIVED]
+#define ARRIVING gl_NumWorkGroups.x * gl_NumWorkGroups.y
+#include "shaders/arrival.glsl"
 #include "shaders/workgroup_sum.glsl"
-
-shared uint arrived;
 
 uint count_pieces(uint quads) { return (quads + TRAIN_CONTROL_QUADS - 1) / TRAIN_CONTROL_QUADS; }
 
@@ -44,15 +45,6 @@ void sum_piece() {
     sums[piece] = sum;
 }
 
-// Whether all other workgroups' sums are there; all lanes call it.
-bool arrives_last() {
-  memoryBarrierBuffer();
-  if (gl_LocalInvocationID.x == 0) arrived = atomicAdd(state[TRAIN_ARRIVED], 1) + 1;
-  barrier();
-  memoryBarrierBuffer();
-  return arrived == gl_NumWorkGroups.x * gl_NumWorkGroups.y;
-}
-
 float rate_at(float step) {
   float rate = p.learning_rate, progress = min(step / max(float(state[TRAIN_TOTAL_STEPS]), 1.0), 1.0);
   if (p.schedule == 0) {  // ½ + ½·cos(π·progress), the square of the cosine of half of it; drivers' own is too coarse
@@ -67,7 +59,6 @@ void set(uint word, float value) { state[word] = floatBitsToUint(value); }
 
 // By one lane.
 void decide(float norm, float weight_squares, float loss) {
-  state[TRAIN_ARRIVED] = 0;
   uint t = state[TRAIN_STEPS];
   ring[t % TRAIN_RING] = loss;
   bool finite = !isnan(weight_squares) && !isinf(weight_squares) && !isnan(loss) && !isinf(loss) &&

@@ -68,8 +68,13 @@ static mote_status forward(const node *node, program *program, mote_error *error
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
 enum { B_DX, B_DGAMMA, B_DBETA, B_SUM, B_PRODUCT, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
+typedef struct backward_attributes {
+  uint32_t activation;
+  tensor *arrivals;  // counts the workgroups that are done
+} backward_attributes;
+
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
+  const backward_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
   uint cluster = find_cluster(x.c), lanes = norm_lanes(program_caps(program), in[B_X], MAX_LANES);
@@ -85,14 +90,13 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_SUM],
                             out[B_PRODUCT], out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
-                            in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SCALE] ? out[B_DSHIFT] : out[B_DX]},
-               .binding_count = 12,
+                            in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SCALE] ? out[B_DSHIFT] : out[B_DX], out[B_DGAMMA],
+                            out[B_DBETA], attributes->arrivals},
+               .binding_count = 15,
                .push = &push,
                .push_bytes = sizeof push};
   spread(push.clusters, 1, step.groups);
-  TRY(program_dispatch(program, node, &step, error));
-  return dispatch_norm_parameter_gradient(node, program, (tensor *[]){out[B_SUM], out[B_PRODUCT]},
-                                          (tensor *[]){out[B_DGAMMA], out[B_DBETA]}, error);
+  return program_dispatch(program, node, &step, error);
 }
 
 static const op group_norm_backward_op = {.name = "group_norm_backward", .forward = backward_forward};
@@ -107,8 +111,10 @@ static void backward(graph *graph, const node *forward) {
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
                                    beta, forward->outputs[MEAN],    forward->outputs[VARIANCE],
                                    scale};
-  node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
-                            sizeof(epilogue));
+  const backward_attributes attributes = {((const epilogue *)(const void *)forward->attributes)->activation,
+                                          graph_table(graph, "arrivals", 1)};
+  node *node =
+      graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, &attributes, sizeof attributes);
   if (!node) return;
   shape channels = {x->shape.n, x->shape.c, 1, 1};
   tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
