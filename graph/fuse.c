@@ -26,6 +26,10 @@ static node *sole_producer(const graph *graph, const tensor *tensor) {
 
 static epilogue *epilogue_of(node *node) { return (epilogue *)(void *)node->attributes; }
 
+static bool keeps_apart(const graph *graph, const node *node) {
+  return node->op->keeps_apart && node->op->keeps_apart(graph, node);
+}
+
 static bool is_ready_before(const tensor *tensor, const node *node) {
   return !tensor || !tensor->producer || tensor->producer->index < node->index;
 }
@@ -39,7 +43,7 @@ static void absorb(node *front, node *node) {
 
 static void fuse_concat(graph *graph, node *node) {
   const op *op = node->op;
-  if (!op->second_input || node->inputs[op->second_input]) return;
+  if (!op->second_input || node->inputs[op->second_input] || keeps_apart(graph, node)) return;
   struct node *front = node->inputs[0]->producer;
   if (!front || front->op != &concat_op) return;
   struct tensor *whole = node->inputs[0];
@@ -87,6 +91,7 @@ static void fuse_add(graph *graph, node *node) {
   if (node->op != &add_op) return;
   struct node *front = sole_producer(graph, node->inputs[1]);
   if (!front || !front->op->residual_input || front->inputs[front->op->residual_input]) return;
+  if (keeps_apart(graph, front)) return;
   if (!is_ready_before(node->inputs[0], front)) return;
   if (epilogue_of(front)->scale != 1) return;
   front->inputs[front->op->residual_input] = node->inputs[0];

@@ -70,6 +70,8 @@ typedef struct op {
   bool differentiates_activation;  // backward goes through the epilogue's activation too
   int second_input;    // place of the tensor that is concatenated behind input 0
   int residual_input;  // place of the tensor that is added behind the activation
+  // NULL, or whether the node had better stay without second and residual input: see conv.c.
+  bool (*keeps_apart)(const graph *graph, const node *node);
   int scale_input;     // places of scale, shift and step, as scale_shift takes them behind its own first
   int weight_input;    // places of weight and, behind it, bias, which batch normalisation can be folded into
 } op;
