@@ -43,5 +43,6 @@ struct conv_parameters {
   uint out_blocks;    // output channels / 8
   uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum behind the epilogue
+  uint plain;         // 1: no activation after all, whatever the constant says: conv_winograd.comp alone
   float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone
 };

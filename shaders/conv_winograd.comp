@@ -130,7 +130,7 @@ void main() {
     [[unroll]] for (int row = 0; row < ROWS; row++) {
       if (EXACT == 0 && first_row + row >= int(p.height)) continue;
       int at = to + (row * int(p.width) + column) * 8;
-      float value = activate(rows[row] + b, ACTIVATION);
+      float sum = rows[row] + b, value = p.plain != 0 ? sum : activate(sum, ACTIVATION);
       if (RESIDUAL != 0) value += residual[at];
       y[at] = value * p.scale;
     }
