@@ -44,6 +44,10 @@ static bool ends_with_activation(node *node) {
   return !input_at(node, op->residual_input) && !input_at(node, op->scale_input) && epilogue_of(node)->scale == 1;
 }
 
+static bool takes_residual(const graph *graph, const node *node) {
+  return has_free_input(node, node->op->residual_input) && !(node->op->rejects_residual && node->op->rejects_residual(graph, node));
+}
+
 static bool is_ready_before(const tensor *tensor, const node *node) {
   return !tensor || !tensor->producer || tensor->producer->index < node->index;
 }
@@ -61,6 +65,7 @@ static void fuse_concat(graph *graph, node *node) {
   struct node *front = node->inputs[0]->producer;
   if (!front || front->op != &concat_op) return;
   struct tensor *whole = node->inputs[0];
+  if (op->prepare_second && !op->prepare_second(graph, node, front->inputs[0], front->inputs[1])) return;
   node->inputs[0] = front->inputs[0];
   node->inputs[op->second_input] = front->inputs[1];
   if (count_uses(graph, whole) == 0) front->removed = true;
@@ -106,6 +111,30 @@ static void fuse_factor(graph *graph, node *node) {
   absorb(front, node);
 }
 
+// Nodes with an epilogue write their outputs and nothing else: they may be passed.
+static bool only_epilogues_between(const graph *graph, const node *first, const node *last) {
+  for (int i = first->index + 1; i < last->index; i++)
+    if (!graph->nodes[i]->removed && !graph->nodes[i]->op->has_epilogue) return false;
+  return true;
+}
+
+// (conv(…) + b) · scale, where the convolution runs in the sum's place, behind what makes `b`.
+static void fuse_add_late(graph *graph, node *node) {
+  struct node *early = sole_producer(graph, node->inputs[0]);
+  if (!early || !takes_residual(graph, early) || !ends_with_activation(early)) return;
+  if (early->phase != node->phase || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return;
+  tensor *residual = node->inputs[1];
+  float scale = epilogue_of(node)->scale;
+  node->op = early->op;
+  memcpy(node->label, early->label, sizeof node->label);
+  memcpy(node->inputs, early->inputs, sizeof node->inputs);
+  memcpy(node->attributes, early->attributes, sizeof node->attributes);
+  node->input_count = early->input_count;
+  node->inputs[node->op->residual_input] = residual;
+  epilogue_of(node)->scale = scale;
+  early->removed = true;
+}
+
 // (a + conv(…)) · scale, where `a` is ready before the convolution runs, or what else has such an epilogue.
 static void fuse_add(graph *graph, node *node) {
   if (node->op != &add_op) return;
@@ -114,7 +143,12 @@ static void fuse_add(graph *graph, node *node) {
     return;
   }
   struct node *front = sole_producer(graph, node->inputs[1]);
-  if (!front || !has_free_input(front, front->op->residual_input) || !ends_with_activation(front)) return;
+  if (front && ends_with_activation(front) && has_free_input(front, front->op->residual_input) &&
+      !takes_residual(graph, front)) {
+    fuse_add_late(graph, node);
+    return;
+  }
+  if (!front || !takes_residual(graph, front) || !ends_with_activation(front)) return;
   if (!is_ready_before(node->inputs[0], front)) return;
   front->inputs[front->op->residual_input] = node->inputs[0];
   epilogue_of(front)->scale = epilogue_of(node)->scale;

@@ -72,6 +72,9 @@ typedef struct op {
   bool differentiates_activation;  // backward goes through the epilogue's activation too
   int second_input;    // place of the tensor that is concatenated behind input 0
   int residual_input;  // place of the tensor that is added behind the activation
+  // NULL, or whether the node can take x and `second` for its input, made ready for that: see conv.c.
+  bool (*prepare_second)(graph *graph, node *node, struct tensor *x, struct tensor *second);
+  bool (*rejects_residual)(const graph *graph, const node *node);  // NULL, or whether it had better stay without one
   int scale_input;     // places of scale, shift and step, as scale_shift takes them behind its own first
   int weight_input;    // places of weight and, behind it, bias, which batch normalisation can be folded into
 } op;

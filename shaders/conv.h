@@ -43,7 +43,9 @@ struct conv_parameters {
   uint out_blocks;    // output channels / 8, of both where there are two
   uint split;         // of the first output, or of the only one: shaders/split.glsl
   uint second_at;     // where the second output begins, in vec4s
+  uint second_in;     // where the second input begins in the first one's binding, in vec4s: conv_winograd.comp without SECOND
   uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum behind the epilogue
+  uint plain;         // 1: no activation after all, whatever the constant says: conv_winograd.comp alone
   float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone
 };

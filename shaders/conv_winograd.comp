@@ -67,8 +67,20 @@ float sums[POINTS * COLUMNS];
     v[at + 5] = 4.0 * (d[1] - d[3]) + (d[5] - d[3]);                                                         \
   }
 
-// The sum over the channels of one input tensor; `quad_offset` is where its channels begin in the weights.
-#define SUM_OVER(image, quads, quad_offset)                                                                  \
+// Where four channels of the input begin in x, which holds the second tensor too, unless that has a binding.
+int find_x(int n, int quad, int pixels) {
+  int first_quads = int(p.first_quads), second_quads = int(p.second_quads);
+  bool is_second = quad >= first_quads;
+  int at = is_second ? int(p.second_in) : 0, within = is_second ? quad - first_quads : quad;
+  return at + (n * (is_second ? second_quads : first_quads) / 2 + within / 2) * pixels * 2 + within % 2;
+}
+
+int find_second(int n, int quad, int pixels) {
+  return (n * int(p.second_quads) / 2 + quad / 2) * pixels * 2 + quad % 2;
+}
+
+// The sum over the channels of one binding; `quad_offset` is where its channels begin in the weights.
+#define SUM_OVER(image, quads, quad_offset, find)                                                            \
   [[dont_unroll]] for (int quad = 0; quad < int(quads); quad++) {                                            \
     vec4 u[3 * POINTS], v[POINTS * GROUPS], beside[POINTS], d[POINTS];                                       \
     int weight_at = ((weight_block * all_quads + int(quad_offset) + quad) * TAPS) * 8 + lane;                \
@@ -84,7 +96,7 @@ float sums[POINTS * COLUMNS];
       u[kx * POINTS + 4] = wide - narrow;                                                                    \
       u[kx * POINTS + 5] = g2;                                                                               \
     }                                                                                                        \
-    int base = (n * int(quads) / 2 + quad / 2) * pixels * 2 + quad % 2;                                      \
+    int base = find(n, quad, pixels);                                                                        \
     [[unroll]] for (int group = 0; group < GROUPS; group++) {                                                \
       [[unroll]] for (int row = 0; row < POINTS; row++)                                                      \
         d[row] = LOAD(image, base, first_row + row - 1, first_column + group * 8 + lane);                    \
@@ -116,8 +128,8 @@ void main() {
   int pixels = int(p.height * p.width), all_quads = int(p.first_quads + p.second_quads);
   [[unroll]] for (int i = 0; i < POINTS * COLUMNS; i++) sums[i] = 0.0;
 
-  SUM_OVER(x, p.first_quads, 0)
-  if (SECOND != 0) SUM_OVER(second, p.second_quads, p.first_quads)
+  SUM_OVER(x, SECOND != 0 ? int(p.first_quads) : all_quads, 0, find_x)
+  if (SECOND != 0) SUM_OVER(second, p.second_quads, p.first_quads, find_second)
 
   float b = 0.0;
   if (BIAS != 0) b = bias[block * 8 + lane];
@@ -132,7 +144,7 @@ void main() {
     [[unroll]] for (int row = 0; row < ROWS; row++) {
       if (EXACT == 0 && first_row + row >= int(p.height)) continue;
       int at = to + (row * int(p.width) + column) * 8;
-      float value = activate(rows[row] + b, ACTIVATION);
+      float sum = rows[row] + b, value = p.plain != 0 ? sum : activate(sum, ACTIVATION);
       if (RESIDUAL != 0) value += residual[at];
       y[at] = value * p.scale;
     }

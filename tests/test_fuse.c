@@ -79,20 +79,73 @@ static void every_rule_keeps_the_results_up_to_rounding(void **state) {
   }
 }
 
-static void every_rule_saves_dispatches(void **state) {
-  (void)state;
+static void count_savings(void) {
   float output[BATCH * IMAGE];
   uint32_t all = pass(false, 0, output), none = pass(false, FUSE_ALL, output);
   assert_true(all < none);
   for (size_t i = 0; i < COUNT(rules); i++) {
     if (rules[i].bit == FUSE_MAX_POOL) continue;  // in training only
     uint32_t without = pass(false, rules[i].bit, output), alone = pass(false, FUSE_ALL & ~rules[i].bit, output);
-    if (without <= all) fail_msg("%s: %u dispatches with it, %u without", rules[i].name, all, without);
+    if (without <= all)
+      fail_msg("%s: %u dispatches with it, %u without", rules[i].name, all, without);
     // On its own: add only has something to do where its conv is not followed by a norm that stands between, and scale
     // where no activation does.
     if (rules[i].bit != FUSE_ADD && rules[i].bit != FUSE_SCALE && alone >= none)
       fail_msg("%s alone: %u dispatches, %u without any", rules[i].name, alone, none);
   }
+}
+
+static void every_rule_saves_dispatches(void **state) {
+  (void)state;
+  count_savings();
+}
+
+static void every_rule_saves_dispatches_of_plain_kernels(void **state) {
+  (void)state;
+  mote_device *usual = device;
+  mote_model *usual_model = model;
+  device = test_device((mote_device_desc){.plain_kernels = true});
+  model = test_model(device, SMALL_MODEL);
+  count_savings();
+  mote_model_destroy(&model);
+  test_device_end(&device);
+  device = usual;
+  model = usual_model;
+}
+
+// Whether convolutions take Winograd's kernel.
+static bool takes_winograd(void) {
+  const device_caps *caps = device_get_caps(device);
+  return caps->kernels == MOTE_KERNELS_TEXEL && caps->subgroup_shuffle && caps->subgroup_size >= 8;
+}
+
+// Each variant of it takes a CPU driver long to make and MiB to keep.
+static void a_pass_takes_one_variant_of_winograds_kernel_a_tile(void **state) {
+  (void)state;
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  const context_unet_inputs inputs = {.x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8),
+                                      .time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, LAYOUT_C8),
+                                      .context = graph_input(graph, "context", (shape){BATCH, 5, 1, 1}, LAYOUT_C8)};
+  assert_non_null(context_unet(graph, mote_model_get_info(model), &inputs));
+  MUST(model_bind(model, graph, &error));
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "variants"}, &program, &error));
+  const step *found[8];
+  int variants = 0, all = 0;
+  for (int i = 0; i < program_dispatch_count(program, PHASE_STEP); i++) {
+    const step *step = program_get_step(program, PHASE_STEP, i);
+    if (strcmp(step->shader, "conv_winograd")) continue;
+    all++;
+    bool known = false;
+    for (int k = 0; k < variants; k++)
+      known |= !memcmp(found[k]->spec, step->spec, step->spec_count * sizeof *step->spec);
+    assert_true(known || variants < (int)COUNT(found));
+    if (!known) found[variants++] = step;
+  }
+  assert_int_equal(variants, takes_winograd() ? 2 : 0);  // for 8 x 8 and, with edges, 4 x 4 pixels
+  assert_true(variants == 0 || all > 8);
+  program_destroy(&program);
 }
 
 // One pass forward and backward without the rules `keep_unfused`; `gradients` receives the whole buffer, model->parameters
@@ -482,6 +535,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_rule_keeps_the_results_up_to_rounding),
       cmocka_unit_test(every_rule_saves_dispatches),
+      cmocka_unit_test(every_rule_saves_dispatches_of_plain_kernels),
+      cmocka_unit_test(a_pass_takes_one_variant_of_winograds_kernel_a_tile),
       cmocka_unit_test(every_rule_keeps_the_gradients_and_saves_dispatches),
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),

@@ -4,6 +4,7 @@
 
 #include "runtime/error.h"
 #include "tools/command.h"
+#include "tools/heap.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
 #include "tools/open.h"
@@ -206,6 +207,7 @@ static mote_status sample(sample_options *o, int *exit_code, mote_error *error) 
   TRY_GOTO(end, sample_output_check_paths(o, error));
   TRY_GOTO(end, sample_inputs_init(&inputs, o, error));
   interrupt_watch();
+  heap_return_blocks();
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_model(device, o->model, &model, error));

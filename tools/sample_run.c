@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "tools/heap.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 
@@ -191,6 +192,7 @@ mote_status sample_run_init(sample_run *run, const sample_run_desc *desc, mote_e
   double started = 0;
   mote_status status = MOTE_OK;
   TRY_GOTO(end, mote_sampler_create(&sampler_desc, &sampler, error));
+  heap_trim();
   run->info = mote_sampler_get_info(sampler);
   run->steps = mote_sampler_step_count(sampler);
   TRY_GOTO(end, allocate_results(&work, error));
