@@ -2,7 +2,7 @@
 #include "shaders/types.h"
 
 #define CONV_TRANSPOSE_ACTIVATION 0
-#define CONV_TRANSPOSE_SECOND 1  // 1: the input is two tensors, concatenated along channels
+#define CONV_TRANSPOSE_SECOND 1  // 1: the input is two tensors, concatenated along channels; not of the texel kernel
 
 struct conv_transpose_parameters {
   uint batch;

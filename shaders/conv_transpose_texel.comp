@@ -17,23 +17,17 @@ layout(binding = 4) writeonly buffer Y { float y[]; };             // (N, O, k·
 layout(push_constant) uniform Push { conv_transpose_parameters p; };
 
 layout(constant_id = CONV_TRANSPOSE_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
-layout(constant_id = CONV_TRANSPOSE_SECOND) const uint SECOND = 0;
 
 const int TAPS = 4;  // a workgroup
 float sums[8 * TAPS];
 
-// The sum over the channels of one input tensor; `quad_offset` is where its channels begin in the weights.
-#define SUM_OVER(image, quads, quad_offset)                                                               \
-  [[dont_unroll]] for (int quad = 0; quad < int(quads); quad++) {                                         \
-    int weight_at = ((block * all_quads + int(quad_offset) + quad) * taps + first_tap) * 8 + lane;        \
-    vec4 v = imageLoad(image, ((my_n * int(quads) / 2 + quad / 2) * pixels + my_pixel) * 2 + quad % 2);   \
-    [[unroll]] for (int t = 0; t < TAPS; t++) {                                                           \
-      vec4 w = imageLoad(weight, weight_at + min(t, last_tap) * 8);                                       \
-      [[unroll]] for (int channel = 0; channel < 4; channel++)                                            \
-        [[unroll]] for (int k = 0; k < 8; k++)                                                            \
-          sums[t * 8 + k] += subgroupShuffle(v[channel], uint(k)) * w[channel];                           \
-    }                                                                                                     \
-  }
+// Four input channels of a pixel. Both are read, whichever it is, but a variant for two tensors would have the loop below
+// twice. Worth it: llvmpipe (Mesa 22.3) keeps one small pipeline for all layers instead of two, one of them thrice as large.
+vec4 load_x(int n, int quad, int pixel, int pixels) {
+  int first_quads = int(p.first_quads), second_quads = int(p.second_quads), within = quad - first_quads;
+  if (quad < first_quads) return imageLoad(x, ((n * first_quads / 2 + quad / 2) * pixels + pixel) * 2 + quad % 2);
+  return imageLoad(second, ((n * second_quads / 2 + within / 2) * pixels + pixel) * 2 + within % 2);
+}
 
 void main() {
   int lane = int(gl_LocalInvocationID.x), block = int(gl_WorkGroupID.x), pixels = int(p.height * p.width);
@@ -44,8 +38,16 @@ void main() {
   int my_n = mine / pixels, my_pixel = mine % pixels;
   [[unroll]] for (int i = 0; i < 8 * TAPS; i++) sums[i] = 0.0;
 
-  SUM_OVER(x, p.first_quads, 0)
-  if (SECOND != 0) SUM_OVER(second, p.second_quads, p.first_quads)
+  [[dont_unroll]] for (int quad = 0; quad < all_quads; quad++) {
+    int weight_at = ((block * all_quads + quad) * taps + first_tap) * 8 + lane;
+    vec4 v = load_x(my_n, quad, my_pixel, pixels);
+    [[unroll]] for (int t = 0; t < TAPS; t++) {
+      vec4 w = imageLoad(weight, weight_at + min(t, last_tap) * 8);
+      [[unroll]] for (int channel = 0; channel < 4; channel++)
+        [[unroll]] for (int k = 0; k < 8; k++)
+          sums[t * 8 + k] += subgroupShuffle(v[channel], uint(k)) * w[channel];
+    }
+  }
 
   float b = bias[block * 8 + lane];
   int k = int(p.kernel), out_width = int(p.width) * k;

@@ -81,6 +81,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
   uint taps = push.kernel * push.kernel, pixels = push.batch * push.height * push.width;
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
     step.shader = "conv_transpose_texel";
+    step.spec_count = 1;
     step.groups[0] = push.out_blocks;
     step.groups[1] = (pixels + 7) / 8;
     step.groups[2] = (taps + 3) / 4;
