@@ -56,7 +56,8 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
   struct conv_weight_gradient_texel_parameters push = {.batch = (uint)in[X]->shape.n,
                                                        .height = (uint)in[X]->shape.h,
                                                        .width = (uint)in[X]->shape.w,
-                                                       .first_blocks = blocks_of(in[X])};
+                                                       .first_blocks = blocks_of(in[X]),
+                                                       .layers = (uint)(node->input_count / LAYER_INPUTS)};
   step step = {.shader = "conv_weight_gradient_texel",
                .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
                         [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
@@ -70,13 +71,12 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push,
-               .groups = {0, 0, (uint)(node->input_count / LAYER_INPUTS)}};
-  for (uint layer = 0; layer < step.groups[2]; layer++) {
+               .groups = {0}};
+  for (uint layer = 0; layer < push.layers; layer++) {
     uint *words = attributes->table->contents + layer * CONV_WEIGHT_GRADIENT_WORDS;
     describe_layer(node, (int)layer, words);
-    uint blocks = words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF, out_blocks = words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16;
-    if (blocks > step.groups[0]) step.groups[0] = blocks;
-    if (out_blocks > step.groups[1]) step.groups[1] = out_blocks;
+    words[CONV_WEIGHT_GRADIENT_FIRST] = step.groups[0];
+    step.groups[0] += (words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF) * (words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16);
   }
   return program_dispatch(program, node, &step, error);
 }

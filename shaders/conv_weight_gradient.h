@@ -14,7 +14,8 @@
 #define CONV_WEIGHT_GRADIENT_DY 1
 #define CONV_WEIGHT_GRADIENT_DW 2
 #define CONV_WEIGHT_GRADIENT_BLOCKS 3  // input channels / 8 and, 16 bits above, output channels / 8, padding included
-#define CONV_WEIGHT_GRADIENT_WORDS 4
+#define CONV_WEIGHT_GRADIENT_FIRST 4   // its first workgroup; it has one a pair of blocks
+#define CONV_WEIGHT_GRADIENT_WORDS 5
 
 // Of the tiled kernel.
 #define CONV_WEIGHT_GRADIENT_LOCAL 2    // invocations: HALVES · QUADS
@@ -45,6 +46,7 @@ struct conv_weight_gradient_texel_parameters {
   uint height;
   uint width;
   uint first_blocks;  // input channels / 8 of the first tensor, where the input was two
+  uint layers;        // rows of the table
 };
 
 struct conv_weight_gradient_sum_parameters {

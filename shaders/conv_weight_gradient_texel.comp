@@ -1,8 +1,8 @@
 // conv_weight_gradient_texel.comp: the formula of conv_weight_gradient.comp, for CPU drivers (see conv_texel.comp). One
 // workgroup of 8 makes all taps of eight input channels in eight output channels: lane = output channel, one accumulator
 // a tap and input channel. It walks over images, rows and passes of 8·GROUPS columns: dy with lane = output channel, x
-// with lane = pixel, handed around by shuffles with constant lanes. Several layers with images of one size are gl_WorkGroupID.z
-// of one dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] of the first, too.
+// with lane = pixel, handed around by shuffles with constant lanes. Several layers with images of one size may make one
+// dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] of the first, too.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -94,12 +94,20 @@ float turn(vec4 v, int k, int lane) {
       }                                                                                                      \
     }
 
+// Which row of the table the workgroup belongs to. There is none without work, for drivers give each thread as many.
+uint find_layer() {
+  uint layer = 0;
+  for (uint i = 1; i < p.layers; i++)
+    if (gl_WorkGroupID.x >= layers[i * CONV_WEIGHT_GRADIENT_WORDS + CONV_WEIGHT_GRADIENT_FIRST]) layer = i;
+  return layer;
+}
+
 void main() {
-  int lane = int(gl_LocalInvocationID.x), input_block = int(gl_WorkGroupID.x), block = int(gl_WorkGroupID.y);
-  uint layer = gl_WorkGroupID.z * CONV_WEIGHT_GRADIENT_WORDS, both = layers[layer + CONV_WEIGHT_GRADIENT_BLOCKS];
+  uint layer = find_layer() * CONV_WEIGHT_GRADIENT_WORDS, both = layers[layer + CONV_WEIGHT_GRADIENT_BLOCKS];
   int x_at = int(layers[layer + CONV_WEIGHT_GRADIENT_X]), dy_at = int(layers[layer + CONV_WEIGHT_GRADIENT_DY]);
   int dw_at = int(layers[layer + CONV_WEIGHT_GRADIENT_DW]), blocks = int(both & 0xFFFFu), out_blocks = int(both >> 16);
-  if (input_block >= blocks || block >= out_blocks) return;
+  int pair = int(gl_WorkGroupID.x - layers[layer + CONV_WEIGHT_GRADIENT_FIRST]);
+  int lane = int(gl_LocalInvocationID.x), input_block = pair % blocks, block = pair / blocks;
   int pixels = int(p.height * p.width), first_blocks = SECOND != 0 ? int(p.first_blocks) : blocks;
   int passes = (int(p.width) + COLUMNS - 1) / COLUMNS;
   [[unroll]] for (int i = 0; i < TAPS * 4; i++) sums[0][i] = sums[1][i] = 0.0;
