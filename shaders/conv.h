@@ -5,12 +5,15 @@
 #define CONV_KERNEL 0      // 3 or 1, padding is kernel / 2; with CONV_TILE_STRIDE any, and no padding
 #define CONV_ACTIVATION 1
 #define CONV_SECOND 2      // 1: the input is two tensors, concatenated along channels
+#define CONV_SECOND_BOUND 1   // each in a binding of its own, or
+#define CONV_SECOND_BEHIND 2  // both in the first's, or there is only one after all: conv_winograd.comp alone
 #define CONV_RESIDUAL 3    // 1: a residual is added behind the activation
 #define CONV_BIAS 4        // 1: there is a bias
 #define CONV_ROWS 5        // rows of the tile
 #define CONV_GROUPS 6      // columns of the tile, in eights
 #define CONV_TILED 7       // 1: several tiles along a row, so that columns beside the tile are loaded too
 #define CONV_EXACT 8       // 1: tiles cover the image exactly, so that stores need no check
+#define CONV_SPLIT 9       // 1: the output is two tensors, see shaders/split.glsl; of the texel kernels, others always ask
 
 // And of conv_tiled.comp alone; sizes of tiles are powers of two.
 #define CONV_TILE_LOCAL 5   // invocations: BLOCKS · LANES · SPLIT
@@ -43,9 +46,8 @@ struct conv_parameters {
   uint out_blocks;    // output channels / 8, of both where there are two
   uint split;         // of the first output, or of the only one: shaders/split.glsl
   uint second_at;     // where the second output begins, in vec4s
-  uint second_in;     // where the second input begins in the first one's binding, in vec4s: conv_winograd.comp without SECOND
+  uint second_in;     // where the second input begins in the first one's binding, in vec4s: CONV_SECOND_BEHIND
   uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum behind the epilogue
-  uint plain;         // 1: no activation after all, whatever the constant says: conv_winograd.comp alone
   float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone
 };

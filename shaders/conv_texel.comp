@@ -30,6 +30,7 @@ layout(constant_id = CONV_ROWS) const int ROWS = 2;
 layout(constant_id = CONV_GROUPS) const int GROUPS = 2;
 layout(constant_id = CONV_TILED) const uint TILED = 0;
 layout(constant_id = CONV_EXACT) const uint EXACT = 1;
+layout(constant_id = CONV_SPLIT) const uint SPLIT = 0;
 
 const int R = KERNEL / 2;
 const int TAPS = KERNEL * KERNEL;
@@ -97,8 +98,11 @@ void main() {
 
   float b = 0.0;
   if (BIAS != 0) b = bias[block * 8 + lane];
-  int to = block_at(n, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels) * 4;
-  to += (first_row * int(p.width) + first_column) * 8 + lane;
+  int to = ((n * int(p.out_blocks) + block) * pixels + first_row * int(p.width) + first_column) * 8 + lane;
+  if (SPLIT != 0) {
+    to = block_at(n, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels) * 4;
+    to += (first_row * int(p.width) + first_column) * 8 + lane;
+  }
   [[unroll]] for (int row = 0; row < ROWS; row++)
     [[unroll]] for (int column = 0; column < COLUMNS; column++) {
       if (EXACT == 0 && (first_row + row >= int(p.height) || first_column + column >= int(p.width))) continue;

@@ -29,6 +29,7 @@ layout(constant_id = CONV_BIAS) const uint BIAS = 1;
 layout(constant_id = CONV_GROUPS) const int GROUPS = 2;
 layout(constant_id = CONV_TILED) const uint TILED = 0;
 layout(constant_id = CONV_EXACT) const uint EXACT = 1;
+layout(constant_id = CONV_SPLIT) const uint SPLIT = 0;
 
 const int ROWS = 4, POINTS = 6, TAPS = 9;
 const int COLUMNS = 8 * GROUPS;
@@ -67,17 +68,16 @@ float sums[POINTS * COLUMNS];
     v[at + 5] = 4.0 * (d[1] - d[3]) + (d[5] - d[3]);                                                         \
   }
 
-// Where four channels of the input begin in x, which holds the second tensor too, unless that has a binding.
-int find_x(int n, int quad, int pixels) {
+// Where four channels of the input begin in x, which holds both tensors, or the first one of `quads` / 4 channels.
+int find_x(int n, int quad, int quads, int pixels) {
+  if (SECOND != CONV_SECOND_BEHIND) return (n * quads / 2 + quad / 2) * pixels * 2 + quad % 2;
   int first_quads = int(p.first_quads), second_quads = int(p.second_quads);
   bool is_second = quad >= first_quads;
   int at = is_second ? int(p.second_in) : 0, within = is_second ? quad - first_quads : quad;
   return at + (n * (is_second ? second_quads : first_quads) / 2 + within / 2) * pixels * 2 + within % 2;
 }
 
-int find_second(int n, int quad, int pixels) {
-  return (n * int(p.second_quads) / 2 + quad / 2) * pixels * 2 + quad % 2;
-}
+int find_second(int n, int quad, int quads, int pixels) { return (n * quads / 2 + quad / 2) * pixels * 2 + quad % 2; }
 
 // The sum over the channels of one binding; `quad_offset` is where its channels begin in the weights.
 #define SUM_OVER(image, quads, quad_offset, find)                                                            \
@@ -96,7 +96,7 @@ int find_second(int n, int quad, int pixels) {
       u[kx * POINTS + 4] = wide - narrow;                                                                    \
       u[kx * POINTS + 5] = g2;                                                                               \
     }                                                                                                        \
-    int base = find(n, quad, pixels);                                                                        \
+    int base = find(n, quad, int(quads), pixels);                                                            \
     [[unroll]] for (int group = 0; group < GROUPS; group++) {                                                \
       [[unroll]] for (int row = 0; row < POINTS; row++)                                                      \
         d[row] = LOAD(image, base, first_row + row - 1, first_column + group * 8 + lane);                    \
@@ -128,13 +128,16 @@ void main() {
   int pixels = int(p.height * p.width), all_quads = int(p.first_quads + p.second_quads);
   [[unroll]] for (int i = 0; i < POINTS * COLUMNS; i++) sums[i] = 0.0;
 
-  SUM_OVER(x, SECOND != 0 ? int(p.first_quads) : all_quads, 0, find_x)
-  if (SECOND != 0) SUM_OVER(second, p.second_quads, p.first_quads, find_second)
+  SUM_OVER(x, SECOND == CONV_SECOND_BEHIND ? uint(all_quads) : p.first_quads, 0, find_x)
+  if (SECOND == CONV_SECOND_BOUND) SUM_OVER(second, p.second_quads, p.first_quads, find_second)
 
   float b = 0.0;
   if (BIAS != 0) b = bias[block * 8 + lane];
-  int to = block_at(n, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels) * 4;
-  to += (first_row * int(p.width) + first_column) * 8 + lane;
+  int to = ((n * int(p.out_blocks) + block) * pixels + first_row * int(p.width) + first_column) * 8 + lane;
+  if (SPLIT != 0) {
+    to = block_at(n, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels) * 4;
+    to += (first_row * int(p.width) + first_column) * 8 + lane;
+  }
   [[unroll]] for (int column = 0; column < COLUMNS; column++) {
     if (EXACT == 0 && first_column + column >= int(p.width)) continue;
     float m[POINTS];
@@ -144,7 +147,7 @@ void main() {
     [[unroll]] for (int row = 0; row < ROWS; row++) {
       if (EXACT == 0 && first_row + row >= int(p.height)) continue;
       int at = to + (row * int(p.width) + column) * 8;
-      float sum = rows[row] + b, value = p.plain != 0 ? sum : activate(sum, ACTIVATION);
+      float value = activate(rows[row] + b, ACTIVATION);
       if (RESIDUAL != 0) value += residual[at];
       y[at] = value * p.scale;
     }

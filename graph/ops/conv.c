@@ -42,7 +42,7 @@ static void take_texel_tile(shape y, const char *shader, int rows, int groups, s
   step->spec[CONV_GROUPS] = (uint)groups;
   step->spec[CONV_TILED] = tiles_x > 1;
   step->spec[CONV_EXACT] = y.w == tiles_x * 8 * groups && y.h == tiles_y * rows;
-  step->spec_count = 9;
+  step->spec_count = 10;
   step->groups[0] = (uint)round_up(y.c, 8) / 8;
   step->groups[1] = (uint)(tiles_x * tiles_y);
   step->groups[2] = (uint)y.n;
@@ -52,15 +52,17 @@ static bool fits_winograd(shape weight, shape y) { return weight.h == 3 && y.h %
 
 // Winograd's: four rows of up to 16 columns, where heights allow it, else the other one: as wide as the image up to 32 pixels,
 // and as many rows as fill 32 accumulators. No other has been found faster yet: what else there is, is for a full search.
-static int texel_choices(const node *node, bool plain, shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
+// Sampling's layers without activation, of which one has two inputs, take one variant for both.
+static int texel_choices(const node *node, bool train, shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
   const conv_attributes *attributes = (const void *)node->attributes;
   bool winograd = fits_winograd(node->inputs[WEIGHT]->shape, y);
+  bool alone = !node->inputs[SECOND], behind = attributes->inputs || (alone && !train && !attributes->epilogue.activation);
   int count = 0, groups = texel_column_groups(y.w);
   for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
     steps[count] = steps[0];
     take_texel_tile(y, "conv_winograd", 4, wide, &steps[count]);
-    // Worth it, but in training, where most have none: llvmpipe keeps 4.2 MiB less than with a pipeline for layers without.
-    if (plain) steps[count].spec[CONV_ACTIVATION] = ACTIVATION_GELU;
+    steps[count].spec[CONV_SPLIT] = attributes->both != NULL;
+    if (behind) steps[count].spec[CONV_SECOND] = CONV_SECOND_BEHIND;
     count++;
   }
   if (attributes->inputs) {  // conv_texel wants a binding each
@@ -68,7 +70,8 @@ static int texel_choices(const node *node, bool plain, shape y, step steps[CONV_
     return count;
   }
   steps[count] = steps[0];
-  take_texel_tile(y, "conv_texel", 4 / groups, groups, &steps[count++]);
+  take_texel_tile(y, "conv_texel", 4 / groups, groups, &steps[count]);
+  steps[count++].spec[CONV_SPLIT] = attributes->both != NULL;
   *inexact = count - 1;
   return count;
 }
@@ -91,13 +94,12 @@ static mote_status forward(const node *node, program *program, mote_error *error
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
       .x_scale = attributes->x_scale,
-      .plain = !attributes->epilogue.activation && !program_graph(program)->train,
   };
   step steps[CONV_TILE_CHOICES] = {
       {.shader = "conv",
        .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
                 [CONV_ACTIVATION] = attributes->epilogue.activation,
-                [CONV_SECOND] = second && !attributes->inputs,
+                [CONV_SECOND] = second && !attributes->inputs ? CONV_SECOND_BOUND : 0,
                 [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
                 [CONV_BIAS] = node->inputs[BIAS] != NULL},
        .spec_count = 5,
@@ -110,7 +112,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
        .push_bytes = sizeof push}};
   int count = 1, inexact = 0;
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    count = texel_choices(node, push.plain, made, steps, &inexact);
+    count = texel_choices(node, program_graph(program)->train, made, steps, &inexact);
   } else if (prefers_tiles(program_caps(program), x->shape)) {
     const conv_product product = {.pixels = made,
                                   .stride = 1,
