@@ -129,7 +129,7 @@ faults=(
   'mse_total.comp            s/total \* p\.share/total/'
   'workgroup_sum.glsl        s/lane < count/lane + 1 < count/'
   'group_norm_backward.comp  s/dbeta\[c\] = s/dbeta[c] = t/'
-  'group_norm_backward.comp  s/if (arrives_last()) sum_images/sum_images/'
+  'arrival.glsl              s/return arrived == (ARRIVING)/return arrived == 1/'
   'permutation.glsl          s/round < 4u/round < 3u/'
   'philox.glsl               s/round < 10/round < 9/'
   'relu_backward.comp        s/ACTIVATION_RELU/ACTIVATION_NONE/'
