@@ -44,8 +44,8 @@ static bool ends_with_activation(node *node) {
   return !input_at(node, op->residual_input) && !input_at(node, op->scale_input) && epilogue_of(node)->scale == 1;
 }
 
-static bool takes_residual(const graph *graph, const node *node) {
-  return has_free_input(node, node->op->residual_input) && !(node->op->rejects_residual && node->op->rejects_residual(graph, node));
+static bool rejects_residual(const graph *graph, const node *node) {
+  return node->op->rejects_residual && node->op->rejects_residual(graph, node);
 }
 
 static bool is_ready_before(const tensor *tensor, const node *node) {
@@ -121,7 +121,8 @@ static bool only_epilogues_between(const graph *graph, const node *first, const 
 // (conv(…) + b) · scale, where the convolution runs in the sum's place, behind what makes `b`.
 static void fuse_add_late(graph *graph, node *node) {
   struct node *early = sole_producer(graph, node->inputs[0]);
-  if (!early || !takes_residual(graph, early) || !ends_with_activation(early)) return;
+  if (!early || !has_free_input(early, early->op->residual_input) || !ends_with_activation(early)) return;
+  if (rejects_residual(graph, early)) return;
   if (early->phase != node->phase || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return;
   tensor *residual = node->inputs[1];
   float scale = epilogue_of(node)->scale;
@@ -143,12 +144,11 @@ static void fuse_add(graph *graph, node *node) {
     return;
   }
   struct node *front = sole_producer(graph, node->inputs[1]);
-  if (front && ends_with_activation(front) && has_free_input(front, front->op->residual_input) &&
-      !takes_residual(graph, front)) {
+  if (!front || !has_free_input(front, front->op->residual_input) || !ends_with_activation(front)) return;
+  if (rejects_residual(graph, front)) {
     fuse_add_late(graph, node);
     return;
   }
-  if (!front || !takes_residual(graph, front) || !ends_with_activation(front)) return;
   if (!is_ready_before(node->inputs[0], front)) return;
   front->inputs[front->op->residual_input] = node->inputs[0];
   epilogue_of(front)->scale = epilogue_of(node)->scale;
