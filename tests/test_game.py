@@ -52,9 +52,9 @@ def play(arguments, scratch):
         deadline = time.time() + 60
         while not lines_of(out) and game.poll() is None and time.time() < deadline:
             time.sleep(0.1)
-        time.sleep(SECONDS / 3)
+        # At once: a fast device fills the room in a second or two, and then no sprite begins that the key could choose.
         check("a key press reaches the window", press(screen, "3"), "xdotool")
-        time.sleep(SECONDS / 3)
+        time.sleep(2 * SECONDS / 3)
         before = lines_of(out)
         time.sleep(0.5)
         picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
