@@ -16,14 +16,9 @@ enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where th
 typedef struct weight_gradient_attributes {
   float dy_scale;                   // while dy is in half precision, a power of two
   tensor *db;                       // of the first layer, or NULL
-  tensor *table;                    // a row a layer, of CONV_WEIGHT_GRADIENT_WORDS; of the texel kernel
+  tensor *table;                    // a row a layer, of CONV_WEIGHT_GRADIENT_WORDS; on CPU drivers
   tensor *all_x, *all_dy, *all_dw;  // of several layers: what holds those of all; of one: NULL
 } weight_gradient_attributes;
-
-int texel_column_groups(int width) {
-  int groups = (width + 7) / 8;
-  return groups >= 3 ? 4 : groups;
-}
 
 static bool makes_texels(const device_caps *caps, tensor *const *inputs) {
   return caps && prefers_texels(caps, (const tensor *[]){inputs[X], inputs[SECOND], inputs[DY]}, LAYER_INPUTS);
@@ -35,7 +30,7 @@ static weight_gradient_product product_of(tensor *const *inputs, shape weight) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The texel kernel
+// The kernels for CPU drivers
 
 static uint blocks_of(const tensor *tensor) { return tensor ? (uint)round_up(tensor->shape.c, 8) / 8 : 0; }
 
@@ -58,13 +53,13 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
                                                        .width = (uint)in[X]->shape.w,
                                                        .first_blocks = blocks_of(in[X]),
                                                        .layers = (uint)(node->input_count / LAYER_INPUTS)};
-  step step = {.shader = "conv_weight_gradient_texel",
+  int width = in[X]->shape.w;
+  step step = {.shader = dw->shape.h == 3 ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
                .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
                         [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
-                        [CONV_WEIGHT_GRADIENT_GROUPS] = (uint)texel_column_groups(in[X]->shape.w),
-                        [CONV_WEIGHT_GRADIENT_TILED] = in[X]->shape.w > 32,
-                        [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL},
-               .spec_count = 5,
+                        [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL,
+                        [CONV_WEIGHT_GRADIENT_TILES] = width > 8 ? 4 : width > 4 ? 2 : 1},
+               .spec_count = 4,
                .bindings = {x, in[SECOND] ? in[SECOND] : x, attributes->all_dy ? attributes->all_dy : in[DY],
                             attributes->all_dw ? attributes->all_dw : dw, attributes->db ? attributes->db : dw,
                             attributes->table},
@@ -154,7 +149,7 @@ static bool can_be_part(const tensor *tensor, const weight_gradient_attributes *
   return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && (of->all_x || !tensor->view_of);
 }
 
-// Is the node one of the texel kernel that others can be done with?
+// Is the node one of a kernel for CPU drivers that others can be done with?
 static bool can_join(const graph *graph, const node *node) {
   const weight_gradient_attributes *attributes = (const void *)node->attributes;
   if (!makes_texels(graph->caps, node->inputs) || node->inputs[SECOND]) return false;

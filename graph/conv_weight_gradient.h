@@ -9,9 +9,6 @@
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db);
 extern const op conv_weight_gradient_op;
 
-// How many columns of eight the texel kernels take at once: all of a row up to 32 pixels.
-int texel_column_groups(int width);
-
 // `node` does what `earlier`, another of this op, does too, and `earlier` goes; false if that cannot be: images must be of one
 // size, for they are layers of one dispatch, and no more memory be needed. What they write must have its home: it is a
 // parameter's gradient.

@@ -1,15 +1,16 @@
-// conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and its texel, tiled and matrix kernels.
+// conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and the kernels for classes of devices.
 #include "shaders/types.h"
 
 #define CONV_WEIGHT_GRADIENT_KERNEL 0  // 3 or 1
 #define CONV_WEIGHT_GRADIENT_SECOND 1  // 1: the input was two tensors
-#define CONV_WEIGHT_GRADIENT_GROUPS 2  // columns of one pass of the texel kernel, in eights
-#define CONV_WEIGHT_GRADIENT_TILED 3   // 1: several passes along a row
-#define CONV_WEIGHT_GRADIENT_BIAS 4    // 1: the texel kernel makes the bias's gradient too
 
-#define CONV_WEIGHT_GRADIENT_COUNT 8  // layers that one dispatch of the texel kernel takes at most
+// Of the kernels for CPU drivers.
+#define CONV_WEIGHT_GRADIENT_BIAS 2   // 1: makes the bias's gradient too
+#define CONV_WEIGHT_GRADIENT_TILES 3  // of a row that a pass of the Winograd kernel takes: 4, 2 or 1
 
-// Words of layer k in the texel kernel's table, from k · CONV_WEIGHT_GRADIENT_WORDS on. Where tensors begin is in vec4s.
+#define CONV_WEIGHT_GRADIENT_COUNT 8  // layers that one dispatch of these takes at most
+
+// Words of layer k in their table, from k · CONV_WEIGHT_GRADIENT_WORDS on. Where tensors begin is in vec4s.
 #define CONV_WEIGHT_GRADIENT_X 0
 #define CONV_WEIGHT_GRADIENT_DY 1
 #define CONV_WEIGHT_GRADIENT_DW 2

@@ -48,6 +48,12 @@ static void take_texel_tile(shape y, const char *shader, int rows, int groups, s
   step->groups[2] = (uint)y.n;
 }
 
+// How many columns of eight conv_texel takes at once: all of a row up to 32 pixels.
+static int column_groups(int width) {
+  int groups = (width + 7) / 8;
+  return groups >= 3 ? 4 : groups;
+}
+
 static bool fits_winograd(shape weight, shape y) { return weight.h == 3 && y.h % 4 == 0; }
 
 // Winograd's: four rows of up to 16 columns, where heights allow it, else the other one: as wide as the image up to 32 pixels,
@@ -57,7 +63,7 @@ static int texel_choices(const node *node, bool train, shape y, step steps[CONV_
   const conv_attributes *attributes = (const void *)node->attributes;
   bool winograd = fits_winograd(node->inputs[WEIGHT]->shape, y);
   bool alone = !node->inputs[SECOND], behind = attributes->inputs || (alone && !train && !attributes->epilogue.activation);
-  int count = 0, groups = texel_column_groups(y.w);
+  int count = 0, groups = column_groups(y.w);
   for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
     steps[count] = steps[0];
     take_texel_tile(y, "conv_winograd", 4, wide, &steps[count]);
