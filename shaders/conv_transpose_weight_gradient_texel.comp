@@ -4,14 +4,14 @@
 // db[o] = Σ_n Σ_pixel dy[n, o, pixel] too.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/conv_transpose_gradient.h"
+#include "shaders/turn.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
 layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8
-layout(binding = 2, r32f) readonly uniform imageBuffer dy;         // (N, O, k·H, k·W) C8
+layout(binding = 2, rgba32f) readonly uniform imageBuffer dy;      // (N, O, k·H, k·W) C8
 layout(binding = 3) writeonly buffer Dw { vec4 dw[]; };            // (C1 + C2, O, k, k) WEIGHT_TRANSPOSED
 layout(binding = 4) writeonly buffer Db { float db[]; };           // (1, O, 1, 1) C8
 layout(push_constant) uniform Push { conv_transpose_gradient_parameters p; };
@@ -30,34 +30,34 @@ float sums[TAPS * 8];
     vec4 low = exists ? imageLoad(image, from) : vec4(0.0);                                                \
     vec4 high = exists ? imageLoad(image, from + 1) : vec4(0.0);                                           \
     int corner = pixel / int(p.width) * k * out_width + pixel % int(p.width) * k;                          \
-    int place = ((n * int(p.out_blocks) + block) * pixels * taps + corner) * 8;                            \
-    [[unroll]] for (int t = 0; t < TAPS; t++) {                                                            \
-      int tap = first_tap + min(t, last_tap), offset = (tap / k * out_width + tap % k) * 8 + lane;         \
-      [[unroll]] for (int i = 0; i < 8; i++) {                                                             \
-        float g = imageLoad(dy, subgroupShuffle(place, uint(i)) + offset).x;                               \
-        [[unroll]] for (int c = 0; c < 4; c++) {                                                           \
-          sums[t * 8 + c] += g * subgroupShuffle(low[c], uint(i));                                         \
-          sums[t * 8 + 4 + c] += g * subgroupShuffle(high[c], uint(i));                                    \
+    int place = ((n * int(p.out_blocks) + block) * pixels * taps + corner) * 2;                            \
+    [[unroll]] for (int four = 0; four < 8; four += 4) {                                                   \
+      int at = subgroupShuffle(place, uint(four + lane / 2)) + lane % 2;                                   \
+      [[unroll]] for (int t = 0; t < TAPS; t++) {                                                          \
+        int tap = first_tap + min(t, last_tap);                                                            \
+        vec4 v = imageLoad(dy, at + (tap / k * out_width + tap % k) * 2);                                  \
+        [[unroll]] for (int i = 0; i < 4; i++) {                                                           \
+          float g = turn(v, i, lane);                                                                      \
+          [[unroll]] for (int c = 0; c < 4; c++) {                                                         \
+            sums[t * 8 + c] += g * subgroupShuffle(low[c], uint(four + i));                                \
+            sums[t * 8 + 4 + c] += g * subgroupShuffle(high[c], uint(four + i));                           \
+          }                                                                                                \
         }                                                                                                  \
       }                                                                                                    \
     }                                                                                                      \
   }
 
-// Image by image and in eights, so that sums stay short.
+// Image by image and in fours, so that sums stay short.
 float sum_dy(int block, int lane, int pixels) {
-  float total = 0.0;
+  vec4 total = vec4(0.0);
   [[dont_unroll]] for (int n = 0; n < int(p.batch); n++) {
-    int from = (n * int(p.out_blocks) + block) * pixels * 8 + lane;
-    float sum = 0.0;
-    [[dont_unroll]] for (int first = 0; first < pixels; first += 8) {
-      float part = 0.0;
-      [[unroll]] for (int i = 0; i < 8; i++)
-        part += first + i < pixels ? imageLoad(dy, from + (first + i) * 8).x : 0.0;
-      sum += part;
-    }
+    int from = (n * int(p.out_blocks) + block) * pixels * 2 + lane;
+    vec4 sum = vec4(0.0);
+    [[dont_unroll]] for (int first = 0; first < pixels; first += 4)
+      sum += first + lane / 2 < pixels ? imageLoad(dy, from + first * 2) : vec4(0.0);
     total += sum;
   }
-  return total;
+  return turn(total, 0, lane) + turn(total, 1, lane) + turn(total, 2, lane) + turn(total, 3, lane);
 }
 
 void main() {

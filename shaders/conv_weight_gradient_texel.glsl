@@ -1,10 +1,10 @@
 // conv_weight_gradient_texel.glsl: what conv_weight_gradient.comp's kernels for CPU drivers share (see conv_texel.comp). One
 // workgroup of 8 makes all taps of eight input channels in eight output channels, lane = output channel. Several layers
 // with images of one size may make one dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] of the first, too.
-#extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/conv_weight_gradient.h"
 #include "shaders/schedule.glsl"
+#include "shaders/turn.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8, of every layer
@@ -34,13 +34,4 @@ work find_work() {
   return work(layer, pair % input_blocks, input_blocks, pair / input_blocks, blocks >> 16,
               int(layers[row + CONV_WEIGHT_GRADIENT_X]), int(layers[row + CONV_WEIGHT_GRADIENT_DY]),
               int(layers[row + CONV_WEIGHT_GRADIENT_DW]));
-}
-
-// Pixel `k` of four that were loaded with lane = (pixel, half): its eight channels, lane = channel.
-float turn(vec4 v, int k, int lane) {
-  uint from = uint(k * 2 + lane / 4);
-  float a = subgroupShuffle(v.x, from), b = subgroupShuffle(v.y, from);
-  float c = subgroupShuffle(v.z, from), d = subgroupShuffle(v.w, from);
-  float low = lane % 2 == 0 ? a : b, high = lane % 2 == 0 ? c : d;
-  return lane % 4 < 2 ? low : high;
 }

@@ -125,8 +125,7 @@ typedef struct weight_gradient_attributes {
 } weight_gradient_attributes;
 
 static bool makes_texels(const device_caps *caps, const tensor *x, const tensor *second, const tensor *dy) {
-  return caps && prefers_texels(caps, (const tensor *[]){x, second, dy}, 3) &&
-         tensor_bytes(dy) / 4 <= caps->max_texel_elements;
+  return caps && prefers_texels(caps, (const tensor *[]){x, second, dy}, 3);
 }
 
 // x, second or NULL, dy → dw, and db where the texel kernel makes it
