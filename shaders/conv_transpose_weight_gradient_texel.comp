@@ -33,15 +33,17 @@ float sums[TAPS * 8];
     int place = ((n * int(p.out_blocks) + block) * pixels * taps + corner) * 2;                            \
     [[unroll]] for (int four = 0; four < 8; four += 4) {                                                   \
       int at = subgroupShuffle(place, uint(four + lane / 2)) + lane % 2;                                   \
+      vec4 v[TAPS];                                                                                        \
       [[unroll]] for (int t = 0; t < TAPS; t++) {                                                          \
         int tap = first_tap + min(t, last_tap);                                                            \
-        vec4 v = imageLoad(dy, at + (tap / k * out_width + tap % k) * 2);                                  \
-        [[unroll]] for (int i = 0; i < 4; i++) {                                                           \
-          float g = turn(v, i, lane);                                                                      \
-          [[unroll]] for (int c = 0; c < 4; c++) {                                                         \
-            sums[t * 8 + c] += g * subgroupShuffle(low[c], uint(four + i));                                \
-            sums[t * 8 + 4 + c] += g * subgroupShuffle(high[c], uint(four + i));                           \
-          }                                                                                                \
+        v[t] = imageLoad(dy, at + (tap / k * out_width + tap % k) * 2);                                    \
+      }                                                                                                    \
+      [[unroll]] for (int i = 0; i < 4; i++) {                                                             \
+        float g[TAPS];                                                                                     \
+        [[unroll]] for (int t = 0; t < TAPS; t++) g[t] = turn(v[t], i, lane);                              \
+        [[unroll]] for (int c = 0; c < 8; c++) {                                                           \
+          float value = subgroupShuffle(c < 4 ? low[c % 4] : high[c % 4], uint(four + i));                 \
+          [[unroll]] for (int t = 0; t < TAPS; t++) sums[t * 8 + c] += g[t] * value;                       \
         }                                                                                                  \
       }                                                                                                    \
     }                                                                                                      \

@@ -232,7 +232,7 @@ static mote_status data_gradient_forward(const node *node, program *program, mot
   uint pixels = push.batch * push.height * push.width;
   if (prefers_texels(program_caps(program), (const tensor *[]){dy, weight}, 2)) {
     step.shader = "conv_transpose_data_gradient_texel";
-    step.groups[0] = push.first_quads / 2;
+    step.groups[0] = (push.first_quads / 2 + 1) / 2;
     step.groups[1] = (pixels + 31) / 32;
   } else {
     spread(pixels, PLAIN_LOCAL_SIZE, step.groups);
