@@ -158,13 +158,12 @@ static mote_status add_descriptor_pool(commands *commands, mote_error *error) {
 static mote_status add_view(commands *commands, const dispatch *dispatch, uint32_t index, VkBufferView *out,
                             mote_error *error) {
   const binding *bound = &dispatch->bindings[index];
-  spirv_binding_kind kind = dispatch->kernel->interface.bindings[index].kind;
   mote_device *device = commands->device;
   TRY(grow((void **)&commands->views, commands->view_count, sizeof(VkBufferView), error));
   const VkBufferViewCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
       .buffer = bound->buffer->handle,
-      .format = kind == SPIRV_BINDING_TEXEL_R32F ? VK_FORMAT_R32_SFLOAT : VK_FORMAT_R32G32B32A32_SFLOAT,
+      .format = VK_FORMAT_R32G32B32A32_SFLOAT,
       .offset = bound->offset,
       .range = bound->bytes};
   TRY(CHECK(error, device->vk.vkCreateBufferView(device->handle, &info, device->allocator, out)));

@@ -208,6 +208,8 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
                              : limits->maxComputeWorkGroupSize[0],
       .max_binding_bytes = limits->maxStorageBufferRange,
       .max_texel_elements = limits->maxTexelBufferElements,
+      .max_storage_buffers = limits->maxPerStageDescriptorStorageBuffers,
+      .max_texel_buffers = limits->maxPerStageDescriptorStorageImages,
       .alignment = alignment,
   };
   memcpy(device->caps.max_groups, limits->maxComputeWorkGroupCount, sizeof device->caps.max_groups);

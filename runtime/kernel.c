@@ -9,6 +9,19 @@ static VkDescriptorType descriptor_type(spirv_binding_kind kind) {
                                               : VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER;
 }
 
+// Vulkan promises four of each; most drivers allow far more than any shader here takes.
+static mote_status check_binding_count(const mote_device *device, const kernel *kernel, mote_error *error) {
+  uint32_t buffers = 0, texels = 0;
+  for (uint32_t i = 0; i < MAX_BINDINGS; i++) {
+    buffers += kernel->interface.bindings[i].kind == SPIRV_BINDING_STORAGE_BUFFER;
+    texels += kernel->interface.bindings[i].kind == SPIRV_BINDING_TEXEL_BUFFER;
+  }
+  if (buffers <= device->caps.max_storage_buffers && texels <= device->caps.max_texel_buffers) return MOTE_OK;
+  return fail(error, MOTE_ERROR_DEVICE,
+              "shader %s takes %u storage buffers and %u texel buffers, %s binds %u and %u at most", kernel->shader->name,
+              buffers, texels, device->info.name, device->caps.max_storage_buffers, device->caps.max_texel_buffers);
+}
+
 static mote_status create_layouts(mote_device *device, kernel *kernel, mote_error *error) {
   VkDescriptorSetLayoutBinding bindings[MAX_BINDINGS];
   uint32_t count = 0;
@@ -119,6 +132,7 @@ static mote_status make(mote_device *device, const kernel_request *request, kern
   made->spec_count = request->spec_count;
   if (request->spec_count) memcpy(made->spec, request->spec, 4 * request->spec_count);
   mote_status status = spirv_reflect(shader, &made->interface, error);
+  if (!status) status = check_binding_count(device, made, error);
   if (!status) status = create_layouts(device, made, error);
   if (!status) status = create_pipeline(device, made, error);
   if (status)

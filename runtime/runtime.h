@@ -26,6 +26,8 @@ typedef struct device_caps {
   uint32_t max_groups[3];          // of a dispatch
   uint64_t max_binding_bytes;      // of one storage buffer binding
   uint64_t max_texel_elements;     // of one texel buffer view
+  uint32_t max_storage_buffers;    // that a kernel may bind
+  uint32_t max_texel_buffers;
   size_t alignment;                // of an offset at which a storage or texel buffer may be bound
 } device_caps;
 
@@ -86,7 +88,7 @@ typedef struct kernel kernel;
 
 // The pipeline of `shader` with specialization constants 0 … spec_count-1 set to `spec`. Made at the first call with
 // these values and kept by the device, which owns it. Bindings, their access, and the size of the push constants are
-// reflected from the SPIR-V.
+// reflected from the SPIR-V. MOTE_ERROR_DEVICE if the device binds fewer buffers than the shader takes.
 mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
                        kernel **out, mote_error *error);
 

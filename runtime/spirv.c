@@ -12,7 +12,7 @@ enum {
 };
 enum { DECORATION_NON_WRITABLE = 24, DECORATION_NON_READABLE = 25, DECORATION_BINDING = 33, DECORATION_OFFSET = 35 };
 enum { CLASS_UNIFORM_CONSTANT = 0, CLASS_PUSH_CONSTANT = 9, CLASS_STORAGE_BUFFER = 12 };
-enum { DIM_BUFFER = 5, FORMAT_RGBA32F = 1, FORMAT_R32F = 3 };
+enum { DIM_BUFFER = 5, FORMAT_RGBA32F = 1 };
 
 // What the walk remembers of one result id.
 typedef struct id_info {
@@ -82,10 +82,9 @@ static mote_status read_variable(const shader *shader, const id_info *ids, uint3
 
   spirv_binding_kind kind = SPIRV_BINDING_NONE;
   if (storage_class == CLASS_STORAGE_BUFFER) kind = SPIRV_BINDING_STORAGE_BUFFER;
-  if (storage_class == CLASS_UNIFORM_CONSTANT && type->opcode == OP_TYPE_IMAGE && type->dim == DIM_BUFFER) {
-    if (type->format == FORMAT_RGBA32F) kind = SPIRV_BINDING_TEXEL_RGBA32F;
-    if (type->format == FORMAT_R32F) kind = SPIRV_BINDING_TEXEL_R32F;
-  }
+  if (storage_class == CLASS_UNIFORM_CONSTANT && type->opcode == OP_TYPE_IMAGE && type->dim == DIM_BUFFER &&
+      type->format == FORMAT_RGBA32F)
+    kind = SPIRV_BINDING_TEXEL_BUFFER;
   uint32_t binding = ids[variable].binding;
   if (kind == SPIRV_BINDING_NONE || binding >= MAX_BINDINGS)
     return fail(error, MOTE_ERROR_FORMAT, "shader %s: binding %u is of a kind that the runtime does not bind",

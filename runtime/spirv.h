@@ -11,8 +11,7 @@
 typedef enum spirv_binding_kind {
   SPIRV_BINDING_NONE = 0,
   SPIRV_BINDING_STORAGE_BUFFER,
-  SPIRV_BINDING_TEXEL_RGBA32F,  // storage texel buffer of vec4
-  SPIRV_BINDING_TEXEL_R32F,     // storage texel buffer of float
+  SPIRV_BINDING_TEXEL_BUFFER,  // storage texel buffer, rgba32f
 } spirv_binding_kind;
 
 typedef struct spirv_binding {

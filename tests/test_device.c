@@ -471,6 +471,22 @@ static void of_kernels_that_fail_together_none_is_kept(void **state) {
   }
 }
 
+static void a_kernel_of_more_buffers_than_the_device_binds_is_an_error(void **state) {
+  (void)state;
+  mote_error error = {0};
+  kernel *kernel;
+  mote_device *device = test_device((mote_device_desc){0});
+  device_caps *caps = (device_caps *)device_get_caps(device);
+  uint32_t most = caps->max_storage_buffers;
+  caps->max_storage_buffers = 2;
+  kernel_get(device, "add", NULL, 0, &kernel, &error);
+  assert_error(&error, MOTE_ERROR_DEVICE, "shader add takes 3 storage buffers");
+  assert_false(kernel_is_made(device, "add", NULL, 0));
+  caps->max_storage_buffers = most;
+  MUST(kernel_get(device, "add", NULL, 0, &kernel, &error));
+  test_device_end(&device);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_list_describes_every_device_and_marks_one),
@@ -486,6 +502,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_cache_that_cannot_be_kept_is_a_warning_only, make_folder, remove_folder),
       cmocka_unit_test(pipelines_are_made_by_the_hosts_jobs_in_any_order),
       cmocka_unit_test(of_kernels_that_fail_together_none_is_kept),
+      cmocka_unit_test(a_kernel_of_more_buffers_than_the_device_binds_is_an_error),
       cmocka_unit_test(two_devices_at_once_do_not_meet),
       cmocka_unit_test(making_and_destroying_everything_twenty_times_leaves_nothing),
   };
