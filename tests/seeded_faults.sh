@@ -98,7 +98,7 @@ faults=(
   'conv_weight_gradient.comp s/max(0, -dc)/0/'
   'conv_weight_gradient_texel.comp           s/bias_sum += sum/bias_sum = sum/'
   'conv_weight_gradient_texel.comp           s/g\[k + i\];  /g[i];  /'
-  'conv_weight_gradient_texel.glsl           s/lane % 4 < 2/lane % 4 < 3/'
+  'turn.glsl                 s/lane % 4 < 2/lane % 4 < 3/'
   'conv_weight_gradient_texel.glsl           s/pair % input_blocks, /pair % 2, /'
   'conv_weight_gradient_winograd.comp        s/bias_sum += even + odd/bias_sum += even - odd/'
   'conv_weight_gradient_winograd.comp        s/(row) < int(p\.height) \&\& //'
