@@ -54,11 +54,11 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
                                                        .first_blocks = blocks_of(in[X]),
                                                        .layers = (uint)(node->input_count / LAYER_INPUTS)};
   int width = in[X]->shape.w;
-  step step = {.shader = dw->shape.h == 3 ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
-               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
-                        [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
+  bool winograd = dw->shape.h == 3;
+  step step = {.shader = winograd ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
+               .spec = {[CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
                         [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL,
-                        [CONV_WEIGHT_GRADIENT_TILES] = width > 8 ? 4 : width > 4 ? 2 : 1},
+                        [CONV_WEIGHT_GRADIENT_TILES] = !winograd ? 0 : width > 8 ? 4 : width > 4 ? 2 : 1},
                .spec_count = 4,
                .bindings = {x, in[SECOND] ? in[SECOND] : x, attributes->all_dy ? attributes->all_dy : in[DY],
                             attributes->all_dw ? attributes->all_dw : dw, attributes->db ? attributes->db : dw,

@@ -1,7 +1,7 @@
 // conv_weight_gradient.h: parameters and constants of conv_weight_gradient.comp and the kernels for classes of devices.
 #include "shaders/types.h"
 
-#define CONV_WEIGHT_GRADIENT_KERNEL 0  // 3 or 1
+#define CONV_WEIGHT_GRADIENT_KERNEL 0  // 3 or 1; not of the kernels for CPU drivers, which are one each
 #define CONV_WEIGHT_GRADIENT_SECOND 1  // 1: the input was two tensors
 
 // Of the kernels for CPU drivers.

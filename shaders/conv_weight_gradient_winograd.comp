@@ -8,6 +8,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/conv_weight_gradient_texel.glsl"
+#include "shaders/winograd.glsl"
 
 layout(constant_id = CONV_WEIGHT_GRADIENT_TILES) const int TILES = 4;  // of an image's row in a pass: 4, 2 or 1
 
@@ -44,13 +45,7 @@ float sums[3 * 8 * POINTS], bias_sum = 0.0;  // kernel row, input channel, point
       bool inside = image < int(p.batch) && column + j >= 0 && column + j < int(p.width);                    \
       d[j] = inside ? imageLoad(image_buffer, at + j * 2) : vec4(0.0);                                       \
     }                                                                                                        \
-    vec4 even = d[4] - 4.0 * d[2], odd = d[3] - 4.0 * d[1], a = d[4] - d[2], b = 2.0 * (d[3] - d[1]);        \
-    v[0] = 4.0 * (d[0] - d[2]) + a;                                                                          \
-    v[1] = even + odd;                                                                                       \
-    v[2] = even - odd;                                                                                       \
-    v[3] = a + b;                                                                                            \
-    v[4] = a - b;                                                                                            \
-    v[5] = 4.0 * (d[1] - d[3]) + (d[5] - d[3]);                                                              \
+    TRANSFORM_INPUT(v, d, 0)                                                                                 \
   }
 
 // A row of x meets the row of dy below it by the kernel's row 0.

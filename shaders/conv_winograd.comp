@@ -12,6 +12,7 @@
 #include "shaders/conv.h"
 #include "shaders/schedule.glsl"
 #include "shaders/split.glsl"
+#include "shaders/winograd.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
@@ -55,18 +56,6 @@ float sums[POINTS * COLUMNS];
   ((row) >= 0 && (row) < int(p.height) && (column) >= 0 && (column) < int(p.width)                           \
        ? imageLoad(image, (base) + ((row) * int(p.width) + (column)) * 2)                                    \
        : vec4(0.0))
-
-// v = Bᵀ d, six rows each.
-#define TRANSFORM_INPUT(v, d, at)                                                                            \
-  {                                                                                                          \
-    vec4 even = d[4] - 4.0 * d[2], odd = d[3] - 4.0 * d[1], a = d[4] - d[2], b = 2.0 * (d[3] - d[1]);        \
-    v[at] = 4.0 * (d[0] - d[2]) + a;                                                                         \
-    v[at + 1] = even + odd;                                                                                  \
-    v[at + 2] = even - odd;                                                                                  \
-    v[at + 3] = a + b;                                                                                       \
-    v[at + 4] = a - b;                                                                                       \
-    v[at + 5] = 4.0 * (d[1] - d[3]) + (d[5] - d[3]);                                                         \
-  }
 
 // Where four channels of the input begin in x, which holds both tensors, or the first one of `quads` / 4 channels.
 int find_x(int n, int quad, int quads, int pixels) {

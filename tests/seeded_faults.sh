@@ -38,7 +38,7 @@ faults=(
   'conv_patches.glsl         s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
   'conv_patches.glsl         s/y_column + within_square % SQUARE/y_column/'
   'conv_winograd.comp        s/odd + 8\.0 \* odd_2 + m\[5\]/odd + 8.0 * odd_2/'
-  'conv_winograd.comp        s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
+  'winograd.glsl             s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
   'conv_transpose_texel.comp s/const int TAPS = 4;/const int TAPS = 3;/'
   'gelu.comp                 s/ACTIVATION_GELU/ACTIVATION_RELU/'
