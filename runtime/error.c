@@ -3,14 +3,27 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/text.h"
 
 mote_status fail(mote_error *error, mote_status status, const char *format, ...) {
-  if (error) {
-    error->status = status;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-  }
+  if (!error) return status;
+  error->status = status;
+  va_list arguments, again;
+  va_start(arguments, format);
+  va_copy(again, arguments);
+  // Whole first: a message that is too long loses its middle, not the reason at its end.
+  const int length = vsnprintf(NULL, 0, format, arguments);
+  char *whole = length < 0 ? NULL : malloc((size_t)length + 1);
+  char part[sizeof error->message];
+  if (whole)
+    vsnprintf(whole, (size_t)length + 1, format, again);
+  else
+    vsnprintf(part, sizeof part, format, again);
+  va_end(again);
+  va_end(arguments);
+  text_show(error->message, sizeof error->message, whole ? whole : part, "");
+  free(whole);
   return status;
 }

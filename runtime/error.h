@@ -4,8 +4,9 @@
 
 #include "mote.h"
 
-// Fills `error` (which may be NULL) with `status` and the formatted sentence, and returns `status`, so that a
-// fallible function ends with `return fail(error, MOTE_ERROR_FORMAT, "%s: ...", path);`.
+// Fills `error` (which may be NULL) with `status` and the formatted sentence, and returns `status`, so that a fallible
+// function ends with `return fail(error, MOTE_ERROR_FORMAT, "%s: ...", path);`. Names of files and what stands in them may
+// be formatted as they are: text_show makes the sentence fit to be shown.
 mote_status fail(mote_error *error, mote_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,0 +1,20 @@
+// text.h: what foreign text (names of files, labels, metadata, what a driver or a file says) may be, and how it is shown.
+//
+// Text is fit to be shown when it is UTF-8 without anything that moves the cursor, changes the screen or reorders what stands
+// beside it: no control characters (C0, DEL, C1), no line or paragraph separators, no bidirectional controls (Unicode
+// Technical Report 36, section 2), no surrogates or noncharacters.
+#ifndef MOTE_RUNTIME_TEXT_H
+#define MOTE_RUNTIME_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// True if all `bytes` bytes at `text` are fit to be shown.
+bool text_is_clean(const char *text, size_t bytes);
+
+// Writes `text` to `shown`, with \xNN for each byte that is not fit to be shown, except those in `keep` (such as "\n"; "" for
+// none). What does not fit into `size` bytes loses its middle, where "..." stands: messages begin with the name of a file
+// and end with the reason. `size` is 16 at least; the result ends with NUL. Returns the length that was needed without NUL.
+size_t text_show(char *shown, size_t size, const char *text, const char *keep);
+
+#endif
