@@ -115,13 +115,27 @@ static void print_result(const backward_options *o, double loss, const mote_devi
   json_print_line(json);
 }
 
+static mote_status check_output(const backward_options *o, mote_error *error) {
+  file_claims claims = {0};
+  claims_read(&claims, "MODEL", o->model);
+  claims_read(&claims, "--x0", o->x0);
+  claims_read(&claims, "--noise", o->noise);
+  claims_read(&claims, "--steps", o->steps);
+  claims_read(&claims, "--context", o->context);
+  claims_write(&claims, "-o", o->output);
+  mote_status status = claims_check(&claims, error);
+  if (!status) status = claims_check_writable(&claims, error);
+  claims_finish(&claims);
+  return status;
+}
+
 static mote_status backward(const backward_options *o, mote_error *error) {
   backward_inputs in = {0};
   mote_device *device = NULL;
   mote_model *model = NULL;
   double loss;
   mote_status status = MOTE_OK;
-  TRY_GOTO(end, output_check_writable("-o", o->output, error));
+  TRY_GOTO(end, check_output(o, error));
   TRY_GOTO(end, read_files(&in, o, error));
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));

@@ -174,13 +174,26 @@ static void print_result(const forward_options *o, uint64_t count, const mote_de
   json_print_line(json);
 }
 
+static mote_status check_outputs(const forward_options *o, mote_error *error) {
+  file_claims claims = {0};
+  claims_read(&claims, "MODEL", o->model);
+  claims_read(&claims, "--x", o->x);
+  claims_read(&claims, "--steps", o->steps);
+  claims_read(&claims, "--context", o->context);
+  claims_write(&claims, "-o", o->output);
+  claims_write(&claims, "--features", o->features);
+  mote_status status = claims_check(&claims, error);
+  if (!status) status = claims_check_writable(&claims, error);
+  claims_finish(&claims);
+  return status;
+}
+
 static mote_status forward(const forward_options *o, mote_error *error) {
   forward_inputs in = {0};
   mote_device *device = NULL;
   mote_model *model = NULL;
   mote_status status = MOTE_OK;
-  TRY_GOTO(end, output_check_writable("-o", o->output, error));
-  if (o->features) TRY_GOTO(end, output_check_writable("--features", o->features, error));
+  TRY_GOTO(end, check_outputs(o, error));
   TRY_GOTO(end, read_files(&in, o, error));
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));

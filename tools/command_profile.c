@@ -100,6 +100,18 @@ static void report_capture(const bench_options *o, const profile_subject *step, 
   json_print_line(json);
 }
 
+static mote_status check_outputs(const bench_options *o, mote_error *error) {
+  file_claims claims = {0};
+  claims_read(&claims, "MODEL", o->path);
+  claims_write(&claims, "--renderdoc", o->renderdoc);
+  claims_write(&claims, "--npy", o->npy);
+  claims_write(&claims, "--trace", o->trace);
+  mote_status status = claims_check(&claims, error);
+  if (!status) status = claims_check_writable(&claims, error);
+  claims_finish(&claims);
+  return status;
+}
+
 static mote_status capture(bench_options *o, mote_error *error) {
   bench_subject subject = {0};
   profile_subject step = {0};
@@ -111,8 +123,7 @@ static mote_status capture(bench_options *o, mote_error *error) {
   if (!o->base.common.cache) o->base.common.cache = "none";
   TRY(output_check_extension("--renderdoc", o->renderdoc, ".rdc", error));
   if (o->npy) TRY(output_check_extension("--npy", o->npy, ".npy", error));
-  TRY(output_check_writable("--renderdoc", o->renderdoc, error));
-  TRY(output_check_writable("--npy", o->npy, error));
+  TRY(check_outputs(o, error));
   TRY(renderdoc_init(&renderdoc, error));
   TRY_GOTO(end, bench_open(o, &subject, error));
   TRY_GOTO(end, bench_make(&subject, o->what == 1, o->batch, &step, error));
@@ -136,7 +147,7 @@ static mote_status run(bench_options *o, mote_error *error) {
   if (o->shaders) return shader_trial(o, o->what == 1, error);
   if (o->renderdoc) return capture(o, error);
   if (o->trace) TRY(output_check_extension("--trace", o->trace, ".json", error));
-  TRY(output_check_writable("--trace", o->trace, error));
+  TRY(check_outputs(o, error));
   TRY_GOTO(end, bench_open(o, &subject, error));
   TRY_GOTO(end, ceilings_measure(subject.device, &ceilings, error));
   TRY_GOTO(end, bench_make(&subject, o->what == 1, o->batch, &step, error));

@@ -204,8 +204,8 @@ static mote_status sample(sample_options *o, int *exit_code, mote_error *error) 
   mote_device *device = NULL;
   mote_model *model = NULL;
   mote_status status = MOTE_OK;
-  TRY_GOTO(end, sample_output_check_paths(o, error));
   TRY_GOTO(end, sample_inputs_init(&inputs, o, error));
+  TRY_GOTO(end, sample_output_check_paths(o, inputs.count, error));
   interrupt_watch();
   heap_return_blocks();
   TRY_GOTO(end, open_device(&o->base.common, &device, error));

@@ -72,10 +72,22 @@ static mote_status write_sheet(const dataset *set, const char *path, mote_error 
   return status;
 }
 
+static mote_status check_picture(const dataset_desc *desc, const char *picture, mote_error *error) {
+  file_claims claims = {0};
+  if (picture) TRY(output_check_extension("-o", picture, ".png", error));
+  claims_read(&claims, "DATA", desc->path);
+  claims_read(&claims, "--classes", desc->classes);
+  claims_read(&claims, "--labels", desc->labels);
+  claims_write(&claims, "-o", picture);
+  mote_status status = claims_check(&claims, error);
+  if (!status) status = claims_check_writable(&claims, error);
+  claims_finish(&claims);
+  return status;
+}
+
 mote_status info_show_data(const dataset_desc *desc, const char *picture, bool json, mote_error *error) {
   dataset set;
-  if (picture) TRY(output_check_extension("-o", picture, ".png", error));
-  TRY(output_check_writable("-o", picture, error));
+  TRY(check_picture(desc, picture, error));
   TRY(dataset_init(&set, desc, error));
   mote_status status = picture ? write_sheet(&set, picture, error) : MOTE_OK;
   if (!status && json) print_json(&set, picture);

@@ -217,15 +217,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
   }
 }
 
-static mote_status check_outputs_differ(const sample_options *s, mote_error *error) {
-  const char *const names[] = {"-o", "--each", "--gif", "--npy", "--sheet", "--moments"};
-  const char *const paths[] = {s->grid, s->each, s->gif, s->npy, s->sheet, s->moments};
-  const int count = sizeof paths / sizeof *paths;
-  for (int i = 0; i < count; i++)
-    for (int j = i + 1; j < count; j++)
-      if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
-        return fail(error, MOTE_ERROR_USAGE, "%s and %s: found \"%s\" twice, expected different files", names[i],
-                    names[j], paths[i]);
+static mote_status check_extensions(const sample_options *s, mote_error *error) {
   if (s->grid) TRY(output_check_extension("-o", s->grid, ".png", error));
   if (s->gif) TRY(output_check_extension("--gif", s->gif, ".gif", error));
   if (s->moments) TRY(output_check_extension("--moments", s->moments, ".png", error));
@@ -292,7 +284,7 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
     return fail(error, MOTE_ERROR_USAGE, "-n: found %d with %s, expected at most %d", s->count,
                 s->gif ? "--gif" : "--moments", SAMPLE_GIF_MAX);
   TRY(check_edit(s, error));
-  TRY(check_outputs_differ(s, error));
+  TRY(check_extensions(s, error));
   return check_model_given(s->model, error);
 }
 

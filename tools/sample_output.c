@@ -27,14 +27,29 @@
 #define MOMENTS 9
 #define WAY_DELAY 10  // hundredths of a second that an image of a way is shown
 
-mote_status sample_output_check_paths(const sample_options *o, mote_error *error) {
-  TRY(output_check_writable("-o", o->grid, error));
-  TRY(output_check_writable("--gif", o->gif, error));
-  TRY(output_check_writable("--moments", o->moments, error));
-  TRY(output_check_writable("--npy", o->npy, error));
-  TRY(output_check_writable("--sheet", o->sheet, error));
-  if (o->preview) TRY(preview_check(error));
-  return o->each ? output_check_directory("--each", o->each, error) : MOTE_OK;
+static mote_status check_claims(const sample_options *o, int count, mote_error *error) {
+  file_claims claims = {0};
+  claims_read(&claims, "MODEL", o->model);
+  claims_read(&claims, "--context-npy", o->context_npy);
+  claims_read(&claims, "--x-init", o->x_init);
+  for (int i = 0; i < o->init_count; i++) claims_read(&claims, "--init", o->inits[i]);
+  claims_read(&claims, "--mask", o->mask);
+  claims_read(&claims, "--palette", o->palette_file);
+  claims_write(&claims, "-o", o->grid);
+  claims_write(&claims, "--gif", o->gif);
+  claims_write(&claims, "--moments", o->moments);
+  claims_write(&claims, "--npy", o->npy);
+  claims_write(&claims, "--sheet", o->sheet);
+  claims_write_numbered(&claims, "--each", o->each, o->first, (uint64_t)count);
+  mote_status status = claims_check(&claims, error);
+  if (!status) status = claims_check_writable(&claims, error);
+  claims_finish(&claims);
+  return status;
+}
+
+mote_status sample_output_check_paths(const sample_options *o, int count, mote_error *error) {
+  TRY(check_claims(o, count, error));
+  return o->preview ? preview_check(error) : MOTE_OK;
 }
 
 static image_grid_desc describe_tile(const sample_options *o, const mote_model_info *model, const uint8_t *pixels) {
@@ -222,8 +237,7 @@ static mote_status write_each(each_files *each, const sample_options *o, const m
                               const sample_run *run, mote_error *error) {
   each->directory = o->each;
   each->first = o->first;
-  each->digits = snprintf(NULL, 0, "%" PRIu64, o->first + (uint64_t)run->begun - 1);
-  if (each->digits < 4) each->digits = 4;
+  each->digits = numbered_digits(o->first, (uint64_t)run->begun);
   each->made = calloc((size_t)run->begun, sizeof *each->made);
   if (!each->made) return fail(error, MOTE_ERROR_MEMORY, "--each: no memory for %d file names", run->begun);
   if (!mkdir(o->each, 0777))

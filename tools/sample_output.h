@@ -6,9 +6,9 @@
 #include "tools/sample_options.h"
 #include "tools/sample_run.h"
 
-// Before the work: can every file be written, is --palette's
-// file one, and are grid and frames of `count` images of a size their formats take?
-mote_status sample_output_check_paths(const sample_options *options, mote_error *error);
+// Before the work: can every file be written, does none replace another one or an input, is --palette's file one, and are
+// grid and frames of `count` images of a size their formats take?
+mote_status sample_output_check_paths(const sample_options *options, int count, mote_error *error);
 mote_status sample_output_check_sizes(const sample_options *options, const mote_model_info *model, int count,
                                       mote_error *error);
 
