@@ -15,7 +15,7 @@ if(BUILD_SHARED_LIBS)
   add_library(installed SHARED $<TARGET_OBJECTS:objects>)
   set_target_properties(installed PROPERTIES VERSION ${PROJECT_VERSION}
                         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} LINKER_LANGUAGE C)
-  target_link_libraries(installed PRIVATE PkgConfig::CJSON m ${CMAKE_DL_LIBS})
+  target_link_libraries(installed PRIVATE m ${CMAKE_DL_LIBS})
 elseif(CMAKE_OBJCOPY AND NOT APPLE)
   # One object, in which every name but the API's is local: a host may have a buffer_create of its own.
   set(combined ${CMAKE_BINARY_DIR}/installed/mote.o)

@@ -1,13 +1,12 @@
 // safetensors.c: parses hostile safetensors headers.
 #include "graph/safetensors.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/half.h"
-#include "graph/safetensors_text.h"
+#include "graph/json.h"
 #include "runtime/error.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor bytes are copied as they are");
@@ -35,15 +34,16 @@ size_t safetensors_dtype_bytes(safetensors_dtype dtype) {
 // What the checks of one file share.
 typedef struct parser {
   const char *name;
+  const json *header;
   const uint8_t *data;  // after the header
   size_t data_bytes;
   mote_error *error;
 } parser;
 
 // JSON numbers arrive as doubles; below 2^53 they are the integers that the file says.
-static bool read_integer(const cJSON *item, uint64_t *value) {
-  if (!cJSON_IsNumber(item)) return false;
-  double number = item->valuedouble;
+static bool read_integer(const json *header, int item, uint64_t *value) {
+  double number;
+  if (item < 0 || !json_number(header, item, &number)) return false;
   if (!(number >= 0 && number < 0x1p53) || number != floor(number)) return false;
   *value = (uint64_t)number;
   return true;
@@ -63,29 +63,32 @@ bool safetensors_shape_bytes(const uint64_t *dims, int dim_count, size_t element
   return true;
 }
 
-static mote_status read_dtype(const parser *p, const char *tensor, const cJSON *item, safetensors_dtype *dtype) {
-  if (!cJSON_IsString(item))
+static bool has_type(const parser *p, int item, json_type type) {
+  return item >= 0 && json_get_type(p->header, item) == type;
+}
+
+static mote_status read_dtype(const parser *p, const char *tensor, int item, safetensors_dtype *dtype) {
+  if (!has_type(p, item, JSON_STRING))
     return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has no dtype string", p->name, tensor);
+  const char *found = json_string(p->header, item);
   for (int i = 0; i < SAFETENSORS_DTYPE_COUNT; i++) {
-    if (!strcmp(item->valuestring, dtypes[i].name)) {
+    if (!strcmp(found, dtypes[i].name)) {
       *dtype = (safetensors_dtype)i;
       return MOTE_OK;
     }
   }
   return fail(p->error, MOTE_ERROR_FORMAT,
-              "%s: tensor '%s' has the unknown dtype '%s', expected one such as F32 or F16", p->name, tensor,
-              show(item->valuestring).text);
+              "%s: tensor '%s' has the unknown dtype '%s', expected one such as F32 or F16", p->name, tensor, found);
 }
 
-static mote_status read_shape(const parser *p, const char *tensor, const cJSON *item, safetensors_entry *entry) {
-  if (!cJSON_IsArray(item))
+static mote_status read_shape(const parser *p, const char *tensor, int item, safetensors_entry *entry) {
+  if (!has_type(p, item, JSON_ARRAY))
     return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has no shape array", p->name, tensor);
-  const cJSON *dim;
-  cJSON_ArrayForEach(dim, item) {
+  for (int dim = json_first(p->header, item); dim >= 0; dim = json_next(p->header, dim)) {
     if (entry->dim_count == SAFETENSORS_MAX_DIMS)
       return fail(p->error, MOTE_ERROR_FORMAT, "%s: the shape of tensor '%s' has %d dimensions, expected at most %d",
-                  p->name, tensor, cJSON_GetArraySize(item), SAFETENSORS_MAX_DIMS);
-    if (!read_integer(dim, &entry->dims[entry->dim_count]))
+                  p->name, tensor, json_count(p->header, item), SAFETENSORS_MAX_DIMS);
+    if (!read_integer(p->header, dim, &entry->dims[entry->dim_count]))
       return fail(p->error, MOTE_ERROR_FORMAT,
                   "%s: dimension %d in the shape of tensor '%s' is not an integer from 0 to 2^53 - 1", p->name,
                   entry->dim_count, tensor);
@@ -97,10 +100,11 @@ static mote_status read_shape(const parser *p, const char *tensor, const cJSON *
   return MOTE_OK;
 }
 
-static mote_status read_offsets(const parser *p, const char *tensor, const cJSON *item, safetensors_entry *entry) {
+static mote_status read_offsets(const parser *p, const char *tensor, int item, safetensors_entry *entry) {
   uint64_t begin, end;
-  if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) != 2 || !read_integer(item->child, &begin) ||
-      !read_integer(item->child->next, &end))
+  const int first =
+      has_type(p, item, JSON_ARRAY) && json_count(p->header, item) == 2 ? json_first(p->header, item) : -1;
+  if (!read_integer(p->header, first, &begin) || !read_integer(p->header, json_next(p->header, first), &end))
     return fail(p->error, MOTE_ERROR_FORMAT, "%s: data_offsets of tensor '%s' are not two integers from 0 to 2^53 - 1",
                 p->name, tensor);
   unsigned long long from = begin, to = end;
@@ -120,46 +124,48 @@ static mote_status read_offsets(const parser *p, const char *tensor, const cJSON
 }
 
 // Unknown members are passed over, as the official reader does.
-static mote_status read_entry(const parser *p, const cJSON *item, safetensors_entry *entry) {
-  shown tensor = show(item->string);
-  if (!cJSON_IsObject(item))
-    return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' is not described by a JSON object", p->name, tensor.text);
+static mote_status read_entry(const parser *p, int key, safetensors_entry *entry) {
+  const char *tensor = entry->name = json_string(p->header, key);
+  const int item = json_first(p->header, key);
+  if (!has_type(p, item, JSON_OBJECT))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' is not described by a JSON object", p->name, tensor);
   static const char *const keys[3] = {"dtype", "shape", "data_offsets"};
-  const cJSON *values[3] = {NULL, NULL, NULL}, *member;
-  cJSON_ArrayForEach(member, item) {
+  int values[3] = {-1, -1, -1};
+  for (int member = json_first(p->header, item); member >= 0; member = json_next(p->header, member)) {
     for (int i = 0; i < 3; i++) {
-      if (strcmp(member->string, keys[i])) continue;
-      if (values[i])
-        return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has more than one %s", p->name, tensor.text, keys[i]);
-      values[i] = member;
+      if (strcmp(json_string(p->header, member), keys[i])) continue;
+      if (values[i] >= 0)
+        return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' has more than one %s", p->name, tensor, keys[i]);
+      values[i] = json_first(p->header, member);
     }
   }
-  entry->name = item->string;
-  TRY(read_dtype(p, tensor.text, values[0], &entry->dtype));
-  TRY(read_shape(p, tensor.text, values[1], entry));
-  return read_offsets(p, tensor.text, values[2], entry);
+  TRY(read_dtype(p, tensor, values[0], &entry->dtype));
+  TRY(read_shape(p, tensor, values[1], entry));
+  return read_offsets(p, tensor, values[2], entry);
 }
 
 static int compare_pairs(const void *a, const void *b) {
   return strcmp(((const safetensors_pair *)a)->key, ((const safetensors_pair *)b)->key);
 }
 
-static mote_status read_metadata(const parser *p, const cJSON *item, safetensors *st) {
+static mote_status read_metadata(const parser *p, int item, safetensors *st) {
   if (st->metadata) return fail(p->error, MOTE_ERROR_FORMAT, "%s: has more than one __metadata__", p->name);
-  if (!cJSON_IsObject(item)) return fail(p->error, MOTE_ERROR_FORMAT, "%s: __metadata__ is not a JSON object", p->name);
-  st->metadata = calloc((size_t)cJSON_GetArraySize(item) + 1, sizeof *st->metadata);
+  if (!has_type(p, item, JSON_OBJECT))
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: __metadata__ is not a JSON object", p->name);
+  st->metadata = calloc((size_t)json_count(p->header, item) + 1, sizeof *st->metadata);
   if (!st->metadata) return fail(p->error, MOTE_ERROR_MEMORY, "%s: no memory for its metadata", p->name);
-  const cJSON *pair;
-  cJSON_ArrayForEach(pair, item) {
-    if (!cJSON_IsString(pair))
-      return fail(p->error, MOTE_ERROR_FORMAT, "%s: metadata '%s' is not a string", p->name, show(pair->string).text);
-    st->metadata[st->metadata_count++] = (safetensors_pair){pair->string, pair->valuestring};
+  for (int key = json_first(p->header, item); key >= 0; key = json_next(p->header, key)) {
+    const int value = json_first(p->header, key);
+    if (!has_type(p, value, JSON_STRING))
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: metadata '%s' is not a string", p->name,
+                  json_string(p->header, key));
+    st->metadata[st->metadata_count++] = (safetensors_pair){json_string(p->header, key), json_string(p->header, value)};
   }
   qsort(st->metadata, st->metadata_count, sizeof *st->metadata, compare_pairs);
   for (size_t i = 1; i < st->metadata_count; i++)
     if (!compare_pairs(&st->metadata[i - 1], &st->metadata[i]))
       return fail(p->error, MOTE_ERROR_FORMAT, "%s: metadata '%s' is there more than once", p->name,
-                  show(st->metadata[i].key).text);
+                  st->metadata[i].key);
   return MOTE_OK;
 }
 
@@ -183,10 +189,10 @@ static mote_status check_layout(const parser *p, safetensors *st) {
     size_t begin = (size_t)(entry->data - p->data);
     if (begin < covered)
       return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' begins at %zu and overlaps the one that ends at %zu",
-                  p->name, show(entry->name).text, begin, covered);
+                  p->name, entry->name, begin, covered);
     if (begin > covered)
       return fail(p->error, MOTE_ERROR_FORMAT, "%s: bytes %zu to %zu of the data, before tensor '%s', belong to none",
-                  p->name, covered, begin, show(entry->name).text);
+                  p->name, covered, begin, entry->name);
     covered += entry->bytes;
   }
   if (covered != p->data_bytes)
@@ -195,23 +201,7 @@ static mote_status check_layout(const parser *p, safetensors *st) {
   qsort(st->entries, st->count, sizeof *st->entries, compare_names);
   for (size_t i = 1; i < st->count; i++)
     if (!compare_names(&st->entries[i - 1], &st->entries[i]))
-      return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' is there more than once", p->name,
-                  show(st->entries[i].name).text);
-  return MOTE_OK;
-}
-
-static mote_status parse_header(const char *name, const char *text, size_t bytes, cJSON **json, mote_error *error) {
-  if (bytes == 0 || text[0] != '{')
-    return fail(error, MOTE_ERROR_FORMAT, "%s: the header does not begin with '{'; is this a safetensors file?", name);
-  TRY(check_header_text(name, (const uint8_t *)text, bytes, error));
-  const char *end = text;
-  *json = cJSON_ParseWithLengthOpts(text, bytes, &end, false);
-  if (!*json)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: the header is not valid JSON near byte %zu", name, (size_t)(end - text));
-  while (end < text + bytes && strchr(" \t\r\n", *end)) end++;
-  if (end < text + bytes)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header, after its JSON object, is not a space", name,
-                (size_t)(end - text));
+      return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' is there more than once", p->name, st->entries[i].name);
   return MOTE_OK;
 }
 
@@ -227,25 +217,22 @@ mote_status safetensors_parse(const char *name, const void *data, size_t bytes, 
                 "safetensors file?",
                 name, (unsigned long long)header_bytes, bytes - 8, max_header_bytes);
   const char *header = (const char *)data + 8;
-  parser p = {name, (const uint8_t *)header + header_bytes, bytes - 8 - (size_t)header_bytes, error};
+  parser p = {name, NULL, (const uint8_t *)header + header_bytes, bytes - 8 - (size_t)header_bytes, error};
   safetensors *result = calloc(1, sizeof *result);
   if (!result) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", name);
   mote_status status;
-  cJSON *json = NULL;
-  status = parse_header(name, header, (size_t)header_bytes, &json, error);
-  result->json = json;
-  if (status) goto failed;
-  result->entries = calloc((size_t)cJSON_GetArraySize(json) + 1, sizeof *result->entries);
+  TRY_GOTO(failed, json_parse(name, header, (size_t)header_bytes, &result->header, error));
+  p.header = result->header;
+  result->entries = calloc((size_t)json_count(p.header, 0) + 1, sizeof *result->entries);
   if (!result->entries) {
-    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %d tensors", name, cJSON_GetArraySize(json));
+    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %d tensors", name, json_count(p.header, 0));
     goto failed;
   }
-  const cJSON *item;
-  cJSON_ArrayForEach(item, json) {
-    if (!strcmp(item->string, "__metadata__"))
-      TRY_GOTO(failed, read_metadata(&p, item, result));
+  for (int key = json_first(p.header, 0); key >= 0; key = json_next(p.header, key)) {
+    if (!strcmp(json_string(p.header, key), "__metadata__"))
+      TRY_GOTO(failed, read_metadata(&p, json_first(p.header, key), result));
     else
-      TRY_GOTO(failed, read_entry(&p, item, &result->entries[result->count++]));
+      TRY_GOTO(failed, read_entry(&p, key, &result->entries[result->count++]));
   }
   TRY_GOTO(failed, check_layout(&p, result));
   *st = result;
@@ -257,7 +244,7 @@ failed:
 
 void safetensors_destroy(safetensors **st) {
   if (!*st) return;
-  cJSON_Delete((*st)->json);
+  json_destroy(&(*st)->header);
   free((*st)->entries);
   free((*st)->metadata);
   free(*st);

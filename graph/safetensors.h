@@ -56,7 +56,7 @@ typedef struct safetensors {
   safetensors_entry *entries;  // sorted by name, bytewise
   size_t metadata_count;
   safetensors_pair *metadata;  // sorted by key, bytewise
-  void *json;                  // owns the strings
+  struct json *header;         // owns the strings
 } safetensors;
 
 // Checks all of the `bytes` bytes at `data`, which are borrowed until safetensors_destroy. `name`, the path as a rule,

@@ -1,12 +1,12 @@
 // safetensors_write.c: writes safetensors as the official implementation lays them out.
-#include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/half.h"
+#include "graph/json.h"
 #include "graph/safetensors.h"
-#include "graph/safetensors_text.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 
@@ -40,42 +40,34 @@ static mote_status place_tensors(const char *path, const safetensors_tensor *ten
   return MOTE_OK;
 }
 
-// Gives an item to its parent, which owns it from then on even if this fails.
-static bool json_give(cJSON *parent, const char *key, cJSON *item) {
-  if (item && (key ? cJSON_AddItemToObject(parent, key, item) : cJSON_AddItemToArray(parent, item))) return true;
-  cJSON_Delete(item);
-  return false;
-}
-
-static bool json_add_tensor(cJSON *header, const placed *place, uint64_t begin) {
+static void write_tensor(json_text *out, const placed *place, uint64_t begin) {
   const safetensors_tensor *tensor = place->tensor;
-  cJSON *info = cJSON_AddObjectToObject(header, tensor->name);
-  if (!info || !cJSON_AddStringToObject(info, "dtype", safetensors_dtype_name(tensor->dtype))) return false;
-  cJSON *shape = cJSON_AddArrayToObject(info, "shape");
-  for (int i = 0; i < tensor->dim_count; i++)
-    if (!json_give(shape, NULL, cJSON_CreateNumber((double)tensor->dims[i]))) return false;
-  cJSON *offsets = cJSON_AddArrayToObject(info, "data_offsets");
-  return json_give(offsets, NULL, cJSON_CreateNumber((double)begin)) &&
-         json_give(offsets, NULL, cJSON_CreateNumber((double)(begin + place->bytes)));
+  json_write_string(out, tensor->name);
+  json_write(out, ":{\"dtype\":\"%s\",\"shape\":[", safetensors_dtype_name(tensor->dtype));
+  for (int i = 0; i < tensor->dim_count; i++) json_write(out, "%s%" PRIu64, i ? "," : "", tensor->dims[i]);
+  json_write(out, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", begin, begin + place->bytes);
 }
 
-// The header's text, NUL-terminated, the caller's to free(); NULL if memory ran out.
-static char *make_header(const placed *order, size_t count, const safetensors_pair *metadata, size_t metadata_count) {
-  cJSON *header = cJSON_CreateObject();
-  bool ok = header != NULL;
-  if (ok && metadata_count) {
-    cJSON *object = cJSON_AddObjectToObject(header, "__metadata__");
-    for (size_t i = 0; ok && i < metadata_count; i++)
-      ok = cJSON_AddStringToObject(object, metadata[i].key, metadata[i].value) != NULL;
+// The caller frees the text, which is none if memory ran out.
+static json_text make_header(const placed *order, size_t count, const safetensors_pair *metadata,
+                             size_t metadata_count) {
+  json_text out = {0};
+  json_write(&out, "{");
+  for (size_t i = 0; i < metadata_count; i++) {
+    json_write(&out, i ? "," : "\"__metadata__\":{");
+    json_write_string(&out, metadata[i].key);
+    json_write(&out, ":");
+    json_write_string(&out, metadata[i].value);
   }
+  if (metadata_count) json_write(&out, "}%s", count ? "," : "");
   uint64_t begin = 0;
-  for (size_t i = 0; ok && i < count; i++) {
-    ok = json_add_tensor(header, &order[i], begin);
+  for (size_t i = 0; i < count; i++) {
+    if (i) json_write(&out, ",");
+    write_tensor(&out, &order[i], begin);
     begin += order[i].bytes;
   }
-  char *text = ok ? cJSON_PrintUnformatted(header) : NULL;
-  cJSON_Delete(header);
-  return text;
+  json_write(&out, "}");
+  return out;
 }
 
 static mote_status write_half(file_writer *writer, const char *name, const float *data, size_t count,
@@ -96,12 +88,12 @@ static mote_status write_half(file_writer *writer, const char *name, const float
   return MOTE_OK;
 }
 
-static mote_status write_all(file_writer *writer, const char *header, const placed *order, size_t count,
+static mote_status write_all(file_writer *writer, const json_text *header, const placed *order, size_t count,
                              mote_error *error) {
-  size_t length = strlen(header), padding = (8 - length % 8) % 8;
+  size_t length = header->length, padding = (8 - length % 8) % 8;
   uint64_t header_bytes = length + padding;
   TRY(file_writer_write(writer, &header_bytes, sizeof header_bytes, error));
-  TRY(file_writer_write(writer, header, length, error));
+  TRY(file_writer_write(writer, header->text, length, error));
   TRY(file_writer_write(writer, "        ", padding, error));
   for (size_t i = 0; i < count; i++) {
     const safetensors_tensor *tensor = order[i].tensor;
@@ -122,7 +114,7 @@ static mote_status check_distinct(const char *path, const char **names, size_t c
   qsort(names, count, sizeof *names, compare_strings);
   for (size_t i = 1; i < count; i++)
     if (!strcmp(names[i - 1], names[i]))
-      return fail(error, MOTE_ERROR_USAGE, "%s: '%s' is to be stored more than once", path, show(names[i]).text);
+      return fail(error, MOTE_ERROR_USAGE, "%s: '%s' is to be stored more than once", path, names[i]);
   return MOTE_OK;
 }
 
@@ -142,24 +134,24 @@ static mote_status check_names(const char *path, const safetensors_tensor *tenso
 mote_status safetensors_write(const char *path, const safetensors_tensor *tensors, size_t count,
                               const safetensors_pair *metadata, size_t metadata_count, mote_error *error) {
   file_writer writer = {0};
-  char *header = NULL;
+  json_text header = {0};
   mote_status status;
   placed *order = calloc(count + 1, sizeof *order);
   if (!order) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
   TRY_GOTO(failed, check_names(path, tensors, count, metadata, metadata_count, error));
   TRY_GOTO(failed, place_tensors(path, tensors, count, order, error));
   header = make_header(order, count, metadata, metadata_count);
-  if (!header) {
+  if (header.out_of_memory) {
     status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
     goto failed;
   }
-  TRY_GOTO(failed, check_header_text(path, (const uint8_t *)header, strlen(header), error));
+  TRY_GOTO(failed, json_check_text(path, header.text, header.length, error));
   TRY_GOTO(failed, file_writer_init(&writer, path, error));
-  TRY_GOTO(failed, write_all(&writer, header, order, count, error));
+  TRY_GOTO(failed, write_all(&writer, &header, order, count, error));
   status = file_writer_commit(&writer, error);
 failed:
   file_writer_abort(&writer);
-  cJSON_free(header);
+  free(header.text);
   free(order);
   return status;
 }

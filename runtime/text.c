@@ -1,12 +1,10 @@
 // text.c: tells text that is fit to be shown from text that is not, and shows the latter.
 #include "runtime/text.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-// Length of the UTF-8 sequence at `text`, of which `bytes` bytes are there, and its `*code`; 0 if it is none (RFC 3629).
-static size_t decode(const char *text, size_t bytes, uint32_t *code) {
+size_t text_decode(const char *text, size_t bytes, uint32_t *code) {
   const uint8_t *b = (const uint8_t *)text;
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // shorter forms of the same character are not UTF-8
   size_t length = b[0] < 0x80 ? 1 : b[0] >> 5 == 6 ? 2 : b[0] >> 4 == 14 ? 3 : b[0] >> 3 == 30 ? 4 : 0;
@@ -16,6 +14,7 @@ static size_t decode(const char *text, size_t bytes, uint32_t *code) {
     if (b[i] >> 6 != 2) return 0;
     *code = *code << 6 | (b[i] & 0x3fu);
   }
+  if (*code >= 0xd800 && *code < 0xe000) return 0;  // halves of a surrogate pair
   return *code < least[length] || *code > 0x10ffff ? 0 : length;
 }
 
@@ -24,14 +23,13 @@ static bool is_clean(uint32_t code) {
   if (code == 0x61c || code == 0x200e || code == 0x200f) return false;  // marks of direction
   if (code >= 0x2028 && code <= 0x202e) return false;                  // separators, embeddings, overrides
   if (code >= 0x2066 && code <= 0x2069) return false;                  // isolates
-  if (code >= 0xd800 && code < 0xe000) return false;                   // surrogates
   return !((code >= 0xfdd0 && code < 0xfdf0) || (code & 0xfffe) == 0xfffe || code == 0xfeff);
 }
 
 // Length of the character at `text` if it is fit to be shown, else 0.
 static size_t clean_length(const char *text, size_t bytes) {
   uint32_t code;
-  size_t length = decode(text, bytes, &code);
+  size_t length = text_decode(text, bytes, &code);
   return length && is_clean(code) ? length : 0;
 }
 

@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+// Length of the UTF-8 sequence at `text`, of which `bytes` bytes are there, and its `*code`; 0 if it is none (RFC 3629).
+size_t text_decode(const char *text, size_t bytes, uint32_t *code);
 
 // True if all `bytes` bytes at `text` are fit to be shown.
 bool text_is_clean(const char *text, size_t bytes);

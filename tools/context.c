@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/number.h"
 #include "tools/options.h"
 
 // The index of the label that the `length` bytes at `text` spell, or -1.

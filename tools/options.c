@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/number.h"
 #include "tools/command.h"
 
 enum {
@@ -213,17 +214,6 @@ mote_status option_uint64(const char *option, const char *text, uint64_t maximum
                 maximum);
   *value = parsed;
   return MOTE_OK;
-}
-
-bool number_parse(const char *text, const char **end, double *value) {
-  const char *digits = text + (*text == '-' || *text == '+');
-  // strtod alone would take leading blanks, hexadecimal digits, "inf" and "nan".
-  if (!is_digit(digits[0]) && !(digits[0] == '.' && is_digit(digits[1]))) return false;
-  if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) return false;
-  char *after = NULL;
-  *value = strtod(text, &after);
-  *end = after;
-  return isfinite(*value);
 }
 
 mote_status option_double(const char *option, const char *text, double minimum, double maximum, double *value,

@@ -62,9 +62,6 @@ mote_status option_uint64(const char *option, const char *text, uint64_t maximum
 mote_status option_double(const char *option, const char *text, double minimum, double maximum, double *value,
                           mote_error *error);
 
-// Reads a finite decimal number that ends at `*end`; false when there is none.
-bool number_parse(const char *text, const char **end, double *value);
-
 // The position of `text` among `choices` (NULL-terminated), or MOTE_ERROR_USAGE that lists them.
 mote_status option_choice(const char *option, const char *text, const char *const *choices, int *value,
                           mote_error *error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/number.h"
 #include "tools/open.h"
 #include "tools/output.h"
 #include "tools/palette.h"

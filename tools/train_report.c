@@ -11,6 +11,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/number.h"
 #include "tools/contact_sheet.h"
 #include "tools/json.h"
 #include "tools/options.h"
