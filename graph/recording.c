@@ -117,43 +117,53 @@ static int fit(const recording *recording, int most, double budget) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Recording
 
-typedef struct update {
-  recording *recording;
+typedef struct record_route {
+  mote_sampler *sampler;
   VkCommandBuffer into;
-} update;
+  bool writing;  // the last that was recorded is a write
+} record_route;
 
 static mote_status write_later(void *user, tensor *tensor, const void *rows, mote_error *error) {
-  const update *update = user;
+  record_route *route = user;
+  recording *recording = route->sampler->recording;
   size_t bytes = tensor_bytes(tensor);
   (void)error;
   if (rows)
-    layout_pack(tensor, rows, update->recording->packed);
+    layout_pack(tensor, rows, recording->packed);
   else
-    memset(update->recording->packed, 0, bytes);
-  record_update(tensor->home.buffer, tensor->home.offset, update->recording->packed, bytes, update->into);
+    memset(recording->packed, 0, bytes);
+  if (!route->writing)
+    record_order(recording->device, route->into, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_TRANSFER);
+  route->writing = true;
+  record_update(tensor->home.buffer, tensor->home.offset, recording->packed, bytes, route->into);
+  return MOTE_OK;
+}
+
+// What the writes wrote is there for what follows.
+static void end_writing(record_route *route) {
+  if (route->writing) record_order(route->sampler->recording->device, route->into, RECORD_TRANSFER, RECORD_COMPUTE);
+  route->writing = false;
+}
+
+static mote_status replay_later(void *user, phase phase, int times, mote_error *error) {
+  record_route *route = user;
+  recording *recording = route->sampler->recording;
+  (void)error;
+  end_writing(route);
+  stopwatch_start(recording->stopwatch, phase == PHASE_ONCE ? TAG_BEGIN : times, route->into);
+  for (int i = 0; i < times; i++) commands_record(program_commands(route->sampler->program, phase), route->into);
+  stopwatch_stop(recording->stopwatch, route->into);
   return MOTE_OK;
 }
 
 mote_status mote_sampler_record_begin(mote_sampler *sampler, VkCommandBuffer commands,
                                       const mote_sampler_request *request, mote_error *error) {
   TRY(check_recorded(sampler, false, error));
-  recording *recording = sampler->recording;
-  update update = {recording, commands};
-  read_laps(recording);
-  sampler->begun = false;
-  record_order(recording->device, commands, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_TRANSFER);
-  TRY(sampler_write_request(sampler, request, &(sampler_writer){write_later, &update}, error));
-  record_order(recording->device, commands, RECORD_TRANSFER, RECORD_COMPUTE);
-  stopwatch_start(recording->stopwatch, TAG_BEGIN, commands);
-  commands_record(program_commands(sampler->program, PHASE_ONCE), commands);
-  stopwatch_stop(recording->stopwatch, commands);
-  if (request->x_init) {
-    record_order(recording->device, commands, RECORD_COMPUTE, RECORD_TRANSFER);
-    TRY(write_later(&update, sampler->x, request->x_init, error));
-    record_order(recording->device, commands, RECORD_TRANSFER, RECORD_COMPUTE);
-  }
-  sampler->steps_done = 0;
-  sampler->begun = recording->began = true;
+  record_route route = {.sampler = sampler, .into = commands};
+  read_laps(sampler->recording);
+  TRY(sampler_begin(sampler, request, &(sampler_route){write_later, replay_later, &route}, error));
+  end_writing(&route);
+  sampler->recording->began = true;
   return MOTE_OK;
 }
 
@@ -163,16 +173,12 @@ mote_status mote_sampler_record(mote_sampler *sampler, VkCommandBuffer commands,
   if (steps < 0) return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 0 or more", steps);
   if (!(budget >= 0)) return fail(error, MOTE_ERROR_USAGE, "budget is %g microseconds, expected 0 or more", budget);
   recording *recording = sampler->recording;
+  record_route route = {.sampler = sampler, .into = commands};
   read_laps(recording);
-  int left = sampler->desc.steps - sampler->steps_done, most = steps && steps < left ? steps : left;
+  int left = sampler_steps_left(sampler), most = steps && steps < left ? steps : left;
   int count = most ? fit(recording, most, budget) : 0;
   recording->began = false;
-  if (count) {
-    stopwatch_start(recording->stopwatch, count, commands);
-    for (int i = 0; i < count; i++) commands_record(program_commands(sampler->program, PHASE_STEP), commands);
-    stopwatch_stop(recording->stopwatch, commands);
-  }
-  sampler->steps_done += count;
+  TRY(sampler_advance(sampler, count, &(sampler_route){write_later, replay_later, &route}, error));
   if (recorded)
     *recorded = (mote_recorded){.steps = count,
                                 .steps_left = left - count,

@@ -255,16 +255,38 @@ static const float *join_contexts(const mote_sampler *sampler, const mote_sample
   return sampler->contexts;
 }
 
-mote_status sampler_write_request(const mote_sampler *sampler, const mote_sampler_request *request,
-                                  const sampler_writer *writer, mote_error *error) {
+// Everything of a request that PHASE_ONCE reads.
+static mote_status write_request(const mote_sampler *sampler, const mote_sampler_request *request,
+                                 const sampler_route *route, mote_error *error) {
   uint32_t step[STEP_WORDS] = {[STEP_SEED_LOW] = (uint32_t)request->seed,
                                [STEP_SEED_HIGH] = (uint32_t)(request->seed >> 32),
                                [STEP_FIRST_SAMPLE] = request->first_sample};
+  TRY(route->write(route->user, sampler->step, step, error));
+  if (sampler->init) TRY(route->write(route->user, sampler->init, request->init, error));
+  if (sampler->mask) TRY(route->write(route->user, sampler->mask, request->mask, error));
+  return route->write(route->user, sampler->context, join_contexts(sampler, request), error);
+}
+
+mote_status sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, const sampler_route *route,
+                          mote_error *error) {
+  sampler->begun = false;
   TRY(check_request(sampler, request, error));
-  TRY(writer->write(writer->user, sampler->step, step, error));
-  if (sampler->init) TRY(writer->write(writer->user, sampler->init, request->init, error));
-  if (sampler->mask) TRY(writer->write(writer->user, sampler->mask, request->mask, error));
-  return writer->write(writer->user, sampler->context, join_contexts(sampler, request), error);
+  TRY(write_request(sampler, request, route, error));
+  TRY(route->replay(route->user, PHASE_ONCE, 1, error));
+  if (request->x_init) TRY(route->write(route->user, sampler->x, request->x_init, error));
+  sampler->steps_done = 0;
+  sampler->begun = true;
+  return MOTE_OK;
+}
+
+int sampler_steps_left(const mote_sampler *sampler) {
+  return sampler->begun ? sampler->row_count - sampler->steps_done : 0;
+}
+
+mote_status sampler_advance(mote_sampler *sampler, int step_count, const sampler_route *route, mote_error *error) {
+  if (step_count) TRY(route->replay(route->user, PHASE_STEP, step_count, error));
+  sampler->steps_done += step_count;
+  return MOTE_OK;
 }
 
 static mote_status write_now(void *user, tensor *tensor, const void *rows, mote_error *error) {
@@ -276,24 +298,19 @@ static mote_status write_now(void *user, tensor *tensor, const void *rows, mote_
   return status;
 }
 
+static mote_status replay_now(void *user, phase phase, int times, mote_error *error) {
+  return program_run(user, phase, (uint32_t)times, error);
+}
+
 mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
-  sampler->begun = false;
-  mote_status status =
-      sampler_write_request(sampler, request, &(sampler_writer){write_now, sampler->program}, error);
-  if (!status) status = program_run(sampler->program, PHASE_ONCE, 1, error);
-  if (!status && request->x_init) status = program_write(sampler->program, sampler->x, request->x_init, error);
-  sampler->steps_done = 0;
-  sampler->begun = !status;
-  return status;
+  return sampler_begin(sampler, request, &(sampler_route){write_now, replay_now, sampler->program}, error);
 }
 
 mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *error) {
-  int left = sampler->begun ? sampler->row_count - sampler->steps_done : 0;
+  int left = sampler_steps_left(sampler);
   if (step_count < 1 || step_count > left)
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, %d are left of this run", step_count, left);
-  TRY(program_run(sampler->program, PHASE_STEP, (uint32_t)step_count, error));
-  sampler->steps_done += step_count;
-  return MOTE_OK;
+  return sampler_advance(sampler, step_count, &(sampler_route){write_now, replay_now, sampler->program}, error);
 }
 
 int mote_sampler_steps_done(const mote_sampler *sampler) { return sampler->steps_done; }

@@ -20,15 +20,20 @@ struct mote_sampler {
   bool begun;
 };
 
-// How a request reaches the device: at once, or by a command buffer. `rows` NULL: zeros.
-typedef struct sampler_writer {
-  mote_status (*write)(void *user, tensor *tensor, const void *rows, mote_error *error);
+// How a run reaches the device: at once, or by a host's command buffers.
+typedef struct sampler_route {
+  mote_status (*write)(void *user, tensor *tensor, const void *rows, mote_error *error);  // rows NULL: zeros
+  mote_status (*replay)(void *user, phase phase, int times, mote_error *error);
   void *user;
-} sampler_writer;
+} sampler_route;
 
-// Writes everything of a request that PHASE_ONCE reads; x_init is written behind it.
-mote_status sampler_write_request(const mote_sampler *sampler, const mote_sampler_request *request,
-                                  const sampler_writer *writer, mote_error *error);
+// A run's start, and its next `step_count` steps, which may be none, by either route.
+mote_status sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, const sampler_route *route,
+                          mote_error *error);
+mote_status sampler_advance(mote_sampler *sampler, int step_count, const sampler_route *route, mote_error *error);
+
+// Steps that are left of the run; 0 where none has begun.
+int sampler_steps_left(const mote_sampler *sampler);
 
 // recording.c: what recording takes beyond the sampler.
 mote_status recording_create(const mote_sampler *sampler, recording **out, mote_error *error);

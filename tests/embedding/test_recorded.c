@@ -1,0 +1,143 @@
+// test_recorded.c: whatever a sampler can do, its recorded form does to the byte: every option in both forms, the recorded
+// one in portions that fit no number of steps.
+#include "tests/embedding/host.h"
+
+enum { BATCH = 2, STEPS = 5, HEIGHT = 8, PIXELS = HEIGHT * HEIGHT, IMAGE = 3 * PIXELS, CONTEXT = 5, PORTION = 3 };
+
+static host the_host;
+static mote_device *device;
+static mote_model *model;
+static float contexts[BATCH * CONTEXT], other_contexts[BATCH * CONTEXT], mixture[BATCH * CONTEXT];
+static float noise[BATCH * IMAGE], images[BATCH * IMAGE], mask[BATCH * PIXELS];
+
+static int open_all(void **state) {
+  (void)state;
+  the_host = host_open();
+  device = host_adopt(&the_host);
+  model = test_model(device, SMALL_MODEL);
+  for (int i = 0; i < BATCH * CONTEXT; i++) {
+    contexts[i] = i % CONTEXT == 1;
+    other_contexts[i] = i % CONTEXT == 3;
+    mixture[i] = test_number(1, (uint32_t)i);
+  }
+  for (int i = 0; i < BATCH * IMAGE; i++) noise[i] = 2 * test_number(2, (uint32_t)i), images[i] = test_number(3, (uint32_t)i);
+  for (int i = 0; i < BATCH * PIXELS; i++) mask[i] = i % 3 == 0;
+  return 0;
+}
+
+static int close_all(void **state) {
+  (void)state;
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+  host_close(&the_host);
+  return 0;
+}
+
+typedef struct option {
+  const char *name;
+  mote_sampler_desc desc;
+  mote_sampler_request request;
+} option;
+
+// To join another: a row.
+static const option options[] = {
+    {"defaults", {0}, {0}},
+    {"a seed", {.kind = MOTE_SAMPLER_DDIM}, {.seed = UINT64_C(1) << 40 | 7}},
+    {"first_sample", {.eta = 1}, {.seed = 8, .first_sample = 40}},
+    {"contexts", {0}, {.seed = 9, .context = contexts}},
+    {"mixtures", {0}, {.seed = 9, .context = mixture}},
+    {"x_init, as of an interpolation", {.eta = 0.5}, {.seed = 9, .context = mixture, .x_init = noise}},
+    {"eta 0.5", {.eta = 0.5}, {.seed = 10}},
+    {"DDPM", {.kind = MOTE_SAMPLER_DDPM}, {.seed = 11}},
+    {"DPM-Solver++(2M)", {.kind = MOTE_SAMPLER_DPMPP}, {.seed = 12}},
+    {"DPM-Solver++(2M) SDE", {.kind = MOTE_SAMPLER_DPMPP_SDE}, {.seed = 13}},
+    {"quadratic", {.grid = MOTE_GRID_QUADRATIC}, {.seed = 14}},
+    {"Karras", {.grid = MOTE_GRID_KARRAS, .kind = MOTE_SAMPLER_DPMPP}, {.seed = 15}},
+    {"guidance", {.guidance = 3}, {.seed = 16, .context = contexts}},
+    {"no guidance", {.guidance = 1}, {.seed = 16, .context = contexts}},
+    {"guidance away from a context", {.guidance = 3}, {.seed = 16, .context = contexts, .avoid = other_contexts}},
+    {"guidance in an interval", {.guidance = 3, .guidance_low = 0.2, .guidance_high = 0.7}, {.seed = 17, .context = contexts}},
+    {"clip_x0", {.clip_x0 = true}, {.seed = 18}},
+    {"threshold", {.threshold = 0.9}, {.seed = 19}},
+    {"image to image", {.edit = MOTE_EDIT_IMAGE, .strength = 0.6}, {.seed = 20, .init = images}},
+    {"strength 1", {.edit = MOTE_EDIT_IMAGE}, {.seed = 20, .init = images}},
+    {"inpainting", {.edit = MOTE_EDIT_INPAINT}, {.seed = 21, .init = images, .mask = mask}},
+    {"inpainting, resampled", {.edit = MOTE_EDIT_INPAINT, .resample = 4}, {.seed = 22, .init = images, .mask = mask}},
+    {"inpainting, resampled, everything else",
+     {.edit = MOTE_EDIT_INPAINT,
+      .resample = 2,
+      .kind = MOTE_SAMPLER_DPMPP_SDE,
+      .grid = MOTE_GRID_KARRAS,
+      .strength = 0.8,
+      .guidance = 2,
+      .guidance_high = 0.8,
+      .threshold = 0.95},
+     {.seed = 23, .first_sample = 3, .context = mixture, .avoid = contexts, .init = images, .mask = mask, .x_init = noise}},
+    {"one step", {.steps = 1}, {.seed = 24}},
+};
+
+static mote_sampler *make(const option *option, bool recorded) {
+  mote_error error = {0};
+  mote_sampler *sampler;
+  mote_sampler_desc desc = option->desc;
+  desc.model = model;
+  desc.batch = BATCH;
+  desc.recorded = recorded;
+  if (!desc.steps) desc.steps = STEPS;
+  MUST(mote_sampler_create(&desc, &sampler, &error));
+  return sampler;
+}
+
+static void run(const option *option, float *out, uint8_t *pixels) {
+  mote_error error = {0};
+  mote_sampler *sampler = make(option, false);
+  MUST(mote_sampler_begin(sampler, &option->request, &error));
+  MUST(mote_sampler_run(sampler, mote_sampler_step_count(sampler), &error));
+  MUST(mote_sampler_read(sampler, out, &error));
+  MUST(mote_sampler_read_pixels(sampler, pixels, &error));
+  mote_sampler_destroy(&sampler);
+}
+
+// RGBA, the host's.
+static void record(const option *option, float *out, uint8_t *pixels) {
+  mote_error error = {0};
+  mote_sampler *sampler = make(option, true);
+  host_buffer buffer = host_buffer_make(&the_host, BATCH * PIXELS * 4);
+  mote_recorded last = {.steps_left = 1};
+  int count = mote_sampler_step_count(sampler), done = 0;
+  for (int frame = 0; last.steps_left; frame++) {
+    host_begin(&the_host);
+    if (frame == 0) MUST(mote_sampler_record_begin(sampler, the_host.commands, &option->request, &error));
+    MUST(mote_sampler_record(sampler, the_host.commands, PORTION, 0, &last, &error));
+    done += last.steps;
+    if (last.steps_left != count - done)
+      fail_msg("%s: found %d steps left, expected %d of %d", option->name, last.steps_left, count - done, count);
+    if (!last.steps_left) MUST(mote_sampler_record_buffer(sampler, the_host.commands, buffer.handle, 0, &error));
+    host_submit(&the_host);
+  }
+  assert_int_equal(mote_sampler_steps_done(sampler), count);
+  MUST(mote_sampler_read(sampler, out, &error));
+  memcpy(pixels, buffer.bytes, BATCH * PIXELS * 4);
+  host_buffer_free(&the_host, &buffer);
+  mote_sampler_destroy(&sampler);
+}
+
+static void every_option_gives_the_same_bytes_recorded(void **state) {
+  (void)state;
+  float expected[BATCH * IMAGE], found[BATCH * IMAGE], plain[BATCH * IMAGE];
+  uint8_t rgb[BATCH * IMAGE], rgba[BATCH * PIXELS * 4];
+  run(&options[0], plain, rgb);
+  for (size_t i = 0; i < COUNT(options); i++) {
+    run(&options[i], expected, rgb);
+    record(&options[i], found, rgba);
+    if (memcmp(found, expected, sizeof expected)) fail_msg("%s: the recorded form differs", options[i].name);
+    for (int pixel = 0; pixel < BATCH * PIXELS; pixel++)
+      assert_memory_equal(rgba + pixel * 4, rgb + pixel * 3, 3);
+    if (i && !memcmp(expected, plain, sizeof plain)) fail_msg("%s: changes nothing", options[i].name);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_option_gives_the_same_bytes_recorded)};
+  return cmocka_run_group_tests(tests, open_all, close_all);
+}
