@@ -1,11 +1,15 @@
 // file.c: whole-file reading and atomic writing over POSIX files.
 #include "runtime/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/error.h"
@@ -117,13 +121,15 @@ static size_t directory_length(const char *path) {
   return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
+#define TEMPORARY_FORM ".mote-%ld-%d.tmp"  // process and attempt
+
 // Opens a file that did not exist, beside the target so that rename cannot cross file systems. Its name is short
 // whatever the target's, which may already be as long as the file system allows.
 static int open_temporary(file_writer *writer, int mode) {
   enum { attempts = 1000 };  // other threads' files, and what a killed process of the same id left
   int descriptor = -1;
   for (int attempt = 0; attempt < attempts; attempt++) {
-    int length = snprintf(writer->temporary, sizeof writer->temporary, "%.*s.mote-%ld-%d.tmp",
+    int length = snprintf(writer->temporary, sizeof writer->temporary, "%.*s" TEMPORARY_FORM,
                           (int)directory_length(writer->target), writer->target, (long)getpid(), attempt);
     if (length >= (int)sizeof writer->temporary) {
       errno = ENAMETOOLONG;
@@ -133,6 +139,7 @@ static int open_temporary(file_writer *writer, int mode) {
     if (descriptor >= 0 || errno != EEXIST) break;
   }
   if (descriptor < 0) writer->temporary[0] = 0;
+  if (descriptor >= 0) flock(descriptor, LOCK_EX | LOCK_NB);  // says to file_sweep that someone is at work
   return descriptor;
 }
 
@@ -206,6 +213,57 @@ void file_writer_abort(file_writer *writer) {
   if (writer->temporary[0]) unlink(writer->temporary);
   writer->stream = NULL;
   writer->temporary[0] = 0;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What killed processes left
+
+static bool process_is_gone(long process) {
+  return kill((pid_t)process, 0) && errno == ESRCH;
+}
+
+// A writer holds its file until it closes it. Between that and its file's new name, and for a moment in the beginning, only its
+// number tells that it is there, which a writer in another container does not have here: a file it has just written is young.
+static bool is_abandoned(int folder, const char *name, bool own_folder) {
+  const time_t young_seconds = 60;
+  long process = 0;
+  int attempt = 0, length = 0;
+  char expected[NAME_MAX + 1];
+  if (sscanf(name, TEMPORARY_FORM "%n", &process, &attempt, &length) != 2 || process <= 0) return false;
+  snprintf(expected, sizeof expected, TEMPORARY_FORM, process, attempt);
+  if (strcmp(name, expected)) return false;
+  int descriptor = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  struct stat found;
+  bool abandoned = !fstat(descriptor, &found) && S_ISREG(found.st_mode) && !flock(descriptor, LOCK_EX | LOCK_NB) &&
+                   (own_folder || process_is_gone(process) || found.st_mtime < time(NULL) - young_seconds);
+  close(descriptor);
+  return abandoned;
+}
+
+static void sweep(const char *folder, bool own_folder) {
+  DIR *entries = opendir(folder);
+  if (!entries) return;
+  for (const struct dirent *entry; (entry = readdir(entries));)
+    if (is_abandoned(dirfd(entries), entry->d_name, own_folder)) unlinkat(dirfd(entries), entry->d_name, 0);
+  closedir(entries);
+}
+
+void file_sweep(const char *path) {
+  char target[PATH_MAX];
+  struct stat found;
+  size_t length = strlen(path);
+  if (!stat(path, &found) ? !S_ISREG(found.st_mode) : errno != ENOENT) return;
+  if (!realpath(path, target)) {
+    if (length >= sizeof target) return;
+    memcpy(target, path, length + 1);
+  }
+  target[directory_length(target)] = 0;
+  sweep(target[0] ? target : ".", false);
+}
+
+void file_sweep_own_folder(const char *folder) {
+  sweep(folder, true);
 }
 
 mote_status file_check_writable(const char *path, mote_error *error) {

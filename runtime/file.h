@@ -22,6 +22,12 @@ mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t
 // Notices before work starts that `path` could not be written: makes a temporary file beside it and removes it again.
 mote_status file_check_writable(const char *path, mote_error *error);
 
+// Removes what processes that are gone (killed, or of a machine that went down) left unfinished in the folder of `path`.
+void file_sweep(const char *path);
+
+// The same for the folder `folder` that this process alone writes to: then none of it can be at work on anything there.
+void file_sweep_own_folder(const char *folder);
+
 // Writes to a temporary file beside the target and renames it at commit. Pipes and devices are written in place, since
 // renaming over /dev/null would destroy it. Symbolic links are followed. A new file gets the permissions that the umask
 // leaves, a replaced one keeps its own.

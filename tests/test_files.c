@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "graph/npy.h"
 #include "graph/safetensors.h"
@@ -289,6 +290,49 @@ static void checking_names_why_a_path_cannot_be_written(void **state) {
   chmod(directory, 0777);
 }
 
+// A file of a process that ended in the middle of it. Returns its path, the caller's to free().
+static char *leave_unfinished(const char *path) {
+  file_writer writer;
+  int ends[2], status;
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  if (!child) {
+    bool begun = !file_writer_init(&writer, path, NULL);
+    _exit(!begun || write(ends[1], writer.temporary, sizeof writer.temporary) != sizeof writer.temporary);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  char *left = malloc(sizeof writer.temporary);
+  assert_int_equal(read(ends[0], left, sizeof writer.temporary), sizeof writer.temporary);
+  close(ends[0]);
+  close(ends[1]);
+  assert_int_equal(access(left, F_OK), 0);
+  return left;
+}
+
+static void what_a_killed_process_left_is_swept_and_nothing_else(void **state) {
+  (void)state;
+  const char *const kept[] = {".mote-x-0.tmp", ".mote-7.tmp", "mote-1-0.tmp", ".mote-2147483646-0.tmp.png", ".mote-1-0.tmp"};
+  char path[PATH_MAX];
+  snprintf(path, sizeof path, "%s", in_directory("new"));
+  for (int i = 0; i < 5; i++) write_text(in_directory(kept[i]), "not a temporary file, or of a process that lives");
+  file_writer writer;
+  assert_int_equal(file_writer_init(&writer, path, NULL), MOTE_OK);
+  char *left = leave_unfinished(path);
+  file_sweep(path);
+  assert_int_equal(access(left, F_OK), -1);
+  free(left);
+  assert_int_equal(access(in_directory(kept[4]), F_OK), 0);
+  left = leave_unfinished(path);
+  file_sweep_own_folder(directory);
+  assert_int_equal(access(left, F_OK), -1);
+  free(left);
+  for (int i = 0; i < 4; i++) assert_int_equal(unlink(in_directory(kept[i])), 0);
+  assert_int_equal(access(in_directory(kept[4]), F_OK), -1);  // the folder was said to be this process's own
+  assert_int_equal(file_writer_commit(&writer, NULL), MOTE_OK);
+  assert_int_equal(unlink(path), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reading_gives_every_byte_and_a_zero_after_them),
@@ -303,6 +347,7 @@ int main(void) {
       cmocka_unit_test(symbolic_links_are_followed),
       cmocka_unit_test(checking_whether_a_path_can_be_written_changes_nothing),
       cmocka_unit_test(checking_names_why_a_path_cannot_be_written),
+      cmocka_unit_test(what_a_killed_process_left_is_swept_and_nothing_else),
       cmocka_unit_test(every_test_left_the_directory_empty),
   };
   return cmocka_run_group_tests_name("files", tests, make_directory, NULL);

@@ -421,6 +421,9 @@ def interrupt_at(where, step, number, *words):
         event = json.loads(line)
         if event["event"] == "step" and event["step"] >= step:
             child.send_signal(number)
+            if number in (signal.SIGHUP, signal.SIGXCPU):  # which come several times for one event
+                time.sleep(0.001)
+                child.send_signal(number)
             break
     rest, child.err = child.communicate(timeout=TIMEOUT)
     child.events = [json.loads(line) for line in rest.splitlines()]
@@ -429,9 +432,9 @@ def interrupt_at(where, step, number, *words):
 
 
 def test_ctrl_c(where):
-    """Ctrl-C and SIGTERM end after the step at work, save, say how to go on, and exit with 1."""
+    """Ctrl-C, SIGTERM and a closed terminal end after the step at work, save, say how to go on, and exit with 1."""
     make_data(where)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU):
         folder = where / str(int(number))
         folder.mkdir()
         (folder / "data").symlink_to(where / "data")
@@ -444,6 +447,33 @@ def test_ctrl_c(where):
         expect(int(log(folder)[-1]["step"]) == result["steps"], "the log ends elsewhere")
         expect_whole(folder)
         expect(not temporary_files(folder), f"left behind: {temporary_files(folder)}")
+
+
+def test_reader_gone(where):
+    """A reader of --json that goes away ends the run as Ctrl-C does: saved, one message, exit code 1."""
+    make_data(where)
+    child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *TINY, "--steps", 100000, "--sample-every", 0,
+                                     "--json"), cwd=where, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    expect(json.loads(child.stdout.readline())["event"] == "step", "no step")
+    child.stdout.close()
+    err = child.stderr.read()
+    expect(child.wait(TIMEOUT) == 1, f"exit code {child.returncode}: {err}")
+    expect("standard output" in err.splitlines()[-1] and "--resume" in err.splitlines()[-1], f"stderr holds {err!r}")
+    expect(state_steps(where) >= int(log(where)[-1]["step"]) > 0, "the log ends elsewhere")
+    expect_whole(where)
+    expect(not temporary_files(where), f"left behind: {temporary_files(where)}")
+
+
+def test_a_picture_that_cannot_be_written(where):
+    """It ends the run with its name, and the steps until then are saved."""
+    make_data(where)
+    train(where, *TINY, "--steps", 2, "--sample-every", 0)
+    (where / "m.safetensors.run/loss.png").unlink(missing_ok=True)
+    (where / "m.safetensors.run/loss.png").mkdir()
+    run = train(where, "--resume", "--steps", 1000, "--sample-every", 6, "--save-every", 1000, check=None)
+    expect_error(run, 1, "loss.png", "directory")
+    expect(state_steps(where) == 6, f"saved at step {state_steps(where)}")
+    expect(not temporary_files(where), f"left behind: {temporary_files(where)}")
 
 
 def test_kills(where):
@@ -486,7 +516,6 @@ def test_full_disk(where):
     before = state_bytes(where)
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 
     run = train(where, "--resume", "--steps", 30, "--cache", "none", check=None, preexec=limit)

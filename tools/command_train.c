@@ -234,7 +234,9 @@ static mote_status train(training *t, int *exit_code, mote_error *error) {
     print_json(t, &result);
   else
     print_summary(t, &result);
-  if (result.interrupted) say("interrupted after step %" PRIu64 "; --resume goes on from there", result.steps);
+  if (result.interrupted)
+    say("%s after step %" PRIu64 "; --resume goes on from there",
+        interrupt_seen() ? "interrupted" : "standard output cannot be written; ended", result.steps);
   *exit_code = result.interrupted ? COMMAND_FAILED : COMMAND_DONE;
   return MOTE_OK;
 }

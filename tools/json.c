@@ -49,3 +49,7 @@ void json_print_line(cJSON *object) {
   cJSON_free(text);
   cJSON_Delete(object);
 }
+
+bool json_reader_gone(void) {
+  return ferror(stdout) != 0;
+}

@@ -3,6 +3,7 @@
 #define MOTE_TOOLS_JSON_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mote.h"
@@ -16,5 +17,8 @@ void json_fill_device(cJSON *object, const mote_device_info *device);
 
 // Prints the object on a line of its own on stdout and deletes it.
 void json_print_line(cJSON *object);
+
+// Whether a line did not reach standard output: its reader is gone, or a disk is full.
+bool json_reader_gone(void);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "mote.h"
 #include "tools/command.h"
+#include "tools/interrupt.h"
 
 typedef struct command {
   const char *name;
@@ -58,6 +59,7 @@ static int command_run(int argc, const char **argv) {
 }
 
 int main(int argc, char **argv) {
+  interrupt_ignore_failed_writes();
   int code = command_run(argc, (const char **)argv);
   // A result that did not reach a full disk or a closed pipe is a failure, and stdio notices only here.
   errno = 0;

@@ -26,7 +26,9 @@ mote_status output_check_extension(const char *option, const char *path, const c
 
 mote_status output_check_writable(const char *option, const char *path, mote_error *error) {
   mote_error cause;
-  if (!path || !file_check_writable(path, &cause)) return MOTE_OK;
+  if (!path) return MOTE_OK;
+  file_sweep(path);
+  if (!file_check_writable(path, &cause)) return MOTE_OK;
   return fail(error, cause.status, "%s: %s", option, cause.message);
 }
 

@@ -46,7 +46,8 @@ int numbered_digits(uint64_t first, uint64_t count);
 // pipes and devices can be named.
 mote_status output_check_extension(const char *option, const char *path, const char *extension, mote_error *error);
 
-// MOTE_ERROR_FILE, naming `option`, when a file could not be written at `path`. NULL is accepted.
+// MOTE_ERROR_FILE, naming `option`, when a file could not be written at `path`. NULL is accepted. Removes what killed processes
+// left unfinished beside it.
 mote_status output_check_writable(const char *option, const char *path, mote_error *error);
 
 // The same for a folder that is there, or could be made, to take files.

@@ -46,13 +46,21 @@ static void print_json(const progress *p, uint64_t done, double elapsed, double 
   fflush(stdout);
 }
 
+// Seconds for one piece of work, by those after the first update; 0: not known yet.
+static double piece_seconds(const progress *p, uint64_t done, double now) {
+  return done > p->first_done ? (now - p->first_time) / (double)(done - p->first_done) : 0;
+}
+
 // The rest of a line: `48 %, 31.2 images/s, 0:12 left`.
-static void describe(const progress *p, uint64_t done, double elapsed, double remaining, char *text, size_t bytes) {
+static void describe(const progress *p, uint64_t done, double piece, double remaining, char *text, size_t bytes) {
   char left[32] = "?";
   if (remaining >= 0) format_seconds(remaining, left, sizeof left);
   double share = (double)done / (double)p->desc.total;
-  double rate = elapsed > 0 ? share * (double)p->desc.unit_count / elapsed : 0;
-  snprintf(text, bytes, "%3d %%, %.3g %s/s, %s left", (int)(100 * share), rate, p->desc.unit, left);
+  if (piece > 0)
+    snprintf(text, bytes, "%3d %%, %.3g %s/s, %s left", (int)(100 * share),
+             (double)p->desc.unit_count / (double)p->desc.total / piece, p->desc.unit, left);
+  else
+    snprintf(text, bytes, "%3d %%", (int)(100 * share));
 }
 
 static void print_bar(progress *p, uint64_t done, const char *description) {
@@ -69,13 +77,18 @@ static void print_bar(progress *p, uint64_t done, const char *description) {
 
 void progress_update(progress *p, uint64_t done) {
   double now = seconds_now(), elapsed = now - p->started;
-  double remaining = done ? elapsed / (double)done * (double)(p->desc.total - done) : -1;
+  if (!p->first_done) {
+    p->first_done = done;
+    p->first_time = now;
+  }
+  double piece = piece_seconds(p, done, now);
+  double remaining = done == p->desc.total ? 0 : piece > 0 ? piece * (double)(p->desc.total - done) : -1;
   if (p->desc.json) {
     print_json(p, done, elapsed, remaining);
     return;
   }
   char description[96];
-  describe(p, done, elapsed, remaining, description, sizeof description);
+  describe(p, done, piece, remaining, description, sizeof description);
   if (p->terminal) {
     print_bar(p, done, description);
   } else if (now - p->printed >= LINE_SECONDS) {

@@ -17,6 +17,10 @@ typedef struct progress {
   progress_desc desc;
   bool terminal;   // stderr is one
   double started;  // seconds, monotonic
+  // When the first update came, and what was done then: what comes before is slower (pipelines are compiled) and says nothing
+  // about the time left. 0: there was none yet.
+  double first_time;
+  uint64_t first_done;
   double printed;  // when a line was last printed; 0: never
   bool bar_open;   // the terminal's cursor stands behind a bar
 } progress;

@@ -1,7 +1,6 @@
 // train_paths.c: where a training run's files stand, and whose turn it is to write them.
 #include "tools/train_paths.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/file.h"
 
 mote_status train_paths_init(train_paths *p, const char *output, mote_error *error) {
   const char *const names[] = {"state.safetensors", "log.csv", "loss.png", "settings.json"};
@@ -28,20 +28,6 @@ void train_paths_finish(train_paths *p) {
   p->lock = -1;
 }
 
-// The names that runtime/file.c gives to files that it has not finished.
-static bool is_unfinished(const char *name) {
-  size_t length = strlen(name);
-  return strncmp(name, ".mote-", 6) == 0 && length > 10 && strcmp(name + length - 4, ".tmp") == 0;
-}
-
-static void sweep(const train_paths *p) {
-  DIR *folder = opendir(p->folder);
-  if (!folder) return;
-  for (const struct dirent *entry; (entry = readdir(folder));)
-    if (is_unfinished(entry->d_name)) unlinkat(p->lock, entry->d_name, 0);
-  closedir(folder);
-}
-
 mote_status train_paths_lock(train_paths *p, mote_error *error) {
   if (p->lock >= 0) return MOTE_OK;
   p->lock = open(p->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -49,7 +35,7 @@ mote_status train_paths_lock(train_paths *p, mote_error *error) {
   // A file system without locks is no reason not to train.
   if (flock(p->lock, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
     return fail(error, MOTE_ERROR_FILE, "%s: another process is training this run", p->folder);
-  sweep(p);
+  file_sweep_own_folder(p->folder);
   return MOTE_OK;
 }
 

@@ -45,6 +45,8 @@ typedef struct work {
   uint64_t first_step, total;  // steps done at the beginning, and at the end of the run
   uint64_t saved_step;         // of the latest checkpoint of this part; 0: none
   double begun, deadline;      // of this part of the run; deadline only with --minutes
+  uint64_t warm_step;          // steps done after the first submission, which is slower: pipelines are compiled in it. 0: not yet
+  double warm;                 // when it ended
   double seconds_before;       // of training, in earlier parts
   double step_seconds;         // of the latest submission; 0: not known yet
   double computing;            // seconds of all submissions
@@ -53,6 +55,11 @@ typedef struct work {
 
 static bool by_clock(const work *w) {
   return w->desc->total_steps == 0;
+}
+
+// Someone asked for an end, or nobody reads the lines of --json any more.
+static bool ends_early(void) {
+  return interrupt_seen() || json_reader_gone();
 }
 
 static bool is_due(const cadence *c, uint64_t done, double now) {
@@ -88,12 +95,16 @@ static double reserved(const work *w) {
   return 1.3 * (w->validation.cost + w->grid.cost + w->save.cost) + fmin(SUBMISSION_SECONDS, w->step_seconds);
 }
 
-// How many steps fit until the deadline at the speed so far, grids and checkpoints included.
+// Seconds for a step of those after the first submission, grids and checkpoints included; 0: not known yet.
+static double usual_seconds(const work *w, uint64_t done) {
+  return w->warm_step && done > w->warm_step ? (seconds_now() - w->warm) / (double)(done - w->warm_step) : 0;
+}
+
+// How many steps fit until the deadline at the speed so far.
 static void estimate_total(work *w, uint64_t done) {
-  double now = seconds_now(), span = w->options->minutes * 60, left = w->deadline - reserved(w) - now;
-  uint64_t here = done - w->first_step;
-  if (!here || left < SETTLED_SHARE * span) return;
-  double fitting = left / ((now - w->begun) / (double)here);
+  double span = w->options->minutes * 60, left = w->deadline - reserved(w) - seconds_now(), usual = usual_seconds(w, done);
+  if (usual <= 0 || left < SETTLED_SHARE * span) return;
+  double fitting = left / usual;
   w->total = done + 1 + (fitting < MOST_STEPS - done ? (uint64_t)fitting : MOST_STEPS - done);
   mote_trainer_set_total_steps(w->desc->trainer, w->total);
 }
@@ -103,10 +114,9 @@ static bool time_is_up(const work *w) {
 }
 
 static double remaining_seconds(const work *w, uint64_t done) {
-  double now = seconds_now();
-  if (by_clock(w)) return fmax(0, w->deadline - now);
-  uint64_t here = done - w->first_step;
-  return here ? (now - w->begun) / (double)here * (double)(w->total - done) : -1;
+  if (by_clock(w)) return fmax(0, w->deadline - seconds_now());
+  double usual = usual_seconds(w, done);
+  return done >= w->total ? 0 : usual > 0 ? usual * (double)(w->total - done) : -1;
 }
 
 static double share_done(const work *w, uint64_t done) {
@@ -212,8 +222,12 @@ static mote_status advance(work *w, mote_error *error) {
   if (status) return status;
   double took = seconds_now() - began, now = seconds_now();
   uint64_t done = mote_trainer_steps_done(w->desc->trainer);
+  if (!w->warm_step) {
+    w->warm_step = done;
+    w->warm = now;
+  }
   if (by_clock(w)) estimate_total(w, done);
-  bool last = done >= w->total || time_is_up(w), stopping = last || interrupt_seen();
+  bool last = done >= w->total || time_is_up(w), stopping = last || ends_early();
   bool saves = stopping || is_due(&w->save, done, now);
   bool draws = w->options->sample_every && (last || is_due(&w->grid, done, now));
   if (w->desc->validates && (last || is_due(&w->validation, done, now))) TRY(validate(w, &c.val_loss, error));
@@ -221,17 +235,17 @@ static mote_status advance(work *w, mote_error *error) {
   c.row = saves || draws;
   TRY(train_report_add(&w->report, &c, error));
   if (saves) TRY(save(w, done, error));
-  if (draws && !interrupt_seen()) TRY(draw(w, done, error));
+  if (draws && !ends_early()) TRY(draw(w, done, error));
   return MOTE_OK;
 }
 
 static mote_status run_steps(work *w, mote_error *error) {
-  while (!interrupt_seen() && mote_trainer_steps_done(w->desc->trainer) < w->total && !time_is_up(w))
+  while (!ends_early() && mote_trainer_steps_done(w->desc->trainer) < w->total && !time_is_up(w))
     TRY(advance(w, error));
   uint64_t done = mote_trainer_steps_done(w->desc->trainer);
   // Ctrl-C may have come after the last submission's checkpoint was decided on, or the run was at its end already.
   if (done != w->saved_step) TRY(save(w, done, error));
-  if (interrupt_seen() && w->report.count) TRY(train_report_draw(&w->report, error));
+  if (ends_early() && w->report.count) TRY(train_report_draw(&w->report, error));
   return MOTE_OK;
 }
 
@@ -243,7 +257,7 @@ static void fill_result(const work *w, train_result *result) {
                            .loss = w->report.count ? w->report.rows[w->report.count - 1].loss : NAN,
                            .val_loss = w->report.latest_val_loss,
                            .samples_per_s = w->computing > 0 ? samples / w->computing : 0,
-                           .interrupted = interrupt_seen() && done < w->total && !time_is_up(w)};
+                           .interrupted = ends_early() && done < w->total && !time_is_up(w)};
 }
 
 mote_status train_run(const train_run_desc *desc, train_result *result, mote_error *error) {
@@ -263,6 +277,9 @@ mote_status train_run(const train_run_desc *desc, train_result *result, mote_err
   w->deadline = desc->started + desc->options->minutes * 60 - w->seconds_before;
   plan_cadences(w);
   status = run_steps(w, error);
+  // A log or a picture that cannot be written should not cost the steps since the latest checkpoint.
+  if (status == MOTE_ERROR_FILE && mote_trainer_steps_done(desc->trainer) != w->saved_step)
+    save(w, mote_trainer_steps_done(desc->trainer), NULL);
   fill_result(w, result);
 end:
   train_report_finish(&w->report);
