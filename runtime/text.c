@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mote.h"
+
 size_t text_decode(const char *text, size_t bytes, uint32_t *code) {
   const uint8_t *b = (const uint8_t *)text;
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // shorter forms of the same character are not UTF-8
@@ -39,6 +41,14 @@ bool text_is_clean(const char *text, size_t bytes) {
     if (!length) return false;
   }
   return true;
+}
+
+const char *text_label_fault(const char *text, size_t bytes) {
+  _Static_assert(sizeof((mote_model_info *)0)->labels[0] == 32, "as the sentence says");
+  if (bytes < 1 || bytes > 31) return "expected 1 to 31 bytes";
+  if (!text_is_clean(text, bytes)) return "expected UTF-8 without control characters";
+  if (memchr(text, ',', bytes) || memchr(text, '=', bytes)) return "expected no comma and no equals sign";
+  return bytes == 4 && !memcmp(text, "none", 4) ? "expected another name than that of no label" : NULL;
 }
 
 // The next character of `text` as it is shown, in `unit`: its length there. `*text` moves past what it stands for.

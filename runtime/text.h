@@ -16,6 +16,11 @@ size_t text_decode(const char *text, size_t bytes, uint32_t *code);
 // True if all `bytes` bytes at `text` are fit to be shown.
 bool text_is_clean(const char *text, size_t bytes);
 
+// Why the `bytes` bytes at `text` cannot be the name of a class, as "expected 1 to 31 bytes"; NULL if they can. A label is
+// listed in a file between commas, asked for by --context, where = gives its weight and "none" is no label, and is clean. No
+// two labels of a model are the same, which is left to the caller.
+const char *text_label_fault(const char *text, size_t bytes);
+
 // Writes `text` to `shown`, with \xNN for each byte that is not fit to be shown, except those in `keep` (such as "\n"; "" for
 // none). What does not fit into `size` bytes loses its middle, where "..." stands: messages begin with the name of a file
 // and end with the reason. `size` is 16 at least; the result ends with NUL. Returns the length that was needed without NUL.

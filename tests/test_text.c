@@ -45,6 +45,33 @@ static void controls_and_broken_utf8_are_not_clean(void **state) {
   }
 }
 
+static void a_label_is_short_and_clean_and_has_no_mark_of_a_list(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *fault;
+  } labels[] = {
+      {"a", NULL},
+      {"sword long", NULL},
+      {"0", NULL},
+      {"nonesuch", NULL},
+      {"h\xc3\xa9ros", NULL},
+      {"1234567890123456789012345678901", NULL},
+      {"", "1 to 31 bytes"},
+      {"12345678901234567890123456789012", "1 to 31 bytes"},
+      {"sword, long", "no comma"},
+      {"a=1", "no equals sign"},
+      {"none", "another name"},
+      {"h\xe9ros", "UTF-8"},
+      {"a\nb", "control characters"},
+      {"\xe2\x80\xae", "control characters"},
+  };
+  for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+    const char *fault = text_label_fault(labels[i].text, strlen(labels[i].text));
+    if (!fault != !labels[i].fault || (fault && !strstr(fault, labels[i].fault)))
+      fail_msg("label '%s': %s", labels[i].text, fault ? fault : "allowed");
+  }
+}
+
 static void foul_bytes_are_shown_by_number(void **state) {
   (void)state;
   char shown[64];
@@ -84,6 +111,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(text_that_is_utf8_without_controls_is_clean),
       cmocka_unit_test(controls_and_broken_utf8_are_not_clean),
+      cmocka_unit_test(a_label_is_short_and_clean_and_has_no_mark_of_a_list),
       cmocka_unit_test(foul_bytes_are_shown_by_number),
       cmocka_unit_test(what_does_not_fit_loses_its_middle),
       cmocka_unit_test(a_message_keeps_its_reason),
