@@ -253,35 +253,46 @@ static size_t make_header(char header[320], npy_dtype dtype, const uint64_t *dim
   return (size_t)length;
 }
 
-static mote_status write_array(const char *path, const npy_array *array, mote_error *error) {
+static mote_status stream_array(file_writer *writer, const npy_array *array, mote_error *error) {
   char header[320];  // 10 + 56 + 8 dims of 22 + 5, rounded up to 64
   size_t bytes;
   if (array->dim_count < 0 || array->dim_count > NPY_MAX_DIMS ||
       !shape_bytes(array->dims, array->dim_count, dtypes[array->dtype].bytes, &bytes))
-    return fail(error, MOTE_ERROR_USAGE, "%s: the shape to be written has %d dimensions or overflows 64 bits", path,
+    return fail(error, MOTE_ERROR_USAGE, "%s: the shape to be written has %d dimensions or overflows 64 bits", writer->path,
                 array->dim_count);
   size_t header_bytes = make_header(header, array->dtype, array->dims, array->dim_count);
+  TRY(file_writer_write(writer, header, header_bytes, error));
+  return file_writer_write(writer, array->data, bytes, error);
+}
+
+static mote_status write_array(const char *path, const npy_array *array, mote_error *error) {
   file_writer writer;
   TRY(file_writer_init(&writer, path, error));
-  mote_status status;
-  TRY_GOTO(failed, file_writer_write(&writer, header, header_bytes, error));
-  TRY_GOTO(failed, file_writer_write(&writer, array->data, bytes, error));
-  return file_writer_commit(&writer, error);
-failed:
+  mote_status status = stream_array(&writer, array, error);
+  if (!status) return file_writer_commit(&writer, error);
   file_writer_abort(&writer);
   return status;
 }
 
+static npy_array describe(npy_dtype dtype, const uint64_t *dims, int dim_count, const void *data) {
+  npy_array array = {.dtype = dtype, .dim_count = dim_count, .data = data};
+  for (int i = 0; i < dim_count && i < NPY_MAX_DIMS; i++) array.dims[i] = dims[i];
+  return array;
+}
+
+mote_status npy_stream_float(file_writer *writer, const uint64_t *dims, int dim_count, const float *data, mote_error *error) {
+  const npy_array array = describe(NPY_F4, dims, dim_count, data);
+  return stream_array(writer, &array, error);
+}
+
 mote_status npy_write_float(const char *path, const uint64_t *dims, int dim_count, const float *data,
                             mote_error *error) {
-  npy_array array = {.dtype = NPY_F4, .dim_count = dim_count, .data = (const uint8_t *)data};
-  for (int i = 0; i < dim_count && i < NPY_MAX_DIMS; i++) array.dims[i] = dims[i];
+  const npy_array array = describe(NPY_F4, dims, dim_count, data);
   return write_array(path, &array, error);
 }
 
 mote_status npy_write_u8(const char *path, const uint64_t *dims, int dim_count, const uint8_t *data,
                          mote_error *error) {
-  npy_array array = {.dtype = NPY_U1, .dim_count = dim_count, .data = data};
-  for (int i = 0; i < dim_count && i < NPY_MAX_DIMS; i++) array.dims[i] = dims[i];
+  const npy_array array = describe(NPY_U1, dims, dim_count, data);
   return write_array(path, &array, error);
 }

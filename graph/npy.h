@@ -5,6 +5,7 @@
 #define MOTE_GRAPH_NPY_H
 
 #include "mote.h"
+#include "runtime/file.h"
 
 #define NPY_MAX_DIMS 8
 
@@ -39,6 +40,10 @@ void npy_to_float(const npy_array *array, float *out);
 
 // Converts element_count integers or bools. A floating-point array or a number beyond int32 is MOTE_ERROR_FORMAT.
 mote_status npy_to_int32(const npy_array *array, int32_t *out, mote_error *error);
+
+// Writes into a file that the caller commits.
+mote_status npy_stream_float(file_writer *writer, const uint64_t *dims, int dim_count, const float *data,
+                             mote_error *error);
 
 // Replace `path` as file_writer does. Up to NPY_MAX_DIMS dims; `data` may be NULL if one of them is 0.
 mote_status npy_write_float(const char *path, const uint64_t *dims, int dim_count, const float *data,

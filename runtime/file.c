@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,20 +122,29 @@ static size_t directory_length(const char *path) {
   return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-#define TEMPORARY_FORM ".mote-%ld-%d.tmp"  // process and attempt
+#define TEMPORARY_FORM ".mote-%ld-%d.tmp"  // process and number
 
-// Opens a file that did not exist, beside the target so that rename cannot cross file systems. Its name is short
-// whatever the target's, which may already be as long as the file system allows.
+// A name beside `target`, so that rename cannot cross file systems. It is short whatever the target's, which may already be as
+// long as the file system allows. Different targets, and attempts, have different ones as a rule: many files of a folder may
+// wait at once. False where it is too long.
+static bool name_temporary(const char *target, uint32_t attempt, char temporary[PATH_MAX]) {
+  uint32_t number = 2166136261u;  // FNV-1a
+  for (const char *c = target; *c; c++) number = (number ^ (uint8_t)*c) * 16777619u;
+  int length = snprintf(temporary, PATH_MAX, "%.*s" TEMPORARY_FORM, (int)directory_length(target), target, (long)getpid(),
+                        (int)((number + attempt) & INT_MAX));
+  if (length < PATH_MAX) return true;
+  errno = ENAMETOOLONG;
+  temporary[0] = 0;
+  return false;
+}
+
+enum { TEMPORARY_ATTEMPTS = 1000 };  // other threads' files, and what a killed process of the same id left
+
+// Opens a file that did not exist. On failure -1 and errno.
 static int open_temporary(file_writer *writer, int mode) {
-  enum { attempts = 1000 };  // other threads' files, and what a killed process of the same id left
   int descriptor = -1;
-  for (int attempt = 0; attempt < attempts; attempt++) {
-    int length = snprintf(writer->temporary, sizeof writer->temporary, "%.*s" TEMPORARY_FORM,
-                          (int)directory_length(writer->target), writer->target, (long)getpid(), attempt);
-    if (length >= (int)sizeof writer->temporary) {
-      errno = ENAMETOOLONG;
-      break;
-    }
+  for (uint32_t attempt = 0; attempt < TEMPORARY_ATTEMPTS; attempt++) {
+    if (!name_temporary(writer->target, attempt, writer->temporary)) break;
     descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (descriptor >= 0 || errno != EEXIST) break;
   }
@@ -264,6 +274,142 @@ void file_sweep(const char *path) {
 
 void file_sweep_own_folder(const char *folder) {
   sweep(folder, true);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Writing several
+
+typedef struct file_group_entry {
+  char *path;       // as the caller gave it
+  char *target;     // NULL: written in place, and done
+  char *temporary;  // what waits; NULL once it was renamed
+  char *old;        // what the target was, until all are renamed; NULL: nothing
+} file_group_entry;
+
+mote_status file_group_add(file_group *group, file_writer *writer, mote_error *error) {
+  int cause = finish_stream(writer);
+  if (cause) {
+    file_writer_abort(writer);
+    return fail_write(writer, cause, error);
+  }
+  file_group_entry *grown = realloc(group->entries, (group->count + 1) * sizeof *grown);
+  file_group_entry added = {.path = strdup(writer->path)};
+  bool kept = grown && added.path;
+  if (grown) group->entries = grown;
+  if (kept && writer->temporary[0]) {
+    added.target = strdup(writer->target);
+    added.temporary = strdup(writer->temporary);
+    kept = added.target && added.temporary;
+  }
+  if (!kept) {
+    free(added.path), free(added.target), free(added.temporary);
+    file_writer_abort(writer);
+    return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its name", writer->path);
+  }
+  grown[group->count++] = added;
+  writer->temporary[0] = 0;  // the group's now
+  return MOTE_OK;
+}
+
+// Gives what the target is now a second name; a file system without links moves it there. 0 or an errno.
+static int keep_old(file_group_entry *entry) {
+  char name[PATH_MAX];
+  struct stat found;
+  if (lstat(entry->target, &found)) return errno == ENOENT ? 0 : errno;
+  if (S_ISDIR(found.st_mode)) return EISDIR;
+  for (uint32_t attempt = 0; attempt < TEMPORARY_ATTEMPTS; attempt++) {
+    if (!name_temporary(entry->target, attempt, name)) return errno;
+    char *old = strdup(name);
+    if (!old) return ENOMEM;
+    int cause = !link(entry->target, old) ? 0 : errno;
+    if (cause && cause != EEXIST) cause = rename(entry->target, old) ? errno : 0;
+    if (!cause) {
+      entry->old = old;
+      return 0;
+    }
+    free(old);
+    if (cause != EEXIST) return cause;
+  }
+  return EEXIST;
+}
+
+// 0 or an errno.
+static int replace_target(file_group_entry *entry) {
+  int cause = keep_old(entry);
+  if (cause) return cause;
+  if (rename(entry->temporary, entry->target)) return errno;
+  free(entry->temporary);
+  entry->temporary = NULL;
+  return 0;
+}
+
+static void put_back(file_group_entry *entry) {
+  if (entry->old) {
+    if (!rename(entry->old, entry->target)) unlink(entry->old);  // rename leaves both names where they are of one file
+  } else if (entry->target && !entry->temporary) {
+    unlink(entry->target);
+  }
+}
+
+// The entry whose file another entry replaces too, through a link; NULL: none. Only options' paths are compared before.
+static const file_group_entry *find_shared(const file_group *group) {
+  for (size_t i = 0; i < group->count; i++) {
+    const file_group_entry *entry = &group->entries[i];
+    const char *target = entry->target;
+    if (!target || !strcmp(entry->path + directory_length(entry->path), target + directory_length(target))) continue;
+    for (size_t j = 0; j < group->count; j++)
+      if (j != i && group->entries[j].target && !strcmp(group->entries[j].target, target)) return entry;
+  }
+  return NULL;
+}
+
+static void group_finish(file_group *group) {
+  for (size_t i = 0; i < group->count; i++) {
+    file_group_entry *entry = &group->entries[i];
+    if (entry->temporary) unlink(entry->temporary);
+    free(entry->path), free(entry->target), free(entry->temporary), free(entry->old);
+  }
+  free(group->entries);
+  *group = (file_group){0};
+}
+
+void file_group_abort(file_group *group) { group_finish(group); }
+
+// Syncs each folder once where files follow one another, as those of one folder do.
+static int sync_directories(const file_group *group) {
+  const char *last = NULL;
+  int cause = 0;
+  for (size_t i = 0; i < group->count && !cause; i++) {
+    const char *target = group->entries[i].target;
+    if (!target) continue;
+    size_t length = directory_length(target);
+    if (!last || directory_length(last) != length || memcmp(last, target, length)) cause = sync_directory(target);
+    last = target;
+  }
+  return cause;
+}
+
+mote_status file_group_commit(file_group *group, mote_error *error) {
+  mote_status status = MOTE_OK;
+  size_t done = 0;
+  const file_group_entry *shared = find_shared(group);
+  if (shared)
+    status = fail(error, MOTE_ERROR_FILE, "%s: is a link to %s, which is to be written too", shared->path, shared->target);
+  for (; done < group->count && !status; done++) {
+    file_group_entry *entry = &group->entries[done];
+    int cause = entry->target ? replace_target(entry) : 0;
+    if (cause) status = fail(error, MOTE_ERROR_FILE, "%s: cannot be written: %s", entry->path, strerror(cause));
+  }
+  int cause = status ? 0 : sync_directories(group);
+  if (cause)
+    status = fail(error, MOTE_ERROR_FILE, "%s: cannot be written: %s", group->entries[0].path, strerror(cause));
+  if (status)
+    while (done > 0) put_back(&group->entries[--done]);
+  else
+    for (size_t i = 0; i < group->count; i++)
+      if (group->entries[i].old) unlink(group->entries[i].old);
+  group_finish(group);
+  return status;
 }
 
 mote_status file_check_writable(const char *path, mote_error *error) {

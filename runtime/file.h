@@ -1,4 +1,4 @@
-// file.h: reads a whole file, and writes one so that the old content or the new one is there, never a part.
+// file.h: reads a whole file, and writes one or several so that the old content or the new one is there, never a part.
 //
 //     file_writer writer;
 //     TRY(file_writer_init(&writer, path, error));
@@ -51,5 +51,26 @@ mote_status file_writer_commit(file_writer *writer, mote_error *error);
 
 // Removes the temporary file. Does nothing to a writer that has ended or is all zeros.
 void file_writer_abort(file_writer *writer);
+
+// Several files that appear together, or not at all. All zeros is an empty one.
+//
+//     TRY_GOTO(fail, file_group_add(&group, &writer, error));  // for each, once it is written
+//     return file_group_commit(&group, error);
+//   fail:
+//     file_group_abort(&group);
+typedef struct file_group {
+  struct file_group_entry *entries;  // owned
+  size_t count;
+} file_group;
+
+// Flushes and syncs the file, which waits under its temporary name, and ends the writer whether or not it succeeds. A pipe or
+// a device has been written by then.
+mote_status file_group_add(file_group *group, file_writer *writer, mote_error *error);
+
+// Renames all files, and empties the group whether or not it succeeds: on failure every old file stands again.
+mote_status file_group_commit(file_group *group, mote_error *error);
+
+// Removes the temporary files and empties the group.
+void file_group_abort(file_group *group);
 
 #endif

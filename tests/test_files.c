@@ -241,6 +241,69 @@ static void symbolic_links_are_followed(void **state) {
   unlink(in_directory("a"));
 }
 
+// A group of `count` files called a, b, ... with "new" in each; those of `old` hold "old" so far.
+static void fill_group(file_group *group, int count, const char *old) {
+  for (int i = 0; i < count; i++) {
+    char path[128], name[2] = {(char)('a' + i), 0};
+    strcpy(path, in_directory(name));
+    if (strchr(old, *name)) write_text(path, "old");
+    file_writer writer;
+    assert_int_equal(file_writer_init(&writer, path, NULL), MOTE_OK);
+    assert_int_equal(file_writer_write(&writer, "new", 3, NULL), MOTE_OK);
+    assert_int_equal(file_group_add(group, &writer, NULL), MOTE_OK);
+  }
+}
+
+static void several_files_appear_together(void **state) {
+  (void)state;
+  file_group group = {0};
+  mote_error error;
+  fill_group(&group, 3, "b");
+  assert_text(in_directory("b"), "old");
+  assert_int_equal(file_group_commit(&group, &error), MOTE_OK);
+  assert_int_equal(count_files(), 3);
+  for (const char *name = "a\0b\0c\0"; *name; name += 2) {
+    assert_text(in_directory(name), "new");
+    unlink(in_directory(name));
+  }
+  fill_group(&group, 2, "b");
+  file_group_abort(&group);
+  assert_text(in_directory("b"), "old");
+  assert_int_equal(count_files(), 1);
+  unlink(in_directory("b"));
+}
+
+static void of_several_files_that_cannot_all_be_renamed_none_is_changed(void **state) {
+  (void)state;
+  file_group group = {0};
+  mote_error error;
+  fill_group(&group, 4, "ad");
+  assert_int_equal(mkdir(in_directory("c"), 0777), 0);
+  assert_int_equal(file_group_commit(&group, &error), MOTE_ERROR_FILE);
+  assert_says(&error, MOTE_ERROR_FILE, "c: cannot be written: Is a directory");
+  assert_text(in_directory("a"), "old");
+  assert_text(in_directory("d"), "old");
+  rmdir(in_directory("c"));
+  assert_int_equal(count_files(), 2);
+  unlink(in_directory("a"));
+  unlink(in_directory("d"));
+}
+
+static void two_of_several_files_are_not_one(void **state) {
+  (void)state;
+  file_group group = {0};
+  mote_error error;
+  write_text(in_directory("a"), "old");
+  assert_int_equal(symlink("a", in_directory("b")), 0);
+  fill_group(&group, 2, "");
+  assert_int_equal(file_group_commit(&group, &error), MOTE_ERROR_FILE);
+  assert_says(&error, MOTE_ERROR_FILE, "b: is a link to ");
+  assert_text(in_directory("a"), "old");
+  assert_int_equal(count_files(), 2);
+  unlink(in_directory("a"));
+  unlink(in_directory("b"));
+}
+
 static void checking_whether_a_path_can_be_written_changes_nothing(void **state) {
   (void)state;
   const char *path = in_directory("a");
@@ -345,6 +408,9 @@ int main(void) {
       cmocka_unit_test(a_failure_to_rename_leaves_nothing_behind),
       cmocka_unit_test(devices_are_written_in_place),
       cmocka_unit_test(symbolic_links_are_followed),
+      cmocka_unit_test(several_files_appear_together),
+      cmocka_unit_test(of_several_files_that_cannot_all_be_renamed_none_is_changed),
+      cmocka_unit_test(two_of_several_files_are_not_one),
       cmocka_unit_test(checking_whether_a_path_can_be_written_changes_nothing),
       cmocka_unit_test(checking_names_why_a_path_cannot_be_written),
       cmocka_unit_test(what_a_killed_process_left_is_swept_and_nothing_else),

@@ -100,5 +100,43 @@ def test_no_picture_is_written_among_those_that_are_read(where):
     expect("sheet.png" in listing(where), listing(where))
 
 
+def test_a_failed_run_keeps_every_old_file(where):
+    """--each, -o, --moments, --gif, --npy and --sheet: where one cannot be written, all old files stay and nothing is new."""
+    outputs = ("-n", 6, "--steps", 1, "--each", "e", "-o", "o.png", "--moments", "m.png", "--gif", "g.gif", "--npy", "x.npy",
+               "--sheet", "s.json", "--scale", 1)
+    sample(where, *outputs, "--seed", 1)
+    os.remove(f"{where}/e/0002.png")
+    os.remove(f"{where}/g.gif")
+    os.remove(f"{where}/e/0004.png")
+    os.mkdir(f"{where}/e/0004.png")
+    before = contents(where)
+    expect_error(sample(where, *outputs, "--seed", 2, check=1), "0004.png", "directory")
+    expect(contents(where) == before, f"changed: {set(contents(where)) ^ set(before) or 'what is in the files'}")
+    os.rmdir(f"{where}/e/0004.png")
+    sample(where, *outputs, "--seed", 2)
+    now = contents(where)
+    expect(len(now) == len(before) + 3 and all(now[n] != before[n] for n in before if n != "s.json"), f"{sorted(now)}")
+
+
+def test_a_failed_pass_keeps_every_old_file(where):
+    """mote forward -o and --features appear together."""
+    channels, height, _ = image_shape()
+    np.save(f"{where}/x.npy", np.zeros((2, channels, height, height), np.float32))
+    classifier = cli.OPTIONS.weights.replace(".safetensors", "-classifier.safetensors")
+    if not os.path.exists(classifier):
+        for label in "ab":
+            os.makedirs(f"{where}/data/{label}")
+            for i in range(4):
+                write_png(f"{where}/data/{label}/{i}.png", random_picture(i, channels))
+        classifier = "c.safetensors"
+        Run("train", "data", "-o", classifier, "--classifier", "--n-feat", 8, "--batch", 4, "--steps", 1, "--sample-every", 0,
+            where=where, check=0)
+    pathlib.Path(where, "y.npy").write_text("old")
+    before = contents(where)
+    run = Run("forward", classifier, "--x", "x.npy", "-o", "y.npy", "--features", "/dev/full", where=where, check=1)
+    expect_error(run, "--features", "No space left")
+    expect(contents(where) == before, "changed")
+
+
 if __name__ == "__main__":
     sys.exit(cli.run_all(globals(), "a model to sample from"))

@@ -132,20 +132,28 @@ static mote_status pass_classifier(forward_inputs *in, const forward_options *o,
   return mote_model_classify(model, (int)count, in->x, in->output, in->features, error);
 }
 
-static mote_status write_array(const char *option, const char *path, const uint64_t *dims, int dim_count,
-                               const float *values, mote_error *error) {
+static mote_status add_array(file_group *group, const char *option, const char *path, const uint64_t *dims, int dim_count,
+                             const float *values, mote_error *error) {
   mote_error cause;
-  if (!npy_write_float(path, dims, dim_count, values, &cause)) return MOTE_OK;
-  return fail(error, cause.status, "%s: %s", option, cause.message);
+  file_writer writer = {0};
+  mote_status status = file_writer_init(&writer, path, &cause);
+  if (!status) status = npy_stream_float(&writer, dims, dim_count, values, &cause);
+  if (!status) status = file_group_add(group, &writer, &cause);
+  file_writer_abort(&writer);
+  return status ? fail(error, status, "%s: %s", option, cause.message) : MOTE_OK;
 }
 
 static mote_status write_output(const forward_inputs *in, const forward_options *o, const mote_model_info *info,
                                 mote_error *error) {
   uint64_t count = in->x_npy.array.dims[0];
   const uint64_t classes[] = {count, (uint64_t)info->n_cfeat}, features[] = {count, 2 * (uint64_t)info->n_feat};
-  if (!in->features) return write_array("-o", o->output, in->x_npy.array.dims, 4, in->output, error);
-  TRY(write_array("-o", o->output, classes, 2, in->output, error));
-  return o->features ? write_array("--features", o->features, features, 2, in->features, error) : MOTE_OK;
+  file_group files = {0};
+  mote_status status = in->features ? add_array(&files, "-o", o->output, classes, 2, in->output, error)
+                                    : add_array(&files, "-o", o->output, in->x_npy.array.dims, 4, in->output, error);
+  if (!status && o->features) status = add_array(&files, "--features", o->features, features, 2, in->features, error);
+  if (!status) status = file_group_commit(&files, error);
+  file_group_abort(&files);
+  return status;
 }
 
 static void inputs_finish(forward_inputs *in) {

@@ -1,7 +1,6 @@
 // sample_output.c: writes what a run made: all files, or on failure none.
 //
-// Everything is encoded and handed to temporary files first, where a full disk shows; then the files appear, those of
-// --each first. What is new of them goes again should a later one fail.
+// Everything is encoded and handed to temporary files first, where a full disk shows; then the files appear together.
 #include "tools/sample_output.h"
 
 #include <errno.h>
@@ -191,63 +190,34 @@ static mote_status write_moments(const sample_options *o, const mote_model_info 
   return status;
 }
 
-// The files of --each, and what to take back on failure.
-typedef struct each_files {
-  const char *directory;
-  uint64_t first;
-  int digits;  // of a file's number: 4, or what the last one needs
-  bool made_directory;
-  bool *made;  // per image: the file was not there before
-  int count;   // written so far
-} each_files;
-
-static mote_status each_path(const each_files *each, int index, char *path, size_t bytes, mote_error *error) {
-  int length =
-      snprintf(path, bytes, "%s/%0*" PRIu64 ".png", each->directory, each->digits, each->first + (uint64_t)index);
-  if (length >= 0 && (size_t)length < bytes) return MOTE_OK;
-  return fail(error, MOTE_ERROR_FILE, "--each: %s: name too long", each->directory);
-}
-
-static mote_status write_each_file(each_files *each, const image_grid_desc *grid, mote_error *error) {
-  char path[PATH_MAX];
-  TRY(each_path(each, each->count, path, sizeof path, error));
-  each->made[each->count] = access(path, F_OK) != 0;
+static mote_status write_each_file(const char *path, const image_grid_desc *grid, file_group *group, mote_error *error) {
   image image;
   TRY(image_grid_init(&image, grid, error));
   file_writer writer = {0};
   mote_status status = MOTE_OK;
   TRY_GOTO(end, file_writer_init(&writer, path, error));
   TRY_GOTO(end, image_write_png(&image, &writer, error));
-  status = file_writer_commit(&writer, error);
+  status = file_group_add(group, &writer, error);
 end:
   if (status) file_writer_abort(&writer);
   image_finish(&image);
-  if (!status) each->count++;
   return status;
 }
 
-static void each_take_back(each_files *each) {
+// `*made`: the folder was not there.
+static mote_status write_each(const sample_options *o, const mote_model_info *model, const sample_run *run, file_group *group,
+                              bool *made, mote_error *error) {
   char path[PATH_MAX];
-  for (int i = 0; i < each->count; i++)
-    if (each->made[i] && !each_path(each, i, path, sizeof path, NULL)) unlink(path);
-  if (each->made_directory) rmdir(each->directory);
-}
-
-static mote_status write_each(each_files *each, const sample_options *o, const mote_model_info *model,
-                              const sample_run *run, mote_error *error) {
-  each->directory = o->each;
-  each->first = o->first;
-  each->digits = numbered_digits(o->first, (uint64_t)run->begun);
-  each->made = calloc((size_t)run->begun, sizeof *each->made);
-  if (!each->made) return fail(error, MOTE_ERROR_MEMORY, "--each: no memory for %d file names", run->begun);
-  if (!mkdir(o->each, 0777))
-    each->made_directory = true;
-  else if (errno != EEXIST)
+  int digits = numbered_digits(o->first, (uint64_t)run->begun);
+  *made = !mkdir(o->each, 0777);
+  if (!*made && errno != EEXIST)
     return fail(error, MOTE_ERROR_FILE, "--each: cannot make the folder %s: %s", o->each, strerror(errno));
   size_t image_bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
   for (int i = 0; i < run->begun; i++) {
+    if (snprintf(path, sizeof path, "%s/%0*" PRIu64 ".png", o->each, digits, o->first + (uint64_t)i) >= (int)sizeof path)
+      return fail(error, MOTE_ERROR_FILE, "--each: %s: name too long", o->each);
     image_grid_desc grid = describe_tile(o, model, run->pixels + (size_t)i * image_bytes);
-    TRY(write_each_file(each, &grid, error));
+    TRY(write_each_file(path, &grid, group, error));
   }
   return MOTE_OK;
 }
@@ -283,51 +253,47 @@ static void harden_alpha(int threshold, const mote_model_info *model, sample_run
   }
 }
 
-static mote_status write_npy(const char *path, const mote_model_info *model, const sample_run *run, mote_error *error) {
+static mote_status write_npy(const sample_options *o, const mote_model_info *model, const sample_run *run, file_writer *writer,
+                             mote_error *error) {
+  (void)o;
   uint64_t height = (uint64_t)model->height;
   uint64_t dims[] = {(uint64_t)run->begun, (uint64_t)model->channels, height, height};
-  return npy_write_float(path, dims, 4, run->images, error);
+  return npy_stream_float(writer, dims, 4, run->images, error);
+}
+
+typedef mote_status write_function(const sample_options *o, const mote_model_info *model, const sample_run *run,
+                                   file_writer *writer, mote_error *error);
+
+// Writes one file, if it was asked for, and leaves it to the group.
+static mote_status add_file(const char *path, write_function *write, const sample_options *o, const mote_model_info *model,
+                            const sample_run *run, file_group *group, mote_error *error) {
+  file_writer writer;
+  if (!path) return MOTE_OK;
+  TRY(file_writer_init(&writer, path, error));
+  mote_status status = write(o, model, run, &writer, error);
+  if (!status) return file_group_add(group, &writer, error);
+  file_writer_abort(&writer);
+  return status;
 }
 
 mote_status sample_output_write(const sample_options *o, const mote_model_info *model, sample_run *run,
                                 mote_error *error) {
-  file_writer grid = {0}, gif = {0}, moments = {0}, sheet = {0};
-  each_files each = {0};
+  file_group files = {0};
+  bool made_folder = false;
   mote_status status = MOTE_OK;
   if (model->premultiplied) straighten_alpha(model, run);
   if (o->alpha_threshold && run->pixels) harden_alpha(o->alpha_threshold, model, run);
   if (o->palette || o->palette_file) TRY(snap_to_palette(o, model, run, error));
-  if (o->grid) {
-    TRY_GOTO(end, file_writer_init(&grid, o->grid, error));
-    TRY_GOTO(end, write_grid(o, model, run, &grid, error));
-  }
-  if (o->gif) {
-    TRY_GOTO(end, file_writer_init(&gif, o->gif, error));
-    TRY_GOTO(end, o->interpolate ? write_way(o, model, run, &gif, error) : write_trajectory(o, model, run, &gif, error));
-  }
-  if (o->moments) {
-    TRY_GOTO(end, file_writer_init(&moments, o->moments, error));
-    TRY_GOTO(end, write_moments(o, model, run, &moments, error));
-  }
-  if (o->sheet) {
-    TRY_GOTO(end, file_writer_init(&sheet, o->sheet, error));
-    TRY_GOTO(end, write_sheet(o, model, run, &sheet, error));
-  }
-  if (o->each) TRY_GOTO(end, write_each(&each, o, model, run, error));
-  if (o->npy) TRY_GOTO(end, write_npy(o->npy, model, run, error));
+  TRY_GOTO(end, add_file(o->grid, write_grid, o, model, run, &files, error));
+  TRY_GOTO(end, add_file(o->gif, o->interpolate ? write_way : write_trajectory, o, model, run, &files, error));
+  TRY_GOTO(end, add_file(o->moments, write_moments, o, model, run, &files, error));
+  TRY_GOTO(end, add_file(o->sheet, write_sheet, o, model, run, &files, error));
+  TRY_GOTO(end, add_file(o->npy, write_npy, o, model, run, &files, error));
+  if (o->each) TRY_GOTO(end, write_each(o, model, run, &files, &made_folder, error));
   if (o->preview) TRY_GOTO(end, preview(o, model, run, error));
-  if (o->gif) TRY_GOTO(end, file_writer_commit(&gif, error));
-  if (o->moments) TRY_GOTO(end, file_writer_commit(&moments, error));
-  if (o->sheet) TRY_GOTO(end, file_writer_commit(&sheet, error));
-  if (o->grid) TRY_GOTO(end, file_writer_commit(&grid, error));
+  status = file_group_commit(&files, error);
 end:
-  if (status) {
-    file_writer_abort(&grid);
-    file_writer_abort(&gif);
-    file_writer_abort(&moments);
-    file_writer_abort(&sheet);
-    each_take_back(&each);
-  }
-  free(each.made);
+  file_group_abort(&files);
+  if (status && made_folder) rmdir(o->each);
   return status;
 }
