@@ -83,7 +83,7 @@ static mote_status read_images(dataset_builder *builder, const char *folder, con
     image picture;
     int channels = 0;
     TRY(join(folder, list->images[i], path, error));
-    TRY(image_read_png(path, &picture, &channels, error));
+    TRY(image_read(path, &picture, &channels, error));
     mote_status status = dataset_append(builder, &picture, channels, label, path, error);
     image_finish(&picture);
     TRY(status);

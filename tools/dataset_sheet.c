@@ -194,7 +194,7 @@ mote_status dataset_read_sheet(dataset_builder *builder, const char *path, mote_
   if (!desc->tile_width)
     return fail(error, MOTE_ERROR_USAGE, "--tile: not given, expected the size of the sheet's tiles, such as 16x16");
   mote_status status = MOTE_OK;
-  TRY(image_read_png(path, &s.image, &s.file_channels, error));
+  TRY(image_read(path, &s.image, &s.file_channels, error));
   s.columns = s.image.width / desc->tile_width;
   s.rows = s.image.height / desc->tile_height;
   if (s.image.width % desc->tile_width || s.image.height % desc->tile_height) {

@@ -1,54 +1,66 @@
-// image_read.c: reads PNG files, resizes images, and turns RGBA into the channels that a model has.
+// image_read.c: reads image files, resizes images, and turns RGBA into the channels that a model has.
 #include "tools/image_read.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/error.h"
+#include "tools/image_format.h"
 
-// The one file that holds stb_image's code; its warnings are not ours.
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#endif
-#define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_PNG
-#define STBI_NO_STDIO
-#define STBI_FAILURE_USERMSG
-#define STBI_MAX_DIMENSIONS IMAGE_READ_MAX_SIDE
-#include <stb/stb_image.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
+#define FILE_MAX_BYTES ((size_t)1 << 28)
+#define MAX_PIXELS (1 << 26)
 
-#define PNG_MAX_BYTES ((size_t)1 << 28)
-#define PNG_MAX_PIXELS (1 << 26)
+// To add a format: a file like image_png.c, a line here, and a row in runtime/file_kind.c.
+static const image_format *const formats[] = {&png_format, &jpeg_format, &webp_format};
+#define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
-static mote_status decode(const char *path, const uint8_t *bytes, size_t count, image *image, int *file_channels,
-                          mote_error *error) {
-  static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-  if (count == 0) return fail(error, MOTE_ERROR_FORMAT, "%s: is empty, expected a PNG image", path);
-  if (count < sizeof signature || memcmp(bytes, signature, sizeof signature))
-    return fail(error, MOTE_ERROR_FORMAT, "%s: does not begin as a PNG image does", path);
-  int width = 0, height = 0, channels = 0;
-  if (stbi_info_from_memory(bytes, (int)count, &width, &height, &channels) && (int64_t)width * height > PNG_MAX_PIXELS)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: has %d x %d pixels, expected at most %d in all", path, width, height,
-                PNG_MAX_PIXELS);
-  uint8_t *pixels = stbi_load_from_memory(bytes, (int)count, &width, &height, &channels, 4);
-  if (!pixels)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: a damaged or cut-off PNG image (%s)", path, stbi_failure_reason());
-  *image = (struct image){.width = width, .height = height, .channels = 4, .pixels = pixels};
-  *file_channels = channels;
-  return MOTE_OK;
+static const image_format *find_format(const file_kind *kind) {
+  for (size_t i = 0; kind && i < FORMAT_COUNT; i++)
+    if (!strcmp(kind->format, formats[i]->format)) return formats[i];
+  return NULL;
 }
 
-mote_status image_read_png(const char *path, image *image, int *file_channels, mote_error *error) {
+bool image_kind_is_read(const file_kind *kind) {
+  const image_format *format = find_format(kind);
+  return format && format->decode;
+}
+
+mote_status image_create_rgba(const encoded_image *file, uint64_t width, uint64_t height, image *image, mote_error *error) {
+  if (width > IMAGE_READ_MAX_SIDE || height > IMAGE_READ_MAX_SIDE || width * height > MAX_PIXELS)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: has %" PRIu64 " x %" PRIu64 " pixels, expected at most %d a side and %d in all", file->name, width,
+                height, IMAGE_READ_MAX_SIDE, MAX_PIXELS);
+  *image = (struct image){.width = (int)width, .height = (int)height, .channels = 4};
+  image->pixels = calloc((size_t)(width * height), 4);
+  if (image->pixels) return MOTE_OK;
+  return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %" PRIu64 " x %" PRIu64 " pixels", file->name, width, height);
+}
+
+mote_status image_fail_damaged(const encoded_image *file, const char *format, const char *reason, mote_error *error) {
+  return fail(error, MOTE_ERROR_FORMAT, "%s: a damaged or cut-off %s image (%s)", file->name, format, reason);
+}
+
+mote_status image_decode(const char *name, uint8_t *bytes, size_t count, image *image, int *file_channels,
+                         mote_error *error) {
+  const encoded_image file = {name, bytes, count};
+  const file_kind *kind = file_kind_of(bytes, count);
+  const image_format *format = find_format(kind);
+  *image = (struct image){0};
+  if (!count) return fail(error, MOTE_ERROR_FORMAT, "%s: is empty, expected an image", name);
+  if (!kind) return fail(error, MOTE_ERROR_FORMAT, "%s: does not begin as an image does", name);
+  if (!format) return fail(error, MOTE_ERROR_FORMAT, "%s: is %s, which is not read; %s", name, kind->what, kind->cure);
+  if (format->decode) return format->decode(&file, image, file_channels, error);
+  return fail(error, MOTE_ERROR_FORMAT, "%s: is %s, and this mote was built without %s; %s", name, kind->what,
+              format->library, kind->cure);
+}
+
+mote_status image_read(const char *path, image *image, int *file_channels, mote_error *error) {
   *image = (struct image){0};
   uint8_t *bytes = NULL;
   size_t count = 0;
-  TRY(file_read(path, PNG_MAX_BYTES, &bytes, &count, error));
-  mote_status status = decode(path, bytes, count, image, file_channels, error);
+  TRY(file_read(path, FILE_MAX_BYTES, &bytes, &count, error));
+  mote_status status = image_decode(path, bytes, count, image, file_channels, error);
   free(bytes);
   return status;
 }

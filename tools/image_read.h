@@ -1,15 +1,26 @@
-// image_read.h: reads PNG files, resizes images, and turns RGBA into the channels that a model has.
+// image_read.h: reads image files, resizes images, and turns RGBA into the channels that a model has.
 #ifndef MOTE_TOOLS_IMAGE_READ_H
 #define MOTE_TOOLS_IMAGE_READ_H
 
+#include <stdbool.h>
+
 #include "mote.h"
+#include "runtime/file_kind.h"
 #include "tools/image.h"
 
 #define IMAGE_READ_MAX_SIDE 16384
 
-// Decodes the PNG at `path` to 8-bit RGBA, whatever it holds; `*file_channels` is what it holds (1 grey, 2 grey and
-// alpha, 3 RGB, 4 RGBA). Anything else than a whole PNG is MOTE_ERROR_FORMAT that says what is wrong with it.
-mote_status image_read_png(const char *path, image *image, int *file_channels, mote_error *error);
+// Decodes the image at `path`, of any format that is read, to 8-bit RGBA, whatever it holds: of 16 bits the upper 8.
+// `*file_channels` is what it holds (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA). Anything else than a whole image is
+// MOTE_ERROR_FORMAT that says what is wrong with it. The format is told from the content; the name does not matter.
+mote_status image_read(const char *path, image *image, int *file_channels, mote_error *error);
+
+// The same for the bytes of a file, which may be changed by it; `name` opens messages.
+mote_status image_decode(const char *name, uint8_t *bytes, size_t count, image *image, int *file_channels,
+                         mote_error *error);
+
+// Whether files of that kind (NULL: unknown) are images that this build reads.
+bool image_kind_is_read(const file_kind *kind);
 
 // An RGBA image of another size. Every new pixel is the mean of the area that it covers, colours weighted by alpha:
 // whole factors upwards repeat pixels, whole factors downwards average blocks.

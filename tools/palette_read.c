@@ -41,7 +41,7 @@ static mote_status finish_palette(const char *name, palette *p, mote_error *erro
 static mote_status read_png(const char *path, palette *p, mote_error *error) {
   image picture;
   int channels;
-  TRY(image_read_png(path, &picture, &channels, error));
+  TRY(image_read(path, &picture, &channels, error));
   mote_status status = MOTE_OK;
   size_t count = (size_t)picture.width * (size_t)picture.height;
   for (size_t i = 0; i < count && !status; i++) {

@@ -23,7 +23,7 @@ static mote_status read_inits(sample_edit *e, const sample_options *o, mote_erro
     if (ends_in(o->inits[i], ".npy"))
       return fail(error, MOTE_ERROR_USAGE, "--init: found %s among several, expected PNG images or one .npy alone",
                   o->inits[i]);
-    TRY(image_read_png(o->inits[i], &e->pictures[i], &channels, error));
+    TRY(image_read(o->inits[i], &e->pictures[i], &channels, error));
     e->picture_count++;
   }
   return MOTE_OK;
@@ -35,7 +35,7 @@ static mote_status read_files(sample_edit *e, const sample_options *o, mote_erro
   if (o->background) TRY(dataset_parse_colour(o->background, &colour, error));
   memcpy(e->background, colour.background, sizeof e->background);
   if (o->init_count) TRY(read_inits(e, o, error));
-  return o->mask ? image_read_png(o->mask, &e->mask_picture, &channels, error) : MOTE_OK;
+  return o->mask ? image_read(o->mask, &e->mask_picture, &channels, error) : MOTE_OK;
 }
 
 mote_status sample_edit_init(sample_edit *e, const sample_options *o, mote_error *error) {
