@@ -38,6 +38,10 @@ static graph *build_output(const mote_model_info *info, const mote_device *devic
 mote_status recording_measure(const mote_model_info *info, mote_device *device, int batch, program_needs *needs,
                               mote_error *error) {
   tensor *pixels;
+  uint64_t laps_bytes;
+  TRY(stopwatch_measure(device, &laps_bytes, error));
+  needs->memory_bytes += laps_bytes;
+  needs->allocations += laps_bytes > 0;
   graph *graph = build_output(info, device, batch, (binding){0}, &pixels);
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   return program_measure(&(program_desc){.device = device, .graph = graph, .name = "pixels"}, needs, error);

@@ -40,6 +40,7 @@
   X(vkCmdBindPipeline)             \
   X(vkCmdCopyBuffer)               \
   X(vkCmdCopyBufferToImage)        \
+  X(vkCmdCopyQueryPoolResults)     \
   X(vkCmdDispatch)                 \
   X(vkCmdPipelineBarrier)          \
   X(vkCmdPushConstants)            \

@@ -24,7 +24,7 @@ void record_copy(buffer *from, size_t from_offset, buffer *to, size_t to_offset,
 void record_to_image(buffer *from, uint32_t height, const mote_image_output *output, VkCommandBuffer into);
 void record_to_host_buffer(buffer *from, size_t bytes, VkBuffer to, VkDeviceSize offset, VkCommandBuffer into);
 
-// Measures stretches of command buffers by timestamps that are read later, without waiting.
+// Measures stretches of command buffers by timestamps that arrive later in the host's memory: no call here asks the driver.
 typedef struct stopwatch stopwatch;
 
 typedef struct stopwatch_lap {
@@ -32,7 +32,8 @@ typedef struct stopwatch_lap {
   int tag;
 } stopwatch_lap;
 
-// On a queue without timestamps it measures nothing. Submits and waits.
+// On a queue without timestamps it measures nothing. `*bytes`: the memory that stopwatch_create will take, 0 or one allocation.
+mote_status stopwatch_measure(mote_device *device, uint64_t *bytes, mote_error *error);
 mote_status stopwatch_create(mote_device *device, stopwatch **out, mote_error *error);
 void stopwatch_destroy(stopwatch **stopwatch);
 
