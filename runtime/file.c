@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +24,44 @@ static mote_status fail_too_large(const char *path, size_t max_bytes, mote_error
               max_bytes);
 }
 
+static mote_status check_type(const char *path, mode_t mode, bool pipes, mote_error *error) {
+  if (S_ISREG(mode) || (S_ISFIFO(mode) && pipes)) return MOTE_OK;
+  const char *found = S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "pipe" : "device or socket";
+  return fail(error, MOTE_ERROR_FILE, "%s: is a %s, expected a regular file%s", path, found,
+              pipes && !S_ISDIR(mode) ? " or a pipe" : "");
+}
+
+// Opens without waiting for a pipe's writer, and no device at all. The path may have become something else in between.
+static mote_status open_input(const char *path, bool pipes, int *descriptor, struct stat *info, mote_error *error) {
+  *descriptor = -1;
+  bool found = !stat(path, info);
+  if (found) TRY(check_type(path, info->st_mode, pipes, error));
+  if (found) *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (*descriptor < 0 || fstat(*descriptor, info))
+    return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+  mote_status status = check_type(path, info->st_mode, pipes, error);
+  if (status) close(*descriptor);
+  return status;
+}
+
+// As read(), but that a pipe is waited for by poll, which every signal handler ends.
+static ssize_t read_some(int descriptor, void *room, size_t bytes, bool waits) {
+  struct pollfd wanted = {.fd = descriptor, .events = POLLIN};
+  for (;;) {
+    if (waits && poll(&wanted, 1, -1) < 0) return -1;
+    ssize_t got = read(descriptor, room, bytes);
+    if (got >= 0 || (errno != EAGAIN && (errno != EINTR || waits))) return got;
+  }
+}
+
 // Grows as it reads, since a pipe has no size and a file may change under us.
-static mote_status read_all(int descriptor, const char *path, size_t max_bytes, size_t capacity, uint8_t **data,
+static mote_status read_all(int descriptor, const char *path, bool waits, size_t max_bytes, size_t capacity, uint8_t **data,
                             size_t *bytes, mote_error *error) {
   uint8_t *buffer = malloc(capacity + 1);
   size_t filled = 0;
   mote_status status = MOTE_OK;
   while (buffer) {
-    ssize_t got = read(descriptor, buffer + filled, capacity - filled + 1);
-    if (got < 0 && errno == EINTR) continue;
+    ssize_t got = read_some(descriptor, buffer + filled, capacity - filled + 1, waits);
     if (got < 0) {
       status = fail(error, MOTE_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
       break;
@@ -59,26 +89,46 @@ static mote_status read_all(int descriptor, const char *path, size_t max_bytes, 
   return status;
 }
 
-mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
+static mote_status read_file(const char *path, bool pipes, size_t max_bytes, uint8_t **data, size_t *bytes,
+                             mote_error *error) {
   *data = NULL;
   *bytes = 0;
   if (max_bytes > SIZE_MAX / 2) max_bytes = SIZE_MAX / 2;  // room for the spare byte
-  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
-  mote_status status;
+  int descriptor = -1;
   struct stat info;
-  if (fstat(descriptor, &info))
-    status = fail(error, MOTE_ERROR_FILE, "%s: cannot be examined: %s", path, strerror(errno));
-  else if (S_ISDIR(info.st_mode))
-    status = fail(error, MOTE_ERROR_FILE, "%s: is a directory, expected a file", path);
-  else if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
-    status = fail(error, MOTE_ERROR_FILE, "%s: is a device or socket, expected a regular file or a pipe", path);
-  else if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > max_bytes)
+  TRY(open_input(path, pipes, &descriptor, &info, error));
+  mote_status status;
+  if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > max_bytes) {
     status = fail_too_large(path, max_bytes, error);
-  else {
+  } else {
     size_t expected = info.st_size > 0 ? (size_t)info.st_size : 65536;  // pipes and /proc tell no size
-    status = read_all(descriptor, path, max_bytes, expected < max_bytes ? expected : max_bytes, data, bytes, error);
+    status = read_all(descriptor, path, S_ISFIFO(info.st_mode), max_bytes, expected < max_bytes ? expected : max_bytes, data,
+                      bytes, error);
   }
+  close(descriptor);
+  return status;
+}
+
+mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
+  return read_file(path, true, max_bytes, data, bytes, error);
+}
+
+mote_status file_read_regular(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
+  return read_file(path, false, max_bytes, data, bytes, error);
+}
+
+mote_status file_read_head(const char *path, void *head, size_t room, size_t *bytes, mote_error *error) {
+  int descriptor = -1;
+  struct stat info;
+  *bytes = 0;
+  TRY(open_input(path, false, &descriptor, &info, error));
+  ssize_t got = 1;
+  while (*bytes < room && got > 0) {
+    got = read_some(descriptor, (uint8_t *)head + *bytes, room - *bytes, false);
+    if (got > 0) *bytes += (size_t)got;
+  }
+  mote_status status =
+      got < 0 ? fail(error, MOTE_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno)) : MOTE_OK;
   close(descriptor);
   return status;
 }

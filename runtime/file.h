@@ -16,8 +16,15 @@
 #include "mote.h"
 
 // Reads all of the regular file or pipe at `path`. `*data` is the caller's to free(); it is never NULL on success and
-// a zero byte, not counted in `*bytes`, follows it. More than `max_bytes` is MOTE_ERROR_FILE.
+// a zero byte, not counted in `*bytes`, follows it. More than `max_bytes` is MOTE_ERROR_FILE. So is a signal that a handler
+// took while a pipe was waited for, whatever its SA_RESTART says: there is no other way out of a pipe that nobody writes.
 mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error);
+
+// The same for files that were found and not named by somebody: pipes are refused as well, and nothing is waited for.
+mote_status file_read_regular(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error);
+
+// The first bytes of a regular file, `room` at most; nothing is waited for.
+mote_status file_read_head(const char *path, void *head, size_t room, size_t *bytes, mote_error *error);
 
 // Notices before work starts that `path` could not be written: makes a temporary file beside it and removes it again.
 mote_status file_check_writable(const char *path, mote_error *error);

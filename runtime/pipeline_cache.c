@@ -61,7 +61,7 @@ mote_status pipeline_cache_create(mote_device *device, const char *directory, mo
     if (stat(device->cache_path, &found) == 0) {
       mote_error unreadable = {0};
       const char *fault = unreadable.message;
-      if (!file_read(device->cache_path, CACHE_MAX_BYTES, &data, &bytes, &unreadable))
+      if (!file_read_regular(device->cache_path, CACHE_MAX_BYTES, &data, &bytes, &unreadable))
         fault = find_fault(device, data, bytes);
       if (fault) {
         device_log(device, "%s: ignored and will be rewritten: %s", device->cache_path, fault);

@@ -119,7 +119,7 @@ mote_status tuning_create(mote_device *device, const char *directory, mote_error
   size_t bytes;
   mote_error unreadable = {0};
   const char *fault = unreadable.message;
-  if (!file_read(device->tuning_path, FILE_MAX_BYTES, &text, &bytes, &unreadable))
+  if (!file_read_regular(device->tuning_path, FILE_MAX_BYTES, &text, &bytes, &unreadable))
     fault = read_text(device, (char *)text, bytes, &unreadable);
   free(text);
   if (!fault) return MOTE_OK;

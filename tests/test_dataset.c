@@ -131,6 +131,46 @@ static void what_is_no_png_is_named(void **state) {
   refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a.png", "is empty");
 }
 
+static void what_is_no_image_in_a_folder_is_counted_and_never_waited_for(void **state) {
+  (void)state;
+  dataset set;
+  char text[256];
+  write_bytes(in("a.gif"), "GIF89a and more", 15), write_bytes(in("b.gif"), "GIF89a and more", 15);
+  write_bytes(in("LICENSE"), "free", 4), write_bytes(in(".hidden"), "", 0);
+  assert_int_equal(mkfifo(in("pipe.png"), 0600), 0);
+  assert_int_equal(symlink("nowhere", in("link.png")), 0);
+  assert_int_equal(symlink("/dev/zero", in("zero.png")), 0);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "found only 6 files that are no images (", "2 GIF");
+  write_png("a.PNG", 4, 4, 3, 1), write_png("no_ending", 4, 4, 3, 2), write_png("b.jpg", 4, 4, 3, 3);
+  read_set(&set, (dataset_desc){.path = folder});
+  assert_int_equal(set.count, 3);
+  dataset_describe_left_out(&set, text, sizeof text);
+  static const char *const kinds[] = {"6 files that are no images", "2 GIF", "1 other", "1 pipe", "1 dangling link", "1 device"};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (!strstr(text, kinds[i])) fail_msg("\"%s\" is not in \"%s\"", kinds[i], text);
+  dataset_finish(&set);
+}
+
+static void what_is_left_out_has_a_place_whatever_its_kinds(void **state) {
+  (void)state;
+  static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"};
+  dataset set = {0};
+  char text[256];
+  for (int i = 0; i < 28; i++) dataset_leave_out(&set, names[i % 14]);
+  dataset_describe_left_out(&set, text, sizeof text);
+  assert_string_equal(text, "28 files that are no images (2 a, 2 b, 2 c, 2 d, 2 e, 2 f, 2 g, 2 h, 2 i, 2 j, 2 k, 6 other)");
+  dataset_describe_left_out(&set, text, 40);
+  assert_string_equal(text, "28 files that are no images (2 a, 2 b, ");
+}
+
+static void what_cannot_be_trained_on_is_called_by_its_name(void **state) {
+  (void)state;
+  write_bytes(in("x.npy"), "GGUF\3\0\0\0", 8);
+  refused((dataset_desc){.path = in("x.npy")}, MOTE_ERROR_FORMAT, "is a GGUF model, expected a folder", "safetensors");
+  write_bytes(in("x.npy"), "what", 4);
+  refused((dataset_desc){.path = in("x.npy")}, MOTE_ERROR_FORMAT, "x.npy", "expected a folder");
+}
+
 static void a_png_that_is_cut_off_anywhere_is_refused(void **state) {
   (void)state;
   uint8_t *bytes = NULL;
@@ -174,11 +214,11 @@ static void images_that_are_not_square_or_no_multiple_of_4_ask_for_resize(void *
 
 static void folders_without_images_are_refused(void **state) {
   (void)state;
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, folder, "found no .png file and no sub-folder");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, folder, "found no image in it");
   make_sub_folder("a");
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "/a: found no .png", "class a");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "/a: found no image", "of a class");
   make_sub_folder("a/b");
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "/a: found the folder b", "PNGs");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "/a: found the folder b", "images of class a only");
   write_png("stray.png", 8, 8, 3, 1);
   refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "stray.png", "either");
   refused((dataset_desc){.path = in("none")}, MOTE_ERROR_FILE, "none", "No such file");
@@ -188,9 +228,11 @@ static void class_names_must_fit_a_label(void **state) {
   (void)state;
   make_sub_folder("a,b");
   write_png("a,b/1.png", 8, 8, 3, 1);
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a,b", "without comma");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a,b", "expected no comma");
   assert_int_equal(rename(in("a,b"), in("a_name_that_is_longer_than_31_bytes")), 0);
   refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a_name_that_is", "1 to 31 bytes");
+  assert_int_equal(rename(in("a_name_that_is_longer_than_31_bytes"), in("h\xe9ros")), 0);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "h\\xe9ros", "UTF-8");
 }
 
 static void the_65th_class_is_refused(void **state) {
@@ -292,8 +334,8 @@ static void empty_and_repeated_tiles_are_left_out(void **state) {
   assert_int_equal(set.duplicate_count, 1);
   assert_int_equal(set.class_count, 0);
   dataset_finish(&set);
-  desc.classes = "some=0:2-3;none=0:0-1";
-  refused(desc, MOTE_ERROR_FORMAT, "class none", "empty");
+  desc.classes = "some=0:2-3;clear=0:0-1";
+  refused(desc, MOTE_ERROR_FORMAT, "class clear", "empty");
 }
 
 static void faulty_sheets_and_maps_are_refused(void **state) {
@@ -468,6 +510,9 @@ int main(void) {
       IN_FOLDER(sub_folders_are_classes_in_the_order_of_their_names),
       IN_FOLDER(a_flat_folder_has_no_classes),
       IN_FOLDER(what_is_no_png_is_named),
+      IN_FOLDER(what_is_no_image_in_a_folder_is_counted_and_never_waited_for),
+      cmocka_unit_test(what_is_left_out_has_a_place_whatever_its_kinds),
+      IN_FOLDER(what_cannot_be_trained_on_is_called_by_its_name),
       IN_FOLDER(a_png_that_is_cut_off_anywhere_is_refused),
       IN_FOLDER(a_png_that_promises_billions_of_pixels_is_refused),
       IN_FOLDER(images_of_different_sizes_are_named_with_both_sizes),

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "graph/npy.h"
@@ -75,6 +76,46 @@ static void reading_takes_pipes_and_files_without_a_size(void **state) {
   assert_int_equal(file_read("/proc/self/status", 100000, &data, &bytes, &error), MOTE_OK);
   assert_true(bytes > 0);
   free(data);
+}
+
+static void note_alarm(int number) {
+  (void)number;
+}
+
+// Nobody writes to it: a signal ends the wait, though its handler restarts system calls.
+static void a_pipe_that_nobody_writes_is_left_at_a_signal(void **state) {
+  (void)state;
+  const char *path = in_directory("pipe");
+  uint8_t *data, head[4];
+  size_t bytes;
+  mote_error error;
+  assert_int_equal(mkfifo(path, 0600), 0);
+  struct sigaction action = {.sa_handler = note_alarm, .sa_flags = SA_RESTART}, before;
+  assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+  const struct itimerval often = {{0, 100000}, {0, 100000}}, never = {{0, 0}, {0, 0}};
+  assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+  assert_int_equal(file_read(path, 10, &data, &bytes, &error), MOTE_ERROR_FILE);
+  assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+  assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+  assert_says(&error, MOTE_ERROR_FILE, "Interrupted");
+  assert_int_equal(file_read_regular(path, 10, &data, &bytes, &error), MOTE_ERROR_FILE);
+  assert_says(&error, MOTE_ERROR_FILE, "is a pipe");
+  assert_int_equal(file_read_head(path, head, sizeof head, &bytes, &error), MOTE_ERROR_FILE);
+  assert_says(&error, MOTE_ERROR_FILE, "is a pipe");
+  unlink(path);
+}
+
+static void the_head_of_a_file_is_read(void **state) {
+  (void)state;
+  uint8_t head[4];
+  size_t bytes;
+  write_text(in_directory("a"), "12345");
+  assert_int_equal(file_read_head(in_directory("a"), head, sizeof head, &bytes, NULL), MOTE_OK);
+  assert_true(bytes == 4 && !memcmp(head, "1234", 4));
+  write_text(in_directory("a"), "1");
+  assert_int_equal(file_read_head(in_directory("a"), head, sizeof head, &bytes, NULL), MOTE_OK);
+  assert_true(bytes == 1 && head[0] == '1');
+  unlink(in_directory("a"));
 }
 
 static void a_pipe_longer_than_expected_is_read_to_its_end(void **state) {
@@ -401,6 +442,8 @@ int main(void) {
       cmocka_unit_test(reading_gives_every_byte_and_a_zero_after_them),
       cmocka_unit_test(reading_refuses_what_is_no_readable_file),
       cmocka_unit_test(reading_takes_pipes_and_files_without_a_size),
+      cmocka_unit_test(a_pipe_that_nobody_writes_is_left_at_a_signal),
+      cmocka_unit_test(the_head_of_a_file_is_read),
       cmocka_unit_test(a_pipe_longer_than_expected_is_read_to_its_end),
       cmocka_unit_test(a_file_is_replaced_only_at_commit_and_keeps_its_permissions),
       cmocka_unit_test(an_aborted_write_leaves_the_old_file_and_nothing_else),

@@ -5,19 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "graph/philox.h"
 #include "runtime/error.h"
+#include "runtime/file.h"
+#include "runtime/text.h"
 #include "tools/image_read.h"
 
+#define FILE_MAX_BYTES ((size_t)1 << 34)
 #define DATASET_MAX_BYTES ((size_t)1 << 31)  // of RGBA pixels
-
-static bool ends_with(const char *text, const char *end) {
-  size_t length = strlen(text), end_length = strlen(end);
-  return length >= end_length && !strcasecmp(text + length - end_length, end);
-}
 
 mote_status dataset_parse_tile(const char *text, dataset_desc *desc, mote_error *error) {
   int size[2] = {0}, count = 0;
@@ -82,6 +79,32 @@ static mote_status check_option(const char *option, bool given, bool fits, const
   return fail(error, MOTE_ERROR_USAGE, "%s: is for %s, found %s", option, what, desc->path);
 }
 
+static mote_status check_options(const dataset_desc *desc, bool sheet, bool array, mote_error *error) {
+  TRY(check_option("--tile", desc->tile_width, sheet, desc, "a sprite sheet", error));
+  TRY(check_option("--classes", desc->classes, sheet, desc, "a sprite sheet", error));
+  return check_option("--labels", desc->labels, array, desc, "a .npy file", error);
+}
+
+// A sheet or an array, told by what it holds and not by its name.
+static mote_status read_file(dataset_builder *builder, const char *path, mote_error *error) {
+  uint8_t *bytes = NULL;
+  size_t count = 0;
+  TRY(file_read(path, FILE_MAX_BYTES, &bytes, &count, error));
+  const file_kind *kind = file_kind_of(bytes, count);
+  const bool array = kind && !strcmp(kind->format, "npy"), sheet = image_kind_is_read(kind);
+  mote_status status;
+  if (!array && !sheet && !kind)
+    status = fail(error, MOTE_ERROR_FORMAT, "%s: is nothing that can be trained on, expected " DATASET_EXPECTED, path);
+  else if (!array && !sheet)
+    status = fail(error, MOTE_ERROR_FORMAT, "%s: is %s, expected " DATASET_EXPECTED "; %s", path, kind->what, kind->cure);
+  else
+    status = check_options(builder->desc, sheet, array, error);
+  if (!status && array) status = dataset_read_npy(builder, path, bytes, count, error);
+  if (!status && sheet) status = dataset_read_sheet(builder, path, bytes, count, error);
+  free(bytes);
+  return status;
+}
+
 mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *error) {
   *set = (dataset){0};
   dataset_desc completed = *desc;
@@ -90,14 +113,10 @@ mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *err
   TRY(choose_default(&completed, set, error));
   const char *path = completed.path;
   if (stat(path, &found)) return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
-  bool folder = S_ISDIR(found.st_mode), npy = !folder && ends_with(path, ".npy");
-  TRY(check_option("--tile", completed.tile_width, !folder && !npy, &completed, "a sprite sheet", error));
-  TRY(check_option("--classes", completed.classes, !folder && !npy, &completed, "a sprite sheet", error));
-  TRY(check_option("--labels", completed.labels, npy, &completed, "a .npy file", error));
   if (!set->source[0]) name_source(path, set);
-  mote_status status = folder ? dataset_read_folder(&builder, path, error)
-                       : npy  ? dataset_read_npy(&builder, path, error)
-                              : dataset_read_sheet(&builder, path, error);
+  mote_status status = S_ISDIR(found.st_mode) ? check_options(&completed, false, false, error) : MOTE_OK;
+  if (!status)
+    status = S_ISDIR(found.st_mode) ? dataset_read_folder(&builder, path, error) : read_file(&builder, path, error);
   if (!status) status = dataset_complete(&builder, error);
   if (status) dataset_finish(set);
   return status;
@@ -177,10 +196,7 @@ mote_status dataset_complete(dataset_builder *b, mote_error *error) {
                 "%s: the images are %d x %d pixels, expected a multiple of 4 up to 256; --resize %d makes them fit",
                 path, b->side, b->side, b->side > 256 ? 256 : (b->side + 3) / 4 * 4);
   set->height = b->side;
-  set->channels = b->desc->channels         ? b->desc->channels
-                  : ends_with(path, ".npy") ? b->file_channels
-                  : b->file_channels <= 2   ? 1
-                                            : 3;
+  set->channels = b->desc->channels ? b->desc->channels : b->from_array ? b->file_channels : b->file_channels <= 2 ? 1 : 3;
   set->composited = b->transparent && set->channels % 2;
   // A pixel never grows, so the conversion may happen in place.
   size_t pixels = set->count * (size_t)set->height * (size_t)set->height;
@@ -195,19 +211,36 @@ mote_status dataset_class(dataset *set, const char *where, const char *name, siz
   for (*label = 0; *label < set->class_count; ++*label)
     if (strlen(set->classes[*label]) == length && !memcmp(set->classes[*label], name, length)) return MOTE_OK;
   int shown = (int)(length < 60 ? length : 60);
-  // Labels are listed with commas in a model's metadata, and written with = in --context.
-  bool fits = length > 0 && length < sizeof set->classes[0] && !memchr(name, ',', length) &&
-              !memchr(name, '=', length) && !memchr(name, '\n', length);
-  if (!fits)
-    return fail(error, MOTE_ERROR_FORMAT,
-                "%s: found a class called \"%.*s\", expected 1 to 31 bytes without comma and equals sign", where, shown,
-                name);
+  const char *fault = text_label_fault(name, length);
+  if (fault)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: found a class called \"%.*s\", %s", where, shown, name, fault);
   if (set->class_count == MOTE_MAX_LABELS)
     return fail(error, MOTE_ERROR_FORMAT, "%s: class \"%.*s\" is number %d, expected at most %d", where, shown, name,
                 MOTE_MAX_LABELS + 1, MOTE_MAX_LABELS);
   memcpy(set->classes[set->class_count], name, length);
   *label = set->class_count++;
   return MOTE_OK;
+}
+
+void dataset_leave_out(dataset *set, const char *kind) {
+  int i = 0;
+  while (set->left_out[i].count && i < DATASET_LEFT_OUT_KINDS - 1 && strcmp(set->left_out[i].kind, kind)) i++;
+  // More kinds than are told apart are all "other" in the last place.
+  bool told_apart = !set->left_out[i].count || !strcmp(set->left_out[i].kind, kind);
+  set->left_out[i].kind = told_apart ? kind : "other";
+  set->left_out[i].count++;
+}
+
+void dataset_describe_left_out(const dataset *set, char *text, size_t bytes) {
+  uint32_t total = 0;
+  for (int i = 0; i < DATASET_LEFT_OUT_KINDS; i++) total += set->left_out[i].count;
+  *text = 0;
+  if (!total) return;
+  int used = snprintf(text, bytes, total == 1 ? "%u file that is no image (" : "%u files that are no images (", total);
+  for (int i = 0; i < DATASET_LEFT_OUT_KINDS && set->left_out[i].count && (size_t)used < bytes; i++)
+    used += snprintf(text + used, bytes - (size_t)used, "%s%u %s", i ? ", " : "", set->left_out[i].count,
+                     set->left_out[i].kind);
+  if ((size_t)used < bytes) snprintf(text + used, bytes - (size_t)used, ")");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

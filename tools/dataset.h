@@ -12,8 +12,11 @@
 #define DATASET_DEFAULT_NAME "angband"
 #define DATASET_DEFAULT_PATH "/usr/share/angband/xtra/graf/16x16.png"
 
+#define DATASET_EXPECTED "a folder of images, a sprite sheet or a .npy file"
+#define DATASET_LEFT_OUT_KINDS 12
+
 typedef struct dataset_desc {
-  const char *path;             // a folder, a .npy file or a sheet; NULL or "angband": the default sheet
+  const char *path;             // a folder, an array or a sheet; NULL or "angband": the default sheet
   int tile_width, tile_height;  // of a sheet; 0: not given
   const char *classes;          // class map of a sheet, the name of its file or itself; NULL: one without classes
   const char *labels;           // .npy file beside a .npy file; NULL: images without classes
@@ -29,8 +32,13 @@ typedef struct dataset {
   int *labels;      // count class indices, owned; -1 where there are no classes
   int class_count;  // 0: no classes
   char classes[MOTE_MAX_LABELS][32];
+  const char *class_hint;                 // without classes: what would give some, "--labels ..."; lives for ever
   char source[256];                       // where they come from, for a model's trained_on
   uint32_t empty_count, duplicate_count;  // tiles of a sheet that were left out
+  struct {
+    const char *kind;  // "GIF", "pipe"; lives for ever
+    uint32_t count;
+  } left_out[DATASET_LEFT_OUT_KINDS];  // files of a folder that are no images; the first with a count of 0 ends them
   bool composited;                        // alpha was there, and was composited away
 } dataset;
 
@@ -41,6 +49,9 @@ mote_status dataset_parse_colour(const char *text, dataset_desc *desc, mote_erro
 // Reads what desc->path names. Whatever cannot be used fails with the file's name and the reason.
 mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *error);
 void dataset_finish(dataset *set);
+
+// What was left out of a folder, as "3 files that are no images (2 GIF, 1 pipe)"; empty if nothing was.
+void dataset_describe_left_out(const dataset *set, char *text, size_t bytes);
 
 // Multiplies colours by alpha, of 2 and 4 channels.
 void dataset_premultiply(dataset *set);
@@ -72,6 +83,7 @@ typedef struct dataset_builder {
   int side;              // of the images so far; 0: none yet
   int file_channels;     // the most that an image had
   bool transparent;      // a pixel was not opaque
+  bool from_array;       // whose number of channels is kept
   char first_name[512];  // of the first image, for messages
 } dataset_builder;
 
@@ -86,8 +98,14 @@ mote_status dataset_complete(dataset_builder *builder, mote_error *error);
 mote_status dataset_class(dataset *set, const char *where, const char *name, size_t length, int *label,
                           mote_error *error);
 
+// Counts a file of a folder that is not read.
+void dataset_leave_out(dataset *set, const char *kind);
+
 mote_status dataset_read_folder(dataset_builder *builder, const char *path, mote_error *error);
-mote_status dataset_read_sheet(dataset_builder *builder, const char *path, mote_error *error);
-mote_status dataset_read_npy(dataset_builder *builder, const char *path, mote_error *error);
+
+// Of the bytes of the file at `path`, which these may change.
+mote_status dataset_read_sheet(dataset_builder *builder, const char *path, uint8_t *bytes, size_t count, mote_error *error);
+mote_status dataset_read_npy(dataset_builder *builder, const char *path, const uint8_t *bytes, size_t count,
+                             mote_error *error);
 
 #endif

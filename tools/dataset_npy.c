@@ -121,15 +121,17 @@ static mote_status read_labels(dataset *set, const char *path, uint64_t count, i
   return status;
 }
 
-mote_status dataset_read_npy(dataset_builder *builder, const char *path, mote_error *error) {
-  tensor file;
+mote_status dataset_read_npy(dataset_builder *builder, const char *path, const uint8_t *bytes, size_t count,
+                             mote_error *error) {
+  npy_array array;
   int *labels = NULL;
-  TRY(tensor_init(&file, path, error));
-  mote_status status = check_images(&file.array, error);
+  TRY(npy_parse(path, bytes, count, &array, error));
+  mote_status status = check_images(&array, error);
   if (!status && builder->desc->labels)
-    status = read_labels(builder->set, builder->desc->labels, file.array.dims[0], &labels, error);
-  if (!status) status = add_images(builder, &file.array, labels, error);
+    status = read_labels(builder->set, builder->desc->labels, array.dims[0], &labels, error);
+  builder->from_array = true;
+  builder->set->class_hint = "--labels y.npy would give them";
+  if (!status) status = add_images(builder, &array, labels, error);
   free(labels);
-  tensor_finish(&file);
   return status;
 }

@@ -188,13 +188,15 @@ static mote_status add_tiles(sheet *s, mote_error *error) {
   return status;
 }
 
-mote_status dataset_read_sheet(dataset_builder *builder, const char *path, mote_error *error) {
+mote_status dataset_read_sheet(dataset_builder *builder, const char *path, uint8_t *bytes, size_t count,
+                               mote_error *error) {
   const dataset_desc *desc = builder->desc;
   sheet s = {.builder = builder, .path = path};
   if (!desc->tile_width)
     return fail(error, MOTE_ERROR_USAGE, "--tile: not given, expected the size of the sheet's tiles, such as 16x16");
   mote_status status = MOTE_OK;
-  TRY(image_read(path, &s.image, &s.file_channels, error));
+  builder->set->class_hint = "--classes says which rows show what";
+  TRY(image_decode(path, bytes, count, &s.image, &s.file_channels, error));
   s.columns = s.image.width / desc->tile_width;
   s.rows = s.image.height / desc->tile_height;
   if (s.image.width % desc->tile_width || s.image.height % desc->tile_height) {

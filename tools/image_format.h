@@ -15,6 +15,8 @@ typedef struct encoded_image {
 typedef struct image_format {
   const char *format;   // as file_kind calls it
   const char *library;  // what decodes it
+  const char *left_out;  // what its files are called among those that are not read for want of it
+  const char *extensions[3];  // of files that ought to hold it; ends with NULL
   // Makes 8-bit RGBA; `*file_channels` is what the file holds (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA). Nothing is
   // left to free after a failure. NULL: mote was built without the library.
   mote_status (*decode)(const encoded_image *file, image *image, int *file_channels, mote_error *error);

@@ -92,7 +92,7 @@ static mote_status decode(const encoded_image *file, image *image, int *file_cha
   return status;
 }
 
-const image_format jpeg_format = {"JPEG", "libjpeg", decode};
+const image_format jpeg_format = {"JPEG", "libjpeg", "JPEG without libjpeg", {".jpg", ".jpeg"}, decode};
 #else
-const image_format jpeg_format = {"JPEG", "libjpeg", NULL};
+const image_format jpeg_format = {"JPEG", "libjpeg", "JPEG without libjpeg", {".jpg", ".jpeg"}, NULL};
 #endif

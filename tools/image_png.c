@@ -175,4 +175,4 @@ end:
   return status;
 }
 
-const image_format png_format = {"PNG", "libspng", decode};
+const image_format png_format = {"PNG", "libspng", "PNG", {".png"}, decode};

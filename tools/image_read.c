@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/error.h"
 #include "tools/image_format.h"
@@ -24,6 +25,19 @@ static const image_format *find_format(const file_kind *kind) {
 bool image_kind_is_read(const file_kind *kind) {
   const image_format *format = find_format(kind);
   return format && format->decode;
+}
+
+bool image_name_is_read(const char *name) {
+  size_t length = strlen(name);
+  for (size_t i = 0; i < FORMAT_COUNT; i++)
+    for (const char *const *e = formats[i]->extensions; formats[i]->decode && *e; e++)
+      if (length > strlen(*e) && !strcasecmp(name + length - strlen(*e), *e)) return true;
+  return false;
+}
+
+const char *image_kind_left_out(const file_kind *kind) {
+  const image_format *format = find_format(kind);
+  return format ? format->left_out : kind ? kind->format : "other";
 }
 
 mote_status image_create_rgba(const encoded_image *file, uint64_t width, uint64_t height, image *image, mote_error *error) {

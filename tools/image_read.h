@@ -22,6 +22,12 @@ mote_status image_decode(const char *name, uint8_t *bytes, size_t count, image *
 // Whether files of that kind (NULL: unknown) are images that this build reads.
 bool image_kind_is_read(const file_kind *kind);
 
+// Whether the file's name says so, in upper or lower case.
+bool image_name_is_read(const char *name);
+
+// What files of a kind (NULL: unknown) that is not read are called in a count of them.
+const char *image_kind_left_out(const file_kind *kind);
+
 // An RGBA image of another size. Every new pixel is the mean of the area that it covers, colours weighted by alpha:
 // whole factors upwards repeat pixels, whole factors downwards average blocks.
 mote_status image_resize(const image *source, int width, int height, image *resized, mote_error *error);

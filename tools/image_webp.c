@@ -47,7 +47,7 @@ static mote_status decode(const encoded_image *file, image *image, int *file_cha
   return image_fail_damaged(file, "WebP", reason_of(code), error);
 }
 
-const image_format webp_format = {"WebP", "libwebp", decode};
+const image_format webp_format = {"WebP", "libwebp", "WebP without libwebp", {".webp"}, decode};
 #else
-const image_format webp_format = {"WebP", "libwebp", NULL};
+const image_format webp_format = {"WebP", "libwebp", "WebP without libwebp", {".webp"}, NULL};
 #endif

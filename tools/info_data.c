@@ -8,30 +8,48 @@
 #include <sys/stat.h>
 
 #include "runtime/error.h"
+#include "runtime/file.h"
 #include "tools/contact_sheet.h"
+#include "tools/image_read.h"
 #include "tools/json.h"
 #include "tools/output.h"
 
 #define SHEET_COLUMNS 16
 
+static bool is_named_so(const char *path) {
+  size_t length = strlen(path);
+  const char *end = length > 4 ? path + length - 4 : "";
+  return image_name_is_read(path) || !strcasecmp(end, ".npy") || !strcasecmp(end, ".npz");
+}
+
 bool info_is_data(const char *path) {
   struct stat found;
-  size_t length = path ? strlen(path) : 0;
-  if (!length) return false;
+  uint8_t head[FILE_KIND_BYTES];
+  size_t bytes = 0;
+  if (!path || !*path) return false;
   if (!stat(path, &found) && S_ISDIR(found.st_mode)) return true;
-  const char *end = length > 4 ? path + length - 4 : "";
-  return !strcmp(path, DATASET_DEFAULT_NAME) || !strcasecmp(end, ".png") || !strcasecmp(end, ".npy");
+  if (!strcmp(path, DATASET_DEFAULT_NAME)) return true;
+  const file_kind *kind = NULL;
+  if (!file_read_head(path, head, sizeof head, &bytes, NULL)) kind = file_kind_of(head, bytes);
+  if (!kind) return is_named_so(path);
+  return image_kind_is_read(kind) || !strcmp(kind->format, "npy") || !strcmp(kind->format, "npz");
 }
 
 static void print_text(const dataset *set, const char *picture) {
   printf("%s\n", set->source);
   printf("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->height, set->height, set->channels,
          set->channels == 1 ? "" : "s");
+  char left_out[256];
+  dataset_describe_left_out(set, left_out, sizeof left_out);
   if (set->empty_count || set->duplicate_count)
     printf("left out        %u empty tiles, %u repeated ones\n", (unsigned)set->empty_count,
            (unsigned)set->duplicate_count);
+  if (*left_out) printf("left out        %s\n", left_out);
   if (set->composited) printf("transparency    composited on a colour (--background); --channels 4 keeps it\n");
-  printf("classes         %d\n", set->class_count);
+  if (set->class_count)
+    printf("classes         %d\n", set->class_count);
+  else
+    printf("classes         none; %s\n", set->class_hint);
   for (int i = 0; i < set->class_count; i++)
     printf("  %-13s %u\n", set->classes[i], (unsigned)dataset_class_size(set, i));
   if (picture)
@@ -52,6 +70,9 @@ static void print_json(const dataset *set, const char *picture) {
   cJSON_AddBoolToObject(json, "composited", set->composited);
   cJSON_AddNumberToObject(json, "empty_tiles", set->empty_count);
   cJSON_AddNumberToObject(json, "repeated_tiles", set->duplicate_count);
+  cJSON *left_out = cJSON_AddObjectToObject(json, "left_out");
+  for (int i = 0; i < DATASET_LEFT_OUT_KINDS && set->left_out[i].count; i++)
+    cJSON_AddNumberToObject(left_out, set->left_out[i].kind, set->left_out[i].count);
   cJSON_AddStringToObject(json, "hash", hash);
   cJSON *classes = cJSON_AddArrayToObject(json, "classes");
   for (int i = 0; i < set->class_count; i++) {
