@@ -1,6 +1,8 @@
 // default_model.c: the weights inside the program; the build names their files, if any.
 #include "tools/default_model.h"
 
+#include "models/embedded.h"  // written by the build: MOTE_DEFAULT_MODEL, MOTE_DEFAULT_CLASSIFIER
+
 #ifdef __APPLE__
 #define SECTION ".const_data"
 #define SYMBOL(name) "_" #name
