@@ -45,7 +45,9 @@ extern "C" {
 // The host's device
 
 typedef struct mote_device_adopt_desc {
-  VkInstance instance;                                // required, made for Vulkan 1.2 or newer
+  VkInstance instance;                                // required
+  uint32_t api_version;                               // required: VkApplicationInfo.apiVersion that `instance` was made with,
+                                                      // VK_API_VERSION_1_2 or newer. Vulkan does not tell it afterwards
   VkPhysicalDevice physical_device;                   // required
   VkDevice device;                                    // required
   VkQueue queue;                                      // required: of queue_family, which must compute
@@ -59,6 +61,9 @@ typedef struct mote_device_adopt_desc {
   const VkAllocationCallbacks *allocator;             // copied; handed to every Vulkan call; NULL: the driver's own
   bool plain_kernels, staging, separate_buffers;      // as in mote_device_desc
   mote_kernels kernels;                               // as in mote_device_desc
+  mote_tune tune;                                     // as in mote_device_desc: times kernels while samplers and trainers
+                                                      // are made
+  const char *tuning_directory;                       // where what was found is kept between runs; NULL: it is not kept
   mote_log_fn log;                                    // as in mote_device_desc
   void *log_user;
   mote_parallel_fn parallel;                          // as in mote_device_desc; `allocator` is then called from its threads

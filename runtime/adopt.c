@@ -15,6 +15,15 @@ static mote_status check_desc(const mote_device_adopt_desc *desc, mote_error *er
                 {desc->get_instance_proc_addr, "get_instance_proc_addr"}};
   for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
     if (!needed[i].given) return fail(error, MOTE_ERROR_USAGE, "mote_device_adopt_desc: %s is not set", needed[i].name);
+  if (!desc->api_version)
+    return fail(error, MOTE_ERROR_USAGE,
+                "mote_device_adopt_desc: api_version is not set: it is the VkApplicationInfo.apiVersion that the instance "
+                "was made with, VK_API_VERSION_1_2 or newer");
+  if (desc->api_version < VK_API_VERSION_1_2)
+    return fail(error, MOTE_ERROR_USAGE,
+                "mote_device_adopt_desc: api_version is %u.%u, expected 1.2 or newer: make the instance with "
+                "VkApplicationInfo.apiVersion = VK_API_VERSION_1_2",
+                VK_API_VERSION_MAJOR(desc->api_version), VK_API_VERSION_MINOR(desc->api_version));
   if (desc->extension_count && !desc->extensions)
     return fail(error, MOTE_ERROR_USAGE, "mote_device_adopt_desc: extension_count is %u, but extensions is not set",
                 desc->extension_count);
@@ -97,6 +106,7 @@ static void take_over(mote_device *device, const mote_device_adopt_desc *desc) {
   device->log_user = desc->log_user;
   device->parallel = desc->parallel;
   device->parallel_user = desc->parallel_user;
+  device->tune = desc->tune;
   device->instance = desc->instance;
   device->physical = desc->physical_device;
   device->handle = desc->device;
@@ -128,11 +138,13 @@ mote_status mote_device_adopt(const mote_device_adopt_desc *desc, mote_device **
   strcpy(device->info.reason, "the host's");
   const mote_device_desc choices = {.plain_kernels = desc->plain_kernels,
                                     .kernels = desc->kernels,
+                                    .tune = desc->tune,
                                     .staging = desc->staging,
                                     .separate_buffers = desc->separate_buffers};
   TRY_GOTO(failed, device_read_caps(device, &choices, error));
   TRY_GOTO(failed, device_create_submission(device, error));
   if (!device->keeps_pipeline_cache) TRY_GOTO(failed, pipeline_cache_create(device, NULL, error));
+  TRY_GOTO(failed, tuning_create(device, desc->tuning_directory, error));
   *out = device;
   return MOTE_OK;
 failed:

@@ -1,7 +1,8 @@
 // tuning.c: remembers choices of kernels, and trusts no byte of the file.
 //
 // File: text. "mote tuning 1", the device and its driver, a hash of all embedded shaders, one line a choice (key, choice, what
-// it is about), and "end" with the FNV-1a hash of everything before it. Anything else is said, ignored, rewritten.
+// it is about), and "end" with the FNV-1a hash of everything before it. Anything else is said, ignored, rewritten. The name holds
+// the hash of the lines before the choices, so that builds and drivers that share a folder keep a file each.
 #include "runtime/tuning.h"
 
 #include <inttypes.h>
@@ -109,10 +110,13 @@ static const char *read_text(mote_device *device, char *text, size_t bytes, mote
 
 mote_status tuning_create(mote_device *device, const char *directory, mote_error *error) {
   if (!directory || device->tune == MOTE_TUNE_OFF) return MOTE_OK;
-  size_t length = strlen(directory) + sizeof "/tuning-.txt" + sizeof device->info.uuid;
+  char head[HEAD_BYTES];
+  write_head(device, head);
+  size_t length = strlen(directory) + sizeof "/tuning--0123456789abcdef.txt" + sizeof device->info.uuid;
   device->tuning_path = malloc(length);
   if (!device->tuning_path) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  snprintf(device->tuning_path, length, "%s/tuning-%s.txt", directory, device->info.uuid);
+  snprintf(device->tuning_path, length, "%s/tuning-%s-%016" PRIx64 ".txt", directory, device->info.uuid,
+           fnv1a(fnv1a_start, head, strlen(head)));
   struct stat found;
   if (stat(device->tuning_path, &found)) return MOTE_OK;
   uint8_t *text = NULL;

@@ -222,6 +222,37 @@ static void test_a_spoilt_file_is_not_trusted(void **state) {
   free(good);
 }
 
+// Another build of the program, whose shaders differ, keeps a file of its own beside this one.
+static void test_builds_do_not_discard_each_other(void **state) {
+  (void)state;
+  char path[512], other[520];
+  size_t bytes, other_bytes;
+  forget();
+  offer_known();
+  mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+  assert_chosen(device, 1);
+  test_device_end(&device);
+  find_file(path);
+  char *mine = read_file(path, &bytes);
+  const char *start = strrchr(path, '-') + 1;
+  assert_int_equal(strspn(start, "0123456789abcdef"), 16);
+  unlink(path);
+  snprintf(other, sizeof other, "%.*s0000000000000000.txt", (int)(start - path), path);
+  write_file(other, mine, bytes);
+  device = open_device(MOTE_TUNE_FAST, 0);
+  assert_int_equal(told.count, 0);
+  offer_known();
+  assert_chosen(device, 1);
+  test_device_end(&device);
+  assert_int_equal(access(path, F_OK), 0);
+  char *kept = read_file(other, &other_bytes);
+  assert_int_equal(other_bytes, bytes);
+  assert_memory_equal(kept, mine, bytes);
+  unlink(other);
+  free(mine);
+  free(kept);
+}
+
 // A line that only a hand, or another program, could have written.
 static void test_a_strange_line_is_not_trusted(void **state) {
   (void)state;
@@ -311,6 +342,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_faster_is_taken),          cmocka_unit_test(test_what_is_wrong_is_not_taken),
       cmocka_unit_test(test_it_is_remembered),             cmocka_unit_test(test_a_spoilt_file_is_not_trusted),
+      cmocka_unit_test(test_builds_do_not_discard_each_other),
       cmocka_unit_test(test_a_strange_line_is_not_trusted), cmocka_unit_test(test_images_do_not_depend_on_it)};
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -34,6 +34,7 @@ bool room_open(room *room, const screen *screen, const char *model_path, int ste
   room->room_for = (COLUMNS - 2) * (ROWS - 3);
   const char *const extensions[] = {VK_EXT_DEBUG_UTILS_EXTENSION_NAME};
   const mote_device_adopt_desc desc = {.instance = screen->instance,
+                                       .api_version = VK_API_VERSION_1_2,
                                        .physical_device = screen->physical,
                                        .device = screen->device,
                                        .queue = screen->queue,

@@ -210,6 +210,7 @@ static mote_device_adopt_desc open_device(bool matrices) {
   vkGetDeviceQueue(vulkan_device, family, 0, &queue);
   // Names come through vkSetDebugUtilsObjectNameEXT, which here is this program's own.
   return (mote_device_adopt_desc){.instance = instance,
+                                  .api_version = VK_API_VERSION_1_2,
                                   .physical_device = physical,
                                   .device = vulkan_device,
                                   .queue = queue,

@@ -89,6 +89,7 @@ static inline void host_close(host *h) {
 
 static inline mote_device_adopt_desc host_desc(const host *h) {
   return (mote_device_adopt_desc){.instance = h->instance,
+                                  .api_version = VK_API_VERSION_1_2,
                                   .physical_device = h->physical,
                                   .device = h->device,
                                   .queue = h->queue,

@@ -2,7 +2,10 @@
 // host nothing that was not announced, and lands where the host said.
 #include "tests/embedding/host.h"
 
+#include <glob.h>
 #include <pthread.h>
+
+#include "runtime/tuning.h"
 
 enum { BATCH = 3, STEPS = 6, HEIGHT = 8, PIXELS = HEIGHT * HEIGHT, IMAGE = 3 * PIXELS, CONTEXT = 5 };
 
@@ -380,6 +383,33 @@ static void needs_are_known_before(void **state) {
   }
 }
 
+// What the host's device finds is kept where the host says, and read again.
+static void an_adopted_device_tunes(void **state) {
+  (void)state;
+  mote_error error = {0};
+  char folder[] = "/tmp/mote_tuning_XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  for (int round = 0; round < 2; round++) {
+    mote_device_adopt_desc adopt = host_desc(&the_host);
+    adopt.tune = MOTE_TUNE_FAST;
+    adopt.tuning_directory = folder;
+    mote_device *fresh;
+    MUST(mote_device_adopt(&adopt, &fresh, &error));
+    assert_int_equal(tuning_find(fresh, 7), round ? 3 : -1);
+    assert_int_equal(device_tunes(fresh), MOTE_TUNE_FAST);
+    if (!round) MUST(tuning_keep(fresh, 7, 3, "a test", &error));
+    mote_device_destroy(&fresh);
+  }
+  glob_t found;
+  char pattern[64];
+  snprintf(pattern, sizeof pattern, "%s/*", folder);
+  assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+  assert_int_equal(found.gl_pathc, 1);
+  unlink(found.gl_pathv[0]);
+  globfree(&found);
+  rmdir(folder);
+}
+
 static void what_training_needs_is_known_before(void **state) {
   (void)state;
   mote_error error = {0};
@@ -452,6 +482,17 @@ static void wrong_use_is_named(void **state) {
   desc.queue_family = 99;
   mote_device_adopt(&desc, &none, &error);
   assert_error(&error, MOTE_ERROR_USAGE, "queue_family is 99");
+  desc = host_desc(&the_host);
+  desc.api_version = 0;
+  mote_device_adopt(&desc, &none, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "api_version is not set: it is the VkApplicationInfo.apiVersion");
+  desc.api_version = VK_API_VERSION_1_1;
+  mote_device_adopt(&desc, &none, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "api_version is 1.1, expected 1.2 or newer");
+  desc = host_desc(&the_host);
+  desc.tune = (mote_tune)9;
+  mote_device_adopt(&desc, &none, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "tune is 9");
   assert_null(none);
   host_image_free(&the_host, &image);
   mote_sampler_destroy(&unrecorded);
@@ -587,6 +628,7 @@ int main(void) {
       cmocka_unit_test(samplers_of_one_model_do_not_meet),
       cmocka_unit_test(a_run_can_be_cancelled_at_every_step),
       cmocka_unit_test(needs_are_known_before),
+      cmocka_unit_test(an_adopted_device_tunes),
       cmocka_unit_test(what_training_needs_is_known_before),
       cmocka_unit_test(wrong_use_is_named),
       cmocka_unit_test(recorded_training_gives_the_bits_of_the_library),
