@@ -17,82 +17,6 @@
 static const float beta1 = 0.9f, beta2 = 0.999f;
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Checking
-
-static mote_status check_range(const char *name, double value, double low, double high, mote_error *error) {
-  if (value >= low && value <= high) return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE, "%s is %g, expected %g to %g", name, value, low, high);
-}
-
-static void set_defaults(mote_trainer_desc *desc) {
-  if (desc->model.timesteps == 0) desc->model.timesteps = 500;
-  if (desc->model.beta_start == 0) desc->model.beta_start = 1e-4;
-  if (desc->model.beta_end == 0) desc->model.beta_end = 0.02;
-  if (desc->batch == 0) desc->batch = 64;
-  if (desc->accumulate == 0) desc->accumulate = 1;
-  if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
-  if (desc->ema == 0) desc->ema = 0.999;
-  if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
-  if (!desc->model.architecture[0]) strcpy(desc->model.architecture, CONTEXT_UNET);
-  if (is_classifier(&desc->model)) desc->min_snr = desc->context_drop = 0;  // images are as they are
-  desc->model.context_drop = desc->context_drop;
-  desc->model.steps = desc->teacher ? desc->distill_steps : 0;
-  desc->model.guidance = !desc->teacher ? 0 : desc->teacher_guidance != 1 ? desc->teacher_guidance
-                                                                          : desc->teacher->info.guidance;
-}
-
-// The student sees the teacher's images at the teacher's noise.
-static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *error) {
-  if (!desc->teacher) return MOTE_OK;
-  const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
-  TRY(model_check(desc->teacher, CONTEXT_UNET, error));
-  if (is_classifier(m)) return fail(error, MOTE_ERROR_USAGE, "teacher: a " SPRITE_CLASSIFIER " learns from none");
-  if (t->channels != m->channels || t->height != m->height || t->n_cfeat != m->n_cfeat)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: found channels %d, height %d, n_cfeat %d, expected %d, %d, %d",
-                t->channels, t->height, t->n_cfeat, m->channels, m->height, m->n_cfeat);
-  if (t->timesteps != m->timesteps || t->schedule != m->schedule || t->beta_start != m->beta_start ||
-      t->beta_end != m->beta_end)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
-                m->timesteps);
-  if (desc->validation.count)
-    return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
-                (unsigned)desc->validation.count);
-  TRY(check_range("distill_steps", desc->distill_steps, 1, m->timesteps / 2.0, error));
-  return check_range("teacher_guidance", desc->teacher_guidance, 0.01, 100, error);
-}
-
-static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
-  const mote_model_info *m = &desc->model;
-  if (!desc->device) return fail(error, MOTE_ERROR_USAGE, "a trainer needs a device");
-  if (desc->data.count == 0) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
-  if (m->height % 4 || m->n_feat % 8)
-    return fail(error, MOTE_ERROR_USAGE, "height is %d and n_feat %d, expected multiples of 4 and 8", m->height,
-                m->n_feat);
-  if (!is_classifier(m) && strcmp(m->architecture, CONTEXT_UNET))
-    return fail(error, MOTE_ERROR_USAGE, "architecture is %.31s, expected " CONTEXT_UNET " or " SPRITE_CLASSIFIER,
-                m->architecture);
-  TRY(check_range("channels", m->channels, 1, 4, error));
-  TRY(check_range("height", m->height, 4, 256, error));
-  TRY(check_range("n_feat", m->n_feat, 8, 1024, error));
-  TRY(check_range("n_cfeat", m->n_cfeat, 1, MOTE_MAX_CONTEXT, error));
-  TRY(check_range("timesteps", m->timesteps, 1, 100000, error));
-  TRY(check_range("beta_start", m->beta_start, 0, m->beta_end, error));
-  TRY(check_range("batch", desc->batch, 1, 4096, error));
-  TRY(check_range("accumulate", desc->accumulate, 1, 64, error));
-  TRY(check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
-  TRY(check_range("weight_decay", desc->weight_decay, 0, 10, error));
-  TRY(check_range("ema", desc->ema, 0, 1, error));
-  TRY(check_range("clip", desc->clip, 0, 1e9, error));
-  TRY(check_range("context_drop", desc->context_drop, 0, 1, error));
-  TRY(check_range("min_snr", desc->min_snr, 0, 1e9, error));
-  TRY(check_range("flip", desc->flip, 0, 1, error));
-  TRY(check_range("shift", desc->shift, 0, m->height, error));
-  if (desc->lr_schedule != MOTE_LR_CONSTANT && desc->total_steps == 0)
-    return fail(error, MOTE_ERROR_USAGE, "total_steps is 0, but the learning-rate schedule must end somewhere");
-  return check_teacher(desc, error);
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
 // The graph
 
 static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char *name, int which) {
@@ -327,26 +251,11 @@ static mote_status write_state(mote_trainer *trainer, mote_error *error) {
   return program_write(trainer->program, trainer->state, state, error);
 }
 
-static mote_status check_start(const mote_trainer *trainer, const mote_model_info *start, mote_error *error) {
-  const mote_model_info *wanted = &trainer->info;
-  if (strcmp(start->architecture, wanted->architecture))
-    return fail(error, MOTE_ERROR_USAGE, "start: found weights of a %s, expected a %s", start->architecture,
-                wanted->architecture);
-  if (start->channels == wanted->channels && start->height == wanted->height && start->n_feat == wanted->n_feat &&
-      start->n_cfeat == wanted->n_cfeat)
-    return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE,
-              "start: found weights of channels %d, height %d, n_feat %d, n_cfeat %d, expected %d, %d, %d, %d",
-              start->channels, start->height, start->n_feat, start->n_cfeat, wanted->channels, wanted->height,
-              wanted->n_feat, wanted->n_cfeat);
-}
-
 mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **out, mote_error *error) {
   *out = NULL;
-  mote_trainer_desc completed = *desc;
-  set_defaults(&completed);
-  TRY(check(&completed, error));
-  if (!desc->data.pixels) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
+  mote_trainer_desc completed;
+  TRY(trainer_complete(desc, &completed, error));
+  TRY(trainer_check_data(&completed, error));
   mote_trainer *trainer = calloc(1, sizeof *trainer);
   if (!trainer) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   trainer->device = desc->device;
@@ -354,7 +263,6 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   trainer->info = completed.model;
   graph *graph = NULL;
   mote_status status = parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
-  if (!status && desc->start) status = check_start(trainer, &desc->start->info, error);
   if (!status) status = create_buffers(trainer, desc->start, error);
   if (!status && !(graph = build(trainer))) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
@@ -408,9 +316,9 @@ static mote_status measure_buffers(const mote_trainer *trainer, program_needs *n
 
 mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error) {
   *needs = (mote_needs){0};
-  mote_trainer trainer = {.device = desc->device, .desc = *desc};
-  set_defaults(&trainer.desc);
-  TRY(check(&trainer.desc, error));
+  mote_trainer trainer = {0};
+  TRY(trainer_complete(desc, &trainer.desc, error));
+  trainer.device = desc->device;
   trainer.info = trainer.desc.model;
   TRY(parameters_create(trainer.device, &trainer.info, &trainer.parameters, error));
   program_needs measured = {0};
@@ -467,11 +375,13 @@ double mote_trainer_learning_rate(const mote_trainer *trainer) {
   return step < desc->warmup_steps ? rate * (step + 1) / desc->warmup_steps : rate;
 }
 
-void mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps) {
-  uint32_t word = (uint32_t)total_steps;
+mote_status mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps, mote_error *error) {
+  TRY(trainer_check_total(trainer->desc.lr_schedule, total_steps, error));
+  const binding *state = &trainer->state->home;
+  const uint32_t word = (uint32_t)total_steps;
+  TRY(buffer_upload(state->buffer, state->offset + 4 * TRAIN_TOTAL_STEPS, &word, sizeof word, error));
   trainer->desc.total_steps = total_steps;
-  buffer_upload(trainer->state->home.buffer, trainer->state->home.offset + 4 * TRAIN_TOTAL_STEPS, &word, sizeof word,
-                NULL);
+  return MOTE_OK;
 }
 
 mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {

@@ -30,6 +30,16 @@ struct mote_trainer {
   float class_weights[MOTE_MAX_CONTEXT];  // by which contexts count in the loss of a classifier; else 1
 };
 
+// trainer_check.c: `desc` with defaults for zeros, refused where a trainer could not be made from it or its weights would not
+// be read again.
+mote_status trainer_complete(const mote_trainer_desc *desc, mote_trainer_desc *out, mote_error *error);
+
+// trainer_check.c: the data, which are only counted before. `desc` is complete.
+mote_status trainer_check_data(const mote_trainer_desc *desc, mote_error *error);
+
+// trainer_check.c: the end of the learning rate's schedule, which the device counts with 32 bits.
+mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps, mote_error *error);
+
 // trainer_init.c: fresh weights as PyTorch initialises its modules, drawn from `seed`, into `packed`, of
 // parameters->bytes bytes.
 mote_status trainer_draw_weights(const parameters *parameters, uint64_t seed, float *packed, mote_error *error);

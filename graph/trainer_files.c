@@ -1,67 +1,20 @@
 // trainer_files.c: weights and training state as safetensors files.
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/layout.h"
-#include "graph/sprite_classifier.h"
 #include "graph/trainer.h"
 #include "runtime/file.h"
 #include "shaders/train_state.h"
 
-enum { MAX_PAIRS = 20, PAIR_BYTES = 4200, MAX_STATE_BYTES = 1 << 30 };
-
-// Metadata under construction: values are written into `text`.
-typedef struct pair_list {
-  safetensors_pair pairs[MAX_PAIRS];
-  size_t count, used;
-  char text[PAIR_BYTES];
-} pair_list;
-
-static void add_pair(pair_list *list, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static void add_pair(pair_list *list, const char *key, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  list->pairs[list->count++] = (safetensors_pair){key, list->text + list->used};
-  int length = vsnprintf(list->text + list->used, sizeof list->text - list->used, format, arguments);
-  va_end(arguments);
-  list->used += (size_t)length + 1;
-}
-
-static void describe_diffusion(const mote_model_info *info, pair_list *list) {
-  static const char *const schedules[] = {"linear", "cosine"}, *const predictions[] = {"epsilon", "v", "x0"};
-  add_pair(list, "timesteps", "%d", info->timesteps);
-  add_pair(list, "schedule", "%s", schedules[info->schedule]);
-  add_pair(list, "beta_start", "%.9g", info->beta_start);
-  add_pair(list, "beta_end", "%.9g", info->beta_end);
-  add_pair(list, "prediction", "%s", predictions[info->prediction]);
-  if (info->context_drop > 0) add_pair(list, "context_drop", "%.9g", info->context_drop);
-  if (info->steps) add_pair(list, "steps", "%d", info->steps);
-  if (info->steps && info->guidance > 0) add_pair(list, "guidance", "%.9g", info->guidance);
-}
-
-static void describe_model(const mote_model_info *info, pair_list *list) {
-  char labels[MOTE_MAX_LABELS * 33] = "";
-  for (int i = 0; i < info->label_count; i++)
-    snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s%s", i ? "," : "", info->labels[i]);
-  add_pair(list, "architecture", "%s", info->architecture);
-  add_pair(list, "channels", "%d", info->channels);
-  add_pair(list, "height", "%d", info->height);
-  add_pair(list, "n_feat", "%d", info->n_feat);
-  add_pair(list, "n_cfeat", "%d", info->n_cfeat);
-  if (!is_classifier(info)) describe_diffusion(info, list);
-  if (info->channels % 2 == 0) add_pair(list, "alpha", "%s", info->premultiplied ? "premultiplied" : "straight");
-  add_pair(list, "labels", "%s", labels);
-  add_pair(list, "trained_on", "%s", info->trained_on);
-}
+enum { MAX_STATE_BYTES = 1 << 30 };
 
 mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, bool half, mote_error *error) {
   const graph *list = trainer->parameters.list;
   size_t count = 0;
   safetensors_tensor *tensors = calloc((size_t)list->tensor_count + 1, sizeof *tensors);
-  pair_list *metadata = calloc(1, sizeof *metadata);
+  metadata_pairs *metadata = calloc(1, sizeof *metadata);
   mote_status status = tensors && metadata ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   for (int i = 0; i < list->tensor_count && !status; i++) {
     const tensor *tensor = list->tensors[i];
@@ -75,7 +28,7 @@ mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, b
                   : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
   if (!status) {
-    describe_model(&trainer->info, metadata);
+    metadata_describe(&trainer->info, metadata);
     status = safetensors_write(path, tensors, count, metadata->pairs, metadata->count, error);
   }
   for (size_t i = 0; i < count; i++) free((void *)(uintptr_t)tensors[i].data);
@@ -110,11 +63,11 @@ mote_status mote_trainer_save_state(mote_trainer *trainer, const char *path, mot
   size_t owned = count;
   tensors[count++] = (safetensors_tensor){
       .name = "state", .dtype = SAFETENSORS_F32, .dim_count = 1, .dims = {2 * TRAIN_WORDS}, .data = halves};
-  pair_list *metadata = calloc(1, sizeof *metadata);
+  metadata_pairs *metadata = calloc(1, sizeof *metadata);
   if (!status && !metadata) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) {
-    add_pair(metadata, "format", "mote training state 1");
-    describe_model(&trainer->info, metadata);
+    metadata_add(metadata, "format", "mote training state 1");
+    metadata_describe(&trainer->info, metadata);
     status = safetensors_write(path, tensors, count, metadata->pairs, metadata->count, error);
   }
   for (size_t i = 0; i < owned; i++) free((void *)(uintptr_t)tensors[i].data);

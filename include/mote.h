@@ -210,8 +210,9 @@ typedef struct mote_model_info {
   double context_drop;      // probability that training left a context out, which guidance needs; 0: none, or not known
   bool premultiplied;       // of 2 and 4 channels: the colours of images are multiplied by their alpha
   int label_count;          // 0, or n_cfeat
+  // Of 1 to 31 bytes, UTF-8 without control characters, commas and equals signs, each once; not "none".
   char labels[MOTE_MAX_LABELS][32];
-  char trained_on[256];     // provenance of the data, may be empty
+  char trained_on[256];     // provenance of the data, UTF-8 without control characters, may be empty
   uint64_t parameter_count; // learned numbers, running statistics not among them
   uint64_t multiply_adds;   // of one image through the network
 } mote_model_info;
@@ -298,7 +299,7 @@ typedef struct mote_trainer_desc {
   double learning_rate;            // 0: 1e-3
   mote_lr_schedule lr_schedule;
   uint32_t warmup_steps;           // over which the rate rises from 0
-  uint64_t total_steps;            // where the schedule ends; required unless constant
+  uint64_t total_steps;            // where the schedule ends, 1 to 2^32 - 1; may be 0 if it is constant
   double weight_decay;             // of AdamW (Loshchilov & Hutter 2019); 0: Adam
   double ema;                      // decay of the averaged weights, warmed up; 0: 0.999
   double clip;                     // largest global norm of the gradient; 0: not clipped
@@ -324,8 +325,8 @@ MOTE_API uint64_t mote_trainer_steps_done(const mote_trainer *trainer);
 // Learning rate of the next step.
 MOTE_API double mote_trainer_learning_rate(const mote_trainer *trainer);
 
-// Moves the end of the learning-rate schedule, for runs that end by the clock.
-MOTE_API void mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps);
+// Moves the end of the learning-rate schedule, for runs that end by the clock; 1 to 2^32 - 1, or 0 if it is constant.
+MOTE_API mote_status mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps, mote_error *error);
 
 // Loss of the averaged weights over the held-out images: fixed timesteps and noise, running statistics, contexts kept. Of a
 // sprite_classifier the cross-entropy.

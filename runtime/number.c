@@ -34,7 +34,7 @@ bool number_parse(const char *text, const char **end, double *value) {
 number_text number_format(double value) {
   number_text result;
   const locale_t before = number_locale_enter();
-  for (int digits = 1; digits <= 17; digits++) {
+  for (int digits = 9; digits <= 17; digits++) {  // zeros at the end are left out anyway
     snprintf(result.text, sizeof result.text, "%.*g", digits, value);
     if (strtod(result.text, NULL) == value) break;
   }

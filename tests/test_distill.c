@@ -244,6 +244,8 @@ static void test_default_steps(void **state) {
                                          {"context_drop", "-0.1"}, {"context_drop", "x"}};
   for (size_t i = 0; i < COUNT(wrong); i++) {
     weights_set(w, "steps", "4");
+    weights_set(w, "guidance", "2");
+    weights_set(w, "context_drop", "0.1");
     weights_set(w, wrong[i][0], wrong[i][1]);
     assert_int_equal(weights_load(w, device, &model, &error), MOTE_ERROR_FORMAT);
     assert_error(&error, MOTE_ERROR_FORMAT, wrong[i][0]);

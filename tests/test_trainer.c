@@ -254,6 +254,15 @@ static void the_weights_it_writes_are_the_model_it_shows(void **state) {
   mote_trainer_destroy(&trainer);
 }
 
+static void assert_refused(const mote_trainer_desc *desc, const char *expected) {
+  mote_error error = {0};
+  mote_trainer *trainer = (mote_trainer *)1;
+  const mote_status status = mote_trainer_create(desc, &trainer, &error);
+  if (status != MOTE_ERROR_USAGE || !strstr(error.message, expected))
+    fail_msg("status %d, '%s', expected '%s'", status, error.message, expected);
+  assert_null(trainer);
+}
+
 static void descriptions_out_of_range_name_the_field(void **state) {
   const struct {
     const char *field;
@@ -262,24 +271,113 @@ static void descriptions_out_of_range_name_the_field(void **state) {
   } wrong[] = {{"batch", offsetof(mote_trainer_desc, batch), -1},
                {"accumulate", offsetof(mote_trainer_desc, accumulate), 65},
                {"shift", offsetof(mote_trainer_desc, shift), 9},
+               {"lr_schedule", offsetof(mote_trainer_desc, lr_schedule), 3},
                {"channels", offsetof(mote_trainer_desc, model.channels), 5},
+               {"channels", offsetof(mote_trainer_desc, model.channels), 0},
                {"n_feat", offsetof(mote_trainer_desc, model.n_feat), 12},
-               {"height", offsetof(mote_trainer_desc, model.height), 10}};
+               {"n_feat", offsetof(mote_trainer_desc, model.n_feat), -8},
+               {"n_cfeat", offsetof(mote_trainer_desc, model.n_cfeat), 257},
+               {"height", offsetof(mote_trainer_desc, model.height), 10},
+               {"timesteps", offsetof(mote_trainer_desc, model.timesteps), -1},
+               {"timesteps", offsetof(mote_trainer_desc, model.timesteps), 100001},
+               {"schedule 77", offsetof(mote_trainer_desc, model.schedule), 77},
+               {"prediction -1", offsetof(mote_trainer_desc, model.prediction), -1},
+               {"labels names -1", offsetof(mote_trainer_desc, model.label_count), -1},
+               {"labels names 1", offsetof(mote_trainer_desc, model.label_count), 1},
+               {"labels names 1000000", offsetof(mote_trainer_desc, model.label_count), 1000000}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     mote_trainer_desc desc = small(*state);
     memcpy((char *)&desc + wrong[i].offset, &wrong[i].value, sizeof(int));
-    mote_error error = {0};
-    mote_trainer *trainer;
-    assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
-    assert_null(trainer);
-    assert_non_null(strstr(error.message, wrong[i].field));
+    assert_refused(&desc, wrong[i].field);
+    strcpy(desc.model.architecture, "sprite_classifier");
+    assert_refused(&desc, wrong[i].field);
   }
+}
+
+static void numbers_out_of_range_name_the_field(void **state) {
+  const struct {
+    const char *expected;
+    size_t offset;
+    double value;
+  } wrong[] = {{"beta_start is 0.5, expected at most beta_end, which is 0.02", offsetof(mote_trainer_desc, model.beta_start), 0.5},
+               {"beta_start is nan", offsetof(mote_trainer_desc, model.beta_start), NAN},
+               {"beta_end is 1,", offsetof(mote_trainer_desc, model.beta_end), 1},
+               {"beta_end is -0.02", offsetof(mote_trainer_desc, model.beta_end), -0.02},
+               {"learning_rate is nan", offsetof(mote_trainer_desc, learning_rate), NAN},
+               {"weight_decay is -1", offsetof(mote_trainer_desc, weight_decay), -1},
+               {"ema is inf", offsetof(mote_trainer_desc, ema), INFINITY},
+               {"context_drop is 1.5", offsetof(mote_trainer_desc, context_drop), 1.5},
+               {"min_snr is -1", offsetof(mote_trainer_desc, min_snr), -1},
+               {"flip is nan", offsetof(mote_trainer_desc, flip), NAN}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    mote_trainer_desc desc = small(*state);
+    memcpy((char *)&desc + wrong[i].offset, &wrong[i].value, sizeof(double));
+    assert_refused(&desc, wrong[i].expected);
+  }
+}
+
+// A trainer of what a file could not say would end in weights that nothing reads.
+static void descriptions_that_no_file_could_hold_are_refused(void **state) {
   mote_trainer_desc desc = small(*state);
-  desc.model.beta_start = 0.5, desc.model.beta_end = 0.4;
+  desc.model.label_count = desc.model.n_cfeat;
+  for (int i = 0; i < desc.model.n_cfeat; i++) snprintf(desc.model.labels[i], sizeof desc.model.labels[i], "label %d", i);
+  mote_trainer *trainer = create(&desc);
+  mote_trainer_destroy(&trainer);
+  static const char *const labels[] = {"", "sword, long", "a=1", "none", "h\xe9ros", "\x1b[2J", "label 1"};
+  for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+    snprintf(desc.model.labels[0], sizeof desc.model.labels[0], "%s", labels[i]);
+    assert_refused(&desc, i < 6 ? "label 1 of labels is" : "labels 1 and 2 of labels are both");
+  }
+  memset(desc.model.labels[0], 'a', sizeof desc.model.labels[0]);
+  assert_refused(&desc, "expected 1 to 31 bytes");
+  desc = small(*state);
+  memset(desc.model.trained_on, 'a', sizeof desc.model.trained_on);
+  assert_refused(&desc, "trained_on is");
+  strcpy(desc.model.trained_on, "a\nb");
+  assert_refused(&desc, "trained_on is");
+  desc = small(*state);
+  memset(desc.model.architecture, 'a', sizeof desc.model.architecture);
+  assert_refused(&desc, "architecture is");
+  desc = small(*state);
+  desc.model.premultiplied = true;
+  assert_refused(&desc, "premultiplied with channels 3");
+}
+
+static void data_that_are_not_there_are_refused(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.data.pixels = NULL;
+  assert_refused(&desc, "data: found");
+  desc = small(*state);
+  desc.validation = (mote_dataset){1, NULL, NULL};
+  assert_refused(&desc, "validation: found 1 images and no pixels");
+  desc = small(*state);
+  desc.data.count = 0;
+  assert_refused(&desc, "no image to train on");
+  desc.data.count = UINT32_MAX;
+  assert_refused(&desc, "data: found 4294967295 images, expected at most");
+  desc = small(*state);
+  float context[CONTEXTS] = {0, NAN};
+  desc.data = (mote_dataset){1, desc.data.pixels, context};
+  assert_refused(&desc, "data: number 1 of the context of image 0 is nan");
+  desc = small(*state);
+  desc.device = NULL;
+  assert_refused(&desc, "a trainer needs a device");
+}
+
+static void the_end_of_the_schedule_fits_32_bits(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.total_steps = 1ull << 32;
+  assert_refused(&desc, "total_steps is 4294967296, expected at most 4294967295");
+  desc.total_steps = 20;
+  mote_trainer *trainer = create(&desc);
   mote_error error = {0};
-  mote_trainer *trainer;
-  assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
-  assert_non_null(strstr(error.message, "beta_start is 0.5, expected 0 to 0.4"));
+  const double before = mote_trainer_learning_rate(trainer);
+  assert_int_equal(mote_trainer_set_total_steps(trainer, (1ull << 32) + 1, &error), MOTE_ERROR_USAGE);
+  assert_non_null(strstr(error.message, "total_steps is 4294967297"));
+  assert_int_equal(mote_trainer_set_total_steps(trainer, 0, &error), MOTE_ERROR_USAGE);
+  assert_true(mote_trainer_learning_rate(trainer) == before);
+  MUST(mote_trainer_set_total_steps(trainer, UINT32_MAX, &error));
+  mote_trainer_destroy(&trainer);
 }
 
 static void nothing_is_left_behind(void **state) {
@@ -336,6 +434,10 @@ int main(void) {
       cmocka_unit_test(gradients_of_several_batches_are_averaged),
       cmocka_unit_test(the_weights_it_writes_are_the_model_it_shows),
       cmocka_unit_test(descriptions_out_of_range_name_the_field),
+      cmocka_unit_test(numbers_out_of_range_name_the_field),
+      cmocka_unit_test(descriptions_that_no_file_could_hold_are_refused),
+      cmocka_unit_test(data_that_are_not_there_are_refused),
+      cmocka_unit_test(the_end_of_the_schedule_fits_32_bits),
       cmocka_unit_test(nothing_is_left_behind),
       cmocka_unit_test(memory_stays_near_its_bound),
       cmocka_unit_test(the_device_ends_with_nothing_on_it),

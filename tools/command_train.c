@@ -171,7 +171,7 @@ static mote_status prepare(training *t, mote_error *error) {
   TRY(create_trainer(t, error));
   if (t->goes_on) {
     TRY(mote_trainer_load_state(t->trainer, t->paths.state, error));
-    if (t->total_steps) mote_trainer_set_total_steps(t->trainer, t->total_steps);
+    if (t->total_steps) TRY(mote_trainer_set_total_steps(t->trainer, t->total_steps, error));
   }
   TRY(train_paths_make(&t->paths, error));
   return train_settings_write(&settings, error);

@@ -101,12 +101,12 @@ static double usual_seconds(const work *w, uint64_t done) {
 }
 
 // How many steps fit until the deadline at the speed so far.
-static void estimate_total(work *w, uint64_t done) {
+static mote_status estimate_total(work *w, uint64_t done, mote_error *error) {
   double span = w->options->minutes * 60, left = w->deadline - reserved(w) - seconds_now(), usual = usual_seconds(w, done);
-  if (usual <= 0 || left < SETTLED_SHARE * span) return;
+  if (usual <= 0 || left < SETTLED_SHARE * span) return MOTE_OK;
   double fitting = left / usual;
   w->total = done + 1 + (fitting < MOST_STEPS - done ? (uint64_t)fitting : MOST_STEPS - done);
-  mote_trainer_set_total_steps(w->desc->trainer, w->total);
+  return mote_trainer_set_total_steps(w->desc->trainer, w->total, error);
 }
 
 static bool time_is_up(const work *w) {
@@ -226,7 +226,7 @@ static mote_status advance(work *w, mote_error *error) {
     w->warm_step = done;
     w->warm = now;
   }
-  if (by_clock(w)) estimate_total(w, done);
+  if (by_clock(w)) TRY(estimate_total(w, done, error));
   bool last = done >= w->total || time_is_up(w), stopping = last || ends_early();
   bool saves = stopping || is_due(&w->save, done, now);
   bool draws = w->options->sample_every && (last || is_due(&w->grid, done, now));
