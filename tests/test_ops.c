@@ -91,8 +91,8 @@ static int run_quickly(void) {
   return failed ? failed : cmocka_run_group_tests(matrices, NULL, NULL);
 }
 
-// `test_ops separate`: one buffer a tensor only. `test_ops quick [SHADER]`: up to the first failure, the ops that the
-// shader's name begins with before all others.
+// `test_ops shared` and `test_ops separate`: tensors in common buffers, or one buffer a tensor, only. `test_ops quick
+// [SHADER]`: up to the first failure, the ops that the shader's name begins with before all others.
 int main(int argument_count, char **arguments) {
   const struct CMUnitTest shared[] = {
       cmocka_unit_test(kernels_that_the_device_prefers),
@@ -107,11 +107,15 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(one_buffer_a_tensor_and_tiled_kernels),
       cmocka_unit_test(one_buffer_a_tensor_and_half_precision_matrices),
   };
+  const char *which = argument_count > 1 ? arguments[1] : "all";
   int failed = 0;
-  bool quick = argument_count > 1 && !strcmp(arguments[1], "quick");
-  bool some = argument_count > 1 && !strcmp(arguments[1], "separate");
-  if (!quick && !some) failed += cmocka_run_group_tests(shared, NULL, NULL);
-  if (!quick) return failed + cmocka_run_group_tests(separate, NULL, NULL);
+  if (!strcmp(which, "shared") || !strcmp(which, "all")) failed += cmocka_run_group_tests(shared, NULL, NULL);
+  if (!strcmp(which, "separate") || !strcmp(which, "all")) failed += cmocka_run_group_tests(separate, NULL, NULL);
+  if (!strcmp(which, "shared") || !strcmp(which, "separate") || !strcmp(which, "all")) return failed;
+  if (strcmp(which, "quick")) {
+    fprintf(stderr, "test_ops: found \"%s\", expected shared, separate or quick\n", which);
+    return 2;
+  }
   options.about = argument_count > 2 ? arguments[2] : NULL;
   if (options.about) failed = run_quickly();
   options.about = NULL;

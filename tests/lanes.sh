@@ -1,0 +1,366 @@
+# lanes.sh: a library of tools/check: builds, drivers, inputs, and what each lane runs.
+#
+# To add a test: tests/test_NAME.c is found by itself; a script goes into the lane that fits, as one more line with
+# `count_test` or `run_test` (tests/jobs.sh says what they are). Lines of a lane may run in any order and side by side: a
+# test writes into $scratch or a folder that it makes, and what listens to the clock is `alone`.
+# shellcheck shell=bash
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Builds, each made once a run
+
+declare -A built=()
+
+build() {  # gcc|clang|asan|fuzz: true if it stands in build-NAME
+  local sanitizers=address,undefined options=() target=all
+  # Only the first two are about warnings: what they find should not keep the others from running.
+  case $1 in
+    gcc) options=(-DMOTE_WERROR=ON -DCMAKE_C_COMPILER=gcc) ;;
+    clang) options=(-DMOTE_WERROR=ON -DCMAKE_C_COMPILER=clang) ;;
+    asan) options=(-DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo "-DMOTE_SANITIZE=$sanitizers") ;;
+    fuzz) options=(-DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMOTE_FUZZ=ON
+                   "-DMOTE_SANITIZE=fuzzer-no-link,$sanitizers")
+      target=fuzzers ;;
+  esac
+  # The options stay in the cache, which CMake throws away when the compiler is named again.
+  if [ -f "build-$1/CMakeCache.txt" ]; then options=(); fi
+  # The profiling lane looks for the shaders' source, which this build has room for.
+  if [ "$1" = clang ]; then options+=(-DMOTE_SHADER_DEBUG=ON); fi
+  make_once "$1" "build $1" build_tree "build-$1" "$target" "${options[@]}"
+}
+
+make_once() {  # what name command...: true if it is made; the command runs the first time only
+  if [ -z "${built[$1]:-}" ]; then
+    built[$1]=no
+    if run_now "${@:2}"; then built[$1]=yes; fi
+  fi
+  [ "${built[$1]}" = yes ] || { echo "  not run: it needs \"$2\""; return 1; }
+}
+
+# Installs into build-check/installed and builds the examples against that.
+build_examples() {
+  build_tree build-install all -DMOTE_TESTS=OFF -DBUILD_SHARED_LIBS=OFF \
+    "-DCMAKE_INSTALL_PREFIX=$PWD/build-check/installed" &&
+    cmake --install build-install &&
+    cmake -S examples -B build-check/examples "-DCMAKE_PREFIX_PATH=$PWD/build-check/installed" \
+      -DCMAKE_C_FLAGS=-Werror && cmake --build build-check/examples --parallel
+}
+
+examples() { make_once examples "the examples, against the installed library" build_examples; }
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Devices, layers, inputs
+
+lavapipe() {  # restricts the Vulkan loader to it
+  local manifests=(/usr/share/vulkan/icd.d/lvp_icd*.json)
+  [ "$native" = no ] || return 0
+  [ -r "${manifests[0]}" ] || { fail_test lavapipe "mesa-vulkan-drivers has no lavapipe here"; return 1; }
+  export VK_DRIVER_FILES=${manifests[0]}
+}
+
+swiftshader_manifest=/usr/lib/chromium/vk_swiftshader_icd.json
+
+swiftshader() {  # true if it is there
+  [ -r "$swiftshader_manifest" ] || { fail_test SwiftShader "chromium-common has no $swiftshader_manifest"; return 1; }
+}
+
+on_swiftshader() {  # command...
+  local -x VK_DRIVER_FILES=$swiftshader_manifest
+  "$@"
+}
+
+# Weights and inputs of a small random model in build-check/inputs, and $weights of the full size.
+make_inputs() {
+  "$python" - build-check/inputs <<'END'
+import pathlib, sys
+sys.path[:0] = ["tests/parity", "tests"]
+import numpy as np
+import context_unet
+import test_edit
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+for name, n_feat in (("small", 8), ("full", 64)):
+    module = context_unet.random_model(3, n_feat, 5, 16, seed=1)
+    labels = {"labels": "hero,monster,item,equipment,spell"}
+    context_unet.save_model(folder / f"{name}.safetensors", module, context_unet.metadata_of(module, **labels))
+random = np.random.default_rng(1)
+np.save(folder / "x.npy", random.standard_normal((3, 3, 16, 16)).astype(np.float32))
+np.save(folder / "steps.npy", np.array([1, 250, 500], np.int32))
+np.save(folder / "context.npy", np.eye(5, dtype=np.float32)[:3])
+np.save(folder / "init.npy", np.tanh(random.standard_normal((2, 3, 16, 16))).astype(np.float32))
+test_edit.write_png(folder / "mask.png", np.repeat([[[0]], [[255]]], 8, axis=0).repeat(16, axis=1).astype(np.uint8))
+END
+}
+
+inputs() { make_once inputs "make inputs with PyTorch" make_inputs; }
+
+small_forward() {  # mote option...
+  "$1" forward build-check/inputs/small.safetensors --x build-check/inputs/x.npy --steps build-check/inputs/steps.npy \
+    --context build-check/inputs/context.npy -o "$scratch/eps.npy" "${@:2}"
+}
+
+small_sample() {  # mote option...
+  "$1" sample build-check/inputs/small.safetensors -o "$scratch/sprites.png" --gif "$scratch/trajectory.gif" \
+    -n 5 --steps 4 --seed 1 --context hero --context none "${@:2}"
+}
+
+small_inpaint() {  # mote option...: images, half anew
+  "$1" sample build-check/inputs/small.safetensors -o "$scratch/inpainted.png" -n 2 --steps 3 --resample 2 \
+    --init build-check/inputs/init.npy --mask build-check/inputs/mask.png "${@:2}"
+}
+
+# A layer is a folder with a manifest. Chromium's is years newer than Debian 12's and finds hazards between dispatches
+# that the older one misses, but has no manifest.
+chromium_layer=/usr/lib/chromium/libVkLayer_khronos_validation.so
+make_layers() {
+  local manifest=/usr/share/vulkan/explicit_layer.d/VkLayer_khronos_validation.json
+  mkdir -p build-check/layers/chromium build-check/layers/debian
+  [ ! -r "$manifest" ] || cp "$manifest" build-check/layers/debian/
+  [ ! -r "$chromium_layer" ] || cat >build-check/layers/chromium/layer.json <<END
+{"file_format_version": "1.2.0", "layer": {"name": "VK_LAYER_KHRONOS_validation", "type": "GLOBAL",
+ "library_path": "$chromium_layer", "api_version": "1.4.0", "implementation_version": "1",
+ "description": "Khronos validation layer of Chromium",
+ "instance_extensions": [{"name": "VK_EXT_debug_report", "spec_version": "9"},
+  {"name": "VK_EXT_debug_utils", "spec_version": "1"}, {"name": "VK_EXT_validation_features", "spec_version": "2"},
+  {"name": "VK_EXT_layer_settings", "spec_version": "2"}]}}
+END
+}
+
+# Layers before 1.3.280 choose their checks by this variable; newer ones by the settings file, and warn about it.
+layer_enables() {  # layer settings
+  if [ "$1" = chromium ] || ! grep -q '"api_version": "1\.3\.2[0-7]' build-check/layers/debian/*.json; then return; fi
+  case $2 in
+    core_sync) echo VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT ;;
+    gpu_assisted) echo "VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_EXT:$(
+      )VK_VALIDATION_FEATURE_ENABLE_GPU_ASSISTED_RESERVE_BINDING_SLOT_EXT" ;;
+  esac
+}
+
+with_layer() {  # chromium|debian core_sync|gpu_assisted command...: runs it with the layer loaded
+  local layer=$1 settings=$2 enables
+  enables=$(layer_enables "$1" "$2")
+  shift 2
+  local -x VK_LAYER_PATH=$PWD/build-check/layers/$layer VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation
+  local -x VK_LAYER_SETTINGS_PATH=$PWD/tests/validation/$settings.txt
+  if [ -n "$enables" ]; then local -x VK_LAYER_ENABLES=$enables; fi
+  "$@"
+}
+
+layer_spoke() {  # log: true if the layer reported anything in it
+  grep -qE 'Validation (Error|Warning|Performance)' "$1"
+}
+
+silent() {  # layer settings command...: it succeeds, and the layer has nothing to report
+  local output=$scratch/validation.log status=0
+  with_layer "$@" >"$output" 2>&1 || status=$?
+  cat "$output"
+  ! layer_spoke "$output" && [ "$status" = 0 ]
+}
+
+canary_is_seen() {  # layer settings fault: silence means something only if a known fault is reported
+  local output=$scratch/canary.log
+  silent "$1" "$2" build-gcc/tests/canary none || { echo "a fault is reported where there is none"; return 1; }
+  with_layer "$1" "$2" build-gcc/tests/canary "$3" >"$output" 2>&1
+  layer_spoke "$output" || { echo "the layer does not report a $3 that is there"; return 1; }
+}
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Lanes
+
+lane_style() {
+  count_test "layers, sizes, shaders" bash tests/test_layers.sh
+}
+
+lane_compile() {
+  build gcc || true
+  build clang || true
+}
+
+lane_unit() {
+  build gcc && lavapipe || return 0
+  run_test "op tests, tensors in shared buffers" build-gcc/tests/test_ops shared
+  run_test "op tests, one buffer a tensor" build-gcc/tests/test_ops separate
+  ctest_test "unit tests" run_ctest build-gcc -E '^test_ops$'
+}
+
+lane_quick() {
+  lane_unit
+}
+
+lane_parity() {
+  build gcc && lavapipe && inputs || return 0
+  local mote=(--mote build-gcc/mote) small=(--weights build-check/inputs/small.safetensors)
+  count_test "forward against PyTorch" "$python" tests/parity/test_forward.py "${mote[@]}"
+  count_test "forward against PyTorch, tiled kernels" "$python" tests/parity/test_forward.py "${mote[@]}" \
+    --kernels tiled --small
+  count_test "forward against PyTorch, half-precision matrices" "$python" tests/parity/test_forward.py "${mote[@]}" \
+    --kernels matrix --small
+  count_test "sampling against PyTorch, half-precision matrices" "$python" tests/parity/test_sample.py "${mote[@]}" \
+    --kernels matrix --small --only cosine
+  count_test "backward against PyTorch, half-precision matrices" "$python" tests/parity/test_backward.py "${mote[@]}" \
+    --kernels matrix --small
+  count_test "twenty AdamW steps against PyTorch, half-precision matrices" "$python" tests/parity/test_train_steps.py \
+    "${mote[@]}" --kernels matrix
+  count_test "backward against PyTorch, tiled kernels" "$python" tests/parity/test_backward.py "${mote[@]}" \
+    --kernels tiled --small
+  count_test "sampling against PyTorch" "$python" tests/parity/test_sample.py "${mote[@]}"
+  count_test "samplers and guidance against formulas" "$python" tests/parity/test_samplers.py "${mote[@]}"
+  run_test "files to Python and back" "$python" tests/test_files_python.py build-gcc/tests/files_copy
+  count_test "backward against PyTorch" "$python" tests/parity/test_backward.py "${mote[@]}"
+  count_test "twenty AdamW steps against PyTorch" "$python" tests/parity/test_train_steps.py "${mote[@]}"
+  count_test "the classifier against PyTorch" "$python" tests/parity/test_classifier.py "${mote[@]}"
+  alone count_test "training, twenty times killed" "$python" tests/test_train.py "${mote[@]}" --kills 20
+  alone count_test "profile" "$python" tests/test_profile.py "${mote[@]}"
+  run_test "tools/compare runs" "$python" tools/compare "${mote[@]}" --what sample,train --n-feat 8 --batch 1 \
+    --rounds 1 --repeat 1 --json
+  alone count_test "command line" "$python" tests/test_cli.py "${mote[@]}" --weights "$weights"
+  count_test "editing, palettes, sheets" "$python" tests/test_edit.py "${mote[@]}" "${small[@]}"
+  count_test "outputs" "$python" tests/test_outputs.py "${mote[@]}" "${small[@]}"
+  count_test "distilling" "$python" tests/test_distill.py "${mote[@]}"
+  count_test "evaluating" "$python" tests/test_evaluate.py "${mote[@]}"
+}
+
+lane_swiftshader() {
+  build gcc && swiftshader && inputs || return 0
+  local there=(--mote build-gcc/mote --device SwiftShader)
+  # Three of its seven set-ups: every kernel, with sentinels behind every tensor. This driver is the slowest.
+  run_test "op tests on SwiftShader" on_swiftshader build-gcc/tests/test_ops separate
+  ctest_test "device tests on SwiftShader" on_swiftshader run_ctest build-gcc -R '^test_(replay|noise_bits|trainer)$'
+  count_test "forward on SwiftShader" on_swiftshader "$python" tests/parity/test_forward.py --small "${there[@]}"
+  count_test "sampling on SwiftShader" on_swiftshader "$python" tests/parity/test_sample.py --small "${there[@]}"
+  count_test "backward on SwiftShader" on_swiftshader "$python" tests/parity/test_backward.py --small "${there[@]}"
+  count_test "twenty AdamW steps on SwiftShader" on_swiftshader "$python" tests/parity/test_train_steps.py "${there[@]}"
+  count_test "training on SwiftShader" on_swiftshader "$python" tests/test_train.py "${there[@]}" \
+    --only 'files|resume|loss|ctrl_c'
+  count_test "one seed, two drivers" with_every_driver "$python" tests/test_across_devices.py --mote build-gcc/mote \
+    --noise build-gcc/tests/test_noise_bits --weights "$weights"
+}
+
+with_every_driver() { (unset VK_DRIVER_FILES && "$@"); }
+
+lane_codegen() {
+  build gcc || return 0
+  count_test "kernels by AMD's compiler, without its GPU" "$python" tests/gpu_codegen.py \
+    --codegen build-gcc/tests/codegen
+}
+
+validate() {  # layer settings mote-option...: op tests, forward and sample, in silence
+  # GPU-assisted checks find accesses behind a buffer, and take minutes.
+  local sets=() about="$1, $2"
+  if [ "$2" = gpu_assisted ]; then sets=(separate); fi
+  run_test "op tests, $about" silent "$1" "$2" build-gcc/tests/test_ops "${sets[@]}"
+  run_test "training, $about" silent "$1" "$2" build-gcc/tests/test_trainer
+  run_test "forward, $about" silent "$1" "$2" small_forward build-gcc/mote "${@:3}"
+  run_test "forward in plain kernels, $about" silent "$1" "$2" small_forward build-gcc/mote --plain-kernels "${@:3}"
+  run_test "forward in tiled kernels, $about" silent "$1" "$2" small_forward build-gcc/mote --kernels tiled --tune off \
+    "${@:3}"
+  run_test "sample, $about" silent "$1" "$2" small_sample build-gcc/mote "${@:3}"
+  # The ops of the rest are in the op tests; here it is about what stands between them.
+  [ "$2" = core_sync ] || return 0
+  run_test "distilling, $about" silent "$1" "$2" build-gcc/tests/test_distill
+  run_test "inpaint, $about" silent "$1" "$2" small_inpaint build-gcc/mote "${@:3}"
+  run_test "sample guided, $about" silent "$1" "$2" small_sample build-gcc/mote --sampler dpm++-sde --guidance 2 \
+    --threshold 0.9 "${@:3}"
+}
+
+lane_validation() {
+  build gcc && lavapipe && inputs || return 0
+  make_layers
+  if [ -r "$chromium_layer" ]; then
+    run_test "a seeded hazard is seen, chromium" canary_is_seen chromium core_sync hazard
+    validate chromium core_sync
+  fi
+  run_test "a seeded leak is seen, debian" canary_is_seen debian core_sync leak
+  validate debian core_sync
+}
+
+lane_validation_gpu() {
+  build gcc && lavapipe && inputs || return 0
+  make_layers
+  run_test "a seeded overrun is seen, debian" canary_is_seen debian gpu_assisted overrun
+  validate debian gpu_assisted --separate-buffers
+}
+
+sanitized() {  # command...
+  # Leaks of the driver, once unloaded, could not be told from ours: keep_drivers.c.
+  local -x ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
+  local -x LD_PRELOAD=$PWD/build-asan/keep_drivers.so
+  "$@"
+}
+
+lane_sanitizer() {
+  build asan && lavapipe && inputs || return 0
+  cc -shared -fPIC -o build-asan/keep_drivers.so tests/keep_drivers.c
+  run_test "op tests, sanitized" sanitized build-asan/tests/test_ops separate
+  ctest_test "unit tests, sanitized" sanitized run_ctest build-asan -E '^test_ops$'
+  run_test "forward, sanitized" sanitized small_forward build-asan/mote
+  run_test "sample, sanitized" sanitized small_sample build-asan/mote
+  count_test "training, sanitized" sanitized "$python" tests/test_train.py --mote build-asan/mote \
+    --only 'files|resume|start|damaged|ctrl_c|full_disk|not_finite|usage|bad_images|info_data'
+}
+
+fuzz() {  # target seconds
+  mkdir -p "build-fuzz/corpus/$1"
+  local seeds="tests/fuzz/corpus_${1#fuzz_}"
+  [ -d "$seeds" ] || { echo "$1 has no seeds: $seeds"; return 1; }
+  "build-fuzz/tests/$1" "build-fuzz/corpus/$1" "$seeds" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 \
+    -print_final_stats=1 -artifact_prefix="build-fuzz/$1-"
+}
+
+lane_fuzz() {
+  local sources=(tests/fuzz/fuzz_*.c) source share
+  [ -e "${sources[0]}" ] || { fail_test "fuzz targets" "there is no tests/fuzz/fuzz_*.c"; return 0; }
+  build fuzz || return 0
+  # All of them together take $fuzz_seconds on as many cores as there are.
+  share=$((fuzz_seconds * $(jobs_at_once) / ${#sources[@]}))
+  for source in "${sources[@]}"; do
+    run_test "$(basename "$source" .c)" fuzz "$(basename "$source" .c)" $((share > 5 ? share : 5))
+  done
+}
+
+lane_faults() {
+  lavapipe || return 0
+  count_test "seeded faults turn the op tests red" bash tests/seeded_faults.sh
+}
+
+demo_works() {
+  tools/demo --out "$scratch/demo" &&
+    [ "$(head -c 4 "$scratch/demo/sprites.png")" = $'\x89PNG' ] &&
+    [ "$(head -c 4 "$scratch/demo/trajectory.gif")" = GIF8 ]
+}
+
+lane_demo() {
+  lavapipe || return 0
+  run_test "tools/demo" demo_works
+}
+
+minimal_works() {
+  build-check/examples/minimal build-check/inputs/small.safetensors "$scratch/sprite.png" 3 &&
+    [ "$(head -c 4 "$scratch/sprite.png")" = $'\x89PNG' ]
+}
+
+game_plays() {
+  "$python" tests/test_game.py --game build-check/examples/game --mote build-gcc/mote \
+    --weights build-check/inputs/small.safetensors
+}
+
+lane_embedding() {
+  build gcc && lavapipe && inputs && examples || return 0
+  count_test "installing, and building against it" "$python" tests/test_install.py --build build-install
+  run_test "examples/minimal" minimal_works
+  alone count_test "examples/game in a window" game_plays
+  make_layers
+  if [ -r "$chromium_layer" ]; then
+    run_test "a seeded hazard is seen, chromium" canary_is_seen chromium core_sync hazard
+    run_test "a host, chromium core_sync" silent chromium core_sync build-gcc/tests/test_embedding
+    alone run_test "the game, chromium core_sync" silent chromium core_sync game_plays
+  fi
+  run_test "a seeded leak is seen, debian" canary_is_seen debian core_sync leak
+  run_test "a host, debian core_sync" silent debian core_sync build-gcc/tests/test_embedding
+  if swiftshader; then run_test "a host on SwiftShader" on_swiftshader build-gcc/tests/test_embedding; fi
+}
+
+lane_profiling() {
+  build gcc && build clang && lavapipe && inputs && examples || return 0
+  count_test "captures, replayed by RenderDoc" "$python" tests/test_renderdoc.py --mote build-gcc/mote \
+    --debug-mote build-clang/mote --game build-check/examples/game --weights build-check/inputs/small.safetensors
+}
