@@ -292,11 +292,165 @@ def test_resume_checks_settings(where):
 
 
 def test_no_overwriting(where):
-    """A second run of the same name is refused; --resume without a checkpoint starts one."""
+    """A model or a run that is there is replaced by --force only, and then nothing of the old run is left."""
     make_data(where)
-    train(where, *TINY, "--steps", 2, "--resume")
-    run = train(where, *TINY, "--steps", 2, check=None)
-    expect_error(run, 1, "m.safetensors.run", "--resume")
+    words = [*TINY, "--steps", 2]
+    train(where, *words)
+    before = state_bytes(where), (where / "m.safetensors").read_bytes()
+    expect_error(train(where, *words, "--seed", 3, check=None), 1, "m.safetensors.run", "--resume", "--force")
+    (where / "m.safetensors").rename(where / "moved")
+    expect_error(train(where, *words, "--seed", 3, check=None), 1, "m.safetensors.run")  # a run without its model
+    (where / "moved").rename(where / "m.safetensors")
+    (where / "m.safetensors.run").rename(where / "moved")
+    expect_error(train(where, *words, "--seed", 3, check=None), 1, "m.safetensors", "--force")  # a model without its run
+    expect(not (where / "m.safetensors.run").exists(), "refused, but a folder was made")
+    (where / "moved").rename(where / "m.safetensors.run")
+    expect((state_bytes(where), (where / "m.safetensors").read_bytes()) == before, "refused, but files changed")
+    expect_error(train(where, "--resume", "--force", check=None), 2, "--resume", "--force")
+    train(where, *words, "--seed", 3, "--sample-every", 0, "--force")
+    expect(state_bytes(where) != before[0], "not replaced")
+    left = {path.name for path in (where / "m.safetensors.run").glob("samples*")}
+    expect(not left, f"pictures of the old run are left: {left}")
+
+
+def test_outputs_are_no_inputs(where):
+    """-o that names what is read is refused under any name, and nothing is lost."""
+    make_data(where)
+    train(where, *TINY, "--steps", 1, "--sample-every", 0)
+    (where / "m.safetensors").rename(where / "first.safetensors")
+    (where / "hard.safetensors").hardlink_to(where / "first.safetensors")
+    (where / "soft.safetensors").symlink_to("first.safetensors")
+    before = (where / "first.safetensors").read_bytes()
+    for name in ("first", "./first", "hard", "soft", "data/../first"):
+        for words in (["--start", "first.safetensors"], ["--teacher", "first.safetensors", "--distill-steps", 2]):
+            run = Run("train", "data", "-o", f"{name}.safetensors", *words, "--force", "--steps", 1, where=where)
+            expect_error(run, 2, "-o", words[0], "first.safetensors")
+    expect((where / "first.safetensors").read_bytes() == before, "the model changed")
+
+
+def test_resume_needs_a_run(where):
+    """--resume names what is missing, and begins nothing else."""
+    make_data(where)
+    for words in (["data"], []):
+        run = Run("train", *words, "-o", "misspelt.safetensors", "--resume", "--steps", 1, where=where)
+        expect_error(run, 1, "--resume", "misspelt.safetensors.run")
+    expect(sorted(os.listdir(where)) == ["data"], f"found {os.listdir(where)}")
+    train(where, *TINY, "--steps", 1, "--sample-every", 0)
+    (where / "m.safetensors.run/settings.json").unlink()
+    expect_error(train(where, "--resume", check=None), 1, "settings.json")
+
+
+def test_resume_before_the_first_checkpoint(where):
+    """settings.json alone begins that very run anew: its data and its settings."""
+    make_data(where)
+    words = [*TINY, "--steps", 4, "--seed", 7, "--lr", "0.002", "--sample-every", 0]
+    train(where, *words)
+    wanted = (where / "m.safetensors").read_bytes()
+    for name in ("m.safetensors", "m.safetensors.run/state.safetensors", "m.safetensors.run/log.csv"):
+        (where / name).unlink()
+    kept = (where / "m.safetensors.run/settings.json").read_bytes()
+    expect_error(train(where, "--resume", "--seed", 8, check=None), 2, "--seed", "7")
+    run = Run("train", "-o", "m.safetensors", "--resume", where=where, check=0)
+    expect("no checkpoint" in run.err, run.err)
+    expect((where / "m.safetensors").read_bytes() == wanted, "another model")
+    expect((where / "m.safetensors.run/settings.json").read_bytes() == kept, "other settings")
+
+
+def test_resume_elsewhere(where):
+    """A run goes on from any folder, after it was moved with its data, and with data that is named again."""
+    for name in ("one", "one/away", "far", "whole"):
+        (where / name).mkdir()
+    make_data(where / "one")
+    make_data(where / "whole")
+    words = [*TINY, "--sample-every", 0, "--lr-schedule", "constant"]
+    train(where / "whole", *words, "--steps", 8)
+    train(where / "one", *words, "--steps", 2)
+    told = json.loads((where / "one/m.safetensors.run/settings.json").read_text())
+    expect(told["data"] == "../data", f"the data is {told['data']}")
+    resume = ["train", "-o", "../m.safetensors", "--resume", "--steps"]
+    Run(*resume, 4, where=where / "one/away", check=0)
+    (where / "one").rename(where / "two")
+    Run(*resume, 6, where=where / "two/away", check=0)
+    (where / "two/data").rename(where / "far/data")
+    run = Run(*resume, 7, where=where / "two/away")
+    expect_error(run, 1, "DATA", "../data")
+    Run(*resume, 7, "../../far/data", where=where / "two/away", check=0)
+    Run(*resume, 8, where=where / "two/away", check=0)
+    one, other = (where / name / "m.safetensors.run/state.safetensors" for name in ("two", "whole"))
+    expect(one.read_bytes()[-4000:] == other.read_bytes()[-4000:], "the states differ")
+    settings = where / "two/m.safetensors.run/settings.json"  # as older versions wrote them
+    settings.write_text(settings.read_text().replace(json.dumps(str(where / "far/data")), '"data"'))
+    run = Run("train", "-o", where / "two/m.safetensors", "--resume", "--steps", 9, where=where / "far", check=0)
+    expect("data" in run.err and "this folder" in run.err, run.err)
+
+
+def test_resume_with_another_model(where):
+    """Another teacher under the old name is refused; another --start is said, since a checkpoint does not need it."""
+    make_data(where)
+    for seed in (1, 2):
+        Run("train", "data", "-o", f"t{seed}.safetensors", *TINY, "--seed", seed, "--steps", 1, "--sample-every", 0, where=where,
+            check=0)
+    teacher, words = where / "t.safetensors", ["--batch", 4, "--steps", 2, "--sample-every", 0]
+    one, other = ((where / f"t{seed}.safetensors").read_bytes() for seed in (1, 2))
+    teacher.write_bytes(one)
+    train(where, "--teacher", "t.safetensors", "--distill-steps", 2, *words)
+    Run("train", "data", "-o", "s.safetensors", "--start", "t.safetensors", *words, where=where, check=0)
+    before = state_bytes(where)
+    teacher.write_bytes(other)
+    expect_error(train(where, "--resume", "--steps", 3, check=None), 1, "--teacher", "t.safetensors")
+    expect_error(train(where, "--resume", "--teacher", "t2.safetensors", check=None), 2, "--teacher", "t2.safetensors", "t.safetensors")
+    expect(state_bytes(where) == before, "the state changed")
+    train(where, "--resume", "--steps", 3, "--teacher", "t1.safetensors")
+    expect(state_steps(where) == 3, "the same teacher under another name is refused")
+    run = Run("train", "-o", "s.safetensors", "--resume", "--steps", 3, where=where, check=0)
+    expect("--start" in run.err and "t.safetensors" in run.err, run.err)
+    (where / "s.safetensors.run/state.safetensors").unlink()
+    expect_error(Run("train", "-o", "s.safetensors", "--resume", "--steps", 3, where=where), 1, "--start", "t.safetensors")
+
+
+def test_resume_with_other_kernels(where):
+    """The kernels of a run are used when it goes on; other ones are said."""
+    make_data(where)
+    train(where, *TINY, "--steps", 2, "--sample-every", 0, "--kernels", "plain")
+    run = train(where, "--resume", "--steps", 3)
+    expect("same bits" not in run.err, run.err)
+    run = train(where, "--resume", "--steps", 4, "--kernels", "texel")
+    expect("plain" in run.err and "same bits" in run.err, run.err)
+
+
+def test_hostile_settings(where):
+    """Rows that no run writes are left out of the log; a setting out of its range is named."""
+    make_data(where)
+    train(where, *TINY, "--steps", 4, "--sample-every", 0)
+    path = where / "m.safetensors.run/log.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n1e300,1,,1,1,1e300\nnan,1,,1,1,1\n0,1,,1,1,1\n1.5,1,,1,1,1\n1,1,,1,1,-5\n"
+                    "1,0.5,,0.001,1,2\n1,0.5,,0.001,1,3\n2,0.5,,0.001,1,1\n3,1,,1,1,1e12\n3,inf,,1,1,3\n4,0.25,0.5,0.001,1,3\n9,1,,1,1,4\n")
+    train(where, "--resume", "--steps", 5)
+    found = [(row["step"], row["loss"]) for row in log(where)]
+    expect(found[:2] == [("1", "0.5"), ("4", "0.25")] and found[2][0] == "5" and len(found) == 3, f"found {found}")
+    settings = where / "m.safetensors.run/settings.json"
+    whole = json.loads(settings.read_text())
+    for name, value in (("lr", 0), ("lr", -1), ("batch", 1e300), ("batch", 0.5), ("n-feat", 12), ("target", "x"), ("seed", 1),
+                        ("flip", None)):
+        edited = json.loads(json.dumps(whole))
+        edited["settings"][name] = value
+        if value is None:
+            del edited["settings"][name]
+        settings.write_text(json.dumps(edited))
+        expect_error(train(where, "--resume", "--steps", 6, check=None), 2 if name == "n-feat" else 1, name)
+    del whole["data"]
+    settings.write_text(json.dumps(whole))
+    expect_error(Run("train", "-o", "m.safetensors", "--resume", where=where), 1, "settings.json", "DATA")
+
+
+def test_names_not_utf8(where):
+    """A name that settings.json could not hold is refused by its option before anything is made."""
+    make_data(where)
+    os.rename(where / "data", os.fsencode(where) + b"/h\xe9")
+    for words in (["train", b"h\xe9", "-o", "m.safetensors"], ["train", "data", "-o", b"h\xe9.safetensors"]):
+        done = subprocess.run([OPTIONS.mote, *words, *map(str, TINY)], cwd=where, capture_output=True, timeout=TIMEOUT, check=False)
+        expect(done.returncode == 2 and b"UTF-8" in done.stderr and b"h\\xe9" in done.stderr, f"{done.stderr!r}")
+    expect(os.listdir(os.fsencode(where)) == [b"h\xe9"], f"found {os.listdir(where)}")
 
 
 def make_clear_data(where, clear):
@@ -354,8 +508,9 @@ def test_alpha(where):
     folder = where / "straight-0"
     (folder / "m.safetensors").rename(folder / "first.safetensors")
     (folder / "m.safetensors.run").rename(folder / "first.run")
-    train(folder, "--start", "first.safetensors", "--batch", 4, "--steps", 1, "--channels", 4)
-    expect(tensors(folder / "m.safetensors")[0]["alpha"] == "straight", "--start does not go on with its model's alpha")
+    train(folder, "--start", "first.safetensors", "--batch", 4, "--steps", 1)
+    metadata = tensors(folder / "m.safetensors")[0]
+    expect((metadata["alpha"], metadata["channels"]) == ("straight", "4"), "--start does not go on with its model's alpha")
 
 
 def test_start(where):
@@ -376,8 +531,8 @@ def test_start(where):
         expect("running" in name or all(abs(a - b) < 1e-6 for a, b in pairs), f"{name} is another")
     expect_error(train(where, "--resume", "--start", "m.safetensors", check=None), 2, "--start", "first.safetensors")
     (where / "m.safetensors.run").rename(where / "second.run")
-    expect_error(train(where, *words, "--n-feat", 16, check=None), 2, "start", "n_feat 8", "16")
-    expect_error(train(where, "--start", "nowhere.safetensors", check=None), 1, "nowhere.safetensors")
+    expect_error(train(where, *words, "--n-feat", 16, "--force", check=None), 2, "start", "n_feat 8", "16")
+    expect_error(train(where, "--start", "nowhere.safetensors", "--force", check=None), 1, "nowhere.safetensors")
 
 
 def test_one_process_a_run(where):
@@ -486,10 +641,10 @@ def test_kills(where):
     train(where / "other", *words)
     moments = random.Random(OPTIONS.seed)
     for kill in range(OPTIONS.kills):
-        child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *words, "--resume"), cwd=where,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        began = time.monotonic()
         before = (where / "m.safetensors.run/settings.json").exists()
+        child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *words, *(["--resume"] if before else [])),
+                                 cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        began = time.monotonic()
         # Most kills should hit the training, whose beginning shows in the log.
         path = where / "m.safetensors.run/log.csv"
         start = path.stat().st_mtime_ns if path.exists() else 0

@@ -108,19 +108,12 @@ static mote_status read_options(evaluate_options *o, int *value, mote_error *err
   return check_model_given(o->model, error);
 }
 
-static bool same_classes(const dataset *set, const mote_model_info *model) {
-  bool same = dataset_context_length(set) == model->n_cfeat;
-  for (int i = 0; same && i < model->label_count && i < set->class_count; i++)
-    same = !strcmp(set->classes[i], model->labels[i]);
-  return same;
-}
-
 // Images, and the classes in the order of the model's labels.
 static mote_status check_fit(const dataset *set, const mote_model_info *model, const char *path, mote_error *error) {
   if (set->height != model->height)
     return fail(error, MOTE_ERROR_FORMAT, "%s: has images of %d x %d pixels, expected the model's %d x %d; --resize %d "
                 "makes them fit", path, set->height, set->height, model->height, model->height, model->height);
-  if (same_classes(set, model)) return MOTE_OK;
+  if (dataset_has_labels(set, model)) return MOTE_OK;
   return fail(error, MOTE_ERROR_FORMAT, "%s: has %d classes%s%s, expected those of the model: %d%s%s", path,
               set->class_count, set->class_count ? " from " : "", set->class_count ? set->classes[0] : "",
               model->n_cfeat, model->label_count ? " from " : "", model->label_count ? model->labels[0] : "");
@@ -153,7 +146,7 @@ static mote_status open_judge(const evaluate_options *o, mote_device *device, co
   const mote_model_info *info = mote_model_get_info(*out);
   bool judges = !strcmp(info->architecture, "sprite_classifier");
   if (judges && info->height == train->height && info->channels == train->channels && train->class_count &&
-      same_classes(train, info))
+      dataset_has_labels(train, info))
     return MOTE_OK;
   char text[200];
   snprintf(text, sizeof text, "it is a %s for images of %d x %d x %d in %d classes, the data's are %d x %d x %d in %d",

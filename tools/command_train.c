@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "runtime/error.h"
+#include "runtime/text.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
@@ -30,31 +30,72 @@ typedef struct training {
   double started;
 } training;
 
-static bool exists(const char *path) {
-  struct stat found;
-  return !stat(path, &found);
+// Names that go to settings.json, to the lines of --json and into a model.
+static mote_status check_names(const train_options *o, mote_error *error) {
+  const struct {
+    const char *option, *text;
+  } names[] = {{"-o", o->output},        {"DATA", o->data},         {"--start", o->start}, {"--teacher", o->teacher},
+               {"--labels", o->labels}, {"--background", o->background}, {"--tile", o->tile}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (names[i].text && !text_is_clean(names[i].text, strlen(names[i].text)))
+      return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected a name in UTF-8 without control characters",
+                  names[i].option, names[i].text);
+  for (const char *line = o->classes; line && *line; line += strcspn(line, "\r\n\t"), line += strspn(line, "\r\n\t"))
+    if (!text_is_clean(line, strcspn(line, "\r\n\t")))
+      return fail(error, MOTE_ERROR_USAGE, "--classes: found \"%s\", expected UTF-8 without control characters", o->classes);
+  return MOTE_OK;
 }
 
-// A run that was made with hours of work is not overwritten by a repeated command line.
-static mote_status look_for_checkpoint(training *t, mote_error *error) {
-  bool found = exists(t->paths.state);
-  if (found && !t->options->resume)
-    return fail(error, MOTE_ERROR_FILE, "%s: holds a run already; go on with it by --resume, or move it away first",
-                t->paths.folder);
-  t->goes_on = found;
-  if (t->options->resume && !found) say("%s: no checkpoint yet, starting from the beginning", t->paths.folder);
-  return found ? train_settings_adopt(t->options, t->paths.settings, error) : MOTE_OK;
+// A run that was made with hours of work is not replaced by a repeated command line, nor is another begun by a misspelt one.
+static mote_status begin_or_go_on(training *t, mote_error *error) {
+  const train_options *o = t->options;
+  const train_paths *p = &t->paths;
+  if (o->resume && o->force)
+    return fail(error, MOTE_ERROR_USAGE, "found both --resume and --force, expected one of them");
+  if (!o->resume) return o->force ? MOTE_OK : train_paths_check_free(p, o->output, error);
+  t->goes_on = train_paths_has_state(p);
+  if (!train_paths_has_settings(p))
+    return fail(error, MOTE_ERROR_FILE, "--resume: there is no %s, expected the run of -o %s; leave --resume out to begin one",
+                t->goes_on ? p->settings : p->lock >= 0 ? p->settings : p->folder, o->output);
+  TRY(train_settings_adopt(t->options, p->settings, !t->goes_on, error));
+  if (!t->goes_on) say("%s: there is no checkpoint yet, the run begins anew with its settings", p->folder);
+  return train_settings_compare_files(o, !t->goes_on, error);
+}
+
+// Nothing that is read is written.
+static mote_status check_files(const training *t, mote_error *error) {
+  const train_options *o = t->options;
+  const train_paths *p = &t->paths;
+  file_claims claims = {0};
+  claims_read(&claims, "DATA", o->data);
+  claims_read(&claims, "--labels", o->labels);
+  claims_read(&claims, "--classes", o->classes);
+  claims_read(&claims, "--start", o->start);
+  claims_read(&claims, "--teacher", o->teacher);
+  claims_write(&claims, "-o", o->output);
+  const char *const of_the_run[] = {p->state, p->settings, p->log};
+  for (int i = 0; i < 3; i++) claims_write(&claims, "-o", of_the_run[i]);
+  mote_status status = claims_check(&claims, error);
+  claims_finish(&claims);
+  if (!status) status = output_check_writable("-o", o->output, error);
+  return status ? status : output_check_directory("-o", p->folder, error);
 }
 
 static mote_status load_data(training *t, mote_error *error) {
   dataset all;
   TRY(dataset_init(&all, &t->options->dataset, error));
+  train_settings_source(t->options, all.source, sizeof all.source);
   mote_status status = dataset_split(&all, t->options->holdout, t->options->seed, &t->train, &t->held_out, error);
   if (!status && all.composited && !t->options->channels)
     say("transparent pixels are composited on a colour (--background); --channels 4 keeps the transparency");
   char left_out[256];
   dataset_describe_left_out(&all, left_out, sizeof left_out);
   if (!status && *left_out) say("%s: left out %s", all.source, left_out);
+  const mote_model_info *teacher = t->teacher ? mote_model_get_info(t->teacher) : NULL;
+  if (!status && teacher && teacher->label_count && !dataset_has_labels(&all, teacher))
+    status = fail(error, MOTE_ERROR_FORMAT, "%s: has %d classes%s%s, expected those of the teacher: %d from %s", all.source,
+                  all.class_count, all.class_count ? " from " : "", all.class_count ? all.classes[0] : "", teacher->label_count,
+                  teacher->labels[0]);
   dataset_finish(&all);
   t->options->channels = t->train.channels;
   return status;
@@ -89,9 +130,11 @@ static void describe_model(const training *t, mote_model_info *model) {
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
 }
 
-// What a model says about shape and noise holds where nothing else was asked for.
+// What a model says about shape, noise and images holds where nothing else was asked for.
 static void adopt_model(train_options *o, const mote_model_info *model) {
   if (!train_option_given(o, "n-feat")) o->n_feat = model->n_feat;
+  if (!train_option_given(o, "channels")) o->dataset.channels = o->channels = model->channels;
+  if (!train_option_given(o, "resize")) o->dataset.resize = o->resize = model->height;
   if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
   if (!train_option_given(o, "schedule")) o->schedule = (int)model->schedule;
   if (!train_option_given(o, "target")) o->target = (int)model->prediction;
@@ -106,7 +149,7 @@ static mote_status open_models(training *t, mote_error *error) {
   if (o->teacher) TRY(open_model(t->device, o->teacher, &t->teacher, error));
   if (!start || t->goes_on) return MOTE_OK;
   TRY(open_model(t->device, start, &t->start, error));
-  adopt_model(o, mote_model_get_info(t->start));
+  if (!o->earlier) adopt_model(o, mote_model_get_info(t->start));
   return MOTE_OK;
 }
 
@@ -148,17 +191,19 @@ static mote_status create_trainer(training *t, mote_error *error) {
 // Device, trainer and run folder; nothing of an earlier run is changed before all fits.
 static mote_status prepare(training *t, mote_error *error) {
   train_options *o = t->options;
+  TRY(check_names(o, error));
   TRY(train_paths_init(&t->paths, o->output, error));
   TRY(train_paths_lock(&t->paths, error));
-  TRY(look_for_checkpoint(t, error));
+  TRY(begin_or_go_on(t, error));
   TRY(train_options_check(o, error));
-  TRY(output_check_writable("-o", o->output, error));
-  TRY(output_check_directory("-o", t->paths.folder, error));
-  TRY(load_data(t, error));
+  TRY(check_files(t, error));
+  bool from_model = o->start || o->teacher;  // which says what images it takes
+  if (!from_model) TRY(load_data(t, error));
   TRY(open_device(&o->base.common, &t->device, error));
   const mote_device_info *device = mote_device_get_info(t->device);
   say_device(device);
   TRY(open_models(t, error));
+  if (from_model) TRY(load_data(t, error));
   settle_alpha(t);
   if (o->classifier && t->train.class_count < 2)
     return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d class, expected images of two or more",
@@ -166,7 +211,7 @@ static mote_status prepare(training *t, mote_error *error) {
   if (!o->n_feat) o->n_feat = o->classifier || device->type == MOTE_DEVICE_CPU ? 32 : 64;
   train_settings_desc settings = {
       .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};
-  if (t->goes_on) TRY(train_settings_compare(&settings, error));
+  if (o->earlier) TRY(train_settings_compare(&settings, error));
   t->total_steps = count_steps(o, t->train.count);
   TRY(create_trainer(t, error));
   if (t->goes_on) {
@@ -174,6 +219,9 @@ static mote_status prepare(training *t, mote_error *error) {
     if (t->total_steps) TRY(mote_trainer_set_total_steps(t->trainer, t->total_steps, error));
   }
   TRY(train_paths_make(&t->paths, error));
+  // Under the lock, so that what another process made since the first look is not replaced.
+  if (!o->resume && !o->force) TRY(train_paths_check_free(&t->paths, o->output, error));
+  if (o->force) TRY(train_paths_clear(&t->paths, error));
   return train_settings_write(&settings, error);
 }
 

@@ -10,6 +10,7 @@
 #include "graph/philox.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/hash.h"
 #include "runtime/text.h"
 #include "tools/image_read.h"
 
@@ -263,19 +264,21 @@ mote_status dataset_contexts(const dataset *set, float **contexts, mote_error *e
   return MOTE_OK;
 }
 
+bool dataset_has_labels(const dataset *set, const mote_model_info *model) {
+  bool same = dataset_context_length(set) == model->n_cfeat;
+  for (int i = 0; same && i < model->label_count && i < set->class_count; i++)
+    same = !strcmp(set->classes[i], model->labels[i]);
+  return same;
+}
+
 uint32_t dataset_class_size(const dataset *set, int label) {
   uint32_t size = 0;
   for (uint32_t i = 0; i < set->count; i++) size += set->labels[i] == label;
   return size;
 }
 
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
-  return hash;
-}
-
 uint64_t dataset_hash(const dataset *set) {
-  uint64_t hash = 0xcbf29ce484222325u;
+  uint64_t hash = HASH_START;
   hash = hash_bytes(hash, &set->height, sizeof set->height);
   hash = hash_bytes(hash, &set->channels, sizeof set->channels);
   hash = hash_bytes(hash, set->classes, (size_t)set->class_count * sizeof set->classes[0]);

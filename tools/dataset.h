@@ -67,6 +67,9 @@ int dataset_context_length(const dataset *set);
 // One-hot rows of dataset_context_length numbers; the caller's to free().
 mote_status dataset_contexts(const dataset *set, float **contexts, mote_error *error);
 
+// Whether the classes are the model's labels, in their order.
+bool dataset_has_labels(const dataset *set, const mote_model_info *model);
+
 // How many images have that class.
 uint32_t dataset_class_size(const dataset *set, int label);
 

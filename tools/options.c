@@ -102,10 +102,11 @@ static mote_status keep_argument(options *o, char *argument, mote_error *error) 
   return MOTE_OK;
 }
 
+const char *const kernel_names[] = {"auto", "plain", "texel", "tiled", "matrix", NULL};
+
 static mote_status take_kernels(options *o, const char *argument, mote_error *error) {
-  static const char *const classes[] = {"auto", "plain", "texel", "tiled", "matrix", NULL};  // as in mote_kernels
   int kernels = 0;
-  TRY(option_choice("--kernels", argument, classes, &kernels, error));
+  TRY(option_choice("--kernels", argument, kernel_names, &kernels, error));
   o->common.kernels = (mote_kernels)kernels;
   return MOTE_OK;
 }

@@ -21,6 +21,9 @@ typedef struct common_options {
   mote_kernels kernels;  // --kernels; --plain-kernels is its older spelling
 } common_options;
 
+// Of --kernels, in the order of mote_kernels; NULL-terminated.
+extern const char *const kernel_names[];
+
 // What a command says about itself.
 typedef struct options_desc {
   const char *name;                // "sample"

@@ -22,12 +22,14 @@ const train_setting train_settings[] = {
     {"output", 'o', SETTING_TEXT, SETTING_LOCAL, AT(output), 0, 0, NULL, "model.safetensors",
      "the weights to write; the run's folder stands beside them, its name ends in .run"},
     {"resume", 0, SETTING_FLAG, SETTING_LOCAL, AT(resume), 0, 0, NULL, NULL,
-     "go on from the last checkpoint, with the settings of then; start if there is none"},
-    {"start", 0, SETTING_TEXT, SETTING_FIXED, AT(start), 0, 0, NULL, "MODEL",
-     "begin with these weights, whose shape and noise hold unless other ones are asked for"},
+     "go on with the run of -o from its last checkpoint, with the settings of then"},
+    {"force", 0, SETTING_FLAG, SETTING_LOCAL, AT(force), 0, 0, NULL, NULL,
+     "replace a model and a run that are there already under the name of -o"},
+    {"start", 0, SETTING_PATH, SETTING_FIXED, AT(start), 0, 0, NULL, "MODEL",
+     "begin with these weights, whose shape, channels, size and noise hold unless other ones are asked for"},
     {"classifier", 0, SETTING_FLAG, SETTING_FIXED, AT(classifier), 0, 0, NULL, NULL,
      "learn to tell the classes apart instead of making images: a judge for mote evaluate"},
-    {"teacher", 0, SETTING_TEXT, SETTING_FIXED, AT(teacher), 0, 0, NULL, "MODEL",
+    {"teacher", 0, SETTING_PATH, SETTING_FIXED, AT(teacher), 0, 0, NULL, "MODEL",
      "learn to take its steps two at a time (see mote distill); begins with its weights unless --start says otherwise"},
     {"distill-steps", 0, SETTING_INT, SETTING_FIXED, AT(distill_steps), 1, 50000, NULL, "N",
      "with --teacher: steps that the model is to take, half as many as the teacher"},
@@ -77,9 +79,9 @@ const train_setting train_settings[] = {
      "what stands behind transparent pixels: #rrggbb, black or white (default black)"},
     {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N", "make every image N x N pixels"},
     {"tile", 0, SETTING_TEXT, SETTING_FIXED, AT(tile), 0, 0, NULL, "WxH", "size of a sheet's tiles, such as 16x16"},
-    {"classes", 0, SETTING_TEXT, SETTING_FIXED, AT(classes), 0, 0, NULL, "FILE|SPEC",
+    {"classes", 0, SETTING_PATH, SETTING_FIXED, AT(classes), 0, 0, NULL, "FILE|SPEC",
      "which rows of a sheet show what: hero=18-28;item=4,5,14:0-27 (after the colon: columns)"},
-    {"labels", 0, SETTING_TEXT, SETTING_FIXED, AT(labels), 0, 0, NULL, "l.npy",
+    {"labels", 0, SETTING_PATH, SETTING_FIXED, AT(labels), 0, 0, NULL, "l.npy",
      "classes of a .npy file's images: (N,) integers or (N,K) one-hot"},
     {"sample-every", 0, SETTING_INT, SETTING_FREE, AT(sample_every), 0, INT_MOST, NULL, "N",
      "steps between two sample grids and loss curves, 0: none (default: 20 in all)"},
@@ -139,6 +141,7 @@ static mote_status take_option(train_options *o, int index, const char *text, mo
     case SETTING_CHOICE:
       return option_choice(name, text, s->choices, value, error);
     case SETTING_TEXT:
+    case SETTING_PATH:
       *(const char **)value = text;
       return MOTE_OK;
     case SETTING_FLAG:

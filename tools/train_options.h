@@ -16,7 +16,7 @@ typedef enum train_alpha { ALPHA_PREMULTIPLIED = 0, ALPHA_STRAIGHT } train_alpha
 typedef struct train_options {
   options base;               // owns the strings below, but for those from `earlier`
   const char *data, *output;  // DATA (NULL: the default sheet) and -o
-  bool resume, half, classifier;
+  bool resume, force, half, classifier;
   int n_feat, channels, batch, accumulate, timesteps, shift, resize, warmup;  // n_feat and channels 0: not settled yet
   int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
   int alpha;                                                                  // train_alpha
@@ -30,6 +30,7 @@ typedef struct train_options {
   dataset_desc dataset;                              // of the above, read
   bool given[TRAIN_SETTINGS_MAX];                    // on this command line
   cJSON *earlier;                                    // settings.json of the run that goes on, or NULL; owned
+  cJSON *found_files;                                // in it: where its files are now
   options_desc desc;
   struct poptOption table[TRAIN_SETTINGS_MAX + 1];
 } train_options;
@@ -40,6 +41,7 @@ typedef enum setting_kind {
   SETTING_DOUBLE,  // double
   SETTING_CHOICE,  // int, an index of `choices`
   SETTING_TEXT,    // const char *
+  SETTING_PATH,    // const char *, a file that is read
   SETTING_FLAG,    // bool
 } setting_kind;
 

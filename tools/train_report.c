@@ -26,14 +26,7 @@
 static const char csv_header[] = "step,loss,val_loss,lr,samples_per_s,seconds\n";
 
 static mote_status keep_row(train_report *r, const train_row *row, mote_error *error) {
-  if (r->count == r->capacity) {
-    size_t capacity = r->capacity ? 2 * r->capacity : 1024;
-    train_row *grown = realloc(r->rows, capacity * sizeof *grown);
-    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its rows", r->desc.csv_path);
-    r->rows = grown;
-    r->capacity = capacity;
-  }
-  r->rows[r->count++] = *row;
+  if (!train_rows_add(&r->rows, row)) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its rows", r->desc.csv_path);
   if (isfinite(row->val_loss)) r->latest_val_loss = row->val_loss;
   return MOTE_OK;
 }
@@ -53,22 +46,6 @@ static bool print_row(FILE *stream, const train_row *row) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Beginning
 
-// False for a line that was cut off, or that no mote wrote.
-static bool parse_row(const char *line, const char *end, train_row *row) {
-  double values[6];
-  for (int i = 0; i < 6; i++) {
-    const char *after = line;
-    if (i == 2 && *line == ',')
-      values[i] = NAN;
-    else if (!number_parse(line, &after, &values[i]))
-      return false;
-    if (after > end || *after != (i < 5 ? ',' : '\n')) return false;
-    line = after + 1;
-  }
-  *row = (train_row){(uint64_t)values[0], values[1], values[2], values[3], values[4], values[5]};
-  return values[0] >= 1;
-}
-
 // Rows after the checkpoint are of steps that will be done again.
 static mote_status read_rows(train_report *r, mote_error *error) {
   uint8_t *text = NULL;
@@ -76,15 +53,10 @@ static mote_status read_rows(train_report *r, mote_error *error) {
   struct stat found;
   if (stat(r->desc.csv_path, &found) && errno == ENOENT) return MOTE_OK;
   TRY(file_read(r->desc.csv_path, CSV_MAX_BYTES, &text, &bytes, error));
-  mote_status status = MOTE_OK;
-  const char *end = (const char *)text + bytes;
-  for (const char *line = (const char *)text; line < end && !status;) {
-    const char *line_end = memchr(line, '\n', (size_t)(end - line));
-    train_row row;
-    if (!line_end) break;
-    if (parse_row(line, line_end, &row) && row.step <= r->desc.resumed_step) status = keep_row(r, &row, error);
-    line = line_end + 1;
-  }
+  mote_status status =
+      train_log_parse(r->desc.csv_path, (const char *)text, bytes, r->desc.resumed_step, &r->rows, error);
+  for (size_t i = 0; i < r->rows.count; i++)
+    if (isfinite(r->rows.rows[i].val_loss)) r->latest_val_loss = r->rows.rows[i].val_loss;
   free(text);
   return status;
 }
@@ -93,8 +65,8 @@ static mote_status write_log(const train_report *r, mote_error *error) {
   file_writer writer;
   TRY(file_writer_init(&writer, r->desc.csv_path, error));
   mote_status status = file_writer_write(&writer, csv_header, sizeof csv_header - 1, error);
-  for (size_t i = 0; i < r->count && !status; i++)
-    if (!print_row(writer.stream, &r->rows[i])) status = fail_csv(r, error);
+  for (size_t i = 0; i < r->rows.count && !status; i++)
+    if (!print_row(writer.stream, &r->rows.rows[i])) status = fail_csv(r, error);
   if (!status) return file_writer_commit(&writer, error);
   file_writer_abort(&writer);
   return status;
@@ -113,12 +85,16 @@ mote_status train_report_init(train_report *r, const train_report_desc *desc, mo
 void train_report_finish(train_report *r) {
   train_report_break(r);
   if (r->csv) fclose(r->csv);
-  free(r->rows);
+  free(r->rows.rows);
   *r = (train_report){0};
 }
 
 double train_report_seconds(const train_report *r) {
-  return r->count ? r->rows[r->count - 1].seconds : 0;
+  return r->rows.count ? train_report_latest(r)->seconds : 0;
+}
+
+const train_row *train_report_latest(const train_report *r) {
+  return r->rows.count ? &r->rows.rows[r->rows.count - 1] : NULL;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -149,7 +125,7 @@ static mote_status add_row(train_report *r, train_row row, double remaining, mot
 
 // `42 %, loss 0.0812, validation 0.0841, 1.2e+03 samples/s, 3:20 left`. Between two rows the loss is the mean so far.
 static void show(train_report *r, const train_chunk *c) {
-  double now = seconds_now(), loss = r->loss_count ? r->loss_sum / r->loss_count : r->rows[r->count - 1].loss;
+  double now = seconds_now(), loss = r->loss_count ? r->loss_sum / r->loss_count : train_report_latest(r)->loss;
   if (r->desc.json || (!r->terminal && now - r->spoken < LINE_SECONDS)) return;
   r->spoken = now;
   char left[32] = "?", validation[48] = "";
@@ -194,12 +170,12 @@ void train_report_break(train_report *r) {
 }
 
 mote_status train_report_draw(const train_report *r, mote_error *error) {
-  plot_point *points = malloc((r->count + 1) * sizeof *points);
+  plot_point *points = malloc((r->rows.count + 1) * sizeof *points);
   if (!points) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory to draw it", r->desc.curve_path);
-  for (size_t i = 0; i < r->count; i++)
-    points[i] = (plot_point){(double)r->rows[i].step, r->rows[i].loss, r->rows[i].val_loss};
+  for (size_t i = 0; i < r->rows.count; i++)
+    points[i] = (plot_point){(double)r->rows.rows[i].step, r->rows.rows[i].loss, r->rows.rows[i].val_loss};
   image picture;
-  mote_status status = plot_losses(&picture, points, r->count, error);
+  mote_status status = plot_losses(&picture, points, r->rows.count, error);
   free(points);
   if (status) return status;
   status = image_save_png(&picture, r->desc.curve_path, error);

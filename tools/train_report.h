@@ -7,15 +7,7 @@
 #include <stdio.h>
 
 #include "mote.h"
-
-typedef struct train_row {
-  uint64_t step;
-  double loss;      // mean over the steps since the row before
-  double val_loss;  // NaN: not measured at this step
-  double lr;
-  double samples_per_s;
-  double seconds;  // of training so far, earlier parts of the run included
-} train_row;
+#include "tools/train_log.h"
 
 // What one submission of steps brought.
 typedef struct train_chunk {
@@ -39,8 +31,7 @@ typedef struct train_report_desc {
 typedef struct train_report {
   train_report_desc desc;
   FILE *csv;
-  train_row *rows;
-  size_t count, capacity;
+  train_rows rows;
   double loss_sum;  // since the latest row
   int loss_count;
   double latest_val_loss;  // NaN: none yet
@@ -53,6 +44,9 @@ void train_report_finish(train_report *report);
 
 // Seconds of training that the log knows of; 0 in a new one.
 double train_report_seconds(const train_report *report);
+
+// The latest row; NULL where there is none.
+const train_row *train_report_latest(const train_report *report);
 
 // Every tenth step makes a row: a line of log.csv and of --json. Without --json a person sees a bar, or a line now and
 // then where there is no terminal.

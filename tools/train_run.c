@@ -245,7 +245,7 @@ static mote_status run_steps(work *w, mote_error *error) {
   uint64_t done = mote_trainer_steps_done(w->desc->trainer);
   // Ctrl-C may have come after the last submission's checkpoint was decided on, or the run was at its end already.
   if (done != w->saved_step) TRY(save(w, done, error));
-  if (ends_early() && w->report.count) TRY(train_report_draw(&w->report, error));
+  if (ends_early() && train_report_latest(&w->report)) TRY(train_report_draw(&w->report, error));
   return MOTE_OK;
 }
 
@@ -254,7 +254,7 @@ static void fill_result(const work *w, train_result *result) {
   double samples = (double)(done - w->first_step) * w->options->batch * w->options->accumulate;
   *result = (train_result){.steps = done,
                            .seconds = w->seconds_before + seconds_now() - w->begun,
-                           .loss = w->report.count ? w->report.rows[w->report.count - 1].loss : NAN,
+                           .loss = train_report_latest(&w->report) ? train_report_latest(&w->report)->loss : NAN,
                            .val_loss = w->report.latest_val_loss,
                            .samples_per_s = w->computing > 0 ? samples / w->computing : 0,
                            .interrupted = ends_early() && done < w->total && !time_is_up(w)};
