@@ -1,7 +1,7 @@
 # program.cmake: mote, the program: one file that runs from anywhere, and what in it is optional.
 
 # The op tests' cases serve `mote selftest` too: the same kernels, references and tolerances on the user's device.
-file(GLOB CASE_SOURCES CONFIGURE_DEPENDS tests/ops/*.c)
+file(GLOB CASE_SOURCES ${MOTE_WATCHED} tests/ops/*.c)
 file(STRINGS graph/ops.def op_lines REGEX "^OP\\(")
 foreach(line IN LISTS op_lines)
   string(REGEX REPLACE "^OP\\(([a-z_0-9]+),.*" "\\1" op "${line}")
@@ -23,7 +23,7 @@ if(WEBP_FOUND)
   target_compile_definitions(mote-images INTERFACE MOTE_WEBP)
 endif()
 
-file(GLOB TOOL_SOURCES CONFIGURE_DEPENDS tools/*.c)
+file(GLOB TOOL_SOURCES ${MOTE_WATCHED} tools/*.c)
 add_executable(mote ${TOOL_SOURCES} $<TARGET_OBJECTS:mote-cases>)
 target_include_directories(mote SYSTEM PRIVATE ${STB_INCLUDE})
 target_link_libraries(mote PRIVATE libmote PkgConfig::CJSON PkgConfig::POPT mote-images Threads::Threads)
@@ -31,7 +31,7 @@ if(SHADERC_LINKS)
   # What shaders include goes into the program too, so that it can compile anywhere.
   set(texts "")
   set(table "")
-  file(GLOB include_files RELATIVE ${PROJECT_SOURCE_DIR}/shaders CONFIGURE_DEPENDS shaders/*.h shaders/*.glsl)
+  file(GLOB include_files RELATIVE ${PROJECT_SOURCE_DIR}/shaders ${MOTE_WATCHED} shaders/*.h shaders/*.glsl)
   foreach(file IN LISTS include_files)
     string(MAKE_C_IDENTIFIER ${file} name)
     file(READ shaders/${file} bytes HEX)

@@ -25,3 +25,10 @@ if(MOTE_SANITIZE)
   add_compile_options(-fsanitize=${MOTE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${MOTE_SANITIZE})
 endif()
+
+# For file(GLOB): a file that is added is noticed by itself. CMake writes what it watches for into a script, where a quote in
+# a path would end its string.
+set(MOTE_WATCHED CONFIGURE_DEPENDS)
+if(PROJECT_SOURCE_DIR MATCHES "\"")
+  set(MOTE_WATCHED "")
+endif()

@@ -4,8 +4,8 @@
 # Sets SHADER_OUTPUTS, the files that runtime/shaders.c includes, and the target mote-shaders.
 set(shader_folder ${PROJECT_SOURCE_DIR}/shaders)
 set(shader_words ${PROJECT_BINARY_DIR}/shaders)
-file(GLOB shader_sources RELATIVE ${shader_folder} CONFIGURE_DEPENDS shaders/*.comp)
-file(GLOB shader_files CONFIGURE_DEPENDS shaders/*.comp shaders/*.glsl shaders/*.h)
+file(GLOB shader_sources RELATIVE ${shader_folder} ${MOTE_WATCHED} shaders/*.comp)
+file(GLOB shader_files ${MOTE_WATCHED} shaders/*.comp shaders/*.glsl shaders/*.h)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${shader_files})
 file(MAKE_DIRECTORY ${shader_words})
 
@@ -54,9 +54,10 @@ function(mote_shader source suffix define)
   else()
     set(includes "")
     mote_shader_includes(${source} includes)
+    # From where the names are short: glslc writes them into the source, and a quote there would end its string.
     add_custom_command(OUTPUT ${words} DEPENDS ${shader_folder}/${source} ${includes} ${shader_stamp} VERBATIM
-      COMMAND ${GLSLC} --target-env=vulkan1.2 ${glslc_debug} -Werror -mfmt=num -I ${shader_root} ${define}
-              -o ${words} ${shader_root}/shaders/${source}
+      WORKING_DIRECTORY ${shader_root}
+      COMMAND ${GLSLC} --target-env=vulkan1.2 ${glslc_debug} -Werror -mfmt=num -I . ${define} -o ${words} shaders/${source}
       COMMENT "Compiling shaders/${name}.comp")
   endif()
   string(APPEND shader_arrays "static const uint32_t ${name}_words[] = {\n#include \"shaders/${name}.inc\"\n};\n")
