@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/number.h"
+#include "runtime/text.h"
 #include "runtime/vulkan.h"
 
 static const char *result_name(VkResult result) {
@@ -44,9 +44,7 @@ void device_log(const mote_device *device, const char *format, ...) {
   char message[512];
   va_list arguments;
   va_start(arguments, format);
-  const locale_t before = number_locale_enter();
-  vsnprintf(message, sizeof message, format, arguments);
-  number_locale_leave(before);
+  text_show_format(message, sizeof message, format, arguments);
   va_end(arguments);
   device->log(device->log_user, message);
 }

@@ -2,9 +2,11 @@
 #include "runtime/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mote.h"
+#include "runtime/number.h"
 
 size_t text_decode(const char *text, size_t bytes, uint32_t *code) {
   const uint8_t *b = (const uint8_t *)text;
@@ -90,4 +92,22 @@ size_t text_show(char *shown, size_t size, const char *text, const char *keep) {
   }
   shown[filled] = 0;
   return needed;
+}
+
+void text_show_format(char *shown, size_t size, const char *format, va_list arguments) {
+  char part[512];
+  va_list again;
+  va_copy(again, arguments);
+  const locale_t before = number_locale_enter();
+  // Whole first: a message that is too long loses its middle, not the reason at its end.
+  const int length = vsnprintf(NULL, 0, format, arguments);
+  char *whole = length < 0 ? NULL : malloc((size_t)length + 1);
+  if (whole)
+    vsnprintf(whole, (size_t)length + 1, format, again);
+  else
+    vsnprintf(part, sizeof part, format, again);
+  number_locale_leave(before);
+  va_end(again);
+  text_show(shown, size, whole ? whole : part, "");
+  free(whole);
 }

@@ -6,6 +6,7 @@
 #ifndef MOTE_RUNTIME_TEXT_H
 #define MOTE_RUNTIME_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,5 +26,8 @@ const char *text_label_fault(const char *text, size_t bytes);
 // none). What does not fit into `size` bytes loses its middle, where "..." stands: messages begin with the name of a file
 // and end with the reason. `size` is 16 at least; the result ends with NUL. Returns the length that was needed without NUL.
 size_t text_show(char *shown, size_t size, const char *text, const char *keep);
+
+// Formats, numbers with a decimal point, and shows the whole by text_show.
+void text_show_format(char *shown, size_t size, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
 
 #endif

@@ -215,6 +215,7 @@ lane_parity() {
   alone count_test "command line" "$python" tests/test_cli.py "${mote[@]}" --weights "$weights"
   count_test "editing, palettes, sheets" "$python" tests/test_edit.py "${mote[@]}" "${small[@]}"
   count_test "outputs" "$python" tests/test_outputs.py "${mote[@]}" "${small[@]}"
+  count_test "nothing foul on a terminal" "$python" tests/test_escapes.py "${mote[@]}" "${small[@]}"
   count_test "distilling" "$python" tests/test_distill.py "${mote[@]}"
   count_test "evaluating" "$python" tests/test_evaluate.py "${mote[@]}"
 }

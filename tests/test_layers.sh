@@ -87,6 +87,17 @@ uncovered_shaders() {
   done
 }
 
+# Text from outside is made fit to be shown in one place for people and in one for --json. Of the program's other files the
+# preview prints colours and the bars of progress move the cursor; the library prints nothing.
+prints_by_itself() {
+  local file apart='^tools/(say|json|preview|progress|train_report)\.c'
+  for file in $(sources runtime graph tools | grep -vE "$apart"); do
+    sed 's|//.*||' "$file" |
+      grep -nE '(^|[^a-zA-Z_.>])(v?printf|v?dprintf|puts|putchar|perror)\(|(printf|puts|putc|fputc|write)\(.*[^_a-z](std(out|err)|STD(OUT|ERR)_FILENO)' |
+      sed "s|^|$file:|" || true
+  done
+}
+
 not_executable() {
   local file
   for file in tools/demo tools/check .ci/run; do
@@ -106,6 +117,7 @@ rule "the first line of a C file says what it does" first_lines
 rule "every shader is used" unused_shaders
 rule "every op has cases" untested_ops
 rule "every shader is covered by cases or named in a test" uncovered_shaders
+rule "what is printed goes through tools/say.c or json_print_line" prints_by_itself
 rule "scripts are executable" not_executable
 
 echo "$passed passed, $failed failed"

@@ -104,7 +104,7 @@ static void inputs_finish(backward_inputs *in) {
 
 static void print_result(const backward_options *o, double loss, const mote_device_info *device) {
   if (!o->base.common.json) {
-    printf("loss %.9g\n", loss);
+    print("loss %.9g\n", loss);
     return;
   }
   cJSON *json = cJSON_CreateObject();

@@ -5,6 +5,7 @@
 #include "tools/bench_subject.h"
 #include "tools/command.h"
 #include "tools/json.h"
+#include "tools/say.h"
 #include "tools/shader_trial.h"
 
 enum { EVERYTHING, CEILINGS, LAYERS, SAMPLE, TRAIN };
@@ -52,23 +53,23 @@ static void print_json(const result *r, const char *device) {
 static void print_text(const result *r) {
   char name[96];
   snprintf(name, sizeof name, "%s", r->layer ? r->layer : r->what);
-  printf("%-30s %5d %11.3f %9.2f %6.0f%% %11d", name, r->batch, r->seconds * 1e3, r->operations / r->seconds / 1e9,
+  print("%-30s %5d %11.3f %9.2f %6.0f%% %11d", name, r->batch, r->seconds * 1e3, r->operations / r->seconds / 1e9,
          100 * r->bound / r->seconds, r->dispatches);
-  if (!r->layer) printf(" %10.1f", r->batch / r->seconds);
-  printf("\n");
+  if (!r->layer) print(" %10.1f", r->batch / r->seconds);
+  print("\n");
   fflush(stdout);
 }
 
 static void print_heading(bool layers) {
-  printf("\n%-30s %5s %11s %9s %7s %11s%s\n", layers ? "layer" : "step", "batch", "ms", "GFLOP/s", "share",
+  print("\n%-30s %5s %11s %9s %7s %11s%s\n", layers ? "layer" : "step", "batch", "ms", "GFLOP/s", "share",
          "dispatches", layers ? "" : "   images/s");
 }
 
 static void print_ceilings(const ceilings *c, const char *device, bool json) {
   if (!json) {
-    printf("fp32 arithmetic   %10.1f GFLOP/s\n", c->flops / 1e9);
-    if (c->matrix_flops > 0) printf("fp16 matrices     %10.1f GFLOP/s\n", c->matrix_flops / 1e9);
-    printf("copies            %10.1f GB/s\na dispatch        %10.1f us\na submission      %10.1f us\n", c->bandwidth / 1e9,
+    print("fp32 arithmetic   %10.1f GFLOP/s\n", c->flops / 1e9);
+    if (c->matrix_flops > 0) print("fp16 matrices     %10.1f GFLOP/s\n", c->matrix_flops / 1e9);
+    print("copies            %10.1f GB/s\na dispatch        %10.1f us\na submission      %10.1f us\n", c->bandwidth / 1e9,
            c->dispatch * 1e6, c->submission * 1e6);
     return;
   }

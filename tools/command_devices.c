@@ -19,16 +19,16 @@ static const options_desc desc = {
 };
 
 static void print_device(const mote_device_info *d) {
-  printf("%c %" PRIu32 "  %s (%s)\n", d->chosen ? '*' : ' ', d->index, d->name, device_type_name(d->type));
-  printf("     driver %s, Vulkan %" PRIu32 ".%" PRIu32 ".%" PRIu32 ", %.1f GiB\n", d->driver, d->api_version[0],
+  print("%c %" PRIu32 "  %s (%s)\n", d->chosen ? '*' : ' ', d->index, d->name, device_type_name(d->type));
+  print("     driver %s, Vulkan %" PRIu32 ".%" PRIu32 ".%" PRIu32 ", %.1f GiB\n", d->driver, d->api_version[0],
          d->api_version[1], d->api_version[2], (double)d->memory_bytes / (1024.0 * 1024.0 * 1024.0));
-  printf("     workgroups of %" PRIu32 " invocations and %" PRIu32 " KiB, subgroups of %" PRIu32
+  print("     workgroups of %" PRIu32 " invocations and %" PRIu32 " KiB, subgroups of %" PRIu32
          "%s, fp16 %s, "
          "cooperative matrices %s, timestamps %s\n",
          d->max_invocations, d->shared_bytes / 1024, d->subgroup_size, d->subgroup_shuffle ? " with shuffle" : "",
          d->float16 ? "yes" : "no", d->cooperative_matrix ? "yes" : "no", d->timestamps ? "yes" : "no");
-  printf("     uuid %s\n", d->uuid);
-  if (d->reason[0]) printf("     %s\n", d->reason);
+  print("     uuid %s\n", d->uuid);
+  if (d->reason[0]) print("     %s\n", d->reason);
 }
 
 static void show_device(const options *o, const mote_device_info *info) {

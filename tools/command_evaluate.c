@@ -162,38 +162,38 @@ static mote_status open_judge(const evaluate_options *o, mote_device *device, co
 // Output
 
 static void print_losses(const char *name, estimate held_out, estimate train) {
-  printf("  %-20s %9.4f +- %-9.4f %9.4f +- %.4f\n", name, held_out.mean, held_out.half_width, train.mean,
+  print("  %-20s %9.4f +- %-9.4f %9.4f +- %.4f\n", name, held_out.mean, held_out.half_width, train.mean,
          train.half_width);
 }
 
 static void print_accuracies(const char *name, estimate samples, estimate held_out) {
-  printf("  %-20s %9.1f +- %-4.1f %%    %9.1f +- %.1f %%\n", name, 100 * samples.mean, 100 * samples.half_width,
+  print("  %-20s %9.1f +- %-4.1f %%    %9.1f +- %.1f %%\n", name, 100 * samples.mean, 100 * samples.half_width,
          100 * held_out.mean, 100 * held_out.half_width);
 }
 
 static void print_judgement(const mote_model_info *model, const judgement *j) {
-  printf("found to be of their class by the classifier\n");
-  printf("                          samples               held-out images\n");
+  print("found to be of their class by the classifier\n");
+  print("                          samples               held-out images\n");
   for (int i = 0; i < j->classes && i < model->label_count; i++)
     print_accuracies(model->labels[i], j->class_accuracy[i], j->held_out_class_accuracy[i]);
   print_accuracies("all", j->accuracy, j->held_out_accuracy);
-  printf("Frechet distance of its features to the training images: samples %.3f +- %.3f, held-out images %.3f +- %.3f\n",
+  print("Frechet distance of its features to the training images: samples %.3f +- %.3f, held-out images %.3f +- %.3f\n",
          j->frechet.mean, j->frechet.half_width, j->held_out_frechet.mean, j->held_out_frechet.half_width);
 }
 
 static void print_text(const evaluate_options *o, const mote_model_info *model, const evaluation *e) {
   char name[64];
-  printf("loss                     held out               trained on\n");
+  print("loss                     held out               trained on\n");
   for (int i = 0; i < EVALUATE_LEVELS; i++) {
     snprintf(name, sizeof name, "timestep %d of %d", level_timestep(model->timesteps, i), model->timesteps);
     print_losses(name, e->held_out.level[i], e->train.level[i]);
   }
   print_losses("all", e->held_out.all, e->train.all);
-  printf("distance to the nearest training image, root mean square, of 255\n");
-  printf("  %-20s %9.1f is the median of %u\n", "held-out images", e->held_out_distance, (unsigned)e->held_out.images);
+  print("distance to the nearest training image, root mean square, of 255\n");
+  print("  %-20s %9.1f is the median of %u\n", "held-out images", e->held_out_distance, (unsigned)e->held_out.images);
   snprintf(name, sizeof name, "%d %s step%s", e->steps, sampler_names[o->sampler.kind], e->steps == 1 ? "" : "s");
-  printf("  %-20s %9.1f is the median of %d\n", name, e->sample_distance, e->samples);
-  printf("samples nearer than 19 of 20 held-out images: %.1f +- %.1f %%\n", 100 * e->copies.mean,
+  print("  %-20s %9.1f is the median of %d\n", name, e->sample_distance, e->samples);
+  print("samples nearer than 19 of 20 held-out images: %.1f +- %.1f %%\n", 100 * e->copies.mean,
          100 * e->copies.half_width);
   if (e->judged) print_judgement(model, &e->judgement);
 }

@@ -169,7 +169,7 @@ static void inputs_finish(forward_inputs *in) {
 
 static void print_result(const forward_options *o, uint64_t count, const mote_device_info *device) {
   if (!o->base.common.json) {
-    printf("%" PRIu64 " image%s, %s mode, on %s\nwrote %s\n", count, count == 1 ? "" : "s", o->train ? "train" : "eval",
+    print("%" PRIu64 " image%s, %s mode, on %s\nwrote %s\n", count, count == 1 ? "" : "s", o->train ? "train" : "eval",
            device->name, o->output);
     return;
   }

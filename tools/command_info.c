@@ -93,41 +93,41 @@ static uint64_t training_bound(const info_report *r) {
 
 static void print_diffusion(const info_report *r) {
   const mote_model_info *m = r->model;
-  printf("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
-  if (m->schedule == MOTE_SCHEDULE_LINEAR) printf(", beta %g to %g", m->beta_start, m->beta_end);
-  printf(", predicts %s\n", prediction_names[m->prediction]);
-  if (m->steps) printf("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
-  if (m->steps) printf(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
+  print("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
+  if (m->schedule == MOTE_SCHEDULE_LINEAR) print(", beta %g to %g", m->beta_start, m->beta_end);
+  print(", predicts %s\n", prediction_names[m->prediction]);
+  if (m->steps) print("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
+  if (m->steps) print(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
   if (m->context_drop > 0 && !m->steps)
-    printf("guidance        %g by default, learned without contexts %g %% of the time\n", usual_guidance(m),
+    print("guidance        %g by default, learned without contexts %g %% of the time\n", usual_guidance(m),
            100 * m->context_drop);
 }
 
 static void print_text(const info_report *r) {
   const mote_model_info *m = r->model;
   const double mebibyte = 1024.0 * 1024.0;
-  printf("%s\n", r->path);
-  printf("architecture    %s\n", m->architecture);
-  printf("images          %d x %d, %d channel%s\n", m->height, m->height, m->channels, m->channels == 1 ? "" : "s");
-  printf("features        %d (n_feat)\n", m->n_feat);
-  printf("context         %d number%s (n_cfeat)\n", m->n_cfeat, m->n_cfeat == 1 ? "" : "s");
-  printf("labels         ");
-  for (int i = 0; i < m->label_count; i++) printf("%s %s", i ? "," : "", m->labels[i]);
-  printf("%s\n", m->label_count ? "" : " none");
+  print("%s\n", r->path);
+  print("architecture    %s\n", m->architecture);
+  print("images          %d x %d, %d channel%s\n", m->height, m->height, m->channels, m->channels == 1 ? "" : "s");
+  print("features        %d (n_feat)\n", m->n_feat);
+  print("context         %d number%s (n_cfeat)\n", m->n_cfeat, m->n_cfeat == 1 ? "" : "s");
+  print("labels         ");
+  for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
+  print("%s\n", m->label_count ? "" : " none");
   if (r->samples) print_diffusion(r);
-  if (m->channels % 2 == 0) printf("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
-  if (m->trained_on[0]) printf("trained on      %s\n", m->trained_on);
-  printf("parameters      %" PRIu64 "\n", m->parameter_count);
-  printf("an image        %.2f M multiply-adds", (double)m->multiply_adds / 1e6);
+  if (m->channels % 2 == 0) print("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
+  if (m->trained_on[0]) print("trained on      %s\n", m->trained_on);
+  print("parameters      %" PRIu64 "\n", m->parameter_count);
+  print("an image        %.2f M multiply-adds", (double)m->multiply_adds / 1e6);
   if (r->samples)
-    printf(" a step, %.2f G for the default %d steps", (double)m->multiply_adds * r->steps / 1e9, r->steps);
-  printf("\n");
-  printf("on              %s\n", r->device->name);
-  printf("  weights       %.1f MiB\n", (double)r->model_bytes / mebibyte);
+    print(" a step, %.2f G for the default %d steps", (double)m->multiply_adds * r->steps / 1e9, r->steps);
+  print("\n");
+  print("on              %s\n", r->device->name);
+  print("  weights       %.1f MiB\n", (double)r->model_bytes / mebibyte);
   for (size_t i = 0; i < BATCH_COUNT && r->samples; i++)
-    printf("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
+    print("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
            (double)r->samplers[i].memory_bytes / mebibyte, r->samplers[i].dispatches, r->samplers[i].barriers);
-  printf("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
+  print("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
          (double)r->trainer.memory_bytes / mebibyte, TRAINING_BATCH, (double)training_bound(r) / mebibyte,
          r->trainer.dispatches);
 }

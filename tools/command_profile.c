@@ -7,6 +7,7 @@
 #include "tools/output.h"
 #include "tools/profile_capture.h"
 #include "tools/profile_compare.h"
+#include "tools/say.h"
 #include "tools/shader_trial.h"
 #include "tools/trace.h"
 
@@ -40,16 +41,16 @@ static double share(const ceilings *c, const profile_row *row) {
 
 static void print_text(const bench_options *o, const profile *p, const ceilings *c) {
   double sum = 0;
-  printf("%-30s %-16s %-32s %10s %8s %8s %6s\n", "layer", "shape", "kernel", "us", "GFLOP/s", "GB/s", "share");
+  print("%-30s %-16s %-32s %10s %8s %8s %6s\n", "layer", "shape", "kernel", "us", "GFLOP/s", "GB/s", "share");
   for (int i = 0; i < p->count; i++) {
     const profile_row *row = &p->rows[i];
     double seconds = row->seconds > 0 ? row->seconds : 1e-9;
     sum += row->seconds;
-    printf("%-30s %-16s %-32s %10.1f %8.2f %8.2f %5.0f%%\n", row->work.label, shape_format(row->work.shape).text,
+    print("%-30s %-16s %-32s %10.1f %8.2f %8.2f %5.0f%%\n", row->work.label, shape_format(row->work.shape).text,
            row->work.kernel, row->seconds * 1e6, row->work.operations / seconds / 1e9, row->work.bytes / seconds / 1e9,
            100 * share(c, row));
   }
-  printf("%d dispatches take %.3f ms, the step %.3f ms (batch %d, medians of %d, by %s)\n", p->count, sum * 1e3,
+  print("%d dispatches take %.3f ms, the step %.3f ms (batch %d, medians of %d, by %s)\n", p->count, sum * 1e3,
          p->step * 1e3, o->batch, o->repeat, method_name(p));
 }
 
@@ -86,7 +87,7 @@ static void report_capture(const bench_options *o, const profile_subject *step, 
   const program *program = step->sampler ? sampler_program(step->sampler) : trainer_program(step->trainer);
   int count = program_dispatch_count(program, PHASE_STEP);
   if (!o->base.common.json) {
-    printf("wrote %s: a %s step of batch %d, %d dispatches\n", o->renderdoc, o->what ? "training" : "sampling", o->batch,
+    print("wrote %s: a %s step of batch %d, %d dispatches\n", o->renderdoc, o->what ? "training" : "sampling", o->batch,
            count);
     return;
   }

@@ -91,13 +91,13 @@ static void print_summary(const sample_report *r) {
   char guidance[32] = "";
   if (r->options->guidance != 1) snprintf(guidance, sizeof guidance, ", guidance %g", r->options->guidance);
   if (run->finished == r->count)
-    printf("%d image%s, %d %s step%s%s, seed %" PRIu64 ", in %.3g s (%.3g images/s) on %s\n", run->begun,
+    print("%d image%s, %d %s step%s%s, seed %" PRIu64 ", in %.3g s (%.3g images/s) on %s\n", run->begun,
            run->begun == 1 ? "" : "s", run->steps, sampler_names[r->options->kind], run->steps == 1 ? "" : "s",
            guidance, r->options->seed, run->seconds, run->seconds > 0 ? run->finished / run->seconds : 0, r->device->name);
   const sample_options *o = r->options;
   const char *const paths[] = {o->grid, o->each, o->gif, o->moments, o->npy, o->sheet};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-    if (paths[i]) printf("wrote %s\n", paths[i]);
+    if (paths[i]) print("wrote %s\n", paths[i]);
 }
 
 static int finish_report(const sample_report *r) {

@@ -36,12 +36,12 @@ static void print_environment(const mote_device_info *d, bool json) {
     json_print_line(object);
     return;
   }
-  printf("mote      " MOTE_VERSION ", on %s %s %s\n", system.sysname, system.release, system.machine);
-  printf("device    %" PRIu32 ", %s (%s)\n", d->index, d->name, device_type_name(d->type));
-  printf("driver    %s, Vulkan %" PRIu32 ".%" PRIu32 ".%" PRIu32 "\n", d->driver, d->api_version[0], d->api_version[1],
+  print("mote      " MOTE_VERSION ", on %s %s %s\n", system.sysname, system.release, system.machine);
+  print("device    %" PRIu32 ", %s (%s)\n", d->index, d->name, device_type_name(d->type));
+  print("driver    %s, Vulkan %" PRIu32 ".%" PRIu32 ".%" PRIu32 "\n", d->driver, d->api_version[0], d->api_version[1],
          d->api_version[2]);
-  printf("uuid      %s\n", d->uuid);
-  printf("offers    %" PRIu32 " invocations, %" PRIu32 " KiB shared, subgroups of %" PRIu32 "%s%s%s, %.1f GiB\n",
+  print("uuid      %s\n", d->uuid);
+  print("offers    %" PRIu32 " invocations, %" PRIu32 " KiB shared, subgroups of %" PRIu32 "%s%s%s, %.1f GiB\n",
          d->max_invocations, d->shared_bytes / 1024, d->subgroup_size, d->subgroup_shuffle ? " with shuffle" : "",
          d->float16 ? ", fp16" : "", d->cooperative_matrix ? ", cooperative matrices" : "",
          (double)d->memory_bytes / (1024.0 * 1024.0 * 1024.0));
@@ -62,7 +62,7 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
     cJSON_AddBoolToObject(json, "device_lost", counts.device_lost);
     json_print_line(json);
   } else {
-    printf("selftest %s: %d passed, %d failed\n", counts.failed ? "failed" : "passed", counts.passed, counts.failed);
+    print("selftest %s: %d passed, %d failed\n", counts.failed ? "failed" : "passed", counts.passed, counts.failed);
   }
   fflush(stdout);
   if (counts.device_lost) say("selftest: the device was lost, so that not all cases were run");

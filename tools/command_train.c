@@ -263,9 +263,9 @@ static void print_summary(const training *t, const train_result *r) {
   char took[32], validation[48] = "";
   format_seconds(r->seconds, took, sizeof took);
   if (isfinite(r->val_loss)) snprintf(validation, sizeof validation, ", validation loss %.4g", r->val_loss);
-  printf("%" PRIu64 " step%s in %s (%.4g samples/s) on %s, loss %.4g%s\n", r->steps, r->steps == 1 ? "" : "s", took,
+  print("%" PRIu64 " step%s in %s (%.4g samples/s) on %s, loss %.4g%s\n", r->steps, r->steps == 1 ? "" : "s", took,
          r->samples_per_s, mote_device_get_info(t->device)->name, r->loss, validation);
-  printf("wrote %s\nwrote %s\n", t->options->output, t->paths.folder);
+  print("wrote %s\nwrote %s\n", t->options->output, t->paths.folder);
 }
 
 static mote_status train(training *t, int *exit_code, mote_error *error) {

@@ -13,6 +13,7 @@
 #include "tools/image_read.h"
 #include "tools/json.h"
 #include "tools/output.h"
+#include "tools/say.h"
 
 #define SHEET_COLUMNS 16
 
@@ -36,26 +37,26 @@ bool info_is_data(const char *path) {
 }
 
 static void print_text(const dataset *set, const char *picture) {
-  printf("%s\n", set->source);
-  printf("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->height, set->height, set->channels,
+  print("%s\n", set->source);
+  print("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->height, set->height, set->channels,
          set->channels == 1 ? "" : "s");
   char left_out[256];
   dataset_describe_left_out(set, left_out, sizeof left_out);
   if (set->empty_count || set->duplicate_count)
-    printf("left out        %u empty tiles, %u repeated ones\n", (unsigned)set->empty_count,
+    print("left out        %u empty tiles, %u repeated ones\n", (unsigned)set->empty_count,
            (unsigned)set->duplicate_count);
-  if (*left_out) printf("left out        %s\n", left_out);
-  if (set->composited) printf("transparency    composited on a colour (--background); --channels 4 keeps it\n");
+  if (*left_out) print("left out        %s\n", left_out);
+  if (set->composited) print("transparency    composited on a colour (--background); --channels 4 keeps it\n");
   if (set->class_count)
-    printf("classes         %d\n", set->class_count);
+    print("classes         %d\n", set->class_count);
   else
-    printf("classes         none; %s\n", set->class_hint);
+    print("classes         none; %s\n", set->class_hint);
   for (int i = 0; i < set->class_count; i++)
-    printf("  %-13s %u\n", set->classes[i], (unsigned)dataset_class_size(set, i));
+    print("  %-13s %u\n", set->classes[i], (unsigned)dataset_class_size(set, i));
   if (picture)
-    printf("wrote %s\n", picture);
+    print("wrote %s\n", picture);
   else
-    printf("-o sheet.png writes a contact sheet\n");
+    print("-o sheet.png writes a contact sheet\n");
 }
 
 static void print_json(const dataset *set, const char *picture) {

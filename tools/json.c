@@ -3,7 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "runtime/text.h"
 #include "tools/open.h"
 
 void json_add_uint64(cJSON *object, const char *name, uint64_t value) {
@@ -41,12 +44,42 @@ void json_fill_device(cJSON *object, const mote_device_info *device) {
   cJSON_AddStringToObject(object, "reason", device->reason);
 }
 
+// Appends what stands for the character or byte at `text` to `*to`; the length that it has there.
+static size_t escape(const char *text, size_t bytes, char **to) {
+  uint32_t code;
+  size_t length = text_decode(text, bytes, &code);
+  if (!length) {
+    *to += sprintf(*to, "\\\\x%02x", (unsigned)(uint8_t)*text);
+    return 1;
+  }
+  if (code < 0x80 ? code != 0x7f : text_is_clean(text, length)) {  // cJSON has escaped the lower ones, or indents by them
+    memcpy(*to, text, length);
+    *to += length;
+  } else if (code < 0x10000) {
+    *to += sprintf(*to, "\\u%04x", (unsigned)code);
+  } else {
+    code -= 0x10000;
+    *to += sprintf(*to, "\\u%04x\\u%04x", (unsigned)(0xd800 + (code >> 10)), (unsigned)(0xdc00 + (code & 0x3ff)));
+  }
+  return length;
+}
+
+char *json_text(const cJSON *object, bool indented) {
+  char *raw = indented ? cJSON_Print(object) : cJSON_PrintUnformatted(object);
+  size_t bytes = raw ? strlen(raw) : 0;
+  char *text = raw ? malloc(6 * bytes + 1) : NULL, *to = text;
+  for (size_t i = 0; text && i < bytes;) i += escape(raw + i, bytes - i, &to);
+  if (text) *to = 0;
+  cJSON_free(raw);
+  return text;
+}
+
 void json_print_line(cJSON *object) {
-  char *text = cJSON_PrintUnformatted(object);
+  char *text = json_text(object, false);
   // Only a lack of memory leaves no text; the reader of the lines must see that one is missing.
   puts(text ? text : "{\"event\":\"error\",\"message\":\"out of memory\"}");
   fflush(stdout);
-  cJSON_free(text);
+  free(text);
   cJSON_Delete(object);
 }
 

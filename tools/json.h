@@ -15,6 +15,10 @@ void json_add_uint64(cJSON *object, const char *name, uint64_t value);
 cJSON *json_add_device(cJSON *object, const char *name, const mote_device_info *device);
 void json_fill_device(cJSON *object, const mote_device_info *device);
 
+// The JSON of `object`, `indented` or in one line; the caller's to free(). Its strings are UTF-8 and fit to be shown: what is not
+// is written \u0085, and a byte that is no UTF-8 as text, \\xNN. NULL: no memory.
+char *json_text(const cJSON *object, bool indented);
+
 // Prints the object on a line of its own on stdout and deletes it.
 void json_print_line(cJSON *object);
 

@@ -6,6 +6,7 @@
 #include "mote.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
+#include "tools/say.h"
 
 typedef struct command {
   const char *name;
@@ -30,11 +31,14 @@ static const command commands[] = {
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_help(FILE *stream) {
-  fprintf(stream, "Usage: mote COMMAND [OPTION...]\n\nTrains small image diffusion models, and samples from them, on any Vulkan device.\n\n");
-  for (size_t i = 0; i < COMMAND_COUNT; i++) fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
-  fprintf(stream,
-          "\n`mote COMMAND --help` lists a command's options. `mote --version` prints the version.\n"
-          "Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+  char lines[128 * (COMMAND_COUNT + 1)] = "";
+  for (size_t i = 0, used = 0; i < COMMAND_COUNT; i++, used = strlen(lines))
+    snprintf(lines + used, sizeof lines - used, "  %-9s %s\n", commands[i].name, commands[i].summary);
+  print_help_text(stream, "Usage: mote COMMAND [OPTION...]\n\nTrains small image diffusion models, and samples from them, on any "
+                          "Vulkan device.\n\n");
+  print_help_text(stream, lines);
+  print_help_text(stream, "\n`mote COMMAND --help` lists a command's options. `mote --version` prints the version.\n"
+                          "Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
 static int command_run(int argc, const char **argv) {
@@ -47,14 +51,15 @@ static int command_run(int argc, const char **argv) {
     return COMMAND_DONE;
   }
   if (!strcmp(argv[1], "--version")) {
-    puts("mote " MOTE_VERSION);
+    print("mote " MOTE_VERSION "\n");
     return COMMAND_DONE;
   }
   for (size_t i = 0; i < COMMAND_COUNT; i++)
     if (!strcmp(argv[1], commands[i].name)) return commands[i].run(argc - 1, argv + 1);
-  fprintf(stderr, "mote: found \"%s\", expected a command:", argv[1]);
-  for (size_t i = 0; i < COMMAND_COUNT; i++) fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
-  fprintf(stderr, "\n");
+  char names[16 * COMMAND_COUNT] = "";
+  for (size_t i = 0, used = 0; i < COMMAND_COUNT; i++, used = strlen(names))
+    snprintf(names + used, sizeof names - used, "%s %s", i ? "," : "", commands[i].name);
+  say("found \"%s\", expected a command:%s", argv[1], names);
   return COMMAND_USAGE;
 }
 
@@ -64,7 +69,7 @@ int main(int argc, char **argv) {
   // A result that did not reach a full disk or a closed pipe is a failure, and stdio notices only here.
   errno = 0;
   if ((fflush(stdout) || ferror(stdout)) && code == COMMAND_DONE) {
-    fprintf(stderr, "mote: standard output: %s\n", errno ? strerror(errno) : "write failed");
+    say("standard output: %s", errno ? strerror(errno) : "write failed");
     code = COMMAND_FAILED;
   }
   return code;

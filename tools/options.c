@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +75,7 @@ void options_finish(options *o) {
 
 // popt prints the words of a table well, but its first line would begin with the bare command's name.
 static void print_help(options *o) {
-  printf("Usage: mote %s %s\n\n", o->desc->name, o->desc->usage);
-  fflush(stdout);
+  print("Usage: mote %s %s\n\n", o->desc->name, o->desc->usage);
   char *text = NULL;
   size_t bytes = 0;
   FILE *stream = open_memstream(&text, &bytes);
@@ -86,8 +84,8 @@ static void print_help(options *o) {
   fclose(stream);
   const char *tables = text ? strchr(text, '\n') : NULL;
   while (tables && *tables == '\n') tables++;
-  if (tables) fputs(tables, stdout);
-  if (o->desc->notes) printf("\n%s", o->desc->notes);
+  if (tables) print_help_text(stdout, tables);
+  if (o->desc->notes) print("\n"), print_help_text(stdout, o->desc->notes);
   free(text);
 }
 
@@ -245,13 +243,4 @@ mote_status option_choice(const char *option, const char *text, const char *cons
 int report(const mote_error *error) {
   say("%s", error->message[0] ? error->message : "failed without a message");
   return error->status == MOTE_ERROR_USAGE ? COMMAND_USAGE : COMMAND_FAILED;
-}
-
-void say(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("mote: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  va_end(arguments);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "mote.h"
+#include "tools/say.h"
 
 // What every command understands. Strings live until options_finish.
 typedef struct common_options {
@@ -71,8 +72,5 @@ mote_status option_choice(const char *option, const char *text, const char *cons
 
 // Prints the message as `mote: ...` on stderr and returns the exit code that fits.
 int report(const mote_error *error);
-
-// Prints a line that is no error in the same way.
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -11,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "tools/json.h"
+#include "tools/say.h"
 
 enum { FILE_BYTES = 64 << 20, SIDES = 2, TEXT_BYTES = 200 };
 
@@ -174,22 +175,22 @@ static const char *kernels_of(const layer *layer, char text[2 * TEXT_BYTES + 8])
 }
 
 static void print_row(const char *name, const char *op, const double ms[SIDES], const char *kernels) {
-  printf("%-30s %-26s %10.3f %10.3f ", name, op, ms[0], ms[1]);
+  print("%-30s %-26s %10.3f %10.3f ", name, op, ms[0], ms[1]);
   // A layer that one file lacks has no ratio.
   if (ms[0] > 0 && ms[1] > 0)
-    printf("%7.2f", ms[1] / ms[0]);
+    print("%7.2f", ms[1] / ms[0]);
   else
-    printf("%7s", "-");
-  printf("  %s\n", kernels);
+    print("%7s", "-");
+  print("  %s\n", kernels);
 }
 
 static void print_text(const comparison *c) {
   char text[2 * TEXT_BYTES + 8];
   for (int side = 0; side < SIDES; side++)
-    printf("%c: a %s of batch %g, %g dispatches, on %s\n", "ab"[side],
+    print("%c: a %s of batch %g, %g dispatches, on %s\n", "ab"[side],
            *c->steps[side].what == 's' ? "sampling step" : "training step", c->steps[side].batch,
            c->steps[side].dispatches, c->steps[side].device);
-  printf("%-30s %-26s %10s %10s %7s  %s\n", "layer", "op", "ms a", "ms b", "b/a", "kernel");
+  print("%-30s %-26s %10s %10s %7s  %s\n", "layer", "op", "ms a", "ms b", "b/a", "kernel");
   for (size_t i = 0; i < c->count; i++)
     print_row(c->layers[i].name, c->layers[i].op, c->layers[i].ms, kernels_of(&c->layers[i], text));
   print_row("total", "", c->ms, "");

@@ -6,6 +6,7 @@
 
 #include "graph/trial.h"
 #include "tools/json.h"
+#include "tools/say.h"
 #include "tools/shader_compile.h"
 
 static const char *verdict(const trial_row *row) {
@@ -14,15 +15,15 @@ static const char *verdict(const trial_row *row) {
 }
 
 static void print_text(const trial *t, const bench_options *o, bool train) {
-  printf("%-32s %10s %12s %12s %7s %12s %12s  %s\n", "shader", "dispatches", "us embedded", "us replaced", "ratio",
+  print("%-32s %10s %12s %12s %7s %12s %12s  %s\n", "shader", "dispatches", "us embedded", "us replaced", "ratio",
          "difference", "largest", "");
   for (size_t i = 0; i < t->count; i++) {
     const trial_row *row = &t->rows[i];
-    printf("%-32s %10d %12.1f %12.1f %7.2f %12.3g %12.3g  %s\n", row->kernel, row->dispatches, row->embedded * 1e6,
+    print("%-32s %10d %12.1f %12.1f %7.2f %12.3g %12.3g  %s\n", row->kernel, row->dispatches, row->embedded * 1e6,
            row->replaced * 1e6, row->embedded > 0 ? row->replaced / row->embedded : 0, row->difference, row->largest,
            verdict(row));
   }
-  printf("the %s step: %.3f ms embedded, %.3f ms replaced (batch %d, the least of two medians of %d)\n",
+  print("the %s step: %.3f ms embedded, %.3f ms replaced (batch %d, the least of two medians of %d)\n",
          train ? "training" : "sampling", t->embedded * 1e3, t->replaced * 1e3, o->batch, o->repeat);
 }
 

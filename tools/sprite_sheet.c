@@ -4,12 +4,12 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include <cjson/cJSON.h>
 
 #include "runtime/error.h"
 #include "tools/image.h"
+#include "tools/json.h"
 
 #define DURATION 100  // milliseconds, Aseprite's default
 
@@ -89,12 +89,12 @@ mote_status sprite_sheet_write(const sprite_sheet_desc *d, file_writer *writer, 
   cJSON *frames = cJSON_AddArrayToObject(sheet, "frames");
   for (int i = 0; i < d->count; i++) add_frame(frames, d, i);
   add_meta(sheet, d);
-  char *text = cJSON_Print(sheet);
+  char *text = json_text(sheet, true);
   cJSON_Delete(sheet);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "--sheet: no memory for the places of %d images", d->count);
   mote_status status = file_writer_write(writer, text, strlen(text), error);
   if (!status) status = file_writer_write(writer, "\n", 1, error);
-  cJSON_free(text);
+  free(text);
   TRY(status);
   return writer_flush(writer, error);
 }

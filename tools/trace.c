@@ -1,10 +1,11 @@
 // trace.c: writes a profiled step in the Trace Event Format.
 #include "tools/trace.h"
 
-#include <cjson/cJSON.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/file.h"
+#include "tools/json.h"
 
 enum { HOST = 1, DEVICE };
 
@@ -58,7 +59,7 @@ static cJSON *build(const profile *p, const char *name) {
 
 mote_status trace_write(const char *path, const profile *profile, const char *name, mote_error *error) {
   cJSON *root = build(profile, name);
-  char *text = cJSON_PrintUnformatted(root);
+  char *text = json_text(root, false);
   cJSON_Delete(root);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
   file_writer writer;
@@ -70,6 +71,6 @@ mote_status trace_write(const char *path, const profile *profile, const char *na
     else
       status = file_writer_commit(&writer, error);
   }
-  cJSON_free(text);
+  free(text);
   return status;
 }
