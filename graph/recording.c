@@ -1,10 +1,12 @@
 // recording.c: a sampler in a host's command buffers: its recorded steps once more, as many as fit a budget, and its
 // pixels into the host's image or buffer.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/layout.h"
 #include "graph/ops.h"
+#include "graph/pace.h"
 #include "graph/sampler.h"
 #include "runtime/record.h"
 
@@ -12,37 +14,41 @@ enum { TAG_BEGIN = 0, MAX_REGIONS = 256 };  // other laps are tagged with their 
 
 struct recording {
   mote_device *device;
-  program *output;  // x to RGBA8, one word a pixel
-  tensor *pixels;
+  program *output;  // x to one word a pixel
+  tensor *pixels, *order;
   stopwatch *stopwatch;
   float *packed;     // a tensor on its way into a command buffer
-  double step_time;  // expected, microseconds; 0: not known yet
-  double begin_time;
-  bool began;  // since the last mote_sampler_record
+  pace pace;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Making
 
-static graph *build_output(const mote_model_info *info, const mote_device *device, int batch, binding x_home,
-                           tensor **pixels) {
-  graph *graph = graph_create(device_get_caps(device));
+typedef struct output {
+  tensor *order, *pixels;
+} output;
+
+static graph *build_output(const mote_sampler *sampler, output *made) {
+  const mote_model_info *info = &sampler->model->info;
+  graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
-  tensor *x = graph_external(graph, "x", (shape){batch, info->channels, info->height, info->height}, x_home);
+  shape images = {sampler->desc.batch, info->channels, info->height, info->height};
+  tensor *x = graph_external(graph, "x", images, sampler->x ? sampler->x->home : (binding){0});
   if (x) x->layout = LAYOUT_C8;
-  *pixels = pack_pixels(graph, x);
-  if (*pixels) (*pixels)->keep = true;
+  made->order = graph_input(graph, "order", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  made->pixels = pack_pixels(graph, x, made->order, sampler->desc.pixel_scale);
+  if (made->pixels) made->pixels->keep = true;
   return graph;
 }
 
-mote_status recording_measure(const mote_model_info *info, mote_device *device, int batch, program_needs *needs,
-                              mote_error *error) {
-  tensor *pixels;
+mote_status recording_measure(const mote_sampler *sampler, program_needs *needs, mote_error *error) {
+  mote_device *device = sampler->model->device;
+  output made;
   uint64_t laps_bytes;
   TRY(stopwatch_measure(device, &laps_bytes, error));
   needs->memory_bytes += laps_bytes;
   needs->allocations += laps_bytes > 0;
-  graph *graph = build_output(info, device, batch, (binding){0}, &pixels);
+  graph *graph = build_output(sampler, &made);
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   return program_measure(&(program_desc){.device = device, .graph = graph, .name = "pixels"}, needs, error);
 }
@@ -57,14 +63,16 @@ mote_status recording_create(const mote_sampler *sampler, recording **out, mote_
   if (tensor_bytes(sampler->context) > bytes) bytes = tensor_bytes(sampler->context);
   if (tensor_bytes(sampler->step) > bytes) bytes = tensor_bytes(sampler->step);
   made->packed = calloc(1, bytes);
-  graph *graph =
-      build_output(&sampler->model->info, device, sampler->desc.batch, sampler->x->home, &made->pixels);
+  output output;
+  graph *graph = build_output(sampler, &output);
   if (!made->packed || !graph) {
     graph_destroy(&graph);
     status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
   if (!status)
     status = program_create(&(program_desc){.device = device, .graph = graph, .name = "pixels"}, &made->output, error);
+  made->order = output.order;
+  made->pixels = output.pixels;
   if (!status) status = stopwatch_create(device, &made->stopwatch, error);
   if (status)
     recording_destroy(&made);
@@ -94,28 +102,13 @@ static mote_status check_recorded(const mote_sampler *sampler, bool needs_run, m
 // ---------------------------------------------------------------------------------------------------------------------
 // Time
 
-// Rises at once, so that a frame does not pay twice for what it could not foresee; falls slowly.
-static void follow(double *expected, double measured) {
-  *expected = measured > *expected ? measured : *expected + (measured - *expected) / 8;
-}
-
 static void read_laps(recording *recording) {
   stopwatch_lap lap;
   while (stopwatch_read(recording->stopwatch, &lap))
     if (lap.tag == TAG_BEGIN)
-      follow(&recording->begin_time, lap.microseconds);
+      pace_follow(&recording->pace.begin_time, lap.microseconds);
     else
-      follow(&recording->step_time, lap.microseconds / lap.tag);
-}
-
-// How many steps of `most` fit.
-static int fit(const recording *recording, int most, double budget) {
-  if (budget == 0) return most;
-  double left = recording->began ? budget - recording->begin_time : budget;
-  if (recording->began && (recording->begin_time == 0 || left < recording->step_time)) return 0;
-  if (recording->step_time == 0 || left < 2 * recording->step_time) return 1;
-  double steps = left / recording->step_time;
-  return steps < most ? (int)steps : most;
+      pace_follow(&recording->pace.step_time, lap.microseconds / lap.tag);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -149,13 +142,24 @@ static void end_writing(record_route *route) {
   route->writing = false;
 }
 
+// A replay as debuggers show it.
+static void record_phase(const record_route *route, phase phase, int ahead) {
+  const mote_sampler *sampler = route->sampler;
+  char name[64] = "mote: begin";
+  if (phase == PHASE_STEP)
+    snprintf(name, sizeof name, "mote: step %d of %d", sampler->steps_done + ahead + 1, sampler->row_count);
+  record_open_region(sampler->recording->device, route->into, name);
+  commands_record(program_commands(sampler->program, phase), route->into);
+  record_close_region(sampler->recording->device, route->into);
+}
+
 static mote_status replay_later(void *user, phase phase, int times, mote_error *error) {
   record_route *route = user;
   recording *recording = route->sampler->recording;
   (void)error;
   end_writing(route);
   stopwatch_start(recording->stopwatch, phase == PHASE_ONCE ? TAG_BEGIN : times, route->into);
-  for (int i = 0; i < times; i++) commands_record(program_commands(route->sampler->program, phase), route->into);
+  for (int i = 0; i < times; i++) record_phase(route, phase, i);
   stopwatch_stop(recording->stopwatch, route->into);
   return MOTE_OK;
 }
@@ -167,27 +171,68 @@ mote_status mote_sampler_record_begin(mote_sampler *sampler, VkCommandBuffer com
   read_laps(sampler->recording);
   TRY(sampler_begin(sampler, request, &(sampler_route){write_later, replay_later, &route}, error));
   end_writing(&route);
-  sampler->recording->began = true;
+  sampler->recording->pace.began = true;
+  return MOTE_OK;
+}
+
+static mote_status check_budget(double budget, mote_error *error) {
+  if (budget >= 0 || budget < 0) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "budget is %g, expected microseconds, or MOTE_NO_BUDGET for no limit", budget);
+}
+
+// Records what the sampler's pace was dealt.
+static mote_status record_dealt(mote_sampler *sampler, VkCommandBuffer commands, mote_recorded *recorded,
+                                mote_error *error) {
+  const pace *pace = &sampler->recording->pace;
+  record_route route = {.sampler = sampler, .into = commands};
+  TRY(sampler_advance(sampler, pace->steps, &(sampler_route){write_later, replay_later, &route}, error));
+  if (recorded)
+    *recorded = (mote_recorded){.steps = pace->steps,
+                                .steps_left = sampler_steps_left(sampler),
+                                .step_microseconds = pace->step_time,
+                                .begin_microseconds = pace->begin_time};
   return MOTE_OK;
 }
 
 mote_status mote_sampler_record(mote_sampler *sampler, VkCommandBuffer commands, int steps, double budget,
                                 mote_recorded *recorded, mote_error *error) {
   TRY(check_recorded(sampler, true, error));
+  TRY(check_budget(budget, error));
   if (steps < 0) return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 0 or more", steps);
-  if (!(budget >= 0)) return fail(error, MOTE_ERROR_USAGE, "budget is %g microseconds, expected 0 or more", budget);
-  recording *recording = sampler->recording;
-  record_route route = {.sampler = sampler, .into = commands};
-  read_laps(recording);
-  int left = sampler_steps_left(sampler), most = steps && steps < left ? steps : left;
-  int count = most ? fit(recording, most, budget) : 0;
-  recording->began = false;
-  TRY(sampler_advance(sampler, count, &(sampler_route){write_later, replay_later, &route}, error));
-  if (recorded)
-    *recorded = (mote_recorded){.steps = count,
-                                .steps_left = left - count,
-                                .step_microseconds = recording->step_time,
-                                .begin_microseconds = recording->begin_time};
+  pace *pace = &sampler->recording->pace;
+  int left = sampler_steps_left(sampler);
+  read_laps(sampler->recording);
+  pace->most = steps && steps < left ? steps : left;
+  pace_deal(&pace, 1, budget);
+  return record_dealt(sampler, commands, recorded, error);
+}
+
+static mote_status check_group(mote_sampler *const *samplers, uint32_t count, mote_error *error) {
+  if (count > MOTE_SAMPLERS_MAX)
+    return fail(error, MOTE_ERROR_USAGE, "%u samplers, expected %d at most", count, MOTE_SAMPLERS_MAX);
+  for (uint32_t i = 0; i < count; i++) {
+    if (!samplers[i]) return fail(error, MOTE_ERROR_USAGE, "sampler %u is NULL", i);
+    TRY(check_recorded(samplers[i], false, error));
+    if (samplers[i]->model->device != samplers[0]->model->device)
+      return fail(error, MOTE_ERROR_USAGE, "samplers 0 and %u are of different devices", i);
+    for (uint32_t j = 0; j < i; j++)
+      if (samplers[i] == samplers[j]) return fail(error, MOTE_ERROR_USAGE, "samplers %u and %u are the same", j, i);
+  }
+  return MOTE_OK;
+}
+
+mote_status mote_samplers_record(mote_sampler *const *samplers, uint32_t count, VkCommandBuffer commands, double budget,
+                                 mote_recorded *recorded, mote_error *error) {
+  pace *paces[MOTE_SAMPLERS_MAX];
+  TRY(check_group(samplers, count, error));
+  TRY(check_budget(budget, error));
+  for (uint32_t i = 0; i < count; i++) {
+    paces[i] = &samplers[i]->recording->pace;
+    paces[i]->most = sampler_steps_left(samplers[i]);
+    read_laps(samplers[i]->recording);
+  }
+  pace_deal(paces, count, budget);
+  for (uint32_t i = 0; i < count; i++) TRY(record_dealt(samplers[i], commands, recorded ? &recorded[i] : NULL, error));
   return MOTE_OK;
 }
 
@@ -196,17 +241,53 @@ void mote_sampler_cancel(mote_sampler *sampler) { sampler->begun = false; }
 // ---------------------------------------------------------------------------------------------------------------------
 // Output
 
-static void record_pixels(const recording *recording, VkCommandBuffer commands) {
-  record_order(recording->device, commands, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_COMPUTE);
+static bool is_blue_first(VkFormat format) {
+  return format == VK_FORMAT_B8G8R8A8_UNORM || format == VK_FORMAT_B8G8R8A8_SRGB;
+}
+
+static void record_pixels(const recording *recording, bool blue_first, VkCommandBuffer commands) {
+  const float order = blue_first;
+  const binding *home = &recording->order->home;
+  record_open_region(recording->device, commands, "mote: pixels");
+  record_order(recording->device, commands, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_COMPUTE | RECORD_TRANSFER);
+  record_update(home->buffer, home->offset, &order, sizeof order, commands);
+  record_order(recording->device, commands, RECORD_TRANSFER, RECORD_COMPUTE);
   commands_record(program_commands(recording->output, PHASE_STEP), commands);
   record_order(recording->device, commands, RECORD_COMPUTE, RECORD_TRANSFER);
+  record_close_region(recording->device, commands);
+}
+
+static uint32_t sprite_width(const mote_sampler *sampler) {
+  return (uint32_t)(sampler->model->info.height * sampler->desc.pixel_scale);
+}
+
+static uint32_t at_level(uint32_t extent, uint32_t level) { return level < 32 && extent >> level ? extent >> level : 1; }
+
+static mote_status check_regions(const mote_sampler *sampler, const mote_image_output *output, mote_error *error) {
+  const uint32_t width = at_level(output->width, output->mip_level), height = at_level(output->height, output->mip_level);
+  const uint32_t layers = output->array_layers ? output->array_layers : 1, side = sprite_width(sampler);
+  for (uint32_t i = 0; i < output->region_count; i++) {
+    const mote_image_region *region = &output->regions[i];
+    if (region->sample >= (uint32_t)sampler->desc.batch)
+      return fail(error, MOTE_ERROR_USAGE, "mote_image_output: region %u is sample %u, the batch holds %d", i,
+                  region->sample, sampler->desc.batch);
+    if (region->array_layer >= layers)
+      return fail(error, MOTE_ERROR_USAGE, "mote_image_output: region %u is in array layer %u, the image has %u", i,
+                  region->array_layer, layers);
+    if (region->x < 0 || region->y < 0 || (int64_t)region->x + side > width || (int64_t)region->y + side > height)
+      return fail(error, MOTE_ERROR_USAGE,
+                  "mote_image_output: region %u is %u x %u pixels at %d, %d, the image's mip level %u is %u x %u", i, side,
+                  side, region->x, region->y, output->mip_level, width, height);
+  }
+  return MOTE_OK;
 }
 
 static mote_status check_output(const mote_sampler *sampler, const mote_image_output *output, mote_error *error) {
   if (!output->image) return fail(error, MOTE_ERROR_USAGE, "mote_image_output: image is not set");
-  if (output->format != VK_FORMAT_R8G8B8A8_UNORM && output->format != VK_FORMAT_R8G8B8A8_SRGB)
+  if (output->format != VK_FORMAT_R8G8B8A8_UNORM && output->format != VK_FORMAT_R8G8B8A8_SRGB &&
+      !is_blue_first(output->format))
     return fail(error, MOTE_ERROR_USAGE,
-                "mote_image_output: format is %d, expected VK_FORMAT_R8G8B8A8_UNORM or VK_FORMAT_R8G8B8A8_SRGB",
+                "mote_image_output: format is %d, expected VK_FORMAT_R8G8B8A8 or VK_FORMAT_B8G8R8A8, _UNORM or _SRGB",
                 (int)output->format);
   if (output->new_layout == VK_IMAGE_LAYOUT_UNDEFINED || output->new_layout == VK_IMAGE_LAYOUT_PREINITIALIZED)
     return fail(error, MOTE_ERROR_USAGE, "mote_image_output: new_layout is %d, expected one that keeps the pixels",
@@ -214,13 +295,10 @@ static mote_status check_output(const mote_sampler *sampler, const mote_image_ou
   if (output->region_count < 1 || output->region_count > MAX_REGIONS)
     return fail(error, MOTE_ERROR_USAGE, "mote_image_output: %u regions, expected 1 to %d", output->region_count,
                 MAX_REGIONS);
-  for (uint32_t i = 0; i < output->region_count; i++) {
-    const mote_image_region *region = &output->regions[i];
-    if (region->sample >= (uint32_t)sampler->desc.batch || region->x < 0 || region->y < 0)
-      return fail(error, MOTE_ERROR_USAGE, "mote_image_output: region %u is sample %u at %d, %d, the batch holds %d", i,
-                  region->sample, region->x, region->y, sampler->desc.batch);
-  }
-  return MOTE_OK;
+  if (!output->width || !output->height)
+    return fail(error, MOTE_ERROR_USAGE, "mote_image_output: found %u x %u pixels, expected the image's width and height",
+                output->width, output->height);
+  return check_regions(sampler, output, error);
 }
 
 mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer commands, const mote_image_output *output,
@@ -235,8 +313,8 @@ mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer com
     completed.regions = layers;
   }
   TRY(check_output(sampler, &completed, error));
-  record_pixels(sampler->recording, commands);
-  record_to_image(sampler->recording->pixels->home.buffer, (uint32_t)sampler->model->info.height, &completed, commands);
+  record_pixels(sampler->recording, is_blue_first(completed.format), commands);
+  record_to_image(sampler->recording->pixels->home.buffer, sprite_width(sampler), &completed, commands);
   return MOTE_OK;
 }
 
@@ -247,7 +325,7 @@ mote_status mote_sampler_record_buffer(mote_sampler *sampler, VkCommandBuffer co
   if (offset % 4)
     return fail(error, MOTE_ERROR_USAGE, "offset is %llu, expected a multiple of 4", (unsigned long long)offset);
   const tensor *pixels = sampler->recording->pixels;
-  record_pixels(sampler->recording, commands);
+  record_pixels(sampler->recording, false, commands);
   record_to_host_buffer(pixels->home.buffer, tensor_bytes(pixels), buffer, offset, commands);
   return MOTE_OK;
 }

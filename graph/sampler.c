@@ -33,6 +33,8 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
     return fail(error, MOTE_ERROR_USAGE, "threshold is %g, expected 0 to 1", d->threshold);
   if (d->threshold > 0 && d->clip_x0)
     return fail(error, MOTE_ERROR_USAGE, "found both clip_x0 and threshold, expected one of them");
+  if (d->pixel_scale < 1 || d->pixel_scale > 16)
+    return fail(error, MOTE_ERROR_USAGE, "pixel_scale is %d, expected 1 to 16", d->pixel_scale);
   if (d->resample < 1 || d->resample > 100 || (d->resample > 1 && d->edit != MOTE_EDIT_INPAINT))
     return fail(error, MOTE_ERROR_USAGE, "resample is %d, expected 1 to 100, and 1 unless inpainting", d->resample);
   return MOTE_OK;
@@ -54,6 +56,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   if (out->guidance == 0) out->guidance = 1;
   if (out->guidance_high == 0) out->guidance_high = 1;
   if (out->resample == 0) out->resample = 1;
+  if (out->pixel_scale == 0) out->pixel_scale = 1;
   if (out->steps < 1 || out->steps > first)
     return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 1 to %d", out->steps, first);
   if (out->batch < 1 || out->batch > 4096)
@@ -222,7 +225,7 @@ mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *ne
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   program_needs measured = {0};
   TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, &measured, error));
-  if (desc->recorded) TRY(recording_measure(&sampler.model->info, device, sampler.desc.batch, &measured, error));
+  if (desc->recorded) TRY(recording_measure(&sampler, &measured, error));
   *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
                                 .allocations = measured.allocations,
                                 .pipelines = measured.kernels,

@@ -38,7 +38,6 @@ int sampler_steps_left(const mote_sampler *sampler);
 // recording.c: what recording takes beyond the sampler.
 mote_status recording_create(const mote_sampler *sampler, recording **out, mote_error *error);
 void recording_destroy(recording **recording);
-mote_status recording_measure(const mote_model_info *info, mote_device *device, int batch, program_needs *needs,
-                              mote_error *error);
+mote_status recording_measure(const mote_sampler *sampler, program_needs *needs, mote_error *error);
 
 #endif

@@ -412,6 +412,7 @@ typedef struct mote_sampler_desc {
   mote_edit edit;
   int resample;            // MOTE_EDIT_INPAINT: go over each step but the last so many times (RePaint), 1 to 100; 0: 1
   bool recorded;           // it will be recorded into a host's command buffers too: see mote_vulkan.h
+  int pixel_scale;         // recorded pixels: each is written as so many by so many, 1 to 16; 0: 1
 } mote_sampler_desc;
 
 typedef struct mote_sampler_request {

@@ -92,14 +92,28 @@ typedef struct mote_recorded {
   double begin_microseconds; // what mote_sampler_record_begin is expected to take; 0: not yet known
 } mote_recorded;
 
+// No limit of time.
+#define MOTE_NO_BUDGET (-1.0)
+
 // Records the next denoising steps: `steps` at most (0: no such limit, else 1 or more), and no more than are expected
-// to take `budget` microseconds (0: no budget). Under a budget one step is recorded even where it alone is expected to
-// exceed it, so that runs end: a frame costs at most its budget plus one step. A mote_sampler_record_begin since the
-// last call counts against the budget; if it takes all of it, or its cost is not known yet, this call records no step.
-// The expectation follows timestamps of earlier records, read without waiting: it rises at once and falls slowly. Until
-// the first is known, and on queues without timestamps, one step is recorded. Past the last step nothing is recorded.
+// to take `budget` microseconds. A budget of 0 records nothing, a negative one is no limit. Under a budget above 0 one step
+// is recorded even where it alone is expected to exceed it, so that runs end: a frame costs at most its budget plus one
+// step. A mote_sampler_record_begin since the last call counts against the budget; if it takes all of it, or its cost is
+// not known yet, this call records no step. The expectation follows timestamps of earlier records, which arrive in memory:
+// nothing waits for them. It rises at once and falls slowly. Until the first is known, and on queues without timestamps,
+// one step is recorded. Past the last step nothing is recorded.
 MOTE_API mote_status mote_sampler_record(mote_sampler *sampler, VkCommandBuffer commands, int steps, double budget,
                                          mote_recorded *recorded, mote_error *error);
+
+#define MOTE_SAMPLERS_MAX 256
+
+// The same for several samplers of one device under one budget, so that all of them together cost at most the budget plus
+// one step. Each next step goes to the sampler that was given the least time, in this call and those before, among those
+// whose step still fits; the first fits always. So all get the same time, whatever their steps cost. Samplers without a
+// run, and those that are done, take none.
+// `recorded`, NULL or `count` of them, says what each took.
+MOTE_API mote_status mote_samplers_record(mote_sampler *const *samplers, uint32_t count, VkCommandBuffer commands,
+                                          double budget, mote_recorded *recorded, mote_error *error);
 
 // Forgets the run, whatever step it is at. Records that were made may be submitted or dropped; the next
 // mote_sampler_record_begin starts anew.
@@ -109,12 +123,13 @@ MOTE_API void mote_sampler_cancel(mote_sampler *sampler);
 typedef struct mote_image_region {
   uint32_t sample;       // 0 to batch - 1
   uint32_t array_layer;
-  int32_t x, y;          // of the upper left pixel; the sprite is height × height pixels
+  int32_t x, y;          // of the upper left pixel; the sprite is height × height pixels, times pixel_scale
 } mote_image_region;
 
-// Where to write pixels. Formats: VK_FORMAT_R8G8B8A8_UNORM or _SRGB; the bytes are those of mote_sampler_read_pixels
-// (grey is repeated, alpha is 255 where the model has none) and mean sRGB, as in a PNG file: an _SRGB image shows them
-// as they are.
+// Where to write pixels. Formats: VK_FORMAT_R8G8B8A8 or VK_FORMAT_B8G8R8A8, _UNORM or _SRGB; the bytes are those of
+// mote_sampler_read_pixels (grey is repeated, alpha is 255 where the model has none) and mean sRGB, as in a PNG file: an
+// _SRGB image shows them as they are. Of a `premultiplied` model colours come multiplied by alpha: blend them with
+// VK_BLEND_FACTOR_ONE, those of others with VK_BLEND_FACTOR_SRC_ALPHA. Other mip levels are the host's to make.
 //
 // Layout: all layers from the lowest to the highest of the regions are in `old_layout` when the record executes and in
 // `new_layout` behind it. VK_IMAGE_LAYOUT_UNDEFINED as old_layout throws away what else they hold.
@@ -128,6 +143,8 @@ typedef struct mote_image_region {
 typedef struct mote_image_output {
   VkImage image;                       // 2D, usage TRANSFER_DST, one sample a pixel
   VkFormat format;
+  uint32_t width, height;              // required: of mip level 0; regions must lie inside
+  uint32_t array_layers;               // 0: 1
   VkImageLayout old_layout, new_layout;
   uint32_t mip_level;
   const mote_image_region *regions;    // NULL: sample i at the origin of array layer i, for the whole batch
@@ -142,7 +159,8 @@ typedef struct mote_image_output {
 MOTE_API mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer commands,
                                                const mote_image_output *output, mote_error *error);
 
-// The same into a buffer (usage TRANSFER_DST) at `offset`, a multiple of 4: batch × height × height × 4 bytes, RGBA.
+// The same into a buffer (usage TRANSFER_DST) at `offset`, a multiple of 4: batch × height × height × 4 bytes, RGBA,
+// times the square of pixel_scale.
 // Later commands of any stage see the bytes; earlier ones have read what was there.
 MOTE_API mote_status mote_sampler_record_buffer(mote_sampler *sampler, VkCommandBuffer commands, VkBuffer buffer,
                                                 VkDeviceSize offset, mote_error *error);

@@ -98,12 +98,14 @@ static bool device_has_regions(const mote_device *device) {
   return device->debug_utils && vk->vkCmdBeginDebugUtilsLabelEXT && vk->vkCmdEndDebugUtilsLabelEXT;
 }
 
-static void open_region(const mote_device *device, VkCommandBuffer into, const char *name) {
+void record_open_region(const mote_device *device, VkCommandBuffer into, const char *name) {
+  if (!device_has_regions(device)) return;
   const VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pLabelName = name};
   device->instance_vk.vkCmdBeginDebugUtilsLabelEXT(into, &label);
 }
 
-static void close_region(const mote_device *device, VkCommandBuffer into) {
+void record_close_region(const mote_device *device, VkCommandBuffer into) {
+  if (!device_has_regions(device)) return;
   device->instance_vk.vkCmdEndDebugUtilsLabelEXT(into);
 }
 
@@ -121,7 +123,7 @@ static void move_to_region(commands *commands, VkCommandBuffer into, const char 
   if (open[0] && common < strlen(open)) {
     uint32_t closing = 1;
     for (const char *c = open + common + (common > 0); *c; c++) closing += *c == '/';
-    while (closing--) close_region(device, into);
+    while (closing--) record_close_region(device, into);
   }
   open[common] = 0;
   while (path[common]) {
@@ -129,7 +131,7 @@ static void move_to_region(commands *commands, VkCommandBuffer into, const char 
     size_t length = strcspn(path + start, "/");
     char name[LABEL_BYTES] = {0};
     memcpy(name, path + start, length < sizeof name - 1 ? length : sizeof name - 1);
-    open_region(device, into, name);
+    record_open_region(device, into, name);
     common = start + length;
   }
   strncpy(open, path, LABEL_BYTES - 1);
@@ -297,10 +299,9 @@ static void emit_dispatch(mote_device *device, const entry *entry, VkCommandBuff
   device->vk.vkCmdBindDescriptorSets(into, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->layout, 0, 1, &entry->set, 0, NULL);
   if (entry->push_bytes)
     device->vk.vkCmdPushConstants(into, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, entry->push_bytes, entry->push);
-  bool regions = device_has_regions(device);
-  if (regions) open_region(device, into, kernel->shader->name);
+  record_open_region(device, into, kernel->shader->name);
   device->vk.vkCmdDispatch(into, entry->groups[0], entry->groups[1], entry->groups[2]);
-  if (regions) close_region(device, into);
+  record_close_region(device, into);
   device->counters.dispatches_recorded++;
 }
 

@@ -2,6 +2,8 @@
 #include "shaders/types.h"
 
 struct pack_pixels_parameters {
-  uint count;     // N · H · W
+  uint count;     // N · H·S · W·S
   uint channels;  // 1 to 4
+  uint height, width;
+  uint scale;     // S: each pixel becomes S × S
 };

@@ -203,7 +203,8 @@ def test_a_frame_of_a_game_shows_the_layers(captures):
     with tempfile.TemporaryDirectory() as where, xserver.Screen(800, 600) as screen:
         os.environ["DISPLAY"] = screen.environment["DISPLAY"]
         with replay(capture_of(captures.game, captures.weights, where)) as controller:
-            found = ["/".join(path) for path, _ in dispatches(controller)]
+            found = ["/".join(part for part in path if not part.startswith("mote: ")) for path, _ in dispatches(controller)]
+            regions = {part for path, _ in dispatches(controller) for part in path if part.startswith("mote: step ")}
             names = set(names_of(controller).values())
     outside = {path for path in found if not path.startswith("sprites/")}
     expect(outside <= {"pack_pixels/pack_pixels"}, f"outside the game's region: {outside}")
@@ -211,6 +212,7 @@ def test_a_frame_of_a_game_shows_the_layers(captures):
     # A frame holds as many steps as the budget lets in, maybe of another sampler; at least one is whole.
     steps = sum(found[i:i + len(layers)] == layers for i in range(len(found)))
     expect(steps > 0, f"no whole step: {found}")
+    expect(len(regions) >= steps and all(re.fullmatch(r"mote: step \d+ of \d+", r) for r in regions), f"regions: {regions}")
     expect({"parameters", "activations", "x", "conv_winograd"} <= names, f"objects without names: {sorted(names)[:40]}")
 
 

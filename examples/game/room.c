@@ -1,4 +1,4 @@
-// room.c: three samplers on one model take turns at the frame's budget.
+// room.c: three samplers on one model share the frame's budget.
 #include "room.h"
 
 #include <stdio.h>
@@ -97,33 +97,35 @@ static bool begin_sprite(room *room, worker *worker, VkCommandBuffer commands) {
   return !mote_sampler_record_begin(worker->sampler, commands, &request, &error) || report(&error);
 }
 
-static bool record_worker(room *room, worker *worker, VkCommandBuffer commands, bool may_begin) {
-  bool begins = worker->sprite < 0;
-  mote_error error;
-  mote_recorded recorded;
-  if (begins && (!may_begin || room->sprite_count == room->room_for)) return true;
-  if (begins && !begin_sprite(room, worker, commands)) return false;
-  double left = room->budget - room->planned;
-  if (mote_sampler_record(worker->sampler, commands, 0, left, &recorded, &error)) return report(&error);
-  if (recorded.step_microseconds > room->step) room->step = recorded.step_microseconds;
-  if (recorded.begin_microseconds > room->begin) room->begin = recorded.begin_microseconds;
-  room->planned += recorded.steps * recorded.step_microseconds + begins * recorded.begin_microseconds;
-  room->frame_steps += recorded.steps + begins;
+// A sprite begins on the first worker that is free, one a frame.
+static bool begin_next(room *room, VkCommandBuffer commands) {
+  for (int i = 0; i < SAMPLERS && room->sprite_count < room->room_for; i++) {
+    if (room->workers[i].sprite >= 0) continue;
+    room->frame_steps = 1;
+    return begin_sprite(room, &room->workers[i], commands);
+  }
   return true;
 }
 
 bool room_record(room *room, VkCommandBuffer commands) {
   double step = room->step;  // of the frames before
+  mote_error error;
+  mote_sampler *samplers[SAMPLERS];
+  mote_recorded recorded[SAMPLERS];
   room->planned = room->step = room->begin = 0;
   room->frame_steps = 0;
+  if (!begin_next(room, commands)) return false;
+  bool begins = room->frame_steps > 0;
+  for (int i = 0; i < SAMPLERS; i++) samplers[i] = room->workers[i].sampler;
+  if (mote_samplers_record(samplers, SAMPLERS, commands, room->budget, recorded, &error)) return report(&error);
   for (int i = 0; i < SAMPLERS; i++) {
-    worker *worker = &room->workers[(room->turn + i) % SAMPLERS];
-    // The first may take a step that does not fit; the others only what is left for certain.
-    if (room->frame_steps && (step == 0 || room->planned == 0 || room->budget - room->planned < step)) break;
-    if (!record_worker(room, worker, commands, room->frame_steps == 0)) return false;
+    if (recorded[i].step_microseconds > room->step) room->step = recorded[i].step_microseconds;
+    if (recorded[i].begin_microseconds > room->begin) room->begin = recorded[i].begin_microseconds;
+    room->planned += recorded[i].steps * recorded[i].step_microseconds;
+    room->frame_steps += recorded[i].steps;
   }
+  if (begins) room->planned += room->begin;
   if (room->step < step) room->step = step - (step - room->step) / 8;
-  room->turn++;
   return true;
 }
 
@@ -136,6 +138,8 @@ bool room_show(room *room, const screen *screen, VkCommandBuffer commands) {
     const mote_image_region region = {.x = sprite->x, .y = sprite->y};
     const mote_image_output output = {.image = screen->world,
                                       .format = VK_FORMAT_R8G8B8A8_SRGB,
+                                      .width = WORLD_WIDTH,
+                                      .height = WORLD_HEIGHT,
                                       .old_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                                       .new_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                                       .regions = &region,

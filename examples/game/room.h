@@ -29,7 +29,6 @@ typedef struct room {
   int room_for;        // sprites that the room holds
   int finished;
   int context;         // of sprites that begin now
-  int turn;            // which worker goes first
   uint64_t seed;
   double budget;       // microseconds a frame
   double step, begin;  // expected microseconds, the longest of the workers

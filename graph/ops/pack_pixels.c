@@ -3,21 +3,33 @@
 #include "graph/program.h"
 #include "shaders/pack_pixels.h"
 
-// x (N, C, H, W), C 1 to 4; returns (N, 1, H, W) raw, a word RGBA8 a pixel.
-tensor *pack_pixels(graph *graph, tensor *x) {
-  if (!x) return NULL;
+typedef struct attributes {
+  int scale;
+} attributes;
+
+// x (N, C, H, W), C 1 to 4; order, one number: below ½ RGBA, else BGRA. Returns (N, 1, H·scale, W·scale) raw, a word a pixel.
+tensor *pack_pixels(graph *graph, tensor *x, tensor *order, int scale) {
+  if (!x || !order) return NULL;
   if (x->shape.c > 4 || x->layout != LAYOUT_C8)
     return graph_fail(graph, "pack_pixels: %s has more than 4 channels", shape_format(x->shape).text);
-  node *node = graph_append(graph, &pack_pixels_op, &x, 1, 0, NULL, 0);
-  return node ? node_output(graph, node, (shape){x->shape.n, 1, x->shape.h, x->shape.w}, LAYOUT_RAW) : NULL;
+  if (tensor_elements(order) != 1 || scale < 1)
+    return graph_fail(graph, "pack_pixels: order %s, expected one number", shape_format(order->shape).text);
+  node *node = graph_append(graph, &pack_pixels_op, (tensor *[]){x, order}, 2, 0, &(attributes){scale}, sizeof(attributes));
+  shape packed = {x->shape.n, 1, x->shape.h * scale, x->shape.w * scale};
+  return node ? node_output(graph, node, packed, LAYOUT_RAW) : NULL;
 }
 
 static mote_status forward(const node *node, program *program, mote_error *error) {
   shape x = node->inputs[0]->shape;
-  const struct pack_pixels_parameters push = {.count = (uint)(x.n * x.h * x.w), .channels = (uint)x.c};
+  const attributes *attributes = (const void *)node->attributes;
+  const struct pack_pixels_parameters push = {.count = (uint)tensor_elements(node->outputs[0]),
+                                              .channels = (uint)x.c,
+                                              .height = (uint)x.h,
+                                              .width = (uint)x.w,
+                                              .scale = (uint)attributes->scale};
   step step = {.shader = "pack_pixels",
-               .bindings = {node->inputs[0], node->outputs[0]},
-               .binding_count = 2,
+               .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+               .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
   spread(push.count, PLAIN_LOCAL_SIZE, step.groups);

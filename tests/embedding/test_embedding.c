@@ -82,7 +82,7 @@ static void record_begin(mote_sampler *sampler, const mote_sampler_request *requ
 static mote_recorded record(mote_sampler *sampler, int steps) {
   mote_error error = {0};
   mote_recorded recorded;
-  MUST(mote_sampler_record(sampler, the_host.commands, steps, 0, &recorded, &error));
+  MUST(mote_sampler_record(sampler, the_host.commands, steps, MOTE_NO_BUDGET, &recorded, &error));
   return recorded;
 }
 
@@ -93,14 +93,27 @@ static void assert_images(mote_sampler *sampler, const result *expected) {
   assert_memory_equal(images, expected->images, sizeof images);
 }
 
-// RGBA of the host against the library's RGB; `row` is the host's width in pixels.
-static void assert_sprite(const uint8_t *rgba, uint32_t row, const uint8_t *rgb) {
-  for (int i = 0; i < PIXELS; i++) {
-    const uint8_t *found = rgba + ((uint32_t)(i / HEIGHT) * row + (uint32_t)(i % HEIGHT)) * 4;
+// How pixels lie in the host's memory: `row` is its width in pixels, `scale` that of a pixel.
+typedef struct placing {
+  int row, scale;
+  bool blue_first;
+} placing;
+
+// The host's bytes against the library's RGB.
+static void assert_placed(const uint8_t *bytes, placing how, const uint8_t *rgb) {
+  int side = HEIGHT * how.scale;
+  for (int i = 0; i < side * side; i++) {
+    const uint8_t *found = bytes + (i / side * how.row + i % side) * 4;
+    const uint8_t *expected = rgb + (i / side / how.scale * HEIGHT + i % side / how.scale) * 3;
     for (int c = 0; c < 3; c++)
-      if (found[c] != rgb[i * 3 + c]) fail_msg("pixel %d: found %d, expected %d", i, found[c], rgb[i * 3 + c]);
+      if (found[how.blue_first ? 2 - c : c] != expected[c])
+        fail_msg("pixel %d: found %d, expected %d", i, found[how.blue_first ? 2 - c : c], expected[c]);
     assert_int_equal(found[3], 255);
   }
+}
+
+static void assert_sprite(const uint8_t *rgba, int row, const uint8_t *rgb) {
+  assert_placed(rgba, (placing){row, 1, false}, rgb);
 }
 
 static void recorded_runs_give_the_bits_of_the_library(void **state) {
@@ -169,18 +182,24 @@ static void pixels_reach_regions_of_an_atlas_and_nothing_else(void **state) {
   const mote_image_region regions[] = {{.sample = 2, .x = 3, .y = 5}, {.sample = 0, .x = 32, .y = 32}};
   result expected;
   run_alone(kinds[0], &requests[1], &expected);
-  for (VkFormat format = VK_FORMAT_R8G8B8A8_UNORM; format <= VK_FORMAT_R8G8B8A8_SRGB; format += 6) {
+  static const VkFormat formats[] = {VK_FORMAT_R8G8B8A8_UNORM, VK_FORMAT_R8G8B8A8_SRGB, VK_FORMAT_B8G8R8A8_UNORM,
+                                     VK_FORMAT_B8G8R8A8_SRGB};
+  for (size_t f = 0; f < COUNT(formats); f++) {
+    const VkFormat format = formats[f];
+    const placing how = {WIDTH, 1, f > 1};
     host_image image = host_image_make(&the_host, format, WIDTH, 1);
     host_buffer buffer = host_buffer_make(&the_host, WIDTH * WIDTH * 4);
     write_and_read_image(&(mote_image_output){.image = image.handle,
                                               .format = format,
+                                              .width = WIDTH,
+                                              .height = WIDTH,
                                               .old_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                                               .new_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                                               .regions = regions,
                                               .region_count = 2},
                          &image, &buffer);
-    assert_sprite(buffer.bytes + (5 * WIDTH + 3) * 4, WIDTH, expected.pixels + 2 * IMAGE);
-    assert_sprite(buffer.bytes + (32 * WIDTH + 32) * 4, WIDTH, expected.pixels);
+    assert_placed(buffer.bytes + (5 * WIDTH + 3) * 4, how, expected.pixels + 2 * IMAGE);
+    assert_placed(buffer.bytes + (32 * WIDTH + 32) * 4, how, expected.pixels);
     int untouched = 0;
     for (int y = 0; y < WIDTH; y++)
       for (int x = 0; x < WIDTH; x++) {
@@ -201,12 +220,52 @@ static void pixels_reach_the_layers_of_an_array(void **state) {
   host_buffer buffer = host_buffer_make(&the_host, BATCH * PIXELS * 4);
   write_and_read_image(&(mote_image_output){.image = image.handle,
                                             .format = VK_FORMAT_R8G8B8A8_SRGB,
+                                            .width = HEIGHT,
+                                            .height = HEIGHT,
+                                            .array_layers = BATCH,
                                             .new_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
                                             .after_stages = VK_PIPELINE_STAGE_TRANSFER_BIT,
                                             .after_access = VK_ACCESS_TRANSFER_READ_BIT},
                        &image, &buffer);
   for (int i = 0; i < BATCH; i++) assert_sprite(buffer.bytes + i * PIXELS * 4, HEIGHT, expected.pixels + i * IMAGE);
   host_buffer_free(&the_host, &buffer);
+  host_image_free(&the_host, &image);
+}
+
+static void pixels_are_enlarged_by_whole_numbers(void **state) {
+  (void)state;
+  enum { SCALE = 3, SIDE = SCALE * HEIGHT, WIDTH = SIDE + 5 };
+  mote_error error = {0};
+  result expected;
+  run_alone(kinds[0], &requests[1], &expected);
+  mote_sampler_desc desc = kinds[0];
+  desc.pixel_scale = SCALE;
+  mote_sampler *sampler = make(desc);
+  host_image image = host_image_make(&the_host, VK_FORMAT_B8G8R8A8_UNORM, WIDTH, 1);
+  host_buffer atlas = host_buffer_make(&the_host, WIDTH * WIDTH * 4);
+  host_buffer buffer = host_buffer_make(&the_host, BATCH * SIDE * SIDE * 4);
+  const mote_image_region region = {.sample = 1, .x = 5, .y = 2};
+  host_begin(&the_host);
+  record_begin(sampler, &requests[1]);
+  record(sampler, 0);
+  MUST(mote_sampler_record_buffer(sampler, the_host.commands, buffer.handle, 0, &error));
+  MUST(mote_sampler_record_image(sampler, the_host.commands,
+                                 &(mote_image_output){.image = image.handle,
+                                                      .format = VK_FORMAT_B8G8R8A8_UNORM,
+                                                      .width = WIDTH,
+                                                      .height = WIDTH,
+                                                      .new_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
+                                                      .regions = &region,
+                                                      .region_count = 1},
+                                 &error));
+  host_image_copy(&the_host, &image, &atlas);
+  host_submit(&the_host);
+  assert_placed(atlas.bytes + (2 * WIDTH + 5) * 4, (placing){WIDTH, SCALE, true}, expected.pixels + IMAGE);
+  for (int i = 0; i < BATCH; i++)
+    assert_placed(buffer.bytes + i * SIDE * SIDE * 4, (placing){SIDE, SCALE, false}, expected.pixels + i * IMAGE);
+  mote_sampler_destroy(&sampler);
+  host_buffer_free(&the_host, &buffer);
+  host_buffer_free(&the_host, &atlas);
   host_image_free(&the_host, &image);
 }
 
@@ -277,7 +336,7 @@ static void frames_in_flight_follow_each_other_on_a_timeline(void **state) {
   for (uint64_t i = 0; i < STEPS; i++) {  // none is waited for
     VK_MUST(vkBeginCommandBuffer(frames[i], &begin));
     if (i == 0) MUST(mote_sampler_record_begin(sampler, frames[i], &requests[1], &error));
-    MUST(mote_sampler_record(sampler, frames[i], 1, 0, NULL, &error));
+    MUST(mote_sampler_record(sampler, frames[i], 1, MOTE_NO_BUDGET, NULL, &error));
     MUST(mote_sampler_record_buffer(sampler, frames[i], buffer.handle, 0, &error));
     submit_on_timeline(frames[i], timeline, i + 1);
   }
@@ -327,7 +386,7 @@ static void a_run_can_be_cancelled_at_every_step(void **state) {
     if (at) record(sampler, at);
     host_submit(&the_host);
     mote_sampler_cancel(sampler);
-    assert_int_equal(mote_sampler_record(sampler, the_host.commands, 1, 0, NULL, &error), MOTE_ERROR_USAGE);
+    assert_int_equal(mote_sampler_record(sampler, the_host.commands, 1, MOTE_NO_BUDGET, NULL, &error), MOTE_ERROR_USAGE);
     assert_error(&error, MOTE_ERROR_USAGE, "no run has begun");
     host_begin(&the_host);
     record_begin(sampler, &requests[1]);
@@ -457,21 +516,41 @@ static void wrong_use_is_named(void **state) {
   mote_sampler_record_begin(unrecorded, the_host.commands, &requests[0], &error);
   assert_error(&error, MOTE_ERROR_USAGE, "mote_sampler_desc.recorded");
   record_begin(sampler, &requests[0]);
-  mote_sampler_record(sampler, the_host.commands, -1, 0, NULL, &error);
+  mote_sampler_record(sampler, the_host.commands, -1, MOTE_NO_BUDGET, NULL, &error);
   assert_error(&error, MOTE_ERROR_USAGE, "steps is -1");
-  mote_sampler_record(sampler, the_host.commands, 0, -2, NULL, &error);
-  assert_error(&error, MOTE_ERROR_USAGE, "budget is -2");
+  mote_sampler_record(sampler, the_host.commands, 0, NAN, NULL, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "nan, expected microseconds");
   host_image image = host_image_make(&the_host, VK_FORMAT_R8G8B8A8_UNORM, 16, 1);
   const mote_image_region beyond = {.sample = BATCH};
   mote_image_output output = {
-      .image = image.handle, .format = VK_FORMAT_B8G8R8A8_UNORM, .new_layout = VK_IMAGE_LAYOUT_GENERAL};
+      .image = image.handle, .format = VK_FORMAT_R16_UNORM, .new_layout = VK_IMAGE_LAYOUT_GENERAL};
   mote_sampler_record_image(sampler, the_host.commands, &output, &error);
-  assert_error(&error, MOTE_ERROR_USAGE, "format is 44");
+  assert_error(&error, MOTE_ERROR_USAGE, "format is 70");
   output.format = VK_FORMAT_R8G8B8A8_UNORM;
   output.regions = &beyond;
   output.region_count = 1;
   mote_sampler_record_image(sampler, the_host.commands, &output, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "found 0 x 0 pixels, expected the image's width and height");
+  output.width = output.height = 16;
+  mote_sampler_record_image(sampler, the_host.commands, &output, &error);
   assert_error(&error, MOTE_ERROR_USAGE, "region 0 is sample 3");
+  static const mote_image_region outside[] = {{.x = 9}, {.y = 9}, {.x = -1}, {.y = INT32_MAX}, {.array_layer = 1}};
+  for (size_t i = 0; i < COUNT(outside); i++) {
+    output.regions = &outside[i];
+    mote_sampler_record_image(sampler, the_host.commands, &output, &error);
+    assert_error(&error, MOTE_ERROR_USAGE, outside[i].array_layer ? "in array layer 1, the image has 1" : "is 16 x 16");
+  }
+  output.regions = &(mote_image_region){.x = 4};
+  output.mip_level = 1;
+  mote_sampler_record_image(sampler, the_host.commands, &output, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "region 0 is 8 x 8 pixels at 4, 0, the image's mip level 1 is 8 x 8");
+  output.regions = NULL;
+  mote_sampler_record_image(sampler, the_host.commands, &output, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "region 1 is in array layer 1");
+  mote_samplers_record((mote_sampler *[]){sampler, sampler}, 2, the_host.commands, 9, NULL, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "samplers 0 and 1 are the same");
+  mote_samplers_record((mote_sampler *[]){sampler, unrecorded}, 2, the_host.commands, 9, NULL, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "mote_sampler_desc.recorded");
   host_submit(&the_host);
   mote_device_adopt_desc desc = host_desc(&the_host);
   mote_device *none;
@@ -578,7 +657,7 @@ static void *run_side(void *argument) {
   side *s = argument;
   host_begin(&s->host);
   if (mote_sampler_record_begin(s->sampler, s->host.commands, &requests[1], &s->error)) return s;
-  if (mote_sampler_record(s->sampler, s->host.commands, 0, 0, NULL, &s->error)) return s;
+  if (mote_sampler_record(s->sampler, s->host.commands, 0, MOTE_NO_BUDGET, NULL, &s->error)) return s;
   host_submit(&s->host);
   return mote_sampler_read(s->sampler, s->images, &s->error) ? s : NULL;
 }
@@ -623,6 +702,7 @@ int main(void) {
       cmocka_unit_test(pixels_reach_the_hosts_buffer),
       cmocka_unit_test(pixels_reach_regions_of_an_atlas_and_nothing_else),
       cmocka_unit_test(pixels_reach_the_layers_of_an_array),
+      cmocka_unit_test(pixels_are_enlarged_by_whole_numbers),
       cmocka_unit_test(recording_allocates_submits_and_compiles_nothing),
       cmocka_unit_test(frames_in_flight_follow_each_other_on_a_timeline),
       cmocka_unit_test(samplers_of_one_model_do_not_meet),

@@ -262,7 +262,7 @@ static mote_status sample(mote_model *model, float *images, mote_error *error) {
   if (!status) {
     host_begin(&the_host);
     status = mote_sampler_record_begin(sampler, the_host.commands, &(mote_sampler_request){.seed = 1}, error);
-    if (!status) status = mote_sampler_record(sampler, the_host.commands, 0, 0, NULL, error);
+    if (!status) status = mote_sampler_record(sampler, the_host.commands, 0, MOTE_NO_BUDGET, NULL, error);
     host_submit(&the_host);
   }
   if (!status) status = mote_sampler_read(sampler, images, error);
@@ -478,7 +478,8 @@ static void no_record_waits_or_asks_the_driver(void **state) {
   host_buffer buffer = host_buffer_make(&the_host, 2 * HEIGHT * HEIGHT * 4);
   host_image image = host_image_make(&the_host, VK_FORMAT_R8G8B8A8_UNORM, HEIGHT, 2);
   const mote_image_output output = {
-      .image = image.handle, .format = VK_FORMAT_R8G8B8A8_UNORM, .new_layout = VK_IMAGE_LAYOUT_GENERAL};
+      .image = image.handle, .format = VK_FORMAT_R8G8B8A8_UNORM, .width = HEIGHT, .height = HEIGHT,
+      .array_layers = 2, .new_layout = VK_IMAGE_LAYOUT_GENERAL};
   MUST(mote_device_adopt(&desc, &device, &error));
   MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
   MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .batch = 2, .steps = 40, .recorded = true}, &sampler, &error));
@@ -506,6 +507,79 @@ static void no_record_waits_or_asks_the_driver(void **state) {
   mote_device_destroy(&device);
   host_buffer_free(&the_host, &buffer);
   host_image_free(&the_host, &image);
+}
+
+// Three samplers, one of them of a batch that takes thrice the time, under one budget.
+static void samplers_share_a_budget_fairly(void **state) {
+  (void)state;
+  mote_error error = {0};
+  reset();
+  layer.fakes_clock = true;
+  const mote_device_adopt_desc desc = injected();
+  mote_device *device;
+  mote_model *model;
+  mote_sampler *samplers[3];
+  mote_recorded recorded[3];
+  MUST(mote_device_adopt(&desc, &device, &error));
+  MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
+  static const double costs[] = {1000, 1000, 3000};
+  for (int i = 0; i < 3; i++) {  // every sampler learns what its steps cost
+    MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 100, .recorded = true}, &samplers[i], &error));
+    layer.lap = costs[i];
+    begin_run(samplers[i]);
+    assert_int_equal(record(samplers[i], 100).steps, 0);
+    assert_int_equal(record(samplers[i], 100).steps, 1);
+  }
+  static const double budgets[] = {0, 500, 3000, 12000};
+  static const int frames[] = {3, 9, 9, 3};
+  // Nothing; one step a frame, though none fits; as much time for each, over some frames and in every one.
+  static const int expected[][3] = {{0, 0, 0}, {4, 4, 1}, {9, 9, 3}, {12, 12, 4}};
+  for (size_t b = 0; b < COUNT(budgets); b++) {
+    int steps[3] = {0};
+    for (int frame = 0; frame < frames[b]; frame++) {
+      double cost = 0, longest = 0;
+      host_begin(&the_host);
+      dropped = true;  // so that what a step is expected to cost stays
+      MUST(mote_samplers_record(samplers, 3, the_host.commands, budgets[b], recorded, &error));
+      end_frame();
+      for (int i = 0; i < 3; i++) {
+        steps[i] += recorded[i].steps;
+        cost += recorded[i].steps * costs[i];
+        if (recorded[i].steps && costs[i] > longest) longest = costs[i];
+      }
+      if (cost > budgets[b] + longest) fail_msg("%g us recorded under a budget of %g", cost, budgets[b]);
+    }
+    for (int i = 0; i < 3; i++)
+      if (abs(steps[i] - expected[b][i]) > (b > 1))
+        fail_msg("budget %g: sampler %d took %d steps, expected %d", budgets[b], i, steps[i], expected[b][i]);
+  }
+  host_begin(&the_host);
+  MUST(mote_samplers_record(samplers, 3, the_host.commands, MOTE_NO_BUDGET, recorded, &error));
+  end_frame();
+  dropped = false;
+  for (int i = 0; i < 3; i++) assert_int_equal(recorded[i].steps_left, 0);
+  assert_int_equal(record(samplers[0], MOTE_NO_BUDGET).steps, 0);
+  for (int i = 0; i < 3; i++) mote_sampler_destroy(&samplers[i]);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+}
+
+static void a_budget_of_nothing_records_nothing(void **state) {
+  (void)state;
+  mote_error error = {0};
+  reset();
+  mote_device *device = host_adopt(&the_host);
+  mote_model *model;
+  mote_sampler *sampler;
+  MUST(mote_model_load_memory(device, "test.st", weights_data, weights_length, &model, &error));
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .steps = 20, .recorded = true}, &sampler, &error));
+  begin_run(sampler);
+  for (int i = 0; i < 3; i++) assert_int_equal(record(sampler, 0).steps, 0);
+  assert_int_equal(record(sampler, 1e-9).steps, 1);
+  assert_int_equal(record(sampler, -1e-9).steps, 19);
+  mote_sampler_destroy(&sampler);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
 }
 
 // The cost of a step drifts by up to 3 % a frame, as a device's clock does.
@@ -567,6 +641,8 @@ int main(void) {
       cmocka_unit_test(host_memory_may_run_out_anywhere),
       cmocka_unit_test(every_object_may_be_refused),
       cmocka_unit_test(a_budget_is_kept_by_what_was_measured),
+      cmocka_unit_test(samplers_share_a_budget_fairly),
+      cmocka_unit_test(a_budget_of_nothing_records_nothing),
       cmocka_unit_test(no_record_waits_or_asks_the_driver),
       cmocka_unit_test(no_frame_costs_more_than_its_budget_and_a_step),
       cmocka_unit_test(dropped_records_do_not_stop_the_clock),

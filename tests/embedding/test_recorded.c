@@ -108,7 +108,7 @@ static void record(const option *option, float *out, uint8_t *pixels) {
   for (int frame = 0; last.steps_left; frame++) {
     host_begin(&the_host);
     if (frame == 0) MUST(mote_sampler_record_begin(sampler, the_host.commands, &option->request, &error));
-    MUST(mote_sampler_record(sampler, the_host.commands, PORTION, 0, &last, &error));
+    MUST(mote_sampler_record(sampler, the_host.commands, PORTION, MOTE_NO_BUDGET, &last, &error));
     done += last.steps;
     if (last.steps_left != count - done)
       fail_msg("%s: found %d steps left, expected %d of %d", option->name, last.steps_left, count - done, count);
