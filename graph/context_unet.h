@@ -5,6 +5,7 @@
 #include "graph/graph.h"
 
 #define CONTEXT_UNET "context_unet"
+#define CONTEXT_UNET_FIRST "init_conv.conv1.0.weight"  // the tensor that tells channels and n_feat
 
 typedef struct context_unet_inputs {
   tensor *x;        // (N, C, h, h)

@@ -94,8 +94,8 @@ static mote_status read_labels(const reader *r, const described *by, mote_model_
 }
 
 static mote_status read_classifier_shapes(const reader *r, mote_model_info *info) {
-  TRY(read_size(r, "channels", dimension(r, "conv1.0.weight", 1), &info->channels));
-  TRY(read_size(r, "n_feat", dimension(r, "conv1.0.weight", 0), &info->n_feat));
+  TRY(read_size(r, "channels", dimension(r, SPRITE_CLASSIFIER_FIRST, 1), &info->channels));
+  TRY(read_size(r, "n_feat", dimension(r, SPRITE_CLASSIFIER_FIRST, 0), &info->n_feat));
   TRY(read_size(r, "n_cfeat", dimension(r, "classes.weight", 0), &info->n_cfeat));
   return read_size(r, "height", -1, &info->height);
 }
@@ -103,8 +103,8 @@ static mote_status read_classifier_shapes(const reader *r, mote_model_info *info
 static mote_status read_shapes(const reader *r, mote_model_info *info) {
   if (is_classifier(info)) return read_classifier_shapes(r, info);
   int64_t quarter = dimension(r, "up0.0.weight", 2);
-  TRY(read_size(r, "channels", dimension(r, "init_conv.conv1.0.weight", 1), &info->channels));
-  TRY(read_size(r, "n_feat", dimension(r, "init_conv.conv1.0.weight", 0), &info->n_feat));
+  TRY(read_size(r, "channels", dimension(r, CONTEXT_UNET_FIRST, 1), &info->channels));
+  TRY(read_size(r, "n_feat", dimension(r, CONTEXT_UNET_FIRST, 0), &info->n_feat));
   TRY(read_size(r, "n_cfeat", dimension(r, "contextembed1.model.0.weight", 1), &info->n_cfeat));
   return read_size(r, "height", quarter < 0 ? -1 : 4 * quarter, &info->height);
 }

@@ -1,6 +1,7 @@
 // parameters.c: lays out the parameters of a network and binds graphs to them.
 #include "graph/parameters.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,25 @@ mote_status parameters_read(buffer *from, const tensor *tensor, float *rows, mot
   if (!status) layout_unpack(tensor, packed, rows);
   free(packed);
   return status;
+}
+
+static bool is_variance(const tensor *tensor) {
+  const size_t length = strlen(tensor->name), end = strlen(".running_var");
+  return length > end && !strcmp(tensor->name + length - end, ".running_var");
+}
+
+mote_status parameter_check(const char *where, const tensor *tensor, const float *rows, mote_error *error) {
+  const bool variance = is_variance(tensor);
+  const size_t count = tensor_elements(tensor);
+  for (size_t i = 0; i < count; i++) {
+    if (!isfinite(rows[i]))
+      return fail(error, MOTE_ERROR_FORMAT, "%s: tensor %s is not finite: number %zu is %g", where, tensor->name, i,
+                  (double)rows[i]);
+    if (variance && rows[i] < 0)
+      return fail(error, MOTE_ERROR_FORMAT, "%s: tensor %s: number %zu is %g, expected a variance of 0 or more", where,
+                  tensor->name, i, (double)rows[i]);
+  }
+  return MOTE_OK;
 }
 
 int parameter_dims(const tensor *tensor, uint64_t dims[4]) {

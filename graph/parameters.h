@@ -29,6 +29,10 @@ mote_status parameters_bind_prefixed(const parameters *parameters, const char *p
 // Copies one parameter, or its gradient or average, out of a buffer of this layout, row-major. `tensor` is of the list.
 mote_status parameters_read(buffer *from, const tensor *tensor, float *rows, mote_error *error);
 
+// Refuses numbers that are not finite, as those are that F64 holds and fp32 does not, and variances below 0. `rows` is
+// row-major, `where` opens the message.
+mote_status parameter_check(const char *where, const tensor *tensor, const float *rows, mote_error *error);
+
 // Dimensions as PyTorch has them; returns how many.
 int parameter_dims(const tensor *tensor, uint64_t dims[4]);
 

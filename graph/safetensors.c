@@ -7,6 +7,7 @@
 
 #include "graph/half.h"
 #include "graph/json.h"
+#include "graph/other_format.h"
 #include "runtime/error.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor bytes are copied as they are");
@@ -30,13 +31,18 @@ const char *safetensors_dtype_name(safetensors_dtype dtype) {
 size_t safetensors_dtype_bytes(safetensors_dtype dtype) {
   return dtypes[dtype].bytes;
 }
+bool safetensors_dtype_is_float(safetensors_dtype dtype) {
+  return dtype == SAFETENSORS_F32 || dtype == SAFETENSORS_F16 || dtype == SAFETENSORS_BF16 || dtype == SAFETENSORS_F64;
+}
+
+static const uint64_t UNKNOWN = UINT64_MAX;
 
 // What the checks of one file share.
 typedef struct parser {
   const char *name;
   const json *header;
-  const uint8_t *data;  // after the header
-  size_t data_bytes;
+  const uint8_t *data;  // after the header; NULL: not read yet
+  uint64_t data_bytes;  // UNKNOWN of a pipe
   mote_error *error;
 } parser;
 
@@ -78,7 +84,7 @@ static mote_status read_dtype(const parser *p, const char *tensor, int item, saf
     }
   }
   return fail(p->error, MOTE_ERROR_FORMAT,
-              "%s: tensor '%s' has the unknown dtype '%s', expected one such as F32 or F16", p->name, tensor, found);
+              "%s: tensor '%s' has the unknown dtype '%s', expected one such as F32, F16, BF16 or F64", p->name, tensor, found);
 }
 
 static mote_status read_shape(const parser *p, const char *tensor, int item, safetensors_entry *entry) {
@@ -113,13 +119,14 @@ static mote_status read_offsets(const parser *p, const char *tensor, int item, s
                 from, to, tensor);
   if (end > p->data_bytes)
     return fail(p->error, MOTE_ERROR_FORMAT,
-                "%s: data_offsets [%llu, %llu] of tensor '%s' exceed the file's %zu bytes of data; is it cut short?",
-                p->name, from, to, tensor, p->data_bytes);
+                "%s: data_offsets [%llu, %llu] of tensor '%s' exceed the file's %llu bytes of data; is it cut short?",
+                p->name, from, to, tensor, (unsigned long long)p->data_bytes);
   if (end - begin != entry->bytes)
     return fail(p->error, MOTE_ERROR_FORMAT,
                 "%s: data_offsets [%llu, %llu] of tensor '%s' span %llu bytes, its dtype and shape need %zu", p->name,
                 from, to, tensor, to - from, entry->bytes);
-  entry->data = p->data + begin;
+  entry->begin = begin;
+  entry->data = p->data ? p->data + begin : NULL;
   return MOTE_OK;
 }
 
@@ -172,7 +179,7 @@ static mote_status read_metadata(const parser *p, int item, safetensors *st) {
 // Empty tensors come before the one that begins where they lie.
 static int compare_places(const void *a, const void *b) {
   const safetensors_entry *x = a, *y = b;
-  if (x->data != y->data) return x->data < y->data ? -1 : 1;
+  if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
   return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
@@ -186,7 +193,7 @@ static mote_status check_layout(const parser *p, safetensors *st) {
   size_t covered = 0;
   for (size_t i = 0; i < st->count; i++) {
     const safetensors_entry *entry = &st->entries[i];
-    size_t begin = (size_t)(entry->data - p->data);
+    const size_t begin = entry->begin;
     if (begin < covered)
       return fail(p->error, MOTE_ERROR_FORMAT, "%s: tensor '%s' begins at %zu and overlaps the one that ends at %zu",
                   p->name, entry->name, begin, covered);
@@ -195,9 +202,10 @@ static mote_status check_layout(const parser *p, safetensors *st) {
                   p->name, covered, begin, entry->name);
     covered += entry->bytes;
   }
-  if (covered != p->data_bytes)
-    return fail(p->error, MOTE_ERROR_FORMAT, "%s: holds %zu bytes of data, its tensors end at %zu", p->name,
-                p->data_bytes, covered);
+  st->data_bytes = covered;
+  if (covered != p->data_bytes && p->data_bytes != UNKNOWN)
+    return fail(p->error, MOTE_ERROR_FORMAT, "%s: holds %llu bytes of data, its tensors end at %zu", p->name,
+                (unsigned long long)p->data_bytes, covered);
   qsort(st->entries, st->count, sizeof *st->entries, compare_names);
   for (size_t i = 1; i < st->count; i++)
     if (!compare_names(&st->entries[i - 1], &st->entries[i]))
@@ -205,41 +213,118 @@ static mote_status check_layout(const parser *p, safetensors *st) {
   return MOTE_OK;
 }
 
-mote_status safetensors_parse(const char *name, const void *data, size_t bytes, safetensors **st, mote_error *error) {
-  *st = NULL;
-  uint64_t header_bytes;
-  if (bytes < sizeof header_bytes)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: is %zu bytes long, a safetensors file has at least 8", name, bytes);
-  memcpy(&header_bytes, data, sizeof header_bytes);
-  if (header_bytes > max_header_bytes || header_bytes > bytes - 8)
-    return fail(error, MOTE_ERROR_FORMAT,
-                "%s: announces a header of %llu bytes, expected at most the %zu that follow and at most %zu; is this a "
-                "safetensors file?",
-                name, (unsigned long long)header_bytes, bytes - 8, max_header_bytes);
-  const char *header = (const char *)data + 8;
-  parser p = {name, NULL, (const uint8_t *)header + header_bytes, bytes - 8 - (size_t)header_bytes, error};
+static mote_status parse(parser *p, const char *header, size_t header_bytes, safetensors **st) {
   safetensors *result = calloc(1, sizeof *result);
-  if (!result) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", name);
+  if (!result) return fail(p->error, MOTE_ERROR_MEMORY, "%s: no memory for its header", p->name);
   mote_status status;
-  TRY_GOTO(failed, json_parse(name, header, (size_t)header_bytes, &result->header, error));
-  p.header = result->header;
-  result->entries = calloc((size_t)json_count(p.header, 0) + 1, sizeof *result->entries);
+  TRY_GOTO(failed, json_parse(p->name, header, header_bytes, &result->header, p->error));
+  p->header = result->header;
+  result->entries = calloc((size_t)json_count(p->header, 0) + 1, sizeof *result->entries);
   if (!result->entries) {
-    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %d tensors", name, json_count(p.header, 0));
+    status = fail(p->error, MOTE_ERROR_MEMORY, "%s: no memory for its %d tensors", p->name, json_count(p->header, 0));
     goto failed;
   }
-  for (int key = json_first(p.header, 0); key >= 0; key = json_next(p.header, key)) {
-    if (!strcmp(json_string(p.header, key), "__metadata__"))
-      TRY_GOTO(failed, read_metadata(&p, json_first(p.header, key), result));
+  for (int key = json_first(p->header, 0); key >= 0; key = json_next(p->header, key)) {
+    if (!strcmp(json_string(p->header, key), "__metadata__"))
+      TRY_GOTO(failed, read_metadata(p, json_first(p->header, key), result));
     else
-      TRY_GOTO(failed, read_entry(&p, key, &result->entries[result->count++]));
+      TRY_GOTO(failed, read_entry(p, key, &result->entries[result->count++]));
   }
-  TRY_GOTO(failed, check_layout(&p, result));
+  TRY_GOTO(failed, check_layout(p, result));
   *st = result;
   return MOTE_OK;
 failed:
   safetensors_destroy(&result);
   return status;
+}
+
+// Judges the first `got` bytes of a file, which are OTHER_FORMAT_BYTES or all; `bytes` is its size or UNKNOWN.
+static mote_status check_head(const char *name, const uint8_t *head, size_t got, uint64_t bytes, uint64_t *header_bytes,
+                              mote_error *error) {
+  const char *other = other_format(head, got);
+  *header_bytes = 0;
+  if (got == 0) return fail(error, MOTE_ERROR_FORMAT, "%s: is empty, expected a safetensors file", name);
+  if (got >= 8) memcpy(header_bytes, head, 8);
+  if (got > 8 && *header_bytes <= max_header_bytes && head[8] == '{' && *header_bytes <= bytes - 8) return MOTE_OK;
+  if (other) return fail(error, MOTE_ERROR_FORMAT, "%s: expected a safetensors file, found %s", name, other);
+  if (got < 8)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %zu bytes long, a safetensors file has at least 8", name, got);
+  if (*header_bytes > max_header_bytes || *header_bytes > bytes - 8)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: announces a header of %llu bytes, expected at most the %llu that follow and at most %zu; is this a "
+                "safetensors file?",
+                name, (unsigned long long)*header_bytes, (unsigned long long)bytes - 8, max_header_bytes);
+  return MOTE_OK;  // the parser says what is wrong with it
+}
+
+mote_status safetensors_parse(const char *name, const void *data, size_t bytes, safetensors **st, mote_error *error) {
+  *st = NULL;
+  uint64_t header_bytes;
+  TRY(check_head(name, data, bytes < OTHER_FORMAT_BYTES ? bytes : OTHER_FORMAT_BYTES, bytes, &header_bytes, error));
+  const char *header = (const char *)data + 8;
+  parser p = {name, NULL, (const uint8_t *)header + header_bytes, bytes - 8 - header_bytes, error};
+  return parse(&p, header, (size_t)header_bytes, st);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Files
+
+// `head` holds what was read: the header's beginning, and of a short one the data's.
+static mote_status open_header(safetensors_file *file, uint8_t *head, size_t got, mote_error *error) {
+  const char *path = file->reader.path;
+  uint64_t bytes = file->reader.bytes, header_bytes;
+  if (got < OTHER_FORMAT_BYTES) bytes = got;  // it ends here
+  TRY(check_head(path, head, got, bytes, &header_bytes, error));
+  const size_t first = got - 8 < header_bytes ? got - 8 : (size_t)header_bytes;
+  char *header = malloc((size_t)header_bytes + 1);
+  if (!header) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
+  memcpy(header, head + 8, first);
+  size_t more = 0;
+  mote_status status = file_reader_read(&file->reader, header + first, (size_t)header_bytes - first, &more, error);
+  if (!status && first + more < header_bytes)
+    status = fail(error, MOTE_ERROR_FORMAT, "%s: ends within its header; is it cut short?", path);
+  parser p = {path, NULL, NULL, bytes == UNKNOWN ? UNKNOWN : bytes - 8 - header_bytes, error};
+  if (!status) status = parse(&p, header, (size_t)header_bytes, &file->header);
+  free(header);
+  file->begun_bytes = got - 8 - first;
+  memcpy(file->begun, head + 8 + first, file->begun_bytes);
+  return status;
+}
+
+mote_status safetensors_open(const char *path, safetensors_file *file, mote_error *error) {
+  *file = (safetensors_file){0};
+  uint8_t head[OTHER_FORMAT_BYTES];
+  size_t got;
+  TRY(file_reader_init(&file->reader, path, error));
+  mote_status status = file_reader_read(&file->reader, head, sizeof head, &got, error);
+  if (!status) status = open_header(file, head, got, error);
+  if (status) safetensors_close(file);
+  return status;
+}
+
+mote_status safetensors_read_data(safetensors_file *file, mote_error *error) {
+  safetensors *st = file->header;
+  const char *path = file->reader.path;
+  const size_t bytes = st->data_bytes, begun = file->begun_bytes < bytes ? file->begun_bytes : bytes;
+  file->data = malloc(bytes + 1);  // one more, which must not be there
+  if (!file->data) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its %zu bytes", path, bytes);
+  memcpy(file->data, file->begun, begun);
+  size_t got;
+  TRY(file_reader_read(&file->reader, file->data + begun, bytes + 1 - begun, &got, error));
+  if (begun + got < bytes)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: ends after %zu of %zu bytes of data; is it cut short?", path, begun + got,
+                bytes);
+  if (begun + got > bytes || file->begun_bytes > bytes)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: holds more than the %zu bytes of data at which its tensors end", path, bytes);
+  for (size_t i = 0; i < st->count; i++) st->entries[i].data = file->data + st->entries[i].begin;
+  return MOTE_OK;
+}
+
+void safetensors_close(safetensors_file *file) {
+  file_reader_finish(&file->reader);
+  safetensors_destroy(&file->header);
+  free(file->data);
+  file->data = NULL;
 }
 
 void safetensors_destroy(safetensors **st) {
@@ -249,6 +334,30 @@ void safetensors_destroy(safetensors **st) {
   free((*st)->metadata);
   free(*st);
   *st = NULL;
+}
+
+// What the EMA of torch.optim.swa_utils adds beside the module's own tensors.
+static bool is_counter(const safetensors_entry *entry) { return !strcmp(entry->name, "n_averaged"); }
+
+size_t safetensors_common_prefix(const safetensors *st) {
+  const char *first = NULL;
+  size_t shared = 0;
+  for (size_t i = 0; i < st->count; i++) {
+    const char *name = st->entries[i].name;
+    if (is_counter(&st->entries[i])) continue;
+    if (!first) shared = strlen(first = name);
+    size_t same = 0;
+    while (same < shared && name[same] == first[same]) same++;
+    shared = same;
+  }
+  while (shared > 0 && first[shared - 1] != '.') shared--;
+  return shared;
+}
+
+void safetensors_drop_prefix(safetensors *st, size_t length) {
+  for (size_t i = 0; i < st->count; i++)
+    if (!is_counter(&st->entries[i])) st->entries[i].name += length;
+  qsort(st->entries, st->count, sizeof *st->entries, compare_names);
 }
 
 const safetensors_entry *safetensors_find(const safetensors *st, const char *tensor_name) {

@@ -5,7 +5,9 @@
 #ifndef MOTE_GRAPH_SAFETENSORS_H
 #define MOTE_GRAPH_SAFETENSORS_H
 
+#include "graph/other_format.h"
 #include "mote.h"
+#include "runtime/file.h"
 
 #define SAFETENSORS_MAX_DIMS 8
 
@@ -33,6 +35,8 @@ typedef enum safetensors_dtype {
 const char *safetensors_dtype_name(safetensors_dtype dtype);  // "F32"
 size_t safetensors_dtype_bytes(safetensors_dtype dtype);      // of one element
 
+bool safetensors_dtype_is_float(safetensors_dtype dtype);     // of those that safetensors_read_float converts
+
 // bytes = element_bytes × product of dims; false if that overflows.
 bool safetensors_shape_bytes(const uint64_t *dims, int dim_count, size_t element_bytes, size_t *bytes);
 
@@ -45,7 +49,8 @@ typedef struct safetensors_entry {
   safetensors_dtype dtype;
   int dim_count;  // 0: a scalar
   uint64_t dims[SAFETENSORS_MAX_DIMS];
-  const uint8_t *data;   // inside the caller's buffer, at any alignment
+  size_t begin;          // of its bytes within the file's data
+  const uint8_t *data;   // its bytes, at any alignment; NULL: they are not read yet
   size_t bytes;          // elements × size of the dtype
   size_t element_count;  // 0 if one of the dims is
 } safetensors_entry;
@@ -56,6 +61,7 @@ typedef struct safetensors {
   safetensors_entry *entries;  // sorted by name, bytewise
   size_t metadata_count;
   safetensors_pair *metadata;  // sorted by key, bytewise
+  size_t data_bytes;           // that the tensors cover
   struct json *header;         // owns the strings
 } safetensors;
 
@@ -63,6 +69,24 @@ typedef struct safetensors {
 // opens every message and is not kept.
 mote_status safetensors_parse(const char *name, const void *data, size_t bytes, safetensors **st, mote_error *error);
 void safetensors_destroy(safetensors **st);
+
+// A file whose header is read and checked before its tensors take memory.
+typedef struct safetensors_file {
+  file_reader reader;
+  safetensors *header;
+  uint8_t *data;  // of all tensors; NULL until safetensors_read_data
+  uint8_t begun[OTHER_FORMAT_BYTES];
+  size_t begun_bytes;  // of the data, which were read with the header
+} safetensors_file;
+
+// Refuses a file whose size is another than its header asks for. On failure there is nothing to close.
+mote_status safetensors_open(const char *path, safetensors_file *file, mote_error *error);
+mote_status safetensors_read_data(safetensors_file *file, mote_error *error);
+void safetensors_close(safetensors_file *file);
+
+// Length of what the names of all tensors begin with, up to a dot; then leaves as much out of all names.
+size_t safetensors_common_prefix(const safetensors *st);
+void safetensors_drop_prefix(safetensors *st, size_t length);
 
 // NULL: there is none of that name.
 const safetensors_entry *safetensors_find(const safetensors *st, const char *tensor_name);

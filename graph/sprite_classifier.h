@@ -5,6 +5,7 @@
 #include "graph/graph.h"
 
 #define SPRITE_CLASSIFIER "sprite_classifier"
+#define SPRITE_CLASSIFIER_FIRST "conv1.0.weight"  // the tensor that tells channels and n_feat
 
 typedef struct classifier_outputs {
   tensor *features;  // (N, 2f, 1, 1)

@@ -353,6 +353,9 @@ mote_status trainer_check_failed(uint32_t failed, mote_error *error) {
 mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losses, mote_error *error) {
   if (step_count < 1 || step_count > TRAIN_RING)
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, expected 1 to %d", step_count, TRAIN_RING);
+  if (trainer->steps_done > UINT32_MAX - (uint64_t)step_count)
+    return fail(error, MOTE_ERROR_USAGE, "%llu steps are done, which are counted with 32 bits",
+                (unsigned long long)trainer->steps_done);
   TRY(program_run(trainer->program, PHASE_STEP, (uint32_t)step_count, error));
   uint32_t state[TRAIN_WORDS];
   float ring[TRAIN_RING];

@@ -1,4 +1,6 @@
 // trainer_files.c: weights and training state as safetensors files.
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,12 @@
 #include "runtime/file.h"
 #include "shaders/train_state.h"
 
-enum { MAX_STATE_BYTES = 1 << 30 };
+// What training made unfit, such as weights that overflowed, is not written: nothing would read it.
+static mote_status fail_unfit(const mote_trainer *trainer, const char *path, const mote_error *fault, mote_error *error) {
+  if (fault->status == MOTE_ERROR_MEMORY) return fail(error, fault->status, "%s", fault->message);
+  return fail(error, MOTE_ERROR_DEVICE, "%s: not written after step %llu: %s", path,
+              (unsigned long long)trainer->steps_done, fault->message);
+}
 
 mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, bool half, mote_error *error) {
   const graph *list = trainer->parameters.list;
@@ -26,6 +33,8 @@ mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, b
     entry->dim_count = parameter_dims(tensor, entry->dims);
     status = rows ? parameters_read(trainer->flat[FLAT_AVERAGE], tensor, rows, error)
                   : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    mote_error fault;
+    if (!status && parameter_check("average", tensor, rows, &fault)) status = fail_unfit(trainer, path, &fault, error);
   }
   if (!status) {
     metadata_describe(&trainer->info, metadata);
@@ -41,6 +50,29 @@ mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, b
 // State: the flat buffers as they lie on the device, and the state words, 16 bits a number so that floats hold them.
 
 static const char *const state_names[FLAT_COUNT] = {"weights", NULL, "first_moment", "second_moment", "average"};
+
+// Checks the parameters that a flat buffer holds, one of FLAT_WEIGHTS …, and sets what lies between them to zero.
+static mote_status check_flat(const mote_trainer *trainer, const char *where, int which, float *values, mote_error *error) {
+  const graph *list = trainer->parameters.list;
+  const size_t bytes = trainer->parameters.bytes;
+  float *rows = malloc(bytes), *packed = calloc(1, bytes);
+  mote_status status = rows && packed ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < list->tensor_count && !status; i++) {
+    const tensor *tensor = list->tensors[i];
+    if (tensor->kind != TENSOR_PARAMETER) continue;
+    layout_unpack(tensor, values + tensor->home.offset / 4, rows);
+    status = parameter_check(where, tensor, rows, error);
+    for (size_t k = 0; k < tensor_elements(tensor) && which == FLAT_SECOND && !status; k++)
+      if (rows[k] < 0)
+        status = fail(error, MOTE_ERROR_FORMAT, "%s: tensor %s: number %zu is %g, expected a square", where, tensor->name,
+                      k, (double)rows[k]);
+    layout_pack(tensor, rows, packed + tensor->home.offset / 4);
+  }
+  if (!status) memcpy(values, packed, bytes);
+  free(rows);
+  free(packed);
+  return status;
+}
 
 mote_status mote_trainer_save_state(mote_trainer *trainer, const char *path, mote_error *error) {
   size_t bytes = trainer->parameters.bytes, count = 0;
@@ -59,6 +91,8 @@ mote_status mote_trainer_save_state(mote_trainer *trainer, const char *path, mot
         .name = state_names[i], .dtype = SAFETENSORS_F32, .dim_count = 1, .dims = {bytes / 4}, .data = values};
     status = values ? buffer_download(trainer->flat[i], 0, values, bytes, error)
                     : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    mote_error fault;
+    if (!status && check_flat(trainer, state_names[i], i, values, &fault)) status = fail_unfit(trainer, path, &fault, error);
   }
   size_t owned = count;
   tensors[count++] = (safetensors_tensor){
@@ -75,33 +109,76 @@ mote_status mote_trainer_save_state(mote_trainer *trainer, const char *path, mot
   return status;
 }
 
-// The tensor of that name with that many numbers, converted into `out`.
-static mote_status read_numbers(const safetensors *file, const char *path, const char *name, size_t count, float *out,
-                                mote_error *error) {
+static mote_status check_numbers(const safetensors *file, const char *path, const char *name, size_t count,
+                                 mote_error *error) {
   const safetensors_entry *entry = safetensors_find(file, name);
   if (!entry) return fail(error, MOTE_ERROR_FORMAT, "%s: %s is missing: not a training state", path, name);
-  if (entry->element_count != count || entry->dtype != SAFETENSORS_F32)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: %s has %zu numbers, expected %zu: of a model of another shape", path,
-                name, entry->element_count, count);
-  safetensors_read_float(entry, out);
+  if (entry->dtype != SAFETENSORS_F32)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: %s is of type %s, expected F32", path, name,
+                safetensors_dtype_name(entry->dtype));
+  if (entry->element_count == count) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FORMAT, "%s: %s has %zu numbers, expected %zu: of a model of another shape", path, name,
+              entry->element_count, count);
+}
+
+// All that the header tells: after this the file holds no more than the trainer needs.
+static mote_status check_header(const mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error) {
+  size_t known = 1;
+  TRY(check_numbers(file, path, "state", 2 * TRAIN_WORDS, error));
+  for (int i = 0; i < FLAT_COUNT; i++) {
+    if (!state_names[i]) continue;
+    TRY(check_numbers(file, path, state_names[i], trainer->parameters.bytes / 4, error));
+    known++;
+  }
+  if (file->count == known) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FORMAT, "%s: has %zu tensors, expected %zu: not a training state", path, file->count, known);
+}
+
+// A power of Adam's decays: 1 before the first step, then less.
+static bool is_power(uint32_t word, uint32_t steps) {
+  float power;
+  memcpy(&power, &word, sizeof power);
+  return steps ? power >= 0 && power < 1 : power == 1;
+}
+
+static mote_status read_words(const mote_trainer *trainer, const safetensors *file, const char *path, uint32_t *words,
+                              mote_error *error) {
+  float halves[2 * TRAIN_WORDS];
+  safetensors_read_float(safetensors_find(file, "state"), halves);
+  for (int i = 0; i < 2 * TRAIN_WORDS; i++)
+    if (!(halves[i] >= 0 && halves[i] < 65536 && halves[i] == floorf(halves[i])))
+      return fail(error, MOTE_ERROR_FORMAT, "%s: number %d of state is %g, expected a whole number from 0 to 65535", path, i,
+                  (double)halves[i]);
+  for (int i = 0; i < TRAIN_WORDS; i++) words[i] = (uint32_t)halves[2 * i] | (uint32_t)halves[2 * i + 1] << 16;
+  const uint32_t steps = words[TRAIN_STEPS];
+  if (words[TRAIN_SEED_LOW] != (uint32_t)trainer->desc.seed ||
+      words[TRAIN_SEED_HIGH] != (uint32_t)(trainer->desc.seed >> 32))
+    return fail(error, MOTE_ERROR_FORMAT, "%s: the state is of a run with another seed", path);
+  if (!is_power(words[TRAIN_BETA1_POWER], steps) || !is_power(words[TRAIN_BETA2_POWER], steps))
+    return fail(error, MOTE_ERROR_FORMAT, "%s: the optimiser's powers in state are not those of step %u", path, steps);
+  if (words[TRAIN_FAILED] && words[TRAIN_FAILED] != steps + 1)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: step %u failed by state, which is of step %u", path, words[TRAIN_FAILED], steps);
+  if (trainer_check_total(trainer->desc.lr_schedule, words[TRAIN_TOTAL_STEPS], error))
+    return fail(error, MOTE_ERROR_FORMAT, "%s: the learning rate's end in state is 0, expected 1 or more steps", path);
+  words[TRAIN_ARRIVED] = 0;
   return MOTE_OK;
 }
 
 static mote_status load(mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error) {
   size_t bytes = trainer->parameters.bytes;
-  float halves[2 * TRAIN_WORDS];
   uint32_t words[TRAIN_WORDS];
-  TRY(read_numbers(file, path, "state", 2 * TRAIN_WORDS, halves, error));
-  for (int i = 0; i < TRAIN_WORDS; i++) words[i] = (uint32_t)halves[2 * i] | (uint32_t)halves[2 * i + 1] << 16;
-  if (words[TRAIN_SEED_LOW] != (uint32_t)trainer->desc.seed ||
-      words[TRAIN_SEED_HIGH] != (uint32_t)(trainer->desc.seed >> 32))
-    return fail(error, MOTE_ERROR_FORMAT, "%s: the state is of a run with another seed", path);
+  TRY(read_words(trainer, file, path, words, error));
   float *values = malloc(bytes * FLAT_COUNT);
   if (!values) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   mote_status status = MOTE_OK;  // everything is read before anything is changed
-  for (int i = 0; i < FLAT_COUNT && !status; i++)
-    if (state_names[i])
-      status = read_numbers(file, path, state_names[i], bytes / 4, values + (size_t)i * bytes / 4, error);
+  for (int i = 0; i < FLAT_COUNT && !status; i++) {
+    if (!state_names[i]) continue;
+    float *flat = values + (size_t)i * bytes / 4;
+    safetensors_read_float(safetensors_find(file, state_names[i]), flat);
+    char where[PATH_MAX + 32];
+    snprintf(where, sizeof where, "%s: %s", path, state_names[i]);
+    status = check_flat(trainer, where, i, flat, error);
+  }
   for (int i = 0; i < FLAT_COUNT && !status; i++)
     if (state_names[i]) status = buffer_upload(trainer->flat[i], 0, values + (size_t)i * bytes / 4, bytes, error);
   free(values);
@@ -114,13 +191,11 @@ static mote_status load(mote_trainer *trainer, const safetensors *file, const ch
 }
 
 mote_status mote_trainer_load_state(mote_trainer *trainer, const char *path, mote_error *error) {
-  uint8_t *data;
-  size_t bytes;
-  TRY(file_read(path, MAX_STATE_BYTES, &data, &bytes, error));
-  safetensors *file = NULL;
-  mote_status status = safetensors_parse(path, data, bytes, &file, error);
-  if (!status) status = load(trainer, file, path, error);
-  safetensors_destroy(&file);
-  free(data);
+  safetensors_file file;
+  TRY(safetensors_open(path, &file, error));
+  mote_status status = check_header(trainer, file.header, path, error);
+  if (!status) status = safetensors_read_data(&file, error);
+  if (!status) status = load(trainer, file.header, path, error);
+  safetensors_close(&file);
   return status;
 }

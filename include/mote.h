@@ -217,7 +217,7 @@ typedef struct mote_model_info {
   uint64_t multiply_adds;   // of one image through the network
 } mote_model_info;
 
-// Loads weights in safetensors form (F32 or F16, PyTorch names; see docs/formats.md) onto the device. Absent metadata
+// Loads weights in safetensors form (F32, F16, BF16 or F64, PyTorch names; see docs/formats.md) onto the device. Absent metadata
 // is inferred from shapes or defaulted and said through the device's log. MOTE_ERROR_FORMAT names the tensor or the
 // metadata key that is wrong.
 MOTE_API mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **model, mote_error *error);

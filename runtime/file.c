@@ -117,19 +117,36 @@ mote_status file_read_regular(const char *path, size_t max_bytes, uint8_t **data
   return read_file(path, false, max_bytes, data, bytes, error);
 }
 
+mote_status file_reader_init(file_reader *reader, const char *path, mote_error *error) {
+  struct stat info;
+  *reader = (file_reader){path, -1, false, UINT64_MAX};
+  TRY(open_input(path, true, &reader->descriptor, &info, error));
+  reader->waits = S_ISFIFO(info.st_mode);
+  if (info.st_size > 0) reader->bytes = (uint64_t)info.st_size;  // pipes and /proc tell no size
+  return MOTE_OK;
+}
+
+mote_status file_reader_read(file_reader *reader, void *room, size_t bytes, size_t *got, mote_error *error) {
+  *got = 0;
+  for (ssize_t some = 1; *got < bytes && some > 0; *got += (size_t)some) {
+    some = read_some(reader->descriptor, (uint8_t *)room + *got, bytes - *got, reader->waits);
+    if (some < 0) return fail(error, MOTE_ERROR_FILE, "%s: cannot be read: %s", reader->path, strerror(errno));
+  }
+  return MOTE_OK;
+}
+
+void file_reader_finish(file_reader *reader) {
+  if (reader->descriptor >= 0) close(reader->descriptor);
+  reader->descriptor = -1;
+}
+
 mote_status file_read_head(const char *path, void *head, size_t room, size_t *bytes, mote_error *error) {
-  int descriptor = -1;
+  file_reader reader = {path, -1, false, 0};
   struct stat info;
   *bytes = 0;
-  TRY(open_input(path, false, &descriptor, &info, error));
-  ssize_t got = 1;
-  while (*bytes < room && got > 0) {
-    got = read_some(descriptor, (uint8_t *)head + *bytes, room - *bytes, false);
-    if (got > 0) *bytes += (size_t)got;
-  }
-  mote_status status =
-      got < 0 ? fail(error, MOTE_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno)) : MOTE_OK;
-  close(descriptor);
+  TRY(open_input(path, false, &reader.descriptor, &info, error));
+  mote_status status = file_reader_read(&reader, head, room, bytes, error);
+  file_reader_finish(&reader);
   return status;
 }
 

@@ -26,6 +26,23 @@ mote_status file_read_regular(const char *path, size_t max_bytes, uint8_t **data
 // The first bytes of a regular file, `room` at most; nothing is waited for.
 mote_status file_read_head(const char *path, void *head, size_t room, size_t *bytes, mote_error *error);
 
+// A file that is read piece by piece, so that its beginning is judged before its rest takes memory.
+typedef struct file_reader {
+  const char *path;  // as the caller gave it; borrowed
+  int descriptor;    // -1: ended
+  bool waits;        // for the writer of a pipe
+  uint64_t bytes;    // the file's size; UINT64_MAX where it is not known, as of pipes
+} file_reader;
+
+// Opens a regular file or pipe. On failure there is nothing to finish.
+mote_status file_reader_init(file_reader *reader, const char *path, mote_error *error);
+
+// Reads the next `bytes` bytes; `*got` is less only at the end of the file.
+mote_status file_reader_read(file_reader *reader, void *room, size_t bytes, size_t *got, mote_error *error);
+
+// Does nothing to a reader that has ended.
+void file_reader_finish(file_reader *reader);
+
 // Notices before work starts that `path` could not be written: makes a temporary file beside it and removes it again.
 mote_status file_check_writable(const char *path, mote_error *error);
 

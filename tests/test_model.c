@@ -290,7 +290,7 @@ static void a_type_that_is_no_float_is_named(void **state) {
   size_t bytes;
   uint8_t *data = weights_bytes(w, &bytes);
   patch(data, bytes, "up1.model.2.conv1.0.bias", "\"F32\"", "\"I32\"");
-  assert_refused_bytes(data, bytes, "tensor up1.model.2.conv1.0.bias is of type I32, expected F32 or F16");
+  assert_refused_bytes(data, bytes, "tensor up1.model.2.conv1.0.bias is of type I32, expected F32, F16, BF16 or F64");
   free(data);
   weights_free(&w);
 }
@@ -373,7 +373,7 @@ static void files_that_hold_no_model_are_refused(void **state) {
   assert_int_equal(mote_model_load_file(device, "/absent/model.safetensors", &model, &error), MOTE_ERROR_FILE);
   assert_error(&error, MOTE_ERROR_FILE, "/absent/model.safetensors: ");
   assert_null(model);
-  assert_refused_bytes("", 0, "is 0 bytes long");
+  assert_refused_bytes("", 0, "is empty, expected a safetensors file");
   assert_refused_bytes("\x02\0\0\0\0\0\0\0{}", 10, "not a context_unet");
   weights *w = make();
   size_t bytes;
@@ -381,6 +381,69 @@ static void files_that_hold_no_model_are_refused(void **state) {
   assert_refused_bytes(data, bytes - 1, "is it cut short?");
   free(data);
   weights_free(&w);
+}
+
+static void weights_that_are_not_finite_are_named(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    float value;
+    const char *expected;
+  } cases[] = {{"out.3.weight", NAN, "tensor out.3.weight is not finite: number 2 is nan"},
+               {"out.3.weight", INFINITY, "tensor out.3.weight is not finite: number 2 is inf"},
+               {"init_conv.conv1.1.running_mean", -INFINITY, "tensor init_conv.conv1.1.running_mean is not finite"},
+               {"init_conv.conv1.1.running_var", -1, "init_conv.conv1.1.running_var: number 2 is -1, expected a variance"}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    weights *w = make();
+    ((float *)(uintptr_t)weights_find(w, cases[i].name)->data)[2] = cases[i].value;
+    assert_refused(w, cases[i].expected);
+  }
+  // What F64 holds and fp32 does not: two numbers of F32 in the place of one.
+  weights *w = make();
+  size_t bytes;
+  const uint64_t dims[] = {6};
+  weights_remove(w, "out.3.bias");
+  weights_add(w, "out.3.bias", 1, dims);
+  uint8_t *data = weights_bytes(w, &bytes);
+  patch(data, bytes, "out.3.bias", "\"F32\"", "\"F64\"");
+  patch(data, bytes, "out.3.bias", "[6]", "[3]");
+  const double large[3] = {1, 2, 1e300};
+  safetensors *st;
+  mote_error error = {0};
+  MUST(safetensors_parse("test.st", data, bytes, &st, &error));
+  memcpy(data + (safetensors_find(st, "out.3.bias")->data - data), large, sizeof large);
+  safetensors_destroy(&st);
+  assert_refused_bytes(data, bytes, "tensor out.3.bias is not finite: number 2 is inf");
+  free(data);
+  weights_free(&w);
+}
+
+static void a_prefix_of_all_names_is_left_out_and_said(void **state) {
+  (void)state;
+  static const char *const prefixes[] = {"module.", "_orig_mod.", "module._orig_mod.", "model.diffusion_model.", "x."};
+  float *plain = malloc(IMAGE * sizeof *plain), *prefixed = malloc(IMAGE * sizeof *prefixed);
+  weights *w = make();
+  load_and_answer(w, plain);
+  weights_free(&w);
+  for (size_t i = 0; i < COUNT(prefixes); i++) {
+    w = make();
+    for (size_t k = 0; k < w->count; k++) {
+      char name[NAME_BYTES];
+      snprintf(name, sizeof name, "%s%.*s", prefixes[i], 60, w->names[k]);
+      strcpy(w->names[k], name);
+    }
+    if (i == 0) weights_add(w, "n_averaged", 0, NULL);  // as AveragedModel writes it
+    said = (test_log){0};
+    load_and_answer(w, prefixed);
+    assert_contains(said.text, prefixes[i]);
+    assert_memory_equal(plain, prefixed, IMAGE * sizeof *plain);
+    weights_free(&w);
+  }
+  free(plain);
+  free(prefixed);
+  w = make();
+  strcpy(w->names[weights_find(w, "out.3.bias") - w->tensors], "ema.out.3.bias");
+  assert_refused(w, "tensor ema.out.3.bias is not part of a context_unet");
 }
 
 static void steps_out_of_range_are_refused(void **state) {
@@ -424,6 +487,8 @@ int main(void) {
       cmocka_unit_test(metadata_that_cannot_be_is_named_with_what_was_found),
       cmocka_unit_test(shapes_out_of_range_are_refused_without_metadata_too),
       cmocka_unit_test(files_that_hold_no_model_are_refused),
+      cmocka_unit_test(weights_that_are_not_finite_are_named),
+      cmocka_unit_test(a_prefix_of_all_names_is_left_out_and_said),
       cmocka_unit_test(steps_out_of_range_are_refused),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };

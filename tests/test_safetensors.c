@@ -216,7 +216,7 @@ static void safetensors_of_a_wrong_length_are_refused(void **state) {
   uint8_t file[16] = {9, 0, 0, 0, 0, 0, 0, 0, '{', '}', ' ', ' ', ' ', ' ', ' ', ' '};
   for (size_t bytes = 0; bytes < 8; bytes++) {
     assert_int_equal(safetensors_parse("bad.st", file, bytes, &st, &error), MOTE_ERROR_FORMAT);
-    assert_says(&error, MOTE_ERROR_FORMAT, "a safetensors file has at least 8");
+    assert_says(&error, MOTE_ERROR_FORMAT, bytes ? "a safetensors file has at least 8" : "is empty");
   }
   safetensors_parse("bad.st", file, 16, &st, &error);
   assert_says(&error, MOTE_ERROR_FORMAT, "announces a header of 9 bytes, expected at most the 8 that follow");
@@ -229,6 +229,106 @@ static void safetensors_of_a_wrong_length_are_refused(void **state) {
   safetensors_parse("bad.st", big, 100000009, &st, &error);
   assert_says(&error, MOTE_ERROR_FORMAT, "and at most 100000000");
   free(big);
+}
+
+static const struct {
+  const char *bytes;
+  size_t count;
+  const char *name;
+} others[] = {
+    {"PK\3\4\0\0\10\10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\20\0\22\0archive/data.pklFB", 50, "a PyTorch checkpoint"},
+    {"PK\3\4\55\0\0\0\0\0\0\0\41\0\0\0\0\0\0\0\0\0\0\0\0\0\7\0\0\0arr.npy", 37, ".npz"},
+    {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 14, "pickle"},
+    {"GGUF\3\0\0\0\0\0\0\0", 12, "GGUF"},
+    {"\x93NUMPY\1\0v\0{'descr'", 18, ".npy"},
+    {"\x89HDF\r\n\x1a\n\0\0", 10, "HDF5"},
+    {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "PNG"},
+    {"\xff\xd8\xff\xe0\0\x10JFIF\0", 11, "JPEG"},
+    {"RIFF\x24\0\0\0WEBPVP8 ", 16, "WebP"},
+    {"GIF89a\10\0\10\0", 10, "GIF"},
+    {"\x1f\x8b\10\0\0\0\0\0\0\3", 10, "gzip"},
+    {"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
+    {"<!DOCTYPE html>", 15, "HTML"},
+    {"{\"weight_map\": {}}", 18, "JSON"},
+    {"step,loss\n1,0.5\n", 16, "text"},
+};
+
+static void files_of_other_formats_are_called_by_their_name(void **state) {
+  (void)state;
+  for (size_t i = 0; i < COUNT(others); i++) {
+    const char *path = in_directory("other.safetensors");
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite(others[i].bytes, 1, others[i].count, file);
+    assert_int_equal(fclose(file), 0);
+    mote_error error = {0};
+    safetensors_file opened;
+    safetensors *st;
+    assert_int_equal(safetensors_open(path, &opened, &error), MOTE_ERROR_FORMAT);
+    assert_says(&error, MOTE_ERROR_FORMAT, others[i].name);
+    assert_int_equal(safetensors_parse("bad.st", others[i].bytes, others[i].count, &st, &error), MOTE_ERROR_FORMAT);
+    assert_says(&error, MOTE_ERROR_FORMAT, others[i].name);
+    unlink(path);
+  }
+  mote_error error = {0};
+  safetensors_file opened;
+  assert_int_equal(safetensors_open("/tmp", &opened, &error), MOTE_ERROR_FILE);
+  assert_says(&error, MOTE_ERROR_FILE, "is a directory, expected a regular file");
+}
+
+// A header of that size may begin as a bitmap or a pickle does.
+static void a_header_whose_length_looks_like_a_magic_number_is_read(void **state) {
+  (void)state;
+  static const size_t lengths[] = {0x0280, 0x4d42, 0x8b1f};
+  for (size_t i = 0; i < COUNT(lengths); i++) {
+    char *header = malloc(lengths[i]);
+    memset(header, ' ', lengths[i]);
+    memcpy(header, "{}", 2);
+    uint8_t *buffer;
+    safetensors *st;
+    assert_int_equal(parse_exact(header, lengths[i], 0, &st, &buffer, NULL), MOTE_OK);
+    safetensors_destroy(&st);
+    free(buffer);
+    free(header);
+  }
+}
+
+// However much follows or is missing, it is told by the header, before anything is read or allocated for it.
+static void files_are_as_long_as_their_header_says(void **state) {
+  (void)state;
+  static const char header[] = "{\"a\":" T("\"F32\"", "[40]", "[0,160]") "}";
+  const struct {
+    off_t bytes;
+    const char *expected;
+  } cases[] = {{8 + sizeof header - 1 + 160, NULL},
+               {8 + sizeof header - 1 + 159, "exceed the file's 159 bytes of data; is it cut short?"},
+               {8 + sizeof header - 1 + 161, "holds 161 bytes of data, its tensors end at 160"},
+               {(off_t)1 << 40, "bytes of data, its tensors end at 160"},
+               {40, "announces a header of"}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const char *path = in_directory("long.safetensors");
+    const uint64_t length = sizeof header - 1;
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite(&length, 8, 1, file);
+    fwrite(header, 1, sizeof header - 1, file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(truncate(path, cases[i].bytes), 0);
+    mote_error error = {0};
+    safetensors_file opened;
+    mote_status status = safetensors_open(path, &opened, &error);
+    if (cases[i].expected) {
+      assert_says(&error, MOTE_ERROR_FORMAT, cases[i].expected);
+    } else {
+      assert_int_equal(status, MOTE_OK);
+      assert_null(opened.header->entries[0].data);
+      assert_int_equal(safetensors_read_data(&opened, &error), MOTE_OK);
+      float numbers[40];
+      assert_true(safetensors_read_float(&opened.header->entries[0], numbers) && numbers[39] == 0);
+      safetensors_close(&opened);
+    }
+    unlink(path);
+  }
 }
 
 static void scalars_empty_tensors_and_every_dtype_are_read(void **state) {
@@ -340,6 +440,9 @@ int main(void) {
       cmocka_unit_test(extreme_floats_become_infinity_zero_or_nan),
       cmocka_unit_test(hostile_safetensors_are_refused_and_the_reason_named),
       cmocka_unit_test(safetensors_of_a_wrong_length_are_refused),
+      cmocka_unit_test(files_of_other_formats_are_called_by_their_name),
+      cmocka_unit_test(a_header_whose_length_looks_like_a_magic_number_is_read),
+      cmocka_unit_test(files_are_as_long_as_their_header_says),
       cmocka_unit_test(scalars_empty_tensors_and_every_dtype_are_read),
       cmocka_unit_test(what_safetensors_writes_is_laid_out_as_officially_and_read_back),
       cmocka_unit_test(safetensors_that_could_not_be_read_back_are_not_written),

@@ -146,6 +146,64 @@ static void a_state_of_another_run_is_refused(void **state) {
   remove(path);
 }
 
+// Changes one number of a state file, the one at `index` of tensor `name`.
+static void set_number(const char *path, const char *name, size_t index, float value) {
+  mote_error error = {0};
+  uint8_t *data;
+  size_t bytes;
+  safetensors *st;
+  MUST(file_read(path, 1 << 24, &data, &bytes, &error));
+  MUST(safetensors_parse(path, data, bytes, &st, &error));
+  memcpy(data + (safetensors_find(st, name)->data - data) + 4 * index, &value, 4);
+  safetensors_destroy(&st);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+  assert_int_equal(fclose(file), 0);
+  free(data);
+}
+
+static void a_state_of_impossible_numbers_is_refused(void **state) {
+  static const struct {
+    const char *tensor;
+    size_t index;
+    float value;
+    const char *expected;
+  } wrong[] = {{"state", 0, NAN, "number 0 of state is nan, expected a whole number from 0 to 65535"},
+               {"state", 0, 0.5f, "number 0 of state is 0.5"},
+               {"state", 0, -1, "number 0 of state is -1"},
+               {"state", 1, 1e30f, "number 1 of state is 1e+30"},
+               {"state", 3, 65536, "number 3 of state is 65536"},
+               {"state", 6, 0, "the learning rate's end in state is 0"},
+               {"state", 8, 4, "step 4 failed by state, which is of step 2"},
+               {"state", 0, 0, "the optimiser's powers in state are not those of step 0"},
+               {"state", 11, 16256, "the optimiser's powers in state are not those of step 2"},
+               {"weights", 0, NAN, "weights: tensor"},
+               {"average", 0, INFINITY, "average: tensor"},
+               {"first_moment", 0, NAN, "first_moment: tensor"},
+               {"second_moment", 0, -1e-9f, "expected a square"}};
+  const mote_trainer_desc desc = small(*state);
+  mote_error error = {0};
+  mote_trainer *trainer = create(&desc);
+  train(trainer, 2, NULL);
+  const uint64_t hash = hash_of(trainer);
+  const char *path = path_of("impossible");
+  for (size_t i = 0; i < COUNT(wrong); i++) {
+    MUST(mote_trainer_save_state(trainer, path, &error));
+    set_number(path, wrong[i].tensor, wrong[i].index, wrong[i].value);
+    assert_int_equal(mote_trainer_load_state(trainer, path, &error), MOTE_ERROR_FORMAT);
+    assert_contains(error.message, wrong[i].expected);
+    assert_contains(error.message, path);
+  }
+  MUST(mote_trainer_save_state(trainer, path, &error));
+  assert_int_equal(truncate(path, (off_t)1 << 41), 0);
+  assert_int_equal(mote_trainer_load_state(trainer, path, &error), MOTE_ERROR_FORMAT);
+  assert_contains(error.message, "its tensors end at");
+  remove(path);
+  assert_true(hash_of(trainer) == hash);  // nothing was changed
+  mote_trainer_destroy(&trainer);
+}
+
 static void it_learns_a_tiny_set_by_heart(void **state) {
   mote_trainer_desc desc = small(*state);
   desc.model.n_feat = 16;
@@ -428,6 +486,7 @@ int main(void) {
       cmocka_unit_test(one_submission_of_many_steps_equals_many_of_one),
       cmocka_unit_test(a_saved_state_goes_on_with_the_same_bits),
       cmocka_unit_test(a_state_of_another_run_is_refused),
+      cmocka_unit_test(a_state_of_impossible_numbers_is_refused),
       cmocka_unit_test(it_learns_a_tiny_set_by_heart),
       cmocka_unit_test(the_held_out_loss_falls_and_does_not_change_by_looking),
       cmocka_unit_test(a_loss_that_is_not_finite_stops_and_keeps_the_weights),
