@@ -7,19 +7,25 @@
 #include "runtime/file.h"
 #include "graph/half.h"
 #include "runtime/error.h"
+#include "runtime/file_kind.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are copied as they are");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements are written as they are");
 
 static const struct {
-  const char *name;
+  const char *name;  // the first character is the byte order
   size_t bytes;
 } dtypes[NPY_DTYPE_COUNT] = {
     [NPY_F4] = {"<f4", 4}, [NPY_F8] = {"<f8", 8}, [NPY_F2] = {"<f2", 2}, [NPY_U1] = {"|u1", 1},
-    [NPY_I4] = {"<i4", 4}, [NPY_I8] = {"<i8", 8}, [NPY_B1] = {"|b1", 1},
+    [NPY_U2] = {"<u2", 2}, [NPY_U4] = {"<u4", 4}, [NPY_U8] = {"<u8", 8}, [NPY_I1] = {"|i1", 1},
+    [NPY_I2] = {"<i2", 2}, [NPY_I4] = {"<i4", 4}, [NPY_I8] = {"<i8", 8}, [NPY_B1] = {"|b1", 1},
 };
 
 const char *npy_dtype_name(npy_dtype dtype) {
   return dtypes[dtype].name;
+}
+
+bool npy_dtype_is_float(npy_dtype dtype) {
+  return dtype == NPY_F4 || dtype == NPY_F8 || dtype == NPY_F2;
 }
 
 // bytes = element_bytes × product of dims; false if that overflows. Zeros are left out of the overflow check's
@@ -86,22 +92,19 @@ static mote_status read_descr(cursor *c, npy_array *array, mote_error *error) {
   char descr[32];
   if (!take_string(c, descr))
     return fail(error, MOTE_ERROR_FORMAT, "%s: 'descr' is not a short string; records cannot be read", array->name);
-  for (int i = 0; i < NPY_DTYPE_COUNT; i++) {
-    if (!strcmp(descr, dtypes[i].name)) {
-      array->dtype = (npy_dtype)i;
-      return MOTE_OK;
-    }
+  for (int i = 0; i < NPY_DTYPE_COUNT && strchr("<>|=", descr[0]) && descr[0]; i++) {
+    if (strcmp(descr + 1, dtypes[i].name + 1)) continue;
+    array->dtype = (npy_dtype)i;
+    array->big_endian = descr[0] == '>' && dtypes[i].bytes > 1;
+    return MOTE_OK;
   }
-  return fail(error, MOTE_ERROR_FORMAT, "%s: dtype is '%s', expected '<f4', '<f8', '<f2', '|u1', '<i4', '<i8' or '|b1'",
+  return fail(error, MOTE_ERROR_FORMAT, "%s: dtype is '%s', expected integers, bools, or floats of up to 64 bits",
               array->name, descr);
 }
 
 static mote_status read_fortran_order(cursor *c, npy_array *array, mote_error *error) {
-  if (take(c, "False")) return MOTE_OK;
-  if (take(c, "True"))
-    return fail(error, MOTE_ERROR_FORMAT,
-                "%s: is stored in Fortran order, expected C order; save numpy.ascontiguousarray(x) instead",
-                array->name);
+  array->fortran_order = take(c, "True");
+  if (array->fortran_order || take(c, "False")) return MOTE_OK;
   return fail(error, MOTE_ERROR_FORMAT, "%s: 'fortran_order' is neither True nor False", array->name);
 }
 
@@ -150,8 +153,11 @@ static mote_status read_dict(cursor *c, npy_array *array, mote_error *error) {
 
 // Finds the dict's text: its length is 2 bytes in version 1, 4 bytes in versions 2 and 3.
 static mote_status find_header(const char *name, const uint8_t *data, size_t bytes, cursor *c, mote_error *error) {
-  if (bytes < 10 || memcmp(data, "\x93NUMPY", 6))
-    return fail(error, MOTE_ERROR_FORMAT, "%s: does not begin as a .npy file does", name);
+  if (bytes < 10 || memcmp(data, "\x93NUMPY", 6)) {
+    const file_kind *kind = file_kind_of(data, bytes);
+    if (!kind) return fail(error, MOTE_ERROR_FORMAT, "%s: does not begin as a .npy file does", name);
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %s, expected a .npy file of numpy.save", name, kind->what);
+  }
   if (data[6] < 1 || data[6] > 3 || data[7])
     return fail(error, MOTE_ERROR_FORMAT, "%s: is .npy version %d.%d, expected 1.0, 2.0 or 3.0", name, data[6],
                 data[7]);
@@ -164,13 +170,14 @@ static mote_status find_header(const char *name, const uint8_t *data, size_t byt
   return MOTE_OK;
 }
 
-mote_status npy_parse(const char *name, const void *data, size_t bytes, npy_array *array, mote_error *error) {
+mote_status npy_parse_head(const char *name, const void *data, size_t bytes, size_t total, npy_array *array,
+                           mote_error *error) {
   *array = (npy_array){.name = name};
   cursor c;
   TRY(find_header(name, data, bytes, &c, error));
   const uint8_t *start = (const uint8_t *)c.end;
   TRY(read_dict(&c, array, error));
-  size_t expected, found = bytes - (size_t)(start - (const uint8_t *)data);
+  size_t expected, found = total - (size_t)(start - (const uint8_t *)data);
   if (!shape_bytes(array->dims, array->dim_count, dtypes[array->dtype].bytes, &expected))
     return fail(error, MOTE_ERROR_FORMAT, "%s: 'shape' overflows 64 bits", name);
   if (found != expected)
@@ -181,55 +188,93 @@ mote_status npy_parse(const char *name, const void *data, size_t bytes, npy_arra
   return MOTE_OK;
 }
 
+mote_status npy_parse(const char *name, const void *data, size_t bytes, npy_array *array, mote_error *error) {
+  return npy_parse_head(name, data, bytes, bytes, array, error);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Elements
 
-static float element_float(const npy_array *array, size_t i) {
-  const uint8_t *at = array->data + i * dtypes[array->dtype].bytes;
-  union {
-    float f4;
-    double f8;
-    uint16_t f2;
-    int32_t i4;
-    int64_t i8;
-  } element;
-  memcpy(&element, at, dtypes[array->dtype].bytes);
+typedef union element {
+  float f4;
+  double f8;
+  uint16_t u2;
+  uint32_t u4;
+  uint64_t u8;
+  int16_t i2;
+  int32_t i4;
+  int64_t i8;
+  uint8_t bytes[8];
+} element;
+
+// Where element i of C order lies in the file: of Fortran order, sum of index k × product of the dims before k.
+static size_t place_of(const npy_array *array, size_t i) {
+  if (!array->fortran_order) return i;
+  size_t place = 0, stride = array->element_count;
+  for (int k = array->dim_count - 1; k >= 0; k--) {
+    stride /= array->dims[k];
+    place += i % array->dims[k] * stride;
+    i /= array->dims[k];
+  }
+  return place;
+}
+
+static element read_element(const npy_array *array, size_t i) {
+  const size_t bytes = dtypes[array->dtype].bytes;
+  const uint8_t *at = array->data + place_of(array, i) * bytes;
+  element e = {.u8 = 0};
+  for (size_t b = 0; b < bytes; b++) e.bytes[b] = at[array->big_endian ? bytes - 1 - b : b];
+  return e;
+}
+
+double npy_element(const npy_array *array, size_t i) {
+  const element e = read_element(array, i);
   switch (array->dtype) {
     case NPY_F4:
-      return element.f4;
+      return (double)e.f4;
     case NPY_F8:
-      return (float)element.f8;
+      return e.f8;
     case NPY_F2:
-      return half_to_float(element.f2);
+      return (double)half_to_float(e.u2);
+    case NPY_U2:
+      return e.u2;
+    case NPY_U4:
+      return e.u4;
+    case NPY_U8:
+      return (double)e.u8;
+    case NPY_I1:
+      return (int8_t)e.bytes[0];
+    case NPY_I2:
+      return e.i2;
     case NPY_I4:
-      return (float)element.i4;
+      return e.i4;
     case NPY_I8:
-      return (float)element.i8;
+      return (double)e.i8;
     case NPY_B1:
-      return *at != 0;
+      return e.bytes[0] != 0;
     default:
-      return *at;
+      return e.bytes[0];
   }
 }
 
+// Integers of 64 bits are rounded once, not by way of a double.
 void npy_to_float(const npy_array *array, float *out) {
-  for (size_t i = 0; i < array->element_count; i++) out[i] = element_float(array, i);
+  for (size_t i = 0; i < array->element_count; i++)
+    out[i] = array->dtype == NPY_I8   ? (float)read_element(array, i).i8
+             : array->dtype == NPY_U8 ? (float)read_element(array, i).u8
+                                      : (float)npy_element(array, i);
 }
 
 mote_status npy_to_int32(const npy_array *array, int32_t *out, mote_error *error) {
-  if (array->dtype == NPY_F4 || array->dtype == NPY_F8 || array->dtype == NPY_F2)
+  if (npy_dtype_is_float(array->dtype))
     return fail(error, MOTE_ERROR_FORMAT, "%s: dtype is '%s', expected integers; save x.astype('int32') instead",
                 array->name, npy_dtype_name(array->dtype));
   for (size_t i = 0; i < array->element_count; i++) {
-    const uint8_t *at = array->data + i * dtypes[array->dtype].bytes;
-    int32_t small = array->dtype == NPY_B1 ? *at != 0 : *at;
-    int64_t large = small;
-    if (array->dtype == NPY_I4) memcpy(&small, at, sizeof small), large = small;
-    if (array->dtype == NPY_I8) memcpy(&large, at, sizeof large);
-    if (large < INT32_MIN || large > INT32_MAX)
-      return fail(error, MOTE_ERROR_FORMAT, "%s: element %zu is %" PRId64 ", expected %d to %d", array->name, i, large,
-                  INT32_MIN, INT32_MAX);
-    out[i] = (int32_t)large;
+    const double value = npy_element(array, i);  // what a double rounds is far beyond the range
+    if (value < INT32_MIN || value > INT32_MAX)
+      return fail(error, MOTE_ERROR_FORMAT, "%s: element %zu is %.0f, expected %d to %d", array->name, i, value, INT32_MIN,
+                  INT32_MAX);
+    out[i] = (int32_t)value;
   }
   return MOTE_OK;
 }

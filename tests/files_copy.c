@@ -12,7 +12,7 @@
 static mote_status copy_npy(const char *in, const uint8_t *data, size_t bytes, const char *out, mote_error *error) {
   npy_array array;
   TRY(npy_parse(in, data, bytes, &array, error));
-  if (array.dtype == NPY_U1) return npy_write_u8(out, array.dims, array.dim_count, array.data, error);
+  if (array.dtype == NPY_U1 && !array.fortran_order) return npy_write_u8(out, array.dims, array.dim_count, array.data, error);
   float *floats = calloc(array.element_count + 1, sizeof *floats);
   if (!floats) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its elements", in);
   npy_to_float(&array, floats);

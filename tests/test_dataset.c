@@ -1,58 +1,9 @@
-// test_dataset.c: images to train on: what is read from folders, sheets and .npy files, and what is refused and why.
-#include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+// test_dataset.c: images to train on: what is read from folders and sheets, and what is refused and why.
+#include "tests/dataset_support.h"
 #include "tools/contact_sheet.h"
-#include "tools/dataset.h"
-
-#include <cmocka.h>  // behind the headers that it leans on
-
-// ---------------------------------------------------------------------------------------------------------------------
-// A folder for every test
-
-static char folder[64];
-
-static int make_folder(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/mote_dataset_XXXXXX");
-  return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
-  (void)info, (void)type, (void)walk;
-  return remove(path);
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-// Lives until the 32nd call after it.
-static const char *in(const char *name) {
-  static char paths[32][128];
-  static int next;
-  char *path = paths[next++ % 32];
-  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-  return path;
-}
 
 static void make_sub_folder(const char *name) {
   assert_int_equal(mkdir(in(name), 0777), 0);
-}
-
-static void write_bytes(const char *path, const void *data, size_t bytes) {
-  FILE *file = fopen(path, "wb");
-  assert_non_null(file);
-  assert_int_equal(fwrite(data, 1, bytes, file), bytes);
-  assert_int_equal(fclose(file), 0);
 }
 
 // Every image differs: colours count up from `seed`.
@@ -67,21 +18,6 @@ static void write_png(const char *name, int width, int height, int channels, int
   }
   assert_int_equal(image_save_png(&picture, in(name), &error), MOTE_OK);
   image_finish(&picture);
-}
-
-static void read_set(dataset *set, dataset_desc desc) {
-  mote_error error;
-  if (dataset_init(set, &desc, &error)) fail_msg("%s", error.message);
-}
-
-static void refused(dataset_desc desc, mote_status status, const char *first, const char *second) {
-  dataset set;
-  mote_error error = {0};
-  assert_int_equal(dataset_init(&set, &desc, &error), status);
-  if (!strstr(error.message, first)) fail_msg("\"%s\" is not in \"%s\"", first, error.message);
-  if (!strstr(error.message, second)) fail_msg("\"%s\" is not in \"%s\"", second, error.message);
-  assert_null(set.pixels);
-  assert_null(set.labels);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -375,11 +311,92 @@ static void faulty_sheets_and_maps_are_refused(void **state) {
   refused(desc, MOTE_ERROR_FORMAT, "row 0, column 0: is 8 x 4", "--resize");
 }
 
+static void take(dataset_desc *desc, int option, const char *text) {
+  mote_error error;
+  if (dataset_take_option(desc, option, text, &error)) fail_msg("%s", error.message);
+}
+
+static void tiles_may_have_gaps_between_and_around_them(void **state) {
+  (void)state;
+  static const struct {
+    int width, height;
+    const char *spacing, *margin;
+  } sheets[] = {{14, 9, "1", "0"},  {15, 10, "1", "0"}, {18, 13, "1", "2"}, {16, 11, "1", "2"},
+                {20, 9, "4x1", "0"}, {12, 8, "0", "0"},  {15, 14, "0x2", "3x2"}};
+  write_png("big.png", 20, 20, 3, 5);
+  for (size_t i = 0; i < sizeof sheets / sizeof sheets[0]; i++) {
+    dataset set;
+    write_png("sheet.png", sheets[i].width, sheets[i].height, 3, 5);
+    dataset_desc desc = {.path = in("sheet.png")};
+    take(&desc, DATASET_TILE, "4x4"), take(&desc, DATASET_SPACING, sheets[i].spacing);
+    take(&desc, DATASET_MARGIN, sheets[i].margin);
+    read_set(&set, desc);
+    assert_int_equal(set.count + set.duplicate_count, 6);
+    for (int tile = 0; tile < 6 && !set.duplicate_count; tile++) {
+      const int x = desc.margin[0] + tile % 3 * (4 + desc.spacing[0]), y = desc.margin[1] + tile / 3 * (4 + desc.spacing[1]);
+      assert_int_equal(set.pixels[tile * 48], (uint8_t)(5 * 37 + (y * sheets[i].width + x) * 3 * 11 + 1));
+    }
+    dataset_finish(&set);
+  }
+  write_png("sheet.png", 14, 9, 3, 5);
+  refused((dataset_desc){.path = in("sheet.png"), .tile_width = 4, .tile_height = 4}, MOTE_ERROR_FORMAT, "14 x 9",
+          "--spacing 1?");
+  refused((dataset_desc){.path = in("big.png"), .tile_width = 4, .tile_height = 4, .margin = {30, 30}}, MOTE_ERROR_FORMAT,
+          "20 x 20", "--margin");
+}
+
+static void images_are_cut_or_filled_up_to_squares_pixel_by_pixel(void **state) {
+  (void)state;
+  static const struct {
+    const char *crop, *pad;
+    int side;
+  } fits[] = {{NULL, "square", 12}, {NULL, "16", 16}, {"square", NULL, 8}, {"8", NULL, 8},
+              {"4", NULL, 4},       {"8", "16", 16},  {"4", "8", 8}};
+  dataset set;
+  dataset_desc plain = {.path = folder};
+  write_png("a.png", 8, 12, 3, 1);
+  refused(plain, MOTE_ERROR_FORMAT, "8 x 12", "--pad square");
+  refused(plain, MOTE_ERROR_FORMAT, "--crop square", "--resize N");
+  for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
+    dataset_desc desc = {.path = folder, .background = {9, 8, 7}};
+    if (fits[i].crop) take(&desc, DATASET_CROP, fits[i].crop);
+    if (fits[i].pad) take(&desc, DATASET_PAD, fits[i].pad);
+    read_set(&set, desc);
+    assert_int_equal(set.height, fits[i].side);
+    assert_false(set.composited);
+    const int kept_width = fits[i].crop && desc.crop == 4 ? 4 : 8;
+    const int kept_height = !fits[i].crop ? 12 : desc.crop == 4 ? 4 : 8;
+    for (int y = 0; y < set.height; y++)
+      for (int x = 0; x < set.height; x++) {
+        // Centred twice: what was cut from the old picture, then that in the new one.
+        const int in_x = x - (set.height - kept_width) / 2, in_y = y - (set.height - kept_height) / 2;
+        const bool inside = in_x >= 0 && in_x < kept_width && in_y >= 0 && in_y < kept_height;
+        const int old_x = in_x + (8 - kept_width) / 2, old_y = in_y + (12 - kept_height) / 2;
+        const uint8_t expected = inside ? (uint8_t)(37 + (old_y * 8 + old_x) * 3 * 11 + 1) : 9;
+        if (set.pixels[(y * set.height + x) * set.channels] != expected)
+          fail_msg("--crop %s --pad %s: pixel %d, %d", fits[i].crop, fits[i].pad, x, y);
+      }
+    dataset_finish(&set);
+  }
+  read_set(&set, (dataset_desc){.path = folder, .pad = DATASET_SQUARE, .channels = 4});
+  assert_int_equal(set.pixels[3], 0);  // filled up with clear pixels where they can be kept
+  dataset_finish(&set);
+  refused((dataset_desc){.path = folder, .pad = 8}, MOTE_ERROR_FORMAT, "8 x 12 pixels, more than --pad 8", "--crop 8");
+  read_set(&set, (dataset_desc){.path = folder, .pad = DATASET_SQUARE, .resize = 24});
+  assert_int_equal(set.height, 24);
+  dataset_finish(&set);
+}
+
 static void options_of_other_sources_are_refused(void **state) {
   (void)state;
   write_png("a.png", 4, 4, 3, 1);
   refused((dataset_desc){.path = folder, .tile_width = 4, .tile_height = 4}, MOTE_ERROR_USAGE, "--tile", "sheet");
   refused((dataset_desc){.path = folder, .classes = "a=1"}, MOTE_ERROR_USAGE, "--classes", "sheet");
+  refused((dataset_desc){.path = folder, .spacing = {0, 1}}, MOTE_ERROR_USAGE, "--spacing", "sheet");
+  refused((dataset_desc){.path = folder, .margin = {1, 0}}, MOTE_ERROR_USAGE, "--margin", "sheet");
+  refused((dataset_desc){.path = folder, .arrays = "x"}, MOTE_ERROR_USAGE, "--arrays", ".npz");
+  refused((dataset_desc){.path = folder, .range = DATASET_RANGE_0_1}, MOTE_ERROR_USAGE, "--range", ".npy");
+  refused((dataset_desc){.path = in("a.png"), .range = DATASET_RANGE_0_1}, MOTE_ERROR_USAGE, "--range", ".npy");
   refused((dataset_desc){.path = folder, .labels = "l.npy"}, MOTE_ERROR_USAGE, "--labels", ".npy");
 }
 
@@ -408,103 +425,6 @@ static void the_default_sheet_has_its_classes(void **state) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// .npy
-
-static void write_npy(const char *name, const char *dtype, const char *shape, const void *data, size_t bytes) {
-  char header[128];
-  FILE *file = fopen(in(name), "wb");
-  assert_non_null(file);
-  int length =
-      snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n", dtype, shape);
-  fwrite("\x93NUMPY\x01\x00", 1, 8, file);
-  fputc(length, file), fputc(0, file);
-  fputs(header, file);
-  fwrite(data, 1, bytes, file);
-  assert_int_equal(fclose(file), 0);
-}
-
-static void npy_pairs_are_read_with_integer_and_one_hot_labels(void **state) {
-  (void)state;
-  uint8_t pixels[3 * 48];
-  for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)i;
-  write_npy("x.npy", "|u1", "(3, 4, 4, 3)", pixels, sizeof pixels);
-  write_npy("integers.npy", "<i8", "(3,)", (int64_t[]){2, 0, 2}, 24);
-  write_npy("one_hot.npy", "<f8", "(3, 4)", (double[]){0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0}, 96);
-  for (int one_hot = 0; one_hot < 2; one_hot++) {
-    dataset set;
-    float *contexts = NULL;
-    mote_error error;
-    read_set(&set, (dataset_desc){.path = in("x.npy"), .labels = in(one_hot ? "one_hot.npy" : "integers.npy")});
-    assert_memory_equal(set.pixels, pixels, sizeof pixels);
-    assert_memory_equal(set.labels, ((int[]){2, 0, 2}), 3 * sizeof(int));
-    assert_int_equal(set.class_count, one_hot ? 4 : 3);
-    assert_string_equal(set.classes[2], "2");
-    assert_int_equal(dataset_contexts(&set, &contexts, &error), MOTE_OK);
-    assert_true(contexts[2] == 1 && contexts[one_hot ? 4 : 3] == 1 && contexts[0] == 0);
-    free(contexts);
-    dataset_finish(&set);
-  }
-}
-
-static void npy_images_keep_their_channels(void **state) {
-  (void)state;
-  uint8_t pixels[16 * 4];
-  for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (uint8_t)(i * 3);
-  for (int channels = 1; channels <= 4; channels++) {
-    char shape[32];
-    dataset set;
-    snprintf(shape, sizeof shape, "(1, 4, 4, %d)", channels);
-    write_npy("x.npy", "|u1", shape, pixels, (size_t)(16 * channels));
-    read_set(&set, (dataset_desc){.path = in("x.npy")});
-    assert_int_equal(set.channels, channels);
-    assert_memory_equal(set.pixels, pixels, (size_t)(16 * channels));
-    dataset_finish(&set);
-  }
-}
-
-static void faulty_npy_files_are_refused(void **state) {
-  (void)state;
-  uint8_t bytes[512] = {0};
-  dataset_desc desc = {.path = in("x.npy")};
-  write_npy("x.npy", "<f4", "(1, 4, 4, 1)", bytes, 64);
-  refused(desc, MOTE_ERROR_FORMAT, "x.npy", "expected |u1");
-  write_npy("x.npy", "|u1", "(4, 4, 3)", bytes, 48);
-  refused(desc, MOTE_ERROR_FORMAT, "found 3 dimensions", "(N, H, W, C)");
-  write_npy("x.npy", "|u1", "(0, 4, 4, 3)", bytes, 0);
-  refused(desc, MOTE_ERROR_FORMAT, "empty array", "x.npy");
-  write_npy("x.npy", "|u1", "(2, 3, 4, 4)", bytes, 96);
-  refused(desc, MOTE_ERROR_FORMAT, "image 0: is 4 x 3", "--resize");
-  write_npy("x.npy", "|u1", "(1, 4, 4, 5)", bytes, 80);
-  refused(desc, MOTE_ERROR_FORMAT, "5 channels", "1 to 4 channels last");
-  write_bytes(in("x.npy"), "not an array", 12);
-  refused(desc, MOTE_ERROR_FORMAT, "x.npy", "");
-}
-
-static void faulty_labels_are_refused(void **state) {
-  (void)state;
-  uint8_t pixels[2 * 16] = {0};
-  dataset_desc desc = {.path = in("x.npy"), .labels = in("l.npy")};
-  write_npy("x.npy", "|u1", "(2, 4, 4, 1)", pixels, sizeof pixels);
-  refused(desc, MOTE_ERROR_FILE, "l.npy", "No such file");
-  write_npy("l.npy", "<i4", "(3,)", (int32_t[]){0, 1, 2}, 12);
-  refused(desc, MOTE_ERROR_FORMAT, "found 3 rows", "(2,)");
-  write_npy("l.npy", "<i4", "(2,)", (int32_t[]){0, 64}, 8);
-  refused(desc, MOTE_ERROR_FORMAT, "label 64 at element 1", "0 to 63");
-  write_npy("l.npy", "<i4", "(2,)", (int32_t[]){-1, 0}, 8);
-  refused(desc, MOTE_ERROR_FORMAT, "label -1 at element 0", "0 to 63");
-  write_npy("l.npy", "<f4", "(2,)", (float[]){0, 1}, 8);
-  refused(desc, MOTE_ERROR_FORMAT, "l.npy", "integer");
-  write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 1, 1, 1}, 16);
-  refused(desc, MOTE_ERROR_FORMAT, "row 1 is not one-hot", "single 1");
-  write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 0, 0, 1}, 16);
-  refused(desc, MOTE_ERROR_FORMAT, "row 0 is not one-hot", "single 1");
-  write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 0.5, 0, 1}, 16);
-  refused(desc, MOTE_ERROR_FORMAT, "row 0 is not one-hot", "single 1");
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       IN_FOLDER(sub_folders_are_classes_in_the_order_of_their_names),
@@ -526,12 +446,10 @@ int main(void) {
       IN_FOLDER(a_class_map_may_be_a_file),
       IN_FOLDER(empty_and_repeated_tiles_are_left_out),
       IN_FOLDER(faulty_sheets_and_maps_are_refused),
+      IN_FOLDER(tiles_may_have_gaps_between_and_around_them),
+      IN_FOLDER(images_are_cut_or_filled_up_to_squares_pixel_by_pixel),
       IN_FOLDER(options_of_other_sources_are_refused),
       cmocka_unit_test(the_default_sheet_has_its_classes),
-      IN_FOLDER(npy_pairs_are_read_with_integer_and_one_hot_labels),
-      IN_FOLDER(npy_images_keep_their_channels),
-      IN_FOLDER(faulty_npy_files_are_refused),
-      IN_FOLDER(faulty_labels_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

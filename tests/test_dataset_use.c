@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "tools/contact_sheet.h"
-#include "tools/dataset.h"
+#include "tools/dataset_options.h"
+#include "tools/image_fit.h"
 #include "tools/image_read.h"
 #include "tools/plot.h"
 
@@ -22,8 +23,8 @@ static void colours_and_tiles_are_read_strictly(void **state) {
   for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++)
     assert_int_equal(dataset_parse_colour(colours[i], &desc, &error), MOTE_ERROR_USAGE);
   for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++)
-    assert_int_equal(dataset_parse_tile(tiles[i], &desc, &error), MOTE_ERROR_USAGE);
-  assert_int_equal(dataset_parse_tile("8x16", &desc, &error), MOTE_OK);
+    assert_int_equal(dataset_take_option(&desc, DATASET_TILE, tiles[i], &error), MOTE_ERROR_USAGE);
+  assert_int_equal(dataset_take_option(&desc, DATASET_TILE, "8x16", &error), MOTE_OK);
   assert_int_equal(desc.tile_width, 8);
   assert_int_equal(desc.tile_height, 16);
   assert_int_equal(dataset_parse_colour("white", &desc, &error), MOTE_OK);

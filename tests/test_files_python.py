@@ -60,12 +60,13 @@ class FilesTest(unittest.TestCase):
                     if dtype in ("<f4", "|u1"):
                         self.assertEqual(file.read(), copy.read())
 
-    def test_npy_in_fortran_order_is_refused_with_advice(self):
-        np.save(self.path("in.npy"), np.asfortranarray(np.ones((2, 3))))
-        result = self.copy(".npy")
-        self.assertEqual(result.returncode, 1)
-        self.assertIn("numpy.ascontiguousarray", result.stderr)
-        self.assertFalse(os.path.exists(self.path("out.npy")))
+    def test_npy_in_fortran_order_is_read_in_c_order(self):
+        for dtype in ("<f4", "|u1", ">i2"):
+            given = np.arange(24).reshape(2, 3, 4).astype(dtype)
+            np.save(self.path("in.npy"), np.asfortranarray(given))
+            result = self.copy(".npy")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertTrue(np.array_equal(np.load(self.path("out.npy")), given), dtype)
 
     def check_safetensors(self, load, save):
         given = {"counter": np.array(7, "<i8")}

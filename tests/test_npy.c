@@ -41,9 +41,11 @@ static const struct {
     {"{,}", 4, "dict is malformed"},
     {"{'descr': ", 4, "'descr' is not a short string"},
     {N("[('x', '<f4')]", "False", "()"), 4, "'descr' is not a short string; records cannot be read"},
-    {N("'>f4'", "False", "()"), 4, "dtype is '>f4', expected '<f4'"},
+    {N("'>c8'", "False", "()"), 8, "dtype is '>c8', expected integers, bools, or floats of up to 64 bits"},
+    {N("'f4'", "False", "()"), 4, "dtype is 'f4', expected"},
+    {N("''", "False", "()"), 4, "dtype is '', expected"},
+    {N("'<f16'", "False", "()"), 16, "dtype is '<f16', expected"},
     {N("'|O'", "False", "()"), 8, "dtype is '|O', expected"},
-    {N("'<f4'", "True", "()"), 4, "save numpy.ascontiguousarray(x) instead"},
     {N("'<f4'", "0", "()"), 4, "'fortran_order' is neither True nor False"},
     {N("'<f4'", "Falsehood", "()"), 4, "dict is malformed"},
     {N("'<f4'", "False", "(1)"), 4, "'shape' is not a tuple"},
@@ -111,6 +113,9 @@ static void npys_in_any_spelling_and_dtype_are_converted(void **state) {
       uint8_t u1[2];
       int32_t i4[2];
       int64_t i8[2];
+      uint64_t u8[2];
+      uint32_t u4[2];
+      uint16_t u2[2];
     } data;
     size_t bytes;
     float floats[2];
@@ -129,6 +134,14 @@ static void npys_in_any_spelling_and_dtype_are_converted(void **state) {
       {N("'<i8'", "False", "(2,)"), {.i8 = {0, 2147483648}}, 16, {0, 2147483648.0f}, "element 1 is 2147483648"},
       {N("'<i8'", "False", "(2,)"), {.i8 = {-2147483649, 0}}, 16, {-2147483648.0f, 0}, "element 0 is -2147483649"},
       {N("'|b1'", "False", "(2,)"), {.u1 = {0, 1}}, 2, {0, 1}, NULL},
+      {N("'|i1'", "False", "(2,)"), {.u1 = {255, 127}}, 2, {-1, 127}, NULL},
+      {N("'<u2'", "False", "(2,)"), {.u2 = {65535, 1}}, 4, {65535, 1}, NULL},
+      {N("'<i2'", "False", "(2,)"), {.u2 = {65535, 1}}, 4, {-1, 1}, NULL},
+      {N("'<u4'", "False", "(2,)"), {.u4 = {4294967295u, 3}}, 8, {4294967296.0f, 3}, "element 0 is 4294967295"},
+      {N("'<u8'", "False", "(2,)"), {.u8 = {4, UINT64_MAX}}, 16, {4, 18446744073709551616.0f}, "element 1 is 1844674407"},
+      {N("'>u2'", "False", "(2,)"), {.u2 = {0x0102, 0x0300}}, 4, {0x0201, 3}, NULL},
+      {N("'>i4'", "False", "(2,)"), {.u4 = {0xfeffffff, 0x01000000}}, 8, {-2, 1}, NULL},
+      {N("'>f4'", "False", "(2,)"), {.u4 = {0x0000803f, 0x000000c0}}, 8, {1, -2}, "dtype is '<f4'"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     size_t bytes;
@@ -148,6 +161,27 @@ static void npys_in_any_spelling_and_dtype_are_converted(void **state) {
       for (int j = 0; j < 2; j++) assert_true(status == MOTE_OK && (float)integers[j] == floats[j]);
     free(file);
   }
+}
+
+// Element (i, j, k) is 100 i + 10 j + k, and its place in the file i + 2 (j + 3 k).
+static void fortran_order_is_read_in_c_order(void **state) {
+  (void)state;
+  uint8_t data[24];
+  float floats[24];
+  size_t bytes;
+  npy_array array;
+  mote_error error;
+  for (int i = 0; i < 2; i++)
+    for (int j = 0; j < 3; j++)
+      for (int k = 0; k < 4; k++) data[i + 2 * (j + 3 * k)] = (uint8_t)(100 * i + 10 * j + k);
+  uint8_t *file = make_npy(1, N("'|u1'", "True", "(2, 3, 4)"), data, sizeof data, &bytes);
+  if (npy_parse("x.npy", file, bytes, &array, &error)) fail_msg("%s", error.message);
+  npy_to_float(&array, floats);
+  for (int n = 0; n < 24; n++) {
+    assert_true(floats[n] == (float)(100 * (n / 12) + 10 * (n / 4 % 3) + n % 4));
+    assert_true(npy_element(&array, (size_t)n) == (double)floats[n]);
+  }
+  free(file);
 }
 
 static void what_npy_writes_is_aligned_and_read_back(void **state) {
@@ -189,6 +223,7 @@ int main(void) {
       cmocka_unit_test(hostile_npys_are_refused_and_the_reason_named),
       cmocka_unit_test(npys_cut_anywhere_or_of_another_version_are_refused),
       cmocka_unit_test(npys_in_any_spelling_and_dtype_are_converted),
+      cmocka_unit_test(fortran_order_is_read_in_c_order),
       cmocka_unit_test(what_npy_writes_is_aligned_and_read_back),
       cmocka_unit_test(every_test_left_the_directory_empty),
   };

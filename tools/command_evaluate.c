@@ -5,6 +5,7 @@
 
 #include "runtime/error.h"
 #include "tools/command.h"
+#include "tools/dataset_options.h"
 #include "tools/evaluate.h"
 #include "tools/info_data.h"
 #include "tools/interrupt.h"
@@ -20,11 +21,6 @@ enum {
   OPTION_STEPS,
   OPTION_GUIDANCE,
   OPTION_CLASSIFIER,
-  OPTION_TILE,
-  OPTION_CLASSES,
-  OPTION_LABELS,
-  OPTION_RESIZE,
-  OPTION_BACKGROUND,
 };
 
 static const struct poptOption table[] = {
@@ -37,11 +33,7 @@ static const struct poptOption table[] = {
     {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE, "as for mote sample", "W"},
     {"classifier", 0, POPT_ARG_STRING, NULL, OPTION_CLASSIFIER,
      "judge the samples with FILE of mote train --classifier, or none (default: the embedded one where it fits)", "FILE"},
-    {"tile", 0, POPT_ARG_STRING, NULL, OPTION_TILE, "of DATA, as for mote train", "WxH"},
-    {"classes", 0, POPT_ARG_STRING, NULL, OPTION_CLASSES, "of DATA, as for mote train", "FILE|SPEC"},
-    {"labels", 0, POPT_ARG_STRING, NULL, OPTION_LABELS, "of DATA, as for mote train", "l.npy"},
-    {"resize", 0, POPT_ARG_STRING, NULL, OPTION_RESIZE, "of DATA, as for mote train", "N"},
-    {"background", 0, POPT_ARG_STRING, NULL, OPTION_BACKGROUND, "of DATA, as for mote train", "COLOUR"},
+    DATASET_OPTION_TABLE
     POPT_TABLEEND,
 };
 
@@ -49,7 +41,7 @@ static const options_desc desc = {
     .name = "evaluate",
     .usage = "[MODEL] [DATA] [OPTION...]",
     .table = table,
-    .notes = "DATA is what the model was trained on: a folder, a .png sheet, a .npy file, or angband (the default).\n"
+    .notes = "DATA is what the model was trained on: a folder, a sprite sheet, a .npy or .npz file, or angband (the default).\n"
              "Only with the --holdout and --seed of that training is the held-out part one that the model never saw.\n\n"
              "Example:\n  mote evaluate sprites.safetensors sprites/ --sampler dpm++ --steps 20\n",
 };
@@ -64,17 +56,6 @@ typedef struct evaluate_options {
   mote_sampler_desc sampler;
 } evaluate_options;
 
-static mote_status take_data_option(evaluate_options *o, int value, const char *text, mote_error *error) {
-  switch (value) {
-    case OPTION_TILE: return dataset_parse_tile(text, &o->data, error);
-    case OPTION_CLASSES: o->data.classes = text; return MOTE_OK;
-    case OPTION_LABELS: o->data.labels = text; return MOTE_OK;
-    case OPTION_RESIZE: return option_int("--resize", text, 4, 256, &o->data.resize, error);
-    case OPTION_BACKGROUND: return dataset_parse_colour(text, &o->data, error);
-    default: return MOTE_OK;
-  }
-}
-
 static mote_status take_option(evaluate_options *o, int value, const char *text, mote_error *error) {
   int kind = 0;
   switch (value) {
@@ -88,7 +69,7 @@ static mote_status take_option(evaluate_options *o, int value, const char *text,
       TRY(option_choice("--sampler", text, sampler_names, &kind, error));
       o->sampler.kind = (mote_sampler_kind)kind;
       return MOTE_OK;
-    default: return take_data_option(o, value, text, error);
+    default: return dataset_take_option(&o->data, value, text, error);
   }
 }
 
@@ -102,7 +83,7 @@ static mote_status read_options(evaluate_options *o, int *value, mote_error *err
     word = options_word(&o->base);
   }
   if (word && !info_is_data(word))
-    return fail(error, MOTE_ERROR_USAGE, "found \"%s\" where DATA goes, expected a folder, .png, .npy or angband", word);
+    return fail(error, MOTE_ERROR_USAGE, "found \"%s\" where DATA goes, expected " DATASET_EXPECTED ", or angband", word);
   o->data.path = word;
   TRY(options_no_more_words(&o->base, error));
   return check_model_given(o->model, error);

@@ -7,6 +7,7 @@
 
 #include "runtime/error.h"
 #include "tools/command.h"
+#include "tools/dataset_options.h"
 #include "tools/info_data.h"
 #include "tools/json.h"
 #include "tools/open.h"
@@ -14,22 +15,13 @@
 
 enum {
   OPTION_OUTPUT = 1,
-  OPTION_TILE,
-  OPTION_CLASSES,
-  OPTION_LABELS,
-  OPTION_RESIZE,
   OPTION_CHANNELS,
-  OPTION_BACKGROUND,
 };
 
 static const struct poptOption table[] = {
     {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "write a contact sheet of DATA", "sheet.png"},
-    {"tile", 0, POPT_ARG_STRING, NULL, OPTION_TILE, "of DATA, as for mote train", "WxH"},
-    {"classes", 0, POPT_ARG_STRING, NULL, OPTION_CLASSES, "of DATA, as for mote train", "FILE|SPEC"},
-    {"labels", 0, POPT_ARG_STRING, NULL, OPTION_LABELS, "of DATA, as for mote train", "l.npy"},
-    {"resize", 0, POPT_ARG_STRING, NULL, OPTION_RESIZE, "of DATA, as for mote train", "N"},
     {"channels", 0, POPT_ARG_STRING, NULL, OPTION_CHANNELS, "of DATA, as for mote train", "C"},
-    {"background", 0, POPT_ARG_STRING, NULL, OPTION_BACKGROUND, "of DATA, as for mote train", "COLOUR"},
+    DATASET_OPTION_TABLE
     POPT_TABLEEND,
 };
 
@@ -37,7 +29,7 @@ static const options_desc desc = {
     .name = "info",
     .usage = "[MODEL | DATA] [OPTION...]",
     .table = table,
-    .notes = "DATA is a folder, a .png sheet, a .npy file, or angband for the default sheet.\n\n"
+    .notes = "DATA is a folder, a sprite sheet, a .npy or .npz file, or angband for the default sheet.\n\n"
              "Examples:\n  mote info sprites.safetensors\n  mote info angband -o sheet.png\n",
 };
 
@@ -222,13 +214,8 @@ static mote_status take_option(info_options *o, int value, const char *text, mot
   o->about_data = true;
   switch (value) {
     case OPTION_OUTPUT: o->picture = text; return MOTE_OK;
-    case OPTION_TILE: return dataset_parse_tile(text, &o->data, error);
-    case OPTION_CLASSES: o->data.classes = text; return MOTE_OK;
-    case OPTION_LABELS: o->data.labels = text; return MOTE_OK;
-    case OPTION_RESIZE: return option_int("--resize", text, 4, 256, &o->data.resize, error);
     case OPTION_CHANNELS: return option_int("--channels", text, 1, 4, &o->data.channels, error);
-    case OPTION_BACKGROUND: return dataset_parse_colour(text, &o->data, error);
-    default: return MOTE_OK;
+    default: return dataset_take_option(&o->data, value, text, error);
   }
 }
 

@@ -88,6 +88,7 @@ static mote_status load_data(training *t, mote_error *error) {
   mote_status status = dataset_split(&all, t->options->holdout, t->options->seed, &t->train, &t->held_out, error);
   if (!status && all.composited && !t->options->channels)
     say("transparent pixels are composited on a colour (--background); --channels 4 keeps the transparency");
+  if (!status && *all.arrays) say("%s: images from %s", all.source, all.arrays);
   char left_out[256];
   dataset_describe_left_out(&all, left_out, sizeof left_out);
   if (!status && *left_out) say("%s: left out %s", all.source, left_out);

@@ -12,37 +12,11 @@
 #include "runtime/file.h"
 #include "runtime/hash.h"
 #include "runtime/text.h"
+#include "tools/image_fit.h"
 #include "tools/image_read.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 34)
-#define DATASET_MAX_BYTES ((size_t)1 << 31)  // of RGBA pixels
-
-mote_status dataset_parse_tile(const char *text, dataset_desc *desc, mote_error *error) {
-  int size[2] = {0}, count = 0;
-  for (const char *at = text; count < 2 && *at >= '1' && *at <= '9'; count++) {
-    char *end = NULL;
-    long number = strtol(at, &end, 10);
-    if (number > IMAGE_READ_MAX_SIDE || *end != (count ? 0 : 'x')) break;
-    size[count] = (int)number;
-    at = end + !count;
-  }
-  if (count < 2)
-    return fail(error, MOTE_ERROR_USAGE, "--tile: found \"%s\", expected WIDTHxHEIGHT in pixels, such as 16x16", text);
-  desc->tile_width = size[0];
-  desc->tile_height = size[1];
-  return MOTE_OK;
-}
-
-mote_status dataset_parse_colour(const char *text, dataset_desc *desc, mote_error *error) {
-  if (!strcmp(text, "black")) text = "#000000";
-  if (!strcmp(text, "white")) text = "#ffffff";
-  const char *digits = text + (*text == '#');
-  if (strlen(digits) != 6 || strspn(digits, "0123456789abcdefABCDEF") != 6)
-    return fail(error, MOTE_ERROR_USAGE, "--background: found \"%s\", expected #rrggbb, black or white", text);
-  unsigned long colour = strtoul(digits, NULL, 16);
-  for (int c = 0; c < 3; c++) desc->background[c] = (uint8_t)(colour >> (16 - 8 * c));
-  return MOTE_OK;
-}
+#define PAD_MAX_SIDE 8192
 
 // The default sheet stands for itself, under its name or its path; tile size and classes are known.
 static mote_status choose_default(dataset_desc *desc, dataset *set, mote_error *error) {
@@ -80,10 +54,14 @@ static mote_status check_option(const char *option, bool given, bool fits, const
   return fail(error, MOTE_ERROR_USAGE, "%s: is for %s, found %s", option, what, desc->path);
 }
 
-static mote_status check_options(const dataset_desc *desc, bool sheet, bool array, mote_error *error) {
+static mote_status check_options(const dataset_desc *desc, bool sheet, bool array, bool archive, mote_error *error) {
   TRY(check_option("--tile", desc->tile_width, sheet, desc, "a sprite sheet", error));
+  TRY(check_option("--spacing", desc->spacing[0] || desc->spacing[1], sheet, desc, "a sprite sheet", error));
+  TRY(check_option("--margin", desc->margin[0] || desc->margin[1], sheet, desc, "a sprite sheet", error));
   TRY(check_option("--classes", desc->classes, sheet, desc, "a sprite sheet", error));
-  return check_option("--labels", desc->labels, array, desc, "a .npy file", error);
+  TRY(check_option("--labels", desc->labels, array, desc, "a .npy file", error));
+  TRY(check_option("--arrays", desc->arrays, archive, desc, "a .npz file", error));
+  return check_option("--range", desc->range, array, desc, "a .npy or .npz file", error);
 }
 
 // A sheet or an array, told by what it holds and not by its name.
@@ -92,15 +70,17 @@ static mote_status read_file(dataset_builder *builder, const char *path, mote_er
   size_t count = 0;
   TRY(file_read(path, FILE_MAX_BYTES, &bytes, &count, error));
   const file_kind *kind = file_kind_of(bytes, count);
-  const bool array = kind && !strcmp(kind->format, "npy"), sheet = image_kind_is_read(kind);
+  const bool archive = kind && !strcmp(kind->format, "npz"), sheet = image_kind_is_read(kind);
+  const bool array = archive || (kind && !strcmp(kind->format, "npy"));
   mote_status status;
   if (!array && !sheet && !kind)
     status = fail(error, MOTE_ERROR_FORMAT, "%s: is nothing that can be trained on, expected " DATASET_EXPECTED, path);
   else if (!array && !sheet)
     status = fail(error, MOTE_ERROR_FORMAT, "%s: is %s, expected " DATASET_EXPECTED "; %s", path, kind->what, kind->cure);
   else
-    status = check_options(builder->desc, sheet, array, error);
-  if (!status && array) status = dataset_read_npy(builder, path, bytes, count, error);
+    status = check_options(builder->desc, sheet, array, archive, error);
+  if (!status && archive) status = dataset_read_npz(builder, path, bytes, count, error);
+  if (!status && array && !archive) status = dataset_read_npy(builder, path, bytes, count, error);
   if (!status && sheet) status = dataset_read_sheet(builder, path, bytes, count, error);
   free(bytes);
   return status;
@@ -115,7 +95,7 @@ mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *err
   const char *path = completed.path;
   if (stat(path, &found)) return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
   if (!set->source[0]) name_source(path, set);
-  mote_status status = S_ISDIR(found.st_mode) ? check_options(&completed, false, false, error) : MOTE_OK;
+  mote_status status = S_ISDIR(found.st_mode) ? check_options(&completed, false, false, false, error) : MOTE_OK;
   if (!status)
     status = S_ISDIR(found.st_mode) ? dataset_read_folder(&builder, path, error) : read_file(&builder, path, error);
   if (!status) status = dataset_complete(&builder, error);
@@ -151,26 +131,69 @@ static mote_status make_room(dataset_builder *b, const char *name, mote_error *e
 static mote_status check_size(dataset_builder *b, const image *image, const char *name, mote_error *error) {
   if (image->width != image->height)
     return fail(error, MOTE_ERROR_FORMAT,
-                "%s: is %d x %d pixels, expected as many rows as columns; --resize N makes every image N x N", name,
-                image->width, image->height);
+                "%s: is %d x %d pixels, expected as many rows as columns; --pad square adds what is missing, --crop square cuts "
+                "what is too much, --resize N stretches every image to N x N",
+                name, image->width, image->height);
   if (b->side && image->height != b->side)
     return fail(error, MOTE_ERROR_FORMAT,
-                "%s: is %d x %d pixels, expected %d x %d as %s is; --resize N makes every "
-                "image N x N",
-                name, image->width, image->height, b->side, b->side, b->first_name);
+                "%s: is %d x %d pixels, expected %d x %d as %s is; --pad N, --crop N or --resize N makes every image N x N", name,
+                image->width, image->height, b->side, b->side, b->first_name);
   return MOTE_OK;
+}
+
+static int side_of(int asked, const image *picture, bool longer) {
+  const int shorter_side = picture->width < picture->height ? picture->width : picture->height;
+  const int longer_side = picture->width + picture->height - shorter_side;
+  return asked == DATASET_SQUARE ? (longer ? longer_side : shorter_side) : asked;
+}
+
+// One step of fit(): `taken` becomes what it was, or the picture where it is nothing yet, in another size.
+static mote_status change_size(const image *picture, int width, int height,
+                               mote_status (*change)(const image *, int, int, image *, mote_error *), image *taken,
+                               mote_error *error) {
+  const image *old = taken->pixels ? taken : picture;
+  image changed;
+  if (old->width == width && old->height == height) return MOTE_OK;
+  TRY(change(old, width, height, &changed, error));
+  image_finish(taken);
+  *taken = changed;
+  return MOTE_OK;
+}
+
+static mote_status pad(const dataset_desc *desc, const image *picture, const char *name, image *taken, mote_error *error) {
+  const image *old = taken->pixels ? taken : picture;
+  const int side = side_of(desc->pad, old, true);
+  if (old->width > side || old->height > side)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, more than --pad %d fills up to; --crop %d cuts it", name,
+                old->width, old->height, side, side);
+  if (side > PAD_MAX_SIDE)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, and --pad fills up to %d a side at most", name, old->width,
+                old->height, PAD_MAX_SIDE);
+  return change_size(picture, side, side, image_reframe, taken, error);
+}
+
+// What --crop, --pad and --resize make of the picture, in this order, in `taken`; nothing there when it stays as it is.
+static mote_status fit(const dataset_desc *desc, const image *picture, const char *name, image *taken, mote_error *error) {
+  mote_status status = MOTE_OK;
+  *taken = (image){0};
+  if (desc->crop) {
+    const int side = side_of(desc->crop, picture, false);
+    status = change_size(picture, picture->width < side ? picture->width : side,
+                         picture->height < side ? picture->height : side, image_reframe, taken, error);
+  }
+  if (!status && desc->pad) status = pad(desc, picture, name, taken, error);
+  if (!status && desc->resize) status = change_size(picture, desc->resize, desc->resize, image_resize, taken, error);
+  if (status) image_finish(taken);
+  return status;
 }
 
 mote_status dataset_append(dataset_builder *b, const image *picture, int file_channels, int label, const char *name,
                            mote_error *error) {
   dataset *set = b->set;
-  image resized = {0};
+  image fitted = {0};
   const image *taken = picture;
-  int side = b->desc->resize;
-  if (side && (picture->width != side || picture->height != side)) {
-    TRY(image_resize(picture, side, side, &resized, error));
-    taken = &resized;
-  }
+  TRY(fit(b->desc, picture, name, &fitted, error));
+  if (fitted.pixels) taken = &fitted;
   mote_status status = check_size(b, taken, name, error);
   if (!status && !b->side) {
     b->side = taken->height;
@@ -179,12 +202,13 @@ mote_status dataset_append(dataset_builder *b, const image *picture, int file_ch
   if (!status) status = make_room(b, name, error);
   if (!status) {
     size_t bytes = (size_t)b->side * (size_t)b->side * 4;
-    for (size_t i = 3; i < bytes && !b->transparent; i += 4) b->transparent = taken->pixels[i] != 255;
+    const size_t area = (size_t)picture->width * (size_t)picture->height;  // what was filled up does not count
+    for (size_t i = 0; i < area && !b->transparent; i++) b->transparent = picture->pixels[4 * i + 3] != 255;
     memcpy(set->pixels + set->count * bytes, taken->pixels, bytes);
     set->labels[set->count++] = label;
     if (file_channels > b->file_channels) b->file_channels = file_channels;
   }
-  image_finish(&resized);
+  image_finish(&fitted);
   return status;
 }
 
@@ -194,8 +218,9 @@ mote_status dataset_complete(dataset_builder *b, mote_error *error) {
   if (!set->count) return fail(error, MOTE_ERROR_FORMAT, "%s: found no image in it", path);
   if (b->side % 4 || b->side > 256)
     return fail(error, MOTE_ERROR_FORMAT,
-                "%s: the images are %d x %d pixels, expected a multiple of 4 up to 256; --resize %d makes them fit",
-                path, b->side, b->side, b->side > 256 ? 256 : (b->side + 3) / 4 * 4);
+                "%s: the images are %d x %d pixels, expected a multiple of 4 up to 256; --resize %d makes them fit%s",
+                path, b->side, b->side, b->side > 256 ? 256 : (b->side + 3) / 4 * 4,
+                b->side > 256 ? "" : ", or --pad with the same number");
   set->height = b->side;
   set->channels = b->desc->channels ? b->desc->channels : b->from_array ? b->file_channels : b->file_channels <= 2 ? 1 : 3;
   set->composited = b->transparent && set->channels % 2;

@@ -6,22 +6,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "graph/npy.h"
 #include "mote.h"
 #include "tools/image.h"
 
 #define DATASET_DEFAULT_NAME "angband"
 #define DATASET_DEFAULT_PATH "/usr/share/angband/xtra/graf/16x16.png"
 
-#define DATASET_EXPECTED "a folder of images, a sprite sheet or a .npy file"
+#define DATASET_EXPECTED "a folder of images, a sprite sheet, or a .npy or .npz file"
+#define DATASET_MAX_BYTES ((size_t)1 << 31)  // of RGBA pixels
 #define DATASET_LEFT_OUT_KINDS 12
+#define DATASET_SQUARE (-1)  // of crop and pad: as wide as high, by the shorter or the longer side
+
+// Which numbers of an array are black and white. AUTO: of integers 0 and 255, of bools false and true, of floats of which one is
+// negative -1 and 1; other floats do not tell.
+typedef enum dataset_range {
+  DATASET_RANGE_AUTO = 0,
+  DATASET_RANGE_0_1,
+  DATASET_RANGE_0_255,
+  DATASET_RANGE_1_1,
+} dataset_range;
+extern const char *const dataset_ranges[];  // their names, for --range; ends with NULL
 
 typedef struct dataset_desc {
   const char *path;             // a folder, an array or a sheet; NULL or "angband": the default sheet
   int tile_width, tile_height;  // of a sheet; 0: not given
   const char *classes;          // class map of a sheet, the name of its file or itself; NULL: one without classes
-  const char *labels;           // .npy file beside a .npy file; NULL: images without classes
-  int resize;                   // the side in pixels that every image is brought to; 0: they must be equal
-  int channels;                 // 1 to 4; 0: of the .npy file, of PNGs 1 if all are grey, else 3
+  const char *labels;           // .npy file beside an array; NULL: images without classes, or with those of the .npz file
+  const char *arrays;           // of a .npz file: IMAGES or IMAGES,LABELS; NULL: those with usual names
+  dataset_range range;          // of an array
+  int spacing[2], margin[2];    // pixels between a sheet's tiles and around them, across and down
+  int crop, pad;                // the side in pixels that longer sides are cut to, shorter ones filled up to; 0: neither
+  int resize;                   // after that: the side that every image is stretched to; 0: they must be equal
+  int channels;                 // 1 to 4; 0: of the array, of images 1 if all are grey, else 3
   uint8_t background[3];        // what alpha is composited on where the channels keep none
 } dataset_desc;
 
@@ -33,6 +50,7 @@ typedef struct dataset {
   int class_count;  // 0: no classes
   char classes[MOTE_MAX_LABELS][32];
   const char *class_hint;                 // without classes: what would give some, "--labels ..."; lives for ever
+  char arrays[160];                       // which ones of a .npz file were taken: "x, labels y"; else empty
   char source[256];                       // where they come from, for a model's trained_on
   uint32_t empty_count, duplicate_count;  // tiles of a sheet that were left out
   struct {
@@ -41,10 +59,6 @@ typedef struct dataset {
   } left_out[DATASET_LEFT_OUT_KINDS];  // files of a folder that are no images; the first with a count of 0 ends them
   bool composited;                        // alpha was there, and was composited away
 } dataset;
-
-// Read `16x16` and `#ff00ff`, `black` or `white` into a description, for --tile and --background.
-mote_status dataset_parse_tile(const char *text, dataset_desc *desc, mote_error *error);
-mote_status dataset_parse_colour(const char *text, dataset_desc *desc, mote_error *error);
 
 // Reads what desc->path names. Whatever cannot be used fails with the file's name and the reason.
 mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *error);
@@ -110,5 +124,15 @@ mote_status dataset_read_folder(dataset_builder *builder, const char *path, mote
 mote_status dataset_read_sheet(dataset_builder *builder, const char *path, uint8_t *bytes, size_t count, mote_error *error);
 mote_status dataset_read_npy(dataset_builder *builder, const char *path, const uint8_t *bytes, size_t count,
                              mote_error *error);
+mote_status dataset_read_npz(dataset_builder *builder, const char *path, const uint8_t *bytes, size_t count,
+                             mote_error *error);
+
+// Arrays: shape and size first, for which no element needs to be there; then all of it. `labels` may be NULL.
+mote_status dataset_check_array(const dataset_builder *builder, const npy_array *images, mote_error *error);
+mote_status dataset_check_labels(const npy_array *labels, uint64_t count, mote_error *error);
+mote_status dataset_add_array(dataset_builder *builder, const npy_array *images, const npy_array *labels, mote_error *error);
+
+// A class for each of `count` images; `*labels` is the caller's to free().
+mote_status dataset_read_labels(dataset *set, const npy_array *array, uint64_t count, int **labels, mote_error *error);
 
 #endif

@@ -1,5 +1,6 @@
-// dataset_npy.c: images from a .npy file (N,H,W,C), uint8, with a file of labels beside it.
+// dataset_npy.c: images from an array, grey (N,H,W), or (N,H,W,C) or (N,C,H,W), of bytes or of numbers in a known range.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,114 +10,161 @@
 #include "tools/image_read.h"
 #include "tools/tensor.h"
 
-static mote_status check_images(const npy_array *array, mote_error *error) {
-  if (array->dtype != NPY_U1)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: found dtype %s, expected |u1 (uint8, 0 to 255)", array->name,
-                npy_dtype_name(array->dtype));
-  if (array->dim_count != 4)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: found %d dimensions, expected 4: (N, H, W, C)", array->name,
-                array->dim_count);
+#define SHAPES "(N, H, W) of grey, (N, H, W, C) or (N, C, H, W), with 1 to 4 channels"
+
+const char *const dataset_ranges[] = {
+    [DATASET_RANGE_AUTO] = "auto", [DATASET_RANGE_0_1] = "0-1", [DATASET_RANGE_0_255] = "0-255",
+    [DATASET_RANGE_1_1] = "-1-1",  NULL};
+
+// Where pixel p of image i has channel c: i × size + p × pixel_step + c × channel_step.
+typedef struct layout {
+  uint64_t count, height, width, channels;
+  uint64_t size, pixel_step, channel_step;
+} layout;
+
+static bool is_channels(uint64_t dim) {
+  return dim >= 1 && dim <= 4;
+}
+
+static layout layout_of(const npy_array *array) {
+  const uint64_t *d = array->dims;
+  layout l = {.count = d[0], .channels = 1, .pixel_step = 1};
+  const bool first = array->dim_count == 4 && !is_channels(d[3]) && is_channels(d[1]);
+  l.height = d[first ? 2 : 1];
+  l.width = d[first ? 3 : 2];
+  if (array->dim_count == 4) l.channels = d[first ? 1 : 3];
+  if (array->dim_count == 4 && !first) l.pixel_step = l.channels;
+  l.channel_step = first ? l.height * l.width : 1;
+  l.size = l.height * l.width * l.channels;
+  return l;
+}
+
+// Images that were laid out as one row each, as tables have them.
+static mote_status fail_shape(const npy_array *array, mote_error *error) {
+  static const uint64_t channels[] = {1, 3, 4};
+  char found[192], cure[96] = "", planes[32];
+  tensor_format_shape(array, found, sizeof found);
+  for (int i = 0; array->dim_count == 2 && i < 3 && !*cure; i++)
+    for (uint64_t side = 4; side <= 1024; side++) {
+      if (side * side * channels[i] != array->dims[1]) continue;
+      snprintf(planes, sizeof planes, i ? " %d," : "", (int)channels[i]);
+      snprintf(cure, sizeof cure, "; x.reshape(-1,%s %d, %d) makes images of rows", planes, (int)side, (int)side);
+    }
+  return fail(error, MOTE_ERROR_FORMAT, "%s: found %d dimensions, shape %s, expected " SHAPES "%s", array->name,
+              array->dim_count, found, cure);
+}
+
+mote_status dataset_check_array(const dataset_builder *builder, const npy_array *array, mote_error *error) {
+  if (array->dim_count != 3 && array->dim_count != 4) return fail_shape(array, error);
   if (!array->element_count)
     return fail(error, MOTE_ERROR_FORMAT, "%s: found an empty array, expected images", array->name);
-  if (array->dims[3] > 4 || array->dims[1] > IMAGE_READ_MAX_SIDE || array->dims[2] > IMAGE_READ_MAX_SIDE)
+  const layout l = layout_of(array);
+  if (!is_channels(l.channels) || l.width > IMAGE_READ_MAX_SIDE || l.height > IMAGE_READ_MAX_SIDE)
     return fail(error, MOTE_ERROR_FORMAT,
                 "%s: found images of %" PRIu64 " x %" PRIu64 " pixels and %" PRIu64
-                " channels, expected at most %d a side, and 1 to 4 channels last: (N, H, W, C)",
-                array->name, array->dims[2], array->dims[1], array->dims[3], IMAGE_READ_MAX_SIDE);
+                " channels, expected at most %d a side, and 1 to 4 channels last: " SHAPES,
+                array->name, l.width, l.height, l.channels, IMAGE_READ_MAX_SIDE);
+  const uint64_t side = (uint64_t)builder->desc->resize, pixels = side ? side * side : l.width * l.height;
+  if (l.count <= DATASET_MAX_BYTES / 4 / pixels) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected less than %zu MiB of pixels in all", array->name,
+              l.count, DATASET_MAX_BYTES >> 20);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Numbers to bytes
+
+typedef struct range {
+  double least, most;
+} range;
+
+static const range ranges[] = {
+    [DATASET_RANGE_0_1] = {0, 1}, [DATASET_RANGE_0_255] = {0, 255}, [DATASET_RANGE_1_1] = {-1, 1}};
+
+static mote_status measure(const npy_array *array, range *found, mote_error *error) {
+  *found = (range){INFINITY, -INFINITY};
+  for (size_t i = 0; i < array->element_count; i++) {
+    const double value = npy_element(array, i);
+    if (!isfinite(value))
+      return fail(error, MOTE_ERROR_FORMAT, "%s: found %g at element %zu, expected finite numbers; numpy.nan_to_num(x) has none",
+                  array->name, value, i);
+    if (value < found->least) found->least = value;
+    if (value > found->most) found->most = value;
+  }
   return MOTE_OK;
 }
 
+// Which numbers are black and white: what was asked for, or what can be nothing else.
+static mote_status settle_range(const npy_array *array, dataset_range asked, range *r, mote_error *error) {
+  range found;
+  if (array->dtype == NPY_U1 && asked == DATASET_RANGE_AUTO) {
+    *r = ranges[DATASET_RANGE_0_255];
+    return MOTE_OK;
+  }
+  TRY(measure(array, &found, error));
+  const bool is_float = npy_dtype_is_float(array->dtype);
+  dataset_range taken = asked;
+  if (taken == DATASET_RANGE_AUTO)
+    taken = array->dtype == NPY_B1 ? DATASET_RANGE_0_1 : !is_float ? DATASET_RANGE_0_255 : DATASET_RANGE_1_1;
+  if (asked == DATASET_RANGE_AUTO && is_float && found.least >= 0)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: found floats (dtype %s) from %g to %g, which do not tell the number of white: --range 0-1 or --range 0-255 "
+                "does, or save bytes: x.astype('uint8')",
+                array->name, npy_dtype_name(array->dtype), found.least, found.most);
+  *r = ranges[taken];
+  if (found.least >= r->least && found.most <= r->most) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FORMAT,
+              "%s: found numbers from %g to %g (dtype %s), expected %g to %g; --range says otherwise, or scale them to bytes: "
+              "(255 * (x - x.min()) / (x.max() - x.min())).astype('uint8')",
+              array->name, found.least, found.most, npy_dtype_name(array->dtype), r->least, r->most);
+}
+
 // Grey becomes three equal colours, absent alpha opaque.
-static void expand(const uint8_t *pixels, size_t count, int channels, uint8_t *rgba) {
-  for (size_t i = 0; i < count; i++, pixels += channels, rgba += 4) {
-    for (int c = 0; c < 3; c++) rgba[c] = pixels[channels >= 3 ? c : 0];
-    rgba[3] = channels % 2 ? 255 : pixels[channels - 1];
+static void to_rgba(const npy_array *array, const layout *l, const range *r, uint64_t image, uint8_t *rgba) {
+  const int channels = (int)l->channels;
+  const bool plain = array->dtype == NPY_U1 && !array->fortran_order && r->most == 255;
+  for (uint64_t p = 0; p < l->height * l->width; p++, rgba += 4) {
+    uint8_t bytes[4] = {0};
+    for (int c = 0; c < channels; c++) {
+      const size_t at = (size_t)(image * l->size + p * l->pixel_step + (uint64_t)c * l->channel_step);
+      bytes[c] = plain ? array->data[at]
+                       : (uint8_t)floor(255 * (npy_element(array, at) - r->least) / (r->most - r->least) + 0.5);
+    }
+    for (int c = 0; c < 3; c++) rgba[c] = bytes[channels >= 3 ? c : 0];
+    rgba[3] = channels % 2 ? 255 : bytes[channels - 1];
   }
 }
 
 static mote_status add_images(dataset_builder *builder, const npy_array *array, const int *labels, mote_error *error) {
-  int channels = (int)array->dims[3];
-  image picture = {.width = (int)array->dims[2], .height = (int)array->dims[1], .channels = 4};
-  size_t pixels = (size_t)picture.width * (size_t)picture.height;
-  picture.pixels = malloc(pixels * 4);
+  const layout l = layout_of(array);
+  range r = {0, 0};
+  TRY(settle_range(array, builder->desc->range, &r, error));
+  image picture = {.width = (int)l.width, .height = (int)l.height, .channels = 4};
+  picture.pixels = malloc((size_t)(l.width * l.height) * 4);
   if (!picture.pixels) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for an image", array->name);
   mote_status status = MOTE_OK;
-  for (uint64_t i = 0; i < array->dims[0] && !status; i++) {
+  for (uint64_t i = 0; i < l.count && !status; i++) {
     char name[512];
     snprintf(name, sizeof name, "%.400s: image %" PRIu64, array->name, i);
-    expand(array->data + i * pixels * (size_t)channels, pixels, channels, picture.pixels);
-    status = dataset_append(builder, &picture, channels, labels ? labels[i] : -1, name, error);
+    to_rgba(array, &l, &r, i, picture.pixels);
+    status = dataset_append(builder, &picture, (int)l.channels, labels ? labels[i] : -1, name, error);
   }
   image_finish(&picture);
   return status;
 }
 
-// Row i of a one-hot array: the place of its only 1.
-static mote_status one_hot_label(const npy_array *array, const float *row, uint64_t i, int *label, mote_error *error) {
-  *label = -1;
-  bool fits = true;
-  for (uint64_t k = 0; k < array->dims[1]; k++) {
-    fits &= row[k] == 0 || (row[k] == 1 && *label < 0);
-    if (row[k] == 1) *label = (int)k;
+mote_status dataset_add_array(dataset_builder *builder, const npy_array *images, const npy_array *labels, mote_error *error) {
+  tensor file = {.bytes = NULL};
+  int *classes = NULL;
+  mote_status status = dataset_check_array(builder, images, error);
+  builder->from_array = true;
+  builder->set->class_hint = "--labels y.npy would give them";
+  if (!status && builder->desc->labels) {
+    status = tensor_init(&file, builder->desc->labels, error);
+    labels = &file.array;
   }
-  if (fits && *label >= 0) return MOTE_OK;
-  return fail(error, MOTE_ERROR_FORMAT, "%s: row %" PRIu64 " is not one-hot, expected a single 1 among zeros",
-              array->name, i);
-}
-
-static mote_status read_one_hot(const tensor *file, int *labels, int *class_count, mote_error *error) {
-  const npy_array *array = &file->array;
-  float *values = NULL;
-  *class_count = (int)array->dims[1];
-  if (array->dims[1] < 1 || array->dims[1] > MOTE_MAX_LABELS)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " classes, expected 1 to %d", array->name,
-                array->dims[1], MOTE_MAX_LABELS);
-  TRY(tensor_to_floats(file, &values, error));
-  mote_status status = MOTE_OK;
-  for (uint64_t i = 0; i < array->dims[0] && !status; i++)
-    status = one_hot_label(array, values + i * array->dims[1], i, &labels[i], error);
-  free(values);
-  return status;
-}
-
-static mote_status read_integers(const tensor *file, int *labels, int *class_count, mote_error *error) {
-  const npy_array *array = &file->array;
-  int32_t *values = NULL;
-  TRY(tensor_to_int32s(file, &values, error));
-  mote_status status = MOTE_OK;
-  for (uint64_t i = 0; i < array->dims[0] && !status; i++) {
-    labels[i] = values[i];
-    if (values[i] < 0 || values[i] >= MOTE_MAX_LABELS)
-      status = fail(error, MOTE_ERROR_FORMAT, "%s: found label %" PRId32 " at element %" PRIu64 ", expected 0 to %d",
-                    array->name, values[i], i, MOTE_MAX_LABELS - 1);
-    if (values[i] >= *class_count) *class_count = values[i] + 1;
-  }
-  free(values);
-  return status;
-}
-
-// Classes of a .npy file have no names but their numbers.
-static mote_status read_labels(dataset *set, const char *path, uint64_t count, int **labels, mote_error *error) {
-  tensor file;
-  int class_count = 0;
-  TRY(tensor_init(&file, path, error));
-  const npy_array *array = &file.array;
-  mote_status status = MOTE_OK;
-  if ((array->dim_count != 1 && array->dim_count != 2) || array->dims[0] != count)
-    status = fail(error, MOTE_ERROR_FORMAT,
-                  "%s: found %" PRIu64 " rows of %d dimensions, expected (%" PRIu64 ",) integers or (%" PRIu64
-                  ", K) one-hot",
-                  path, array->dim_count ? array->dims[0] : 0, array->dim_count, count, count);
-  else if (!(*labels = malloc(count * sizeof **labels)))
-    status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %" PRIu64 " labels", path, count);
-  else
-    status = array->dim_count == 1 ? read_integers(&file, *labels, &class_count, error)
-                                   : read_one_hot(&file, *labels, &class_count, error);
-  for (int i = 0; i < class_count && !status; i++) {
-    char name[16];
-    int length = snprintf(name, sizeof name, "%d", i), label = 0;
-    status = dataset_class(set, path, name, (size_t)length, &label, error);
-  }
+  if (!status && labels) status = dataset_read_labels(builder->set, labels, images->dims[0], &classes, error);
+  if (!status) status = add_images(builder, images, classes, error);
+  free(classes);
   tensor_finish(&file);
   return status;
 }
@@ -124,14 +172,6 @@ static mote_status read_labels(dataset *set, const char *path, uint64_t count, i
 mote_status dataset_read_npy(dataset_builder *builder, const char *path, const uint8_t *bytes, size_t count,
                              mote_error *error) {
   npy_array array;
-  int *labels = NULL;
   TRY(npy_parse(path, bytes, count, &array, error));
-  mote_status status = check_images(&array, error);
-  if (!status && builder->desc->labels)
-    status = read_labels(builder->set, builder->desc->labels, array.dims[0], &labels, error);
-  builder->from_array = true;
-  builder->set->class_hint = "--labels y.npy would give them";
-  if (!status) status = add_images(builder, &array, labels, error);
-  free(labels);
-  return status;
+  return dataset_add_array(builder, &array, NULL, error);
 }

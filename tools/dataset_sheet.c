@@ -154,8 +154,11 @@ static bool is_duplicate(sheet *s) {
 // Repeated tiles would stand on both sides of the hold-out split.
 static mote_status add_tile(sheet *s, int row, int column, image *tile, mote_error *error) {
   dataset *set = s->builder->set;
+  const dataset_desc *d = s->builder->desc;
   size_t stride = (size_t)s->image.width * 4, line = (size_t)tile->width * 4;
-  const uint8_t *corner = s->image.pixels + (size_t)(row * tile->height) * stride + (size_t)column * line;
+  size_t left = (size_t)(d->margin[0] + column * (tile->width + d->spacing[0]));
+  size_t top = (size_t)(d->margin[1] + row * (tile->height + d->spacing[1]));
+  const uint8_t *corner = s->image.pixels + top * stride + left * 4;
   for (int y = 0; y < tile->height; y++) memcpy(tile->pixels + (size_t)y * line, corner + (size_t)y * stride, line);
   if (is_empty(tile)) {
     set->empty_count++;
@@ -188,6 +191,31 @@ static mote_status add_tiles(sheet *s, mote_error *error) {
   return status;
 }
 
+// How many tiles lie in a line of `length` pixels; 0 if they do not fill it. After the last one there may be nothing, the margin,
+// or a spacing more.
+static int count_tiles(int length, int tile, int spacing, int margin) {
+  const int count = length < margin ? 0 : (length - margin + spacing) / (tile + spacing);
+  const int rest = length - margin - (count * (tile + spacing) - spacing);
+  return count && (rest == 0 || rest == margin || rest == spacing || rest == margin + spacing) ? count : 0;
+}
+
+// Names the spacing that would fit, if a small one does.
+static mote_status fail_tiles(const sheet *s, mote_error *error) {
+  const dataset_desc *d = s->builder->desc;
+  const int width = s->image.width, height = s->image.height;
+  char cure[64] = "--spacing and --margin say what lies between and around them";
+  bool found = d->spacing[0] || d->spacing[1] || d->margin[0] || d->margin[1];
+  for (int gap = 1; gap <= 8 && !found; gap++)
+    for (int margin = 0; margin <= 8 && !found; margin++) {
+      found = count_tiles(width, d->tile_width, gap, margin) && count_tiles(height, d->tile_height, gap, margin);
+      if (found)
+        snprintf(cure, sizeof cure, margin ? "do they fit with --spacing %d --margin %d?" : "do they fit with --spacing %d?", gap,
+                 margin);
+    }
+  return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, expected multiples of the tile's %d x %d; %s", s->path, width,
+              height, d->tile_width, d->tile_height, cure);
+}
+
 mote_status dataset_read_sheet(dataset_builder *builder, const char *path, uint8_t *bytes, size_t count,
                                mote_error *error) {
   const dataset_desc *desc = builder->desc;
@@ -197,11 +225,10 @@ mote_status dataset_read_sheet(dataset_builder *builder, const char *path, uint8
   mote_status status = MOTE_OK;
   builder->set->class_hint = "--classes says which rows show what";
   TRY(image_decode(path, bytes, count, &s.image, &s.file_channels, error));
-  s.columns = s.image.width / desc->tile_width;
-  s.rows = s.image.height / desc->tile_height;
-  if (s.image.width % desc->tile_width || s.image.height % desc->tile_height) {
-    status = fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, expected multiples of the tile's %d x %d", path,
-                  s.image.width, s.image.height, desc->tile_width, desc->tile_height);
+  s.columns = count_tiles(s.image.width, desc->tile_width, desc->spacing[0], desc->margin[0]);
+  s.rows = count_tiles(s.image.height, desc->tile_height, desc->spacing[1], desc->margin[1]);
+  if (!s.columns || !s.rows) {
+    status = fail_tiles(&s, error);
     goto end;
   }
   s.labels = malloc((size_t)s.rows * (size_t)s.columns * sizeof *s.labels);

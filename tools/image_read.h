@@ -1,4 +1,4 @@
-// image_read.h: reads image files, resizes images, and turns RGBA into the channels that a model has.
+// image_read.h: reads image files, and turns RGBA into the channels that a model has.
 #ifndef MOTE_TOOLS_IMAGE_READ_H
 #define MOTE_TOOLS_IMAGE_READ_H
 
@@ -27,10 +27,6 @@ bool image_name_is_read(const char *name);
 
 // What files of a kind (NULL: unknown) that is not read are called in a count of them.
 const char *image_kind_left_out(const file_kind *kind);
-
-// An RGBA image of another size. Every new pixel is the mean of the area that it covers, colours weighted by alpha:
-// whole factors upwards repeat pixels, whole factors downwards average blocks.
-mote_status image_resize(const image *source, int width, int height, image *resized, mote_error *error);
 
 // RGBA pixels as `channels` bytes each: 4 as they are; 3 composited on `background` (RGB); 1 the luma (BT.601) of that;
 // 2 luma and alpha.

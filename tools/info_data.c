@@ -38,6 +38,7 @@ bool info_is_data(const char *path) {
 
 static void print_text(const dataset *set, const char *picture) {
   print("%s\n", set->source);
+  if (*set->arrays) print("arrays          %s\n", set->arrays);
   print("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->height, set->height, set->channels,
          set->channels == 1 ? "" : "s");
   char left_out[256];
@@ -65,6 +66,7 @@ static void print_json(const dataset *set, const char *picture) {
   cJSON *json = cJSON_CreateObject();
   cJSON_AddStringToObject(json, "event", "data");
   cJSON_AddStringToObject(json, "source", set->source);
+  if (*set->arrays) cJSON_AddStringToObject(json, "arrays", set->arrays);
   cJSON_AddNumberToObject(json, "images", set->count);
   cJSON_AddNumberToObject(json, "height", set->height);
   cJSON_AddNumberToObject(json, "channels", set->channels);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
-#include "tools/dataset.h"
+#include "tools/dataset_options.h"
 #include "tools/image_read.h"
 
 static bool ends_in(const char *path, const char *extension) {

@@ -38,6 +38,10 @@ static void format_shape(const uint64_t *dims, int dim_count, char *text, size_t
   if (used < bytes) snprintf(text + used, bytes - used, ")");
 }
 
+void tensor_format_shape(const npy_array *array, char *text, size_t bytes) {
+  format_shape(array->dims, array->dim_count, text, bytes);
+}
+
 mote_status tensor_check_shape(const tensor *t, const uint64_t *dims, int dim_count, mote_error *error) {
   bool equal = t->array.dim_count == dim_count && t->array.element_count > 0;
   for (int i = 0; equal && i < dim_count; i++) equal = !dims[i] || dims[i] == t->array.dims[i];
@@ -66,7 +70,7 @@ mote_status tensor_to_floats(const tensor *t, float **values, mote_error *error)
 }
 
 mote_status tensor_to_image_floats(const tensor *t, float **values, mote_error *error) {
-  if (t->array.dtype != NPY_F4 && t->array.dtype != NPY_F8 && t->array.dtype != NPY_F2)
+  if (!npy_dtype_is_float(t->array.dtype))
     return fail(error, MOTE_ERROR_FORMAT, "%s: found dtype %s, expected floating point, nominally from -1 to 1",
                 t->array.name, npy_dtype_name(t->array.dtype));
   return tensor_to_floats(t, values, error);

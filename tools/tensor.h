@@ -14,6 +14,9 @@ typedef struct tensor {
 mote_status tensor_init(tensor *tensor, const char *path, mote_error *error);
 void tensor_finish(tensor *tensor);
 
+// The shape as Python writes a tuple: "(16, 3, 16, 16)".
+void tensor_format_shape(const npy_array *array, char *text, size_t bytes);
+
 // MOTE_ERROR_FORMAT unless the shape is `dims`; a 0 there takes any count but 0 and is called N in the message.
 mote_status tensor_check_shape(const tensor *tensor, const uint64_t *dims, int dim_count, mote_error *error);
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "runtime/error.h"
+#include "tools/dataset_options.h"
 #include "tools/output.h"
 
 static const char *const lr_schedules[] = {"cosine", "linear", "constant", NULL};
@@ -71,18 +72,30 @@ const train_setting train_settings[] = {
      "part of every class that is held out for the validation loss (default 0.1)"},
     {"seed", 0, SETTING_UINT64, SETTING_FIXED, AT(seed), 0, 0, NULL, "S", "0 to 18446744073709551615 (default 0)"},
     {"channels", 0, SETTING_INT, SETTING_FIXED, AT(channels), 1, 4, NULL, "C",
-     "1 grey, 3 RGB, 4 RGBA (default: of a .npy file its own; of PNGs 1 if all are grey, else 3)"},
+     "1 grey, 3 RGB, 4 RGBA (default: of an array its own; of images 1 if all are grey, else 3)"},
     {"alpha", 0, SETTING_CHOICE, SETTING_FIXED, AT(alpha), 0, 0, alphas, "NAME",
      "with --channels 2 or 4: premultiplied, so that clear pixels have no colour to learn, or straight "
      "(default premultiplied)"},
     {"background", 0, SETTING_TEXT, SETTING_FIXED, AT(background), 0, 0, NULL, "COLOUR",
      "what stands behind transparent pixels: #rrggbb, black or white (default black)"},
-    {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N", "make every image N x N pixels"},
+    {"crop", 0, SETTING_TEXT, SETTING_FIXED, AT(crop), 0, 0, NULL, "N|square",
+     "cut images to N x N at most, or to squares; the middle stays"},
+    {"pad", 0, SETTING_TEXT, SETTING_FIXED, AT(pad), 0, 0, NULL, "N|square",
+     "fill images up to N x N, or to squares, with clear pixels; then --background stands behind them"},
+    {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N",
+     "stretch every image to N x N pixels, after --crop and --pad"},
     {"tile", 0, SETTING_TEXT, SETTING_FIXED, AT(tile), 0, 0, NULL, "WxH", "size of a sheet's tiles, such as 16x16"},
+    {"spacing", 0, SETTING_TEXT, SETTING_FIXED, AT(spacing), 0, 0, NULL, "N|WxH", "pixels between a sheet's tiles (default 0)"},
+    {"margin", 0, SETTING_TEXT, SETTING_FIXED, AT(margin), 0, 0, NULL, "N|WxH", "pixels around a sheet's tiles (default 0)"},
     {"classes", 0, SETTING_PATH, SETTING_FIXED, AT(classes), 0, 0, NULL, "FILE|SPEC",
      "which rows of a sheet show what: hero=18-28;item=4,5,14:0-27 (after the colon: columns)"},
     {"labels", 0, SETTING_PATH, SETTING_FIXED, AT(labels), 0, 0, NULL, "l.npy",
-     "classes of a .npy file's images: (N,) integers or (N,K) one-hot"},
+     "classes of an array's images: (N,) integers or (N,K) one-hot"},
+    {"arrays", 0, SETTING_TEXT, SETTING_FIXED, AT(arrays), 0, 0, NULL, "X[,Y]",
+     "arrays of a .npz file: images and, if it is to have classes, labels (default: those with usual names, such as x and y)"},
+    {"range", 0, SETTING_CHOICE, SETTING_FIXED, AT(range), 0, 0, dataset_ranges, "NAME",
+     "numbers of black and white in an array: 0-1, 0-255 or -1-1 (default auto: 0-255 for integers, -1-1 for floats of which "
+     "one is negative)"},
     {"sample-every", 0, SETTING_INT, SETTING_FREE, AT(sample_every), 0, INT_MOST, NULL, "N",
      "steps between two sample grids and loss curves, 0: none (default: 20 in all)"},
     {"save-every", 0, SETTING_INT, SETTING_FREE, AT(save_every), 1, INT_MOST, NULL, "N",
@@ -94,8 +107,8 @@ _Static_assert(sizeof train_settings / sizeof train_settings[0] <= TRAIN_SETTING
 
 static const char usage[] = "[DATA] -o model.safetensors [OPTION...]";
 static const char notes[] =
-    "DATA is a folder of PNGs whose sub-folders are classes, a sprite sheet (with --tile and --classes), or a .npy\n"
-    "file (N,H,W,C) of uint8 (with --labels). Left out: the sheet of Debian's package angband-data.\n\n"
+    "DATA is a folder of images whose sub-folders are classes, a sprite sheet (with --tile and --classes), or a .npy\n"
+    "or .npz file of images (with --labels). Left out: the sheet of Debian's package angband-data.\n\n"
     "Example: a model of your sprites in ten minutes, and on for another ten if it is not good enough yet:\n"
     "  mote train sprites/ -o sprites.safetensors --minutes 10\n"
     "  mote train -o sprites.safetensors --resume --minutes 20\n\n"
@@ -222,7 +235,14 @@ mote_status train_options_check(train_options *o, mote_error *error) {
   if (o->n_feat % 8) return fail(error, MOTE_ERROR_USAGE, "--n-feat: found %d, expected a multiple of 8", o->n_feat);
   if (o->resize % 4) return fail(error, MOTE_ERROR_USAGE, "--resize: found %d, expected a multiple of 4", o->resize);
   o->dataset = (dataset_desc){
-      .path = o->data, .classes = o->classes, .labels = o->labels, .resize = o->resize, .channels = o->channels};
-  if (o->tile) TRY(dataset_parse_tile(o->tile, &o->dataset, error));
-  return o->background ? dataset_parse_colour(o->background, &o->dataset, error) : MOTE_OK;
+      .path = o->data, .range = (dataset_range)o->range, .resize = o->resize, .channels = o->channels};
+  const struct {
+    int option;
+    const char *text;
+  } texts[] = {{DATASET_TILE, o->tile},     {DATASET_SPACING, o->spacing}, {DATASET_MARGIN, o->margin},
+               {DATASET_CROP, o->crop},     {DATASET_PAD, o->pad},         {DATASET_CLASSES, o->classes},
+               {DATASET_LABELS, o->labels}, {DATASET_ARRAYS, o->arrays},   {DATASET_BACKGROUND, o->background}};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    if (texts[i].text) TRY(dataset_take_option(&o->dataset, texts[i].option, texts[i].text, error));
+  return MOTE_OK;
 }

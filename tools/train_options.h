@@ -26,7 +26,9 @@ typedef struct train_options {
   double learning_rate, weight_decay, ema, clip, context_drop, min_snr, flip, holdout;
   int distill_steps;                                         // 0: not given
   double teacher_guidance;
-  const char *start, *teacher, *tile, *classes, *labels, *background;  // NULL: not given
+  const char *start, *teacher;  // NULL: not given
+  const char *tile, *spacing, *margin, *classes, *labels, *arrays, *crop, *pad, *background;  // NULL: not given
+  int range;                                                                                  // dataset_range
   dataset_desc dataset;                              // of the above, read
   bool given[TRAIN_SETTINGS_MAX];                    // on this command line
   cJSON *earlier;                                    // settings.json of the run that goes on, or NULL; owned
