@@ -90,7 +90,7 @@ end_group() {  # process: all that is left of its group
 
 show() {  # log: what a failed test printed, within reason
   # What passed would only push the reason out of sight.
-  grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test .* Passed )' "$1" | sed 's/^/        | /' | tail -n 200
+  grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ Test .* Passed |\[[0-9]+/[0-9]+\] (Building|Linking|Compiling) )' "$1" | sed 's/^/        | /' | tail -n 200
 }
 
 count_results() {  # kind log status: sets good and bad
@@ -152,14 +152,14 @@ run_now() {  # name command...
 run_jobs() {  # all that are queued
   local job at_once
   at_once=$(jobs_at_once)
-  # A CPU driver with a thread for each core gains little by them, and disturbs the job beside it.
-  if [ "$at_once" -gt 1 ]; then export LP_NUM_THREADS=1; fi
+  # A CPU driver or PyTorch with a thread for each core gains little by them, and disturbs the job beside it.
+  if [ "$at_once" -gt 1 ]; then export LP_NUM_THREADS=1 OMP_NUM_THREADS=1; fi
   for job in "${queued[@]}"; do
     start_job "$job"
     while [ ${#job_of[@]} -ge "$at_once" ]; do wait_for_job; done
   done
   while [ ${#job_of[@]} -gt 0 ]; do wait_for_job; done
-  unset LP_NUM_THREADS
+  unset LP_NUM_THREADS OMP_NUM_THREADS
   for job in "${queued_alone[@]}"; do
     start_job "$job"
     wait_for_job

@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
-# seeded_faults.sh: puts one fault after the other into a copy of the shaders and requires that the op tests turn red:
+# seeded_faults.sh: puts one fault after the other into a copy of a shader or C file and requires that the tests turn red:
 # tests that pass over a wrong kernel are worth nothing. Ends with "N passed, N failed".
 #
-# Usage: tests/seeded_faults.sh [TEXT]     only the faults whose line holds TEXT
+# Usage: tests/seeded_faults.sh [--build FOLDER] [--part I/N] [TEXT]
+#
+#   --build FOLDER  where mote and its tests are built (build-gcc)
+#   --part I/N      only every Nth fault, from the Ith on
+#   TEXT            only the faults whose line holds it
+#
+# Nothing is built again but what holds the fault: seeded_fault.c reads shaders from a folder, and runs the op tests that
+# take them; a C file becomes an object that stands before the library when its test is linked.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
 # One fault a line: file, sed expression. To add a kernel: add a line; an expression that changes nothing is an error.
-# Each is a mistake that someone could make: a lost term, an off-by-one, a wrong index, a forgotten factor.
+# Each is a mistake that someone could make: a lost term, an off-by-one, a wrong index, a forgotten factor. A shader is
+# named by its file in shaders/; before a C file, whose path is the tree's, stands the test that has to notice: test:path.
 faults=(
   'add.comp                  s/(a\[i\] + b\[i\])/(a[i] - b[i])/'
   'add.comp                  s/ \* p\.scale;/;/'
@@ -155,76 +163,115 @@ faults=(
   'train_control.comp        s/i < pieces; i += gl/i + 1 < pieces; i += gl/'
   'train_control.comp        s/ring\[t % TRAIN_RING\]/ring[(t + 1) % TRAIN_RING]/'
   'weight_transpose.comp     s/flip != 0/flip == 0/'
+  'test_plan:graph/plan.c    s/order\[j\]->first <= item->last/order[j]->first < item->last/'
+  'test_plan:graph/plan.c    s/if (end > at) at = end;/at = end;/'
 )
 
-work=$PWD/build-faults
-tree=$work/tree
+build=build-gcc part=1 parts=1 text=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --build) build=$2; shift ;;
+    --part) part=${2%/*} parts=${2#*/}; shift ;;
+    *) text=$1 ;;
+  esac
+  shift
+done
 passed=0 failed=0
-
-copy_tree() {  # times are kept, so that a second run builds little
-  rm -rf "$tree" "$work/build/shaders"
-  mkdir -p "$tree"
-  cp -Rp CMakeLists.txt cmake include runtime graph shaders tools tests "$tree/"
-  [ ! -d models ] || cp -Rp models "$tree/"
-}
-
-configure() {
-  local generator=()
-  if command -v ninja >/dev/null; then generator=(-G Ninja); fi
-  cmake -S "$tree" -B "$work/build" "${generator[@]}" -DCMAKE_C_FLAGS_RELEASE=-O1
-}
-
-build() {
-  cmake --build "$work/build" --target test_ops --parallel "$(nproc)"
-}
-
-run_tests() {  # [shader]: its op first
-  timeout 900 "$work/build/tests/test_ops" quick "$@"
-}
 
 report() {  # ok|FAIL text
   printf '%-4s  %s\n' "$1" "$2"
   if [ "$1" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-try_fault() {  # file expression
-  local shader=$tree/shaders/$1 status=0
-  if [ ! -r "$shader" ]; then
-    report FAIL "$1: there is no such shader"
-    return
-  fi
-  sed "$2" "shaders/$1" >"$shader"
-  if cmp -s "shaders/$1" "$shader"; then
-    report FAIL "$1: $2 changes nothing"
-  elif ! build >"$work/build.log" 2>&1; then
-    report FAIL "$1: $2 does not compile"
-    tail -n 20 "$work/build.log"
-  else
-    run_tests "${1/conv_patches/conv_transpose}" >"$work/test.log" 2>&1 || status=$?
-    # A test that was killed has shown nothing, and one that could not start neither.
-    if [ $status = 1 ] || { [ $status -gt 1 ] && [ $status -lt 124 ]; }; then
-      report ok "$1: $2"
-    else
-      report FAIL "$1: $2 goes unnoticed (exit status $status)"
-    fi
-  fi
-  cp "shaders/$1" "$shader"
+users_of() {  # file of shaders/: the shaders that include it, through others or by themselves; a shader is its own
+  local user
+  case $1 in *.comp) echo "$1"; return ;; esac
+  for user in $(grep -lF "#include \"shaders/$1\"" shaders/*); do
+    users_of "${user#shaders/}"
+  done | sort -u
 }
 
-mkdir -p "$work"
-copy_tree
-if ! { configure && build; } >"$work/build.log" 2>&1; then
-  cat "$work/build.log"
-  report FAIL "the op tests do not build"
-elif ! run_tests >"$work/test.log" 2>&1; then
-  cat "$work/test.log"
-  report FAIL "the op tests fail without any fault"
-else
-  for fault in "${faults[@]}"; do
-    [[ $fault == *"${1:-}"* ]] || continue
-    read -r file expression <<<"$fault"
-    try_fault "$file" "$expression"
+compile_shader() {  # folder source name define...: into FOLDER/NAME.spv; what is changed stands in FOLDER/shaders
+  glslc --target-env=vulkan1.2 -Werror "${@:4}" -I "$1" -I . -o "$1/$3.spv" "$2"
+}
+
+glslc_knows_matrices() {
+  printf '#version 450\n#extension GL_KHR_cooperative_matrix : require\nvoid main() {}\n' |
+    glslc --target-env=vulkan1.2 -fshader-stage=compute -o /dev/null - 2>/dev/null
+}
+
+shader_is_noticed() {  # folder file: exits as seeded_fault does; 3: does not compile
+  local user source
+  for user in $(users_of "$2"); do
+    source=shaders/$user
+    [ "$user" != "$2" ] || source=$1/shaders/$user
+    compile_shader "$1" "$source" "${user%.comp}" || return 3
+    if grep -qF shaders/vectors.glsl "$source"; then
+      compile_shader "$1" "$source" "${user%.comp}_texel" -DTEXELS || return 3
+    fi
+    if [ "$matrices" = yes ] && grep -qF shaders/matrices.glsl "$source"; then
+      compile_shader "$1" "$source" "${user%.comp}_cooperative" -DCOOPERATIVE || return 3
+    fi
   done
-fi
+  # Where what is included is no op's, the op that takes most of it.
+  local name=${2%.*}
+  timeout 900 "$build/tests/seeded_fault" "$1" "${name/conv_patches/conv_transpose}"
+}
+
+code_is_noticed() {  # folder file test: the same for a C file
+  local compile link status=0
+  compile=$(ninja -C "$build" -t commands "tests/$3" | grep -F -- " -c $PWD/$2" | head -n 1)
+  link=$(ninja -C "$build" -t commands "tests/$3" | tail -n 1)
+  if [ -z "$compile" ] || [[ $link != *" -o tests/$3 "* ]]; then
+    echo "$build does not build $3 with $2 by ninja"
+    return 2
+  fi
+  compile=${compile%% -o *}" -o $1/changed.o -c $1/$2 -iquote $PWD/$(dirname "$2")"
+  link=${link/" -o tests/$3 "/" -o $1/$3 $1/changed.o "}
+  (cd "$build" && eval "$compile" && eval "$link") || return 3
+  # A test that was killed has shown nothing, and one that could not start neither.
+  timeout 900 "$1/$3" || status=$?
+  if [ $status = 0 ]; then return 1; elif [ $status -lt 124 ]; then return 0; else return 2; fi
+}
+
+try_fault() {  # file expression
+  local test=${1%:*} file=${1#*:} path status=0
+  path=$file
+  [ "$1" != "$file" ] || path=shaders/$file
+  rm -rf "$work"
+  mkdir -p "$work/$(dirname "$path")"
+  if [ ! -r "$path" ]; then
+    report FAIL "$1: there is no such file"
+    return
+  fi
+  sed "$2" "$path" >"$work/$path"
+  if cmp -s "$path" "$work/$path"; then
+    report FAIL "$1: $2 changes nothing"
+    return
+  fi
+  if [ "$1" = "$file" ]; then
+    shader_is_noticed "$work" "$file" >"$work/log" 2>&1 || status=$?
+  else
+    code_is_noticed "$work" "$file" "$test" >"$work/log" 2>&1 || status=$?
+  fi
+  case $status in
+    0) report ok "$1: $2" ;;
+    1) report FAIL "$1: $2 goes unnoticed" ;;
+    3) report FAIL "$1: $2 does not compile" ;;
+    *) report FAIL "$1: $2 cannot be tried (exit status $status)" ;;
+  esac
+  [ $status = 0 ] || tail -n 20 "$work/log"
+}
+
+work=$PWD/build-faults/$part
+matrices=no
+if glslc_knows_matrices; then matrices=yes; fi
+for i in "${!faults[@]}"; do
+  [[ ${faults[i]} == *"$text"* ]] || continue
+  [ $((i % parts)) = $((part - 1)) ] || continue
+  read -r file expression <<<"${faults[i]}"
+  try_fault "$file" "$expression"
+done
+rm -rf "$work"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

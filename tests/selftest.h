@@ -55,6 +55,7 @@ typedef struct selftest_options {
   bool json;          // print one object a case on stdout
   bool stop;          // at the first failure
   const char *about;  // a shader's name: only the ops with whose name it begins; NULL: all
+  bool (*wanted)(void);  // asked when a case's program was or was not created: false leaves it out; NULL: all are wanted
 } selftest_options;
 
 // Runs cases on `device`. Ends at once when the device is lost.

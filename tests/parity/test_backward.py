@@ -180,7 +180,6 @@ def check(report, mote, model, name, example, tolerances):
 
 def main():
     options = harness.arguments(__doc__)
-    torch.set_num_threads(2)
     report = harness.Report(options.only)
     half = options.kernels == "matrix"
     tolerances = HALF if half else FLOAT

@@ -111,7 +111,6 @@ def check_missing_shortcut(report, mote, case, seed):
 
 def main():
     options = harness.arguments(__doc__)
-    torch.set_num_threads(2)
     report = harness.Report(options.only)
     tolerance = harness.tolerance(options, TOLERANCE, half=3e-3)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:

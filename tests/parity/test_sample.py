@@ -67,7 +67,6 @@ def check(report, mote, name, model, steps, batch, seed, tolerance):
 def main():
     options = harness.arguments(__doc__, weights={"default": os.environ.get("MOTE_PARITY_WEIGHTS"),
                                                   "help": "trained weights to sample from too"})
-    torch.set_num_threads(2)
     report = harness.Report(options.only)
     tolerance = harness.tolerance(options, TOLERANCE, half=1e-2)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:

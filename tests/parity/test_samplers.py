@@ -191,7 +191,6 @@ def check(report, mote, name, model, case):
 
 def main():
     options = harness.arguments(__doc__)
-    torch.set_num_threads(2)
     report = harness.Report(options.only)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for seed, case in enumerate(CASES):
