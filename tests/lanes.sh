@@ -23,6 +23,7 @@ build() {  # gcc|clang|asan|fuzz: true if it stands in build-NAME
   esac
   # The options stay in the cache, which CMake throws away when the compiler is named again.
   if [ -f "build-$1/CMakeCache.txt" ]; then options=(); fi
+  options+=(-DMOTE_PROGRAM=ON -DMOTE_TESTS=ON)
   # The profiling lane looks for the shaders' source, which this build has room for.
   if [ "$1" = clang ]; then options+=(-DMOTE_SHADER_DEBUG=ON); fi
   make_once "$1" "build $1" build_tree "build-$1" "$target" "${options[@]}"

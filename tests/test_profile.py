@@ -5,6 +5,7 @@
 """
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import tempfile
 SMALL = ["--n-feat", "8", "--batch", "4", "--repeat", "3"]
 
 
-def run(mote, *words, command="profile"):
-    return subprocess.run([mote, command, *words], capture_output=True, text=True, timeout=600)
+def run(mote, *words, command="profile", **options):
+    return subprocess.run([mote, command, *words], capture_output=True, text=True, timeout=600, **options)
 
 
 def expect(truth, message):
@@ -171,7 +172,7 @@ def try_shaders(mote, where, texts, *words, command="profile"):
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     done = run(mote, *SMALL, "--height", "8", "--repeat", "1", "--shaders", folder, "--json", *words, command=command)
-    expect("without shaderc" not in done.stderr, done.stderr)
+    expect("no glslc" not in done.stderr, done.stderr)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return done, {line.get("kernel", line["what"]): line for line in lines}
 
@@ -234,7 +235,16 @@ def test_shaders_that_do_not_compile_are_shown_with_file_and_line(mote, where):
     for texts, code, text in (
             ({"max_pool.comp": shader("max_pool.comp", "main() {\n", "main() {\n  oops = 1;\n")}, 1,
              f"replaced/max_pool.comp:{line}: error: 'oops'"),
+            ({"max_pool.comp": "oops\n" + shader("max_pool.comp")}, 1, "replaced/max_pool.comp:1: error: "),
+            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": "\noops\n"}, 1, "replaced/index.glsl:2: error: "),
             ({"max_pool.comp": shader("max_pool.comp", "index.glsl", "none.glsl")}, 1, "none.glsl"),
+            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": '#include "index.glsl"\n'}, 1,
+             "replaced/index.glsl:1: index.glsl includes itself"),
+            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": '#include "a.glsl"\n',
+              "a.glsl": '\n # include "shaders/index.glsl"\n'}, 1, "replaced/a.glsl:2: index.glsl includes itself"),
+            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": '#include "1.glsl"\n' * 2,
+              **{f"{i}.glsl": f'#include "{i + 1}.glsl"\n' * 2 for i in range(1, 40)}, "40.glsl": "int x;\n" * 99}, 1,
+             "longer than 4 MiB"),
             ({"other.comp": "#version 450\nvoid main() {}\n"}, 2, "no shader called other"), ({}, 1, "no .comp file")):
         done, _ = try_shaders(mote, where, texts)
         expect(done.returncode == code and text in done.stderr and not done.stdout, f"{done.returncode}: {done.stderr}")
@@ -242,6 +252,11 @@ def test_shaders_that_do_not_compile_are_shown_with_file_and_line(mote, where):
     expect(done.returncode == 2 and "--trace" in done.stderr, done.stderr)
     done = run(mote, "--shaders", where, "--what", "layers", command="bench")
     expect(done.returncode == 2 and "--what" in done.stderr, done.stderr)
+
+
+def test_without_a_compiler_shaders_are_refused_by_its_name(mote, where):
+    done = run(mote, *SMALL, "--shaders", SHADERS, env={**os.environ, "PATH": str(where)})
+    expect(done.returncode == 1 and "glslc" in done.stderr and not done.stdout, f"{done.returncode}: {done.stderr}")
 
 
 def test_wrong_usage(mote, where):
