@@ -19,6 +19,8 @@ typedef struct weight_gradient_attributes {
   tensor *table;                    // a row a layer, of CONV_WEIGHT_GRADIENT_WORDS; on CPU drivers
   tensor *all_x, *all_dy, *all_dw;  // of several layers: what holds those of all; of one: NULL
 } weight_gradient_attributes;
+_Static_assert(CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS <= MAX_INPUTS && CONV_WEIGHT_GRADIENT_COUNT < MAX_OUTPUTS,
+               "a node holds all layers, and the sum of their biases' gradients");
 
 static bool makes_texels(const device_caps *caps, tensor *const *inputs) {
   return caps && prefers_texels(caps, (const tensor *[]){inputs[X], inputs[SECOND], inputs[DY]}, LAYER_INPUTS);

@@ -43,6 +43,7 @@ typedef struct weight_transpose_attributes {
   tensor *weights, *whole; // of several: what holds all inputs, and all outputs; of one: NULL
   tensor *table;           // a row a weight, of WEIGHT_TRANSPOSE_WORDS
 } weight_transpose_attributes;
+_Static_assert(WEIGHT_TRANSPOSE_COUNT <= MAX_INPUTS && WEIGHT_TRANSPOSE_COUNT <= MAX_OUTPUTS, "a node holds all weights");
 
 static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
   const weight_transpose_attributes *attributes = (const void *)node->attributes;

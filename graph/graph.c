@@ -147,6 +147,9 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
   if (graph->status) return NULL;
   for (int i = 0; i < input_count; i++)
     if (!inputs[i] && !(optional >> i & 1)) return graph_fail(graph, "%s: input %d is missing", op->name, i);
+  if (input_count > MAX_INPUTS || attribute_bytes > ATTRIBUTE_BYTES)
+    return graph_fail(graph, "%s: %d inputs and %zu bytes of attributes, at most %d and %d", op->name, input_count,
+                      attribute_bytes, MAX_INPUTS, ATTRIBUTE_BYTES);
   node *node = calloc(1, sizeof *node);
   if (!node || !make_room((void ***)&graph->nodes, graph->node_count)) {
     free(node);
@@ -164,9 +167,10 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 }
 
 tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout) {
-  char name[2 * NAME_BYTES];
-  char digit[2] = {node->output_count ? (char)('0' + node->output_count) : 0};  // of outputs behind the first
-  snprintf(name, sizeof name, "%.70s:%s%s", node->label, node->op->name, digit);
+  if (node->output_count == MAX_OUTPUTS) return graph_fail(graph, "%s: more than %d outputs", node->op->name, MAX_OUTPUTS);
+  char name[2 * NAME_BYTES], number[12] = "";
+  if (node->output_count) snprintf(number, sizeof number, "%d", node->output_count);  // the first has none
+  snprintf(name, sizeof name, "%.70s:%s%s", node->label, node->op->name, number);
   tensor *tensor = add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
   if (!tensor) return NULL;
   tensor->producer = node;

@@ -10,6 +10,7 @@
 
 #define MAX_INPUTS 32
 #define MAX_OUTPUTS 32
+#define ATTRIBUTE_BYTES 64
 #define NAME_BYTES 96
 
 // Named dimensions: batch, channels, rows, columns. Vectors have h = w = 1. For weights n is output channels, c input
@@ -65,7 +66,10 @@ struct program;
 typedef struct op {
   const char *name;
   mote_status (*forward)(const node *node, struct program *program, mote_error *error);
-  void (*backward)(graph *graph, const node *node);  // NULL: no gradient flows through
+  // Appends the nodes that make the gradients of the node's inputs from that of its output; it may give the node outputs that
+  // these need. NULL: no gradient flows through.
+  void (*backward)(graph *graph, node *node);
+  double (*gradient_share)(const node *node);        // a loss: what one term of it counts, more than 0; else NULL
   double (*multiply_adds)(const node *node);         // NULL: not worth counting
   // What rewrite rules may do to its nodes; a place of 0 says no.
   bool has_epilogue;   // attributes begin with an epilogue
@@ -97,7 +101,7 @@ struct node {
   int input_count;
   tensor *outputs[MAX_OUTPUTS];
   int output_count;
-  _Alignas(8) unsigned char attributes[64];  // the op's own struct
+  _Alignas(8) unsigned char attributes[ATTRIBUTE_BYTES];  // the op's own struct
 };
 
 struct graph {
@@ -156,8 +160,8 @@ tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout)
 // Adds `d` to the gradient of `of`; called by ops. NULL tensors, and those that need no gradient, are passed over.
 void graph_add_gradient(graph *graph, tensor *of, tensor *d);
 
-// What gradients are multiplied by where kernels round them to half precision, so that those of a loss whose terms count
-// `share` each, more than 0, come near 1. Before graph_backward; without it, 1.
+// What graph_backward multiplies gradients by where kernels round them to half precision, so that those of a loss whose terms
+// count `share` each, more than 0, come near 1; without it, 1. For seeds that no loss made: a loss says its share itself.
 void graph_scale_gradients(graph *graph, double share);
 
 // Walks the nodes back from `output`, whose gradient is `seed`, and appends those that make the gradients of all

@@ -56,6 +56,8 @@ typedef struct loss_attributes {
   uint32_t in_parts;  // the loss itself is not asked for
 } loss_attributes;
 
+double loss_share(const node *loss);
+
 #define BLEND_TERMS 4
 
 // y[n] = Σ table[row[n]][column + k] · terms[k][n]

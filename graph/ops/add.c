@@ -26,7 +26,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
 }
 
 // da = db = scale · dy. Half of dy and half of it again are added, so that the one kernel serves.
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
   tensor *dy = forward->outputs[0]->grad;
   tensor *scaled = attributes->scale == 1 ? dy : add(graph, dy, dy, attributes->scale / 2);

@@ -154,7 +154,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
 
 static const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
   if (forward->output_count == 1) {
     graph_fail(graph, "%s: batch_norm by running statistics is not for training", forward->label);

@@ -47,7 +47,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
 
 static const op concat_backward_op = {.name = "concat_backward", .forward = backward_forward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   tensor *a = forward->inputs[0], *b = forward->inputs[1];
   node *node = graph_append(graph, &concat_backward_op, &forward->outputs[0]->grad, 1, 0, NULL, 0);
   if (!node) return;

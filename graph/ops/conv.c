@@ -178,7 +178,7 @@ static tensor *data_gradient(graph *graph, tensor *dy, tensor *turned, const ten
   return node ? node_output(graph, node, input->shape, LAYOUT_C8) : NULL;
 }
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   const conv_attributes *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *dy = forward->outputs[0]->grad;
   if (attributes->epilogue.activation || attributes->epilogue.scale != 1 || forward->inputs[RESIDUAL]) {

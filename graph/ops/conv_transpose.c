@@ -282,7 +282,7 @@ static void add_weight_gradient(graph *graph, const node *forward, tensor *dy) {
   graph_add_gradient(graph, forward->inputs[BIAS], db);
 }
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *weight = forward->inputs[WEIGHT];
   tensor *dy = forward->outputs[0]->grad;

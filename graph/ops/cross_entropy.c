@@ -19,7 +19,6 @@ tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tens
   tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
   *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
   node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
-  graph_scale_gradients(graph, scale / (double)x->shape.n);
   return loss;
 }
 
@@ -47,4 +46,4 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &total, error);
 }
 
-const op cross_entropy_op = {.name = "cross_entropy", .forward = forward};
+const op cross_entropy_op = {.name = "cross_entropy", .forward = forward, .gradient_share = loss_share};

@@ -35,7 +35,7 @@ static mote_status forward_of_backward(const node *node, program *program, mote_
 
 static const op gelu_backward_op = {.name = "gelu_backward", .forward = forward_of_backward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];
   node *node = graph_append(graph, &gelu_backward_op, (tensor *[]){x, forward->outputs[0]->grad}, 2, 0, NULL, 0);
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));

@@ -101,7 +101,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
 
 static const op group_norm_backward_op = {.name = "group_norm_backward", .forward = backward_forward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
   tensor *scale = forward->inputs[SCALE], *shift = forward->inputs[SHIFT];
   if (forward->inputs[STEP]) {

@@ -14,6 +14,7 @@ typedef struct linear_attributes {
   epilogue epilogue;
   tensor *whole[LINEAR_TENSORS];  // what holds the tensors of several layers; of one: NULL
 } linear_attributes;
+_Static_assert(LINEAR_LAYERS * INPUTS <= MAX_INPUTS && LINEAR_LAYERS * 2 <= MAX_OUTPUTS, "a node holds all layers");
 
 static int layer_count(const node *node) { return node->input_count / INPUTS; }
 
@@ -109,12 +110,12 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
 static const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};
 static const op linear_weight_gradient_op = {.name = "linear_weight_gradient", .forward = weight_gradient_forward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   const linear_attributes *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[X], *weight = forward->inputs[WEIGHT], *bias = forward->inputs[BIAS];
   tensor *dy = forward->outputs[0]->grad, *z = NULL;
   if (attributes->epilogue.activation) {
-    z = node_output(graph, graph->nodes[forward->index], dy->shape, dy->layout);
+    z = node_output(graph, forward, dy->shape, dy->layout);
     if (!z) return;
   }
   node *node = graph_append(graph, &linear_weight_gradient_op, (tensor *[]){x, dy, z}, INPUTS, 1u << W_Z, attributes,

@@ -57,7 +57,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
 
 static const op max_pool_backward_op = {.name = "max_pool_backward", .forward = backward_forward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];
   node *node =
       graph_append(graph, &max_pool_backward_op, (tensor *[]){x, forward->outputs[0]->grad}, 2, 0, NULL, 0);

@@ -55,7 +55,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
 static const op mean_pool_backward_op = {
     .name = "mean_pool_backward", .forward = backward_forward, .residual_input = B_RESIDUAL};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[0];
   tensor *inputs[B_INPUT_COUNT] = {[B_DY] = forward->outputs[0]->grad, [B_X] = attributes->activation ? x : NULL};

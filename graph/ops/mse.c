@@ -16,7 +16,6 @@ tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale
   tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
   *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
   node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
-  graph_scale_gradients(graph, scale / (double)tensor_elements(x));
   return loss;
 }
 
@@ -47,4 +46,4 @@ static mote_status forward(const node *node, program *program, mote_error *error
   return program_dispatch(program, node, &total, error);
 }
 
-const op mse_op = {.name = "mse", .forward = forward};
+const op mse_op = {.name = "mse", .forward = forward, .gradient_share = loss_share};

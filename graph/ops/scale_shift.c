@@ -49,7 +49,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
 
 static const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};
 
-static void backward(graph *graph, const node *forward) {
+static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0], *scale = forward->inputs[1], *shift = forward->inputs[2];
   if (forward->inputs[3]) {
     graph_fail(graph, "%s: scale_shift by the current step is not for training", forward->label);
