@@ -7,7 +7,7 @@ mote_status mote_model_classify(mote_model *model, int batch, const float *x, fl
                                 mote_error *error) {
   const mote_model_info *info = &model->info;
   TRY(model_check(model, SPRITE_CLASSIFIER, error));
-  if (batch < 1 || batch > 4096) return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to 4096", batch);
+  TRY(batch_check(batch, error));
   graph *graph = graph_create(device_get_caps(model->device));
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   tensor *images = graph_input(graph, "x", (shape){batch, info->channels, info->height, info->height}, LAYOUT_C8);

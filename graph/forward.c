@@ -21,11 +21,8 @@ static mote_status write_inputs(program *program, const context_unet_inputs *inp
 mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output, mote_error *error) {
   const mote_model_info *info = &model->info;
   TRY(model_check(model, CONTEXT_UNET, error));
-  if (desc->batch < 1 || desc->batch > 4096)
-    return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to 4096", desc->batch);
-  for (int i = 0; i < desc->batch; i++)
-    if (desc->steps[i] < 0 || desc->steps[i] > info->timesteps)
-      return fail(error, MOTE_ERROR_USAGE, "steps[%d] is %d, expected 0 to %d", i, desc->steps[i], info->timesteps);
+  TRY(batch_check(desc->batch, error));
+  TRY(timesteps_check(info, desc->steps, desc->batch, error));
   graph *graph = graph_create(device_get_caps(model->device));
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   const context_unet_inputs inputs = {

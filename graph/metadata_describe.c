@@ -6,8 +6,9 @@
 #include "graph/sprite_classifier.h"
 #include "runtime/number.h"
 
-const char *const metadata_schedules[] = {"linear", "cosine", NULL};
-const char *const metadata_predictions[] = {"epsilon", "v", "x0", NULL};
+const char *const metadata_schedules[] = {[MOTE_SCHEDULE_LINEAR] = "linear", [MOTE_SCHEDULE_COSINE] = "cosine", NULL};
+const char *const metadata_predictions[] = {
+    [MOTE_PREDICT_EPSILON] = "epsilon", [MOTE_PREDICT_V] = "v", [MOTE_PREDICT_X0] = "x0", NULL};
 const char *const metadata_alphas[] = {"straight", "premultiplied", NULL};
 
 void metadata_add(metadata_pairs *list, const char *key, const char *value) {

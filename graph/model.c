@@ -1,6 +1,7 @@
 // model.c: weights from a safetensors file onto the device.
 #include "graph/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "graph/layout.h"
 #include "graph/philox.h"
 #include "graph/sprite_classifier.h"
+#include "shaders/streams.h"
 
 static bool ends_with(const char *text, const char *end) {
   size_t length = strlen(text), end_length = strlen(end);
@@ -30,12 +32,12 @@ static bool is_shortcut(const char *name) { return strncmp(name, "init_conv.shor
 // The widely copied original draws this layer anew at every call, so its checkpoints lack it: uniform in ±1/√C, as
 // PyTorch initialises a convolution, from a fixed seed.
 static void seed_shortcut(const tensor *tensor, int channels, float *rows) {
-  float bound = 1;
-  while (bound * bound * (float)channels > 1) bound -= 1.0f / 1024;
+  double bound = 1 / sqrt(channels);
+  bool weight = ends_with(tensor->name, ".weight");
   size_t count = tensor_elements(tensor);
   for (size_t i = 0; i < count; i++) {
-    philox_block block = philox((philox_block){{(uint32_t)i, tensor->shape.c > 1 || tensor->shape.n == 1, 0, 0}}, 1);
-    rows[i] = bound * ((float)(block.words[0] >> 8) / 8388608.0f - 1);
+    const philox_block counter = {{(uint32_t)i, weight, 0, STREAM_TRAIN_WEIGHTS}};
+    rows[i] = (float)(bound * philox_uniform(counter, 1));
   }
 }
 
@@ -144,6 +146,18 @@ static mote_status load_parameters(const loader *l) {
   free(rows);
   free(packed);
   return status;
+}
+
+mote_status batch_check(int batch, mote_error *error) {
+  if (batch >= 1 && batch <= MOTE_BATCH_MAX) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to %d", batch, MOTE_BATCH_MAX);
+}
+
+mote_status timesteps_check(const mote_model_info *info, const int32_t *timesteps, int batch, mote_error *error) {
+  for (int i = 0; i < batch; i++)
+    if (timesteps[i] < 0 || timesteps[i] > info->timesteps)
+      return fail(error, MOTE_ERROR_USAGE, "steps[%d] is %d, expected 0 to %d", i, timesteps[i], info->timesteps);
+  return MOTE_OK;
 }
 
 mote_status model_check(const mote_model *model, const char *architecture, mote_error *error) {

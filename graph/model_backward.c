@@ -1,5 +1,4 @@
 // model_backward.c: loss and gradients of one given batch, for comparison with other implementations.
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,11 +52,9 @@ static mote_status write_batch(const backward_run *run, mote_error *error) {
       x && target && time && none && alpha_bar ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) schedule_alpha_bar(info, alpha_bar);
   for (size_t i = 0; i < count && !status; i++) {
-    double bar = alpha_bar[desc->steps[i / each]], signal = sqrt(bar), noise = sqrt(1 - bar);
-    double x0 = desc->x0[i], epsilon = desc->noise[i];
-    x[i] = (float)(signal * x0 + noise * epsilon);
-    double targets[] = {epsilon, signal * epsilon - noise * x0, x0};
-    target[i] = (float)targets[info->prediction];
+    const noised made = schedule_noise(info->prediction, alpha_bar[desc->steps[i / each]], desc->x0[i], desc->noise[i]);
+    x[i] = (float)made.x;
+    target[i] = (float)made.target;
   }
   for (int i = 0; i < desc->batch && !status; i++) time[i] = (float)((double)desc->steps[i] / info->timesteps);
   if (!status) status = program_write(run->program, run->inputs.x, x, error);
@@ -117,12 +114,8 @@ static mote_status write_file(const backward_run *run, const char *path, mote_er
 }
 
 static mote_status check(const mote_model_info *info, const mote_backward_desc *desc, mote_error *error) {
-  if (desc->batch < 1 || desc->batch > 4096)
-    return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to 4096", desc->batch);
-  for (int i = 0; i < desc->batch; i++)
-    if (desc->steps[i] < 0 || desc->steps[i] > info->timesteps)
-      return fail(error, MOTE_ERROR_USAGE, "steps[%d] is %d, expected 0 to %d", i, desc->steps[i], info->timesteps);
-  return MOTE_OK;
+  TRY(batch_check(desc->batch, error));
+  return timesteps_check(info, desc->steps, desc->batch, error);
 }
 
 mote_status mote_model_backward(mote_model *model, const mote_backward_desc *desc, const char *path, double *loss,

@@ -17,8 +17,12 @@ philox_block philox(philox_block counter, uint64_t key) {
   return counter;
 }
 
-double philox_normal(uint64_t seed, uint32_t element, uint32_t image) {
-  philox_block block = philox((philox_block){{element, image, 0, 4}}, seed);
+double philox_uniform(philox_block counter, uint64_t key) {
+  return 2 * ((philox(counter, key).words[0] >> 8) + 0.5) / 16777216.0 - 1;
+}
+
+double philox_normal(philox_block counter, uint64_t key) {
+  philox_block block = philox(counter, key);
   double u = (block.words[0] + 1.0) / 4294967296.0, turn = block.words[1] / 4294967296.0;
   return sqrt(-2 * log(u)) * cos(6.283185307179586 * turn);
 }

@@ -84,9 +84,13 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes) {
 }
 
 static uint64_t hash_choices(const step *steps, int count) {
-  uint64_t hash = hash_bytes(14695981039346656037u, steps->push, steps->push_bytes);
-  for (uint32_t b = 0; b < steps->binding_count; b++)
-    hash = hash_bytes(hash, &steps->bindings[b]->shape, sizeof steps->bindings[b]->shape);
+  uint64_t hash = 14695981039346656037u;
+  for (uint32_t word = 0; word < steps->push_bytes / 4; word++)
+    if (!(steps->push_places >> word & 1)) hash = hash_bytes(hash, (const unsigned char *)steps->push + 4 * word, 4);
+  for (uint32_t b = 0; b < steps->binding_count; b++) {
+    const shape bound = steps->bindings[b] ? steps->bindings[b]->shape : (shape){0};
+    hash = hash_bytes(hash, &bound, sizeof bound);
+  }
   for (int i = 0; i < count; i++) {
     hash = hash_bytes(hash, steps[i].shader, strlen(steps[i].shader));
     hash = hash_bytes(hash, steps[i].spec, steps[i].spec_count * sizeof *steps[i].spec);

@@ -2,6 +2,8 @@
 #ifndef MOTE_GRAPH_PROGRAM_H
 #define MOTE_GRAPH_PROGRAM_H
 
+#include <stddef.h>
+
 #include "graph/fuse.h"
 #include "graph/graph.h"
 #include "graph/plan.h"
@@ -15,8 +17,11 @@ typedef struct step {
   uint32_t binding_count;
   const void *push;                  // the shader's parameter struct
   uint32_t push_bytes;
+  uint32_t push_places;              // PUSH_PLACE bits of its members that say where the work lies, not what it is
   uint32_t groups[3];                // workgroups; 0 counts as 1
 } step;
+
+#define PUSH_PLACE(parameters, member) (1u << (offsetof(struct parameters, member) / 4))
 
 typedef struct program program;
 
@@ -64,7 +69,7 @@ mote_status program_dispatch_one_of(program *program, const node *node, const st
 int program_choice_count(const program *program, phase phase, int index);
 void program_choose(program *program, phase phase, int index, int choice);
 
-// Stands for the work and all its candidates, for the tuner's memory.
+// Stands for the work and all its candidates, wherever their tensors lie, for the tuner's memory.
 uint64_t program_choice_key(const program *program, phase phase, int index);
 
 // The memory that the program made for itself, buffer by buffer; NULL behind the last.

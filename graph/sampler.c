@@ -59,8 +59,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   if (out->pixel_scale == 0) out->pixel_scale = 1;
   if (out->steps < 1 || out->steps > first)
     return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 1 to %d", out->steps, first);
-  if (out->batch < 1 || out->batch > 4096)
-    return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to 4096", out->batch);
+  TRY(batch_check(out->batch, error));
   return check_options(out, error);
 }
 
@@ -170,7 +169,7 @@ static mote_status write_constants(mote_sampler *sampler, const constants *const
   TRY(write_table(sampler, constants, error));
   if (constants->start) TRY(write_start(sampler, constants->start, error));
   if (!constants->limit) return MOTE_OK;
-  float ones[4096];
+  float ones[MOTE_BATCH_MAX];
   for (int i = 0; i < sampler->desc.batch; i++) ones[i] = 1;
   return program_write(sampler->program, constants->limit, ones, error);
 }

@@ -26,6 +26,14 @@ void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar) {
   alpha_bar[0] = 1;
 }
 
+noised schedule_noise(mote_prediction prediction, double alpha_bar, double x0, double epsilon) {
+  double signal = sqrt(alpha_bar), level = sqrt(1 - alpha_bar);
+  const double targets[] = {[MOTE_PREDICT_EPSILON] = epsilon,
+                            [MOTE_PREDICT_V] = signal * epsilon - level * x0,
+                            [MOTE_PREDICT_X0] = x0};
+  return (noised){.x = signal * x0 + level * epsilon, .target = targets[prediction]};
+}
+
 // A quantity as a combination of x and the network's output m.
 typedef struct combination {
   double x, m;

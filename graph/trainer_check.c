@@ -89,7 +89,7 @@ mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps,
 }
 
 static mote_status check_options(const mote_trainer_desc *desc, mote_error *error) {
-  TRY(check_range("batch", desc->batch, 1, 4096, error));
+  TRY(check_range("batch", desc->batch, 1, MOTE_BATCH_MAX, error));
   TRY(check_range("accumulate", desc->accumulate, 1, 64, error));
   TRY(check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
   TRY(check_range("weight_decay", desc->weight_decay, 0, 10, error));

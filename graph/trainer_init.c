@@ -6,6 +6,7 @@
 #include "graph/layout.h"
 #include "graph/philox.h"
 #include "graph/trainer.h"
+#include "shaders/streams.h"
 
 static bool ends_with(const char *text, const char *end) {
   size_t length = strlen(text), end_length = strlen(end);
@@ -40,8 +41,8 @@ mote_status trainer_draw_weights(const parameters *parameters, uint64_t seed, fl
     bool ones = ends_with(tensor->name, ".weight") || ends_with(tensor->name, ".running_var");
     double bound = drawn ? bound_of(weight) : 0;
     for (size_t k = 0; k < tensor_elements(tensor); k++) {
-      philox_block block = philox((philox_block){{(uint32_t)k, (uint32_t)tensor->index, 0, 3}}, seed);
-      rows[k] = drawn ? (float)(bound * (2 * ((block.words[0] >> 8) + 0.5) / 16777216.0 - 1)) : ones ? 1 : 0;
+      const philox_block counter = {{(uint32_t)k, (uint32_t)tensor->index, 0, STREAM_TRAIN_WEIGHTS}};
+      rows[k] = drawn ? (float)(bound * philox_uniform(counter, seed)) : ones ? 1 : 0;
     }
     layout_pack(tensor, rows, packed + tensor->home.offset / 4);
   }

@@ -228,8 +228,10 @@ MOTE_API mote_status mote_model_load_memory(mote_device *device, const char *nam
 MOTE_API void mote_model_destroy(mote_model **model);
 MOTE_API const mote_model_info *mote_model_get_info(const mote_model *model);
 
+#define MOTE_BATCH_MAX 4096  // images that one pass, one step of a sampler or one batch of training takes at most
+
 typedef struct mote_forward_desc {
-  int batch;             // images, 1 to 4096
+  int batch;             // images, 1 to MOTE_BATCH_MAX
   const float *x;        // batch × channels × height × height (NCHW)
   const int32_t *steps;  // batch timesteps, 0 to T
   const float *context;  // batch × n_cfeat, or NULL for none (zeros)
@@ -242,13 +244,13 @@ MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_de
 
 // Which class images are of, as a model finds that is a sprite_classifier: `x` holds batch × channels × height × height numbers
 // in [-1, 1] (NCHW), `logits` receives batch × n_cfeat numbers whose softmax is each class's probability. `features`, NULL or
-// batch × 2 n_feat, receives what the classes follow from: the means of its last layer. Batches of 1 to 4096.
+// batch × 2 n_feat, receives what the classes follow from: the means of its last layer. Batches of 1 to MOTE_BATCH_MAX.
 MOTE_API mote_status mote_model_classify(mote_model *model, int batch, const float *x, float *logits, float *features,
                                          mote_error *error);
 
 // What one training batch would change: for comparison with other implementations.
 typedef struct mote_backward_desc {
-  int batch;             // images, 1 to 4096
+  int batch;             // images, 1 to MOTE_BATCH_MAX
   const float *x0;       // batch × channels × height × height (NCHW), in [-1, 1]
   const float *noise;    // as x0
   const int32_t *steps;  // batch timesteps, 0 to T
@@ -294,7 +296,7 @@ typedef struct mote_trainer_desc {
   double teacher_guidance;         // of the teacher (Meng et al. 2023): the model then needs none; 0: 1
   mote_dataset data;               // required
   mote_dataset validation;         // held out; count 0: none, as it must be with a teacher
-  int batch;                       // 1 to 4096; 0: 64
+  int batch;                       // 1 to MOTE_BATCH_MAX; 0: 64
   int accumulate;                  // batches whose gradients are averaged for one step; 0: 1
   double learning_rate;            // 0: 1e-3
   mote_lr_schedule lr_schedule;
@@ -398,7 +400,7 @@ typedef struct mote_sampler_desc {
   mote_sampler_kind kind;
   int steps;               // of the grid, 1 to strength · T; 0: the model's own where it was distilled, else strength · T
                            // for DDPM and 25, or as many as there are, for the others
-  int batch;               // images at once, 1 to 4096; 0: 1
+  int batch;               // images at once, 1 to MOTE_BATCH_MAX; 0: 1
   double eta;              // DDIM: 0 deterministic (default) to 1 as noisy as DDPM
   mote_grid grid;
   // Classifier-free guidance (Ho & Salimans 2022): m = m_avoid + guidance · (m_context - m_avoid), m the network's output.

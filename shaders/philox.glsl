@@ -5,12 +5,7 @@
 // multiplications alone, which Vulkan rounds exactly, and kept apart by `precise`: drivers' own differ in the last bits.
 // graph/philox.h does the same in C.
 
-// Streams keep uses of one seed apart.
-#define STREAM_SAMPLING 0u
-#define STREAM_TRAIN_NOISE 1u
-#define STREAM_TRAIN_DRAW 2u
-#define STREAM_KNOWN 3u  // pixels that inpainting keeps
-#define STREAM_BACK 4u   // steps that it goes over again
+#include "shaders/streams.h"
 
 uvec4 philox(uvec4 counter, uvec2 key) {
   for (int round = 0; round < 10; round++) {

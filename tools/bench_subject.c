@@ -8,7 +8,7 @@
 static mote_status take(bench_options *o, int value, const char *text, const char *const *whats, mote_error *error) {
   switch (value) {
     case BENCH_WHAT: return option_choice("--what", text, whats, &o->what, error);
-    case BENCH_BATCH: return option_int("--batch", text, 1, 4096, &o->batch, error);
+    case BENCH_BATCH: return option_int("--batch", text, 1, MOTE_BATCH_MAX, &o->batch, error);
     case BENCH_REPEAT: return option_int("--repeat", text, 1, 1000, &o->repeat, error);
     case BENCH_N_FEAT: return option_int("--n-feat", text, 8, 1024, &o->n_feat, error);
     case BENCH_HEIGHT: return option_int("--height", text, 4, 256, &o->height, error);

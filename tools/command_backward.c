@@ -11,7 +11,6 @@
 #include "tools/output.h"
 #include "tools/tensor.h"
 
-#define BACKWARD_BATCH_MAX 4096  // mote_backward_desc.batch
 
 enum { OPTION_X0 = 1, OPTION_NOISE, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT };
 
@@ -78,9 +77,9 @@ static mote_status fit_inputs(backward_inputs *in, const backward_options *o, co
   uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
   TRY(tensor_check_shape(&in->x0_npy, dims, 4, error));
   uint64_t count = dims[0] = in->x0_npy.array.dims[0];
-  if (count > BACKWARD_BATCH_MAX)
+  if (count > MOTE_BATCH_MAX)
     return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected at most %d", o->x0, count,
-                BACKWARD_BATCH_MAX);
+                MOTE_BATCH_MAX);
   TRY(tensor_check_shape(&in->noise_npy, dims, 4, error));
   TRY(tensor_check_shape(&in->steps_npy, &count, 1, error));
   uint64_t context_dims[] = {count, (uint64_t)model->n_cfeat};

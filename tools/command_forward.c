@@ -13,7 +13,6 @@
 #include "tools/output.h"
 #include "tools/tensor.h"
 
-#define FORWARD_BATCH_MAX 4096  // mote_forward_desc.batch
 
 enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT, OPTION_FEATURES, OPTION_MODE };
 
@@ -91,9 +90,9 @@ static mote_status fit_images(forward_inputs *in, const forward_options *o, cons
   uint64_t height = (uint64_t)model->height;
   uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
   TRY(tensor_check_shape(&in->x_npy, dims, 4, error));
-  if (in->x_npy.array.dims[0] > FORWARD_BATCH_MAX)
+  if (in->x_npy.array.dims[0] > MOTE_BATCH_MAX)
     return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected at most %d", o->x,
-                in->x_npy.array.dims[0], FORWARD_BATCH_MAX);
+                in->x_npy.array.dims[0], MOTE_BATCH_MAX);
   return tensor_to_image_floats(&in->x_npy, &in->x, error);
 }
 

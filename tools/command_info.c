@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/metadata.h"
 #include "runtime/error.h"
 #include "tools/command.h"
 #include "tools/dataset_options.h"
@@ -32,10 +33,6 @@ static const options_desc desc = {
     .notes = "DATA is a folder, a sprite sheet, a .npy or .npz file, or angband for the default sheet.\n\n"
              "Examples:\n  mote info sprites.safetensors\n  mote info angband -o sheet.png\n",
 };
-
-static const char *const schedule_names[] = {[MOTE_SCHEDULE_LINEAR] = "linear", [MOTE_SCHEDULE_COSINE] = "cosine"};
-static const char *const prediction_names[] = {
-    [MOTE_PREDICT_EPSILON] = "epsilon", [MOTE_PREDICT_V] = "v", [MOTE_PREDICT_X0] = "x0"};
 
 static const int batches[] = {1, 64};
 #define BATCH_COUNT (sizeof batches / sizeof batches[0])
@@ -85,9 +82,9 @@ static uint64_t training_bound(const info_report *r) {
 
 static void print_diffusion(const info_report *r) {
   const mote_model_info *m = r->model;
-  print("diffusion       %d timesteps, %s schedule", m->timesteps, schedule_names[m->schedule]);
+  print("diffusion       %d timesteps, %s schedule", m->timesteps, metadata_schedules[m->schedule]);
   if (m->schedule == MOTE_SCHEDULE_LINEAR) print(", beta %g to %g", m->beta_start, m->beta_end);
-  print(", predicts %s\n", prediction_names[m->prediction]);
+  print(", predicts %s\n", metadata_predictions[m->prediction]);
   if (m->steps) print("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
   if (m->steps) print(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
   if (m->context_drop > 0 && !m->steps)
@@ -126,10 +123,10 @@ static void print_text(const info_report *r) {
 
 static void add_diffusion(cJSON *json, const mote_model_info *m) {
   cJSON_AddNumberToObject(json, "timesteps", m->timesteps);
-  cJSON_AddStringToObject(json, "schedule", schedule_names[m->schedule]);
+  cJSON_AddStringToObject(json, "schedule", metadata_schedules[m->schedule]);
   cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
   cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
-  cJSON_AddStringToObject(json, "prediction", prediction_names[m->prediction]);
+  cJSON_AddStringToObject(json, "prediction", metadata_predictions[m->prediction]);
   cJSON_AddNumberToObject(json, "context_drop", m->context_drop);
   if (m->steps) cJSON_AddNumberToObject(json, "steps", m->steps);
   if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);

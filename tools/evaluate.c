@@ -8,6 +8,7 @@
 #include "graph/philox.h"
 #include "graph/schedule.h"
 #include "runtime/error.h"
+#include "shaders/streams.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 #include "tools/sample_run.h"
@@ -67,14 +68,14 @@ static uint32_t spread(const dataset *set, uint32_t count, uint32_t k) {
 static void noise_image(loss_work *w, const dataset *set, uint32_t index, int t, int row) {
   size_t channels = (size_t)set->channels, area = w->each / channels, at = (size_t)row * w->each;
   const uint8_t *pixels = set->pixels + (size_t)index * w->each;
-  double signal = sqrt(w->alpha_bar[t]), level = sqrt(1 - w->alpha_bar[t]);
   for (size_t c = 0; c < channels; c++)
     for (size_t p = 0; p < area; p++) {
       double x0 = pixels[p * channels + c] / 127.5 - 1;
-      double epsilon = philox_normal(w->desc->seed + (uint64_t)t, (uint32_t)(c * area + p), index);
-      double targets[] = {epsilon, signal * epsilon - level * x0, x0};
-      w->x[at + c * area + p] = (float)(signal * x0 + level * epsilon);
-      w->target[at + c * area + p] = (float)targets[w->model->prediction];
+      const philox_block counter = {{(uint32_t)(c * area + p), index, 0, STREAM_VALIDATION}};
+      double epsilon = philox_normal(counter, w->desc->seed + (uint64_t)t);
+      const noised made = schedule_noise(w->model->prediction, w->alpha_bar[t], x0, epsilon);
+      w->x[at + c * area + p] = (float)made.x;
+      w->target[at + c * area + p] = (float)made.target;
     }
   float *context = w->context + (size_t)row * (size_t)w->model->n_cfeat;
   memset(context, 0, (size_t)w->model->n_cfeat * sizeof *context);

@@ -205,7 +205,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_ETA: return option_double("--eta", text, 0, 1, &s->eta, error);
     case OPTION_SEED: return option_uint64("--seed", text, UINT64_MAX, &s->seed, error);
     case OPTION_FIRST: return option_uint64("--first", text, UINT32_MAX, &s->first, error);
-    case OPTION_BATCH: return option_int("--batch", text, 1, 4096, &s->batch, error);
+    case OPTION_BATCH: return option_int("--batch", text, 1, MOTE_BATCH_MAX, &s->batch, error);
     case OPTION_SCALE: return option_int("--scale", text, 1, 64, &s->scale, error);
     case OPTION_PREVIEW: s->preview = true; return MOTE_OK;
     case OPTION_SHEET: s->sheet = text; return MOTE_OK;

@@ -6,14 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "graph/metadata.h"
 #include "runtime/error.h"
 #include "tools/dataset_options.h"
 #include "tools/output.h"
 
 static const char *const lr_schedules[] = {"cosine", "linear", "constant", NULL};
-static const char *const targets[] = {"epsilon", "v", "x0", NULL};
 static const char *const alphas[] = {[ALPHA_PREMULTIPLIED] = "premultiplied", [ALPHA_STRAIGHT] = "straight", NULL};
-static const char *const schedules[] = {"linear", "cosine", NULL};
 
 #define AT(field) offsetof(train_options, field)
 #define INT_MOST 2147483647.0
@@ -43,7 +42,7 @@ const train_setting train_settings[] = {
      "end after M minutes of training in all, the learning rate ending with them"},
     {"n-feat", 0, SETTING_INT, SETTING_FIXED, AT(n_feat), 8, 1024, NULL, "F",
      "features of the network, a multiple of 8 (default 64 on a GPU, 32 on a CPU driver)"},
-    {"batch", 0, SETTING_INT, SETTING_FIXED, AT(batch), 1, 4096, NULL, "B", "images a batch (default 64)"},
+    {"batch", 0, SETTING_INT, SETTING_FIXED, AT(batch), 1, MOTE_BATCH_MAX, NULL, "B", "images a batch (default 64)"},
     {"accumulate", 0, SETTING_INT, SETTING_FIXED, AT(accumulate), 1, 64, NULL, "A", "batches a step (default 1)"},
     {"lr", 0, SETTING_DOUBLE, SETTING_FIXED, AT(learning_rate), 1e-12, 10, NULL, "R", "learning rate (default 0.001)"},
     {"lr-schedule", 0, SETTING_CHOICE, SETTING_FIXED, AT(lr_schedule), 0, 0, lr_schedules, "NAME",
@@ -55,11 +54,11 @@ const train_setting train_settings[] = {
      "decay of the averaged weights, the ones that are saved (default 0.999)"},
     {"clip", 0, SETTING_DOUBLE, SETTING_FIXED, AT(clip), 0, 1e9, NULL, "G",
      "largest norm of the gradient, 0: any (default 1)"},
-    {"target", 0, SETTING_CHOICE, SETTING_FIXED, AT(target), 0, 0, targets, "NAME",
+    {"target", 0, SETTING_CHOICE, SETTING_FIXED, AT(target), 0, 0, metadata_predictions, "NAME",
      "what the network predicts: epsilon, v or x0 (default v)"},
     {"min-snr", 0, SETTING_DOUBLE, SETTING_FIXED, AT(min_snr), 0, 1e9, NULL, "GAMMA",
      "weight timesteps by min(SNR, GAMMA), 0: all the same (default 5)"},
-    {"schedule", 0, SETTING_CHOICE, SETTING_FIXED, AT(schedule), 0, 0, schedules, "NAME",
+    {"schedule", 0, SETTING_CHOICE, SETTING_FIXED, AT(schedule), 0, 0, metadata_schedules, "NAME",
      "of the noise: linear or cosine (default cosine)"},
     {"timesteps", 0, SETTING_INT, SETTING_FIXED, AT(timesteps), 1, 100000, NULL, "T", "of the noise (default 500)"},
     {"context-drop", 0, SETTING_DOUBLE, SETTING_FIXED, AT(context_drop), 0, 1, NULL, "P",

@@ -115,7 +115,9 @@ static mote_status forward(const node *node, program *program, mote_error *error
                     node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, attributes->both ? attributes->both : y},
        .binding_count = 6,
        .push = &push,
-       .push_bytes = sizeof push}};
+       .push_bytes = sizeof push,
+       .push_places = PUSH_PLACE(conv_parameters, second_in) | PUSH_PLACE(conv_parameters, second_at) |
+                      PUSH_PLACE(conv_parameters, first_block)}};
   int count = 1, inexact = 0;
   if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
     count = texel_choices(node, program_graph(program)->train, made, steps, &inexact);

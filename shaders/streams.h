@@ -1,0 +1,17 @@
+// streams.h: words of Philox's counter that keep the uses of one seed apart. In a run of sampling and in one of training the same
+// number may stand for different things: no run does both with one seed.
+#ifndef MOTE_SHADERS_STREAMS_H
+#define MOTE_SHADERS_STREAMS_H
+
+// Sampling.
+#define STREAM_SAMPLING 0u  // x_T, and the noise of every step
+#define STREAM_KNOWN 3u     // pixels that inpainting keeps
+#define STREAM_BACK 4u      // steps that it goes over again
+
+// Training.
+#define STREAM_TRAIN_NOISE 1u
+#define STREAM_TRAIN_DRAW 2u     // which images, timesteps and flips
+#define STREAM_TRAIN_WEIGHTS 3u  // the first weights
+#define STREAM_VALIDATION 4u     // noise of images that a loss is measured on
+
+#endif
