@@ -672,13 +672,29 @@ def test_the_second_interrupt_kills(where):
 
 
 
-def run_all(namespace, weights=None):
+def end_somehow(child, way):
+    """Ends a mote that writes --json to a pipe: killed, its terminal closed, or its reader gone, in turn; waits for it."""
+    if way % 4 == 1:
+        child.send_signal(signal.SIGHUP)
+    elif way % 4 == 3:
+        child.stdout.close()
+    else:
+        child.kill()
+    if not child.stdout.closed:
+        child.stdout.read()
+    child.wait(TIMEOUT)
+
+
+def run_all(namespace, weights=None, kills=None):
     """Runs the functions called test_* of a script's globals(), each in a folder of its own; returns the exit status."""
     global OPTIONS
     parser = argparse.ArgumentParser(description=namespace["__doc__"].splitlines()[0])
     parser.add_argument("--mote", default="build/mote", type=os.path.abspath, help="the program to test")
     parser.add_argument("--device", help="passed through to mote")
     parser.add_argument("--only", default="", help="only tests whose name holds this text")
+    if kills:
+        parser.add_argument("--kills", type=int, default=kills)
+        parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     if weights:
         parser.add_argument("--weights", required=True, type=os.path.abspath, help=weights)
     OPTIONS = parser.parse_args()

@@ -4,7 +4,9 @@
     /usr/bin/python3 tests/test_distill.py --mote build/mote
 """
 import json
+import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import time
 import numpy as np
 
 import test_cli as cli
+import test_train
 from test_cli import expect, expect_error
 
 SIDE, T, COUNT = 8, 50, 24
@@ -21,9 +24,9 @@ DATA = ("data.npy", "--labels", "labels.npy")
 
 def make_model(where, *words):
     """A model of two classes, and its data."""
-    random = np.random.default_rng(3)
+    numbers = np.random.default_rng(3)
     labels = np.arange(COUNT) % 2
-    images = random.integers(0, 60, (COUNT, SIDE, SIDE, 3)) + 150 * labels[:, None, None, None]
+    images = numbers.integers(0, 60, (COUNT, SIDE, SIDE, 3)) + 150 * labels[:, None, None, None]
     np.save(f"{where}/data.npy", images.astype(np.uint8))
     np.save(f"{where}/labels.npy", labels)
     cli.Run("train", *DATA, "-o", "m.safetensors", "--n-feat", 8, "--batch", 8, "--steps", 20, "--timesteps", T, *words,
@@ -110,6 +113,105 @@ def test_killed_and_resumed(where):
     expect(pathlib.Path(where, "fast.safetensors").read_bytes() == wanted, "the weights differ")
 
 
+def test_kills(where):
+    """Ended at random moments and resumed, it comes to the bits of a run that was not; nothing is left behind."""
+    make_model(where)
+    words = [str(word) for word in command("--save-every", 2, "--round-steps", 20 + 10 * cli.OPTIONS.kills, "--sample-every", 0)]
+    cli.Run(*words, where=where, check=0)
+    files = ("fast-4.safetensors", "fast.safetensors", "fast-4.safetensors.run/state.safetensors",
+             "fast.safetensors.run/state.safetensors")
+    wanted = [pathlib.Path(where, name).read_bytes() for name in files]
+    for path in pathlib.Path(where).glob("fast*"):
+        path.rename(path.with_name("whole-" + path.name))
+    device = ["--device", cli.OPTIONS.device] if cli.OPTIONS.device else []
+    moments, hits = random.Random(cli.OPTIONS.seed), 0
+    plan = pathlib.Path(where, "fast.safetensors.run", "distill.json")
+    for kill in range(cli.OPTIONS.kills):
+        logs = {path: path.stat().st_mtime_ns for path in pathlib.Path(where).glob("fast*/log.csv")}
+        with subprocess.Popen([cli.OPTIONS.mote, *words, *device, "--json", *(["--resume"] if plan.exists() else [])], cwd=where,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            until = time.time() + 60
+            while run.poll() is None and time.time() < until and all(
+                    logs.get(path) == path.stat().st_mtime_ns for path in pathlib.Path(where).glob("fast*/log.csv")):
+                time.sleep(0.002)
+            time.sleep(moments.uniform(0, 0.4))
+            hits += run.poll() is None
+            cli.end_somehow(run, kill)
+    print(f"      {hits} of {cli.OPTIONS.kills} ends came in time, seed {cli.OPTIONS.seed}")
+    expect(hits > cli.OPTIONS.kills / 2, "most ends came too late")
+    cli.Run(*words, "--resume", where=where, check=0)
+    for name, data in zip(files, wanted):
+        expect(pathlib.Path(where, name).read_bytes() == data, f"{name} differs")
+    left = [str(path) for path in pathlib.Path(where).rglob("*.tmp")]
+    expect(not left, f"left behind: {left}")
+
+
+def test_resume_needs_no_words(where):
+    """--resume goes on with what was asked for, from any folder; what contradicts it, and another model, is refused."""
+    make_model(where)
+    expect_error(cli.Run("distill", "-o", "fast.safetensors", "--resume", where=where, check=1), "--resume", "distill.json")
+    cli.Run(*command("--lr", "0.002", "--sample-every", 0), where=where, check=0)
+    wanted = pathlib.Path(where, "fast.safetensors").read_bytes()
+    for name in ("fast.safetensors", "fast.safetensors.run/settings.json", "fast.safetensors.run/state.safetensors",
+                 "fast.safetensors.run/log.csv"):
+        pathlib.Path(where, name).unlink()
+    for path in pathlib.Path(where, "fast.safetensors.run").glob("*.png"):
+        path.unlink()
+    pathlib.Path(where, "away").mkdir()
+    away = pathlib.Path(where, "away")
+    for words, texts in ((("--steps", 1), ("--steps", "1", "2")), (("--from", 4), ("--from", "4", "8")),
+                         (("--guidance", 3), ("--guidance", "3", "2"))):
+        expect_error(cli.Run("distill", "-o", "../fast.safetensors", "--resume", *words, where=away, check=2), *texts)
+    cli.Run("distill", "-o", "../fast.safetensors", "--resume", where=away, check=0)
+    expect(pathlib.Path(where, "fast.safetensors").read_bytes() == wanted, "the weights differ")
+    model = pathlib.Path(where, "m.safetensors")
+    model.write_bytes(wanted)
+    expect_error(cli.Run("distill", "-o", "fast.safetensors", "--resume", where=where, check=1), "MODEL", "m.safetensors")
+
+
+def test_nothing_is_replaced(where):
+    """-o and the rounds' files replace nothing without --force, and MODEL and the data never; a failed beginning leaves nothing."""
+    make_model(where)
+    model = pathlib.Path(where, "m.safetensors")
+    before, old = model.read_bytes(), pathlib.Path(where, "fast-4.safetensors")
+    words = ("--steps", 2, "--from", 8, "--round-steps", 2, "--batch", 8, "--sample-every", 0)
+    for name in ("m.safetensors", "./m.safetensors"):
+        expect_error(cli.Run("distill", "m.safetensors", *DATA, "-o", name, *words, "--force", where=where, check=2), "-o", "MODEL")
+    model.rename(pathlib.Path(where, "m-4.safetensors"))  # a round's name
+    expect_error(cli.Run("distill", "m-4.safetensors", *DATA, "-o", "m.safetensors", *words, "--force", where=where, check=2), "-o",
+                 "MODEL")
+    pathlib.Path(where, "m-4.safetensors").rename(model)
+    old.write_bytes(b"precious")
+    expect_error(cli.Run(*command(), where=where, check=1), "fast-4.safetensors", "--force")
+    expect(old.read_bytes() == b"precious" and model.read_bytes() == before, "refused, but files changed")
+    old.unlink()
+    bad = cli.Run("distill", "m.safetensors", "nowhere", "-o", "fast.safetensors", *words, where=where)
+    expect(bad.code == 1 and "nowhere" in bad.err, bad.err)
+    expect(not list(pathlib.Path(where).glob("fast*")), "a failed beginning leaves files")
+    cli.Run("distill", "m.safetensors", *DATA, "-o", "fast.safetensors", *words, where=where, check=0)
+    first = pathlib.Path(where, "fast.safetensors").read_bytes()
+    expect_error(cli.Run("distill", "m.safetensors", *DATA, "-o", "fast.safetensors", *words, where=where, check=1), "--resume")
+    cli.Run("distill", "m.safetensors", *DATA, "-o", "fast.safetensors", *words, "--seed", 4, "--force", where=where, check=0)
+    expect(pathlib.Path(where, "fast.safetensors").read_bytes() != first, "not replaced by --force")
+
+
+def test_channels_and_size_are_the_models(where):
+    """Models with alpha, of grey images and of another size than the data are distilled from the files that they learned."""
+    pixels = np.random.default_rng(4).integers(0, 256, (8, SIDE, SIDE, 4)).astype(np.uint8)
+    os.makedirs(f"{where}/data")
+    for i, image in enumerate(pixels):
+        test_train.png(pathlib.Path(where, "data", f"{i}.png"), SIDE, lambda x, y, image=image: image[y, x].tolist(), alpha=True)
+    for channels, words in ((4, ("--channels", 4, "--alpha", "straight")), (1, ("--channels", 1)), (3, ("--resize", 2 * SIDE))):
+        name = f"m{channels}.safetensors"
+        cli.Run("train", "data", "-o", name, "--n-feat", 8, "--batch", 4, "--steps", 2, "--timesteps", T, "--sample-every", 0, *words,
+                where=where, check=0)
+        cli.Run("distill", name, "data", "-o", f"fast{channels}.safetensors", "--steps", 1, "--from", 2, "--round-steps", 2, "--batch", 4,
+                "--sample-every", 0, where=where, check=0)
+        found, model = info(where, f"fast{channels}.safetensors"), info(where, name)
+        for key in ("channels", "height", "alpha"):
+            expect(found.get(key) == model.get(key), f"{key}: {found.get(key)}, the model's is {model.get(key)}")
+
+
 def test_wrong_usage(where):
     """Steps that cannot be halved into each other, and what mote train would refuse, are named."""
     make_model(where)
@@ -162,4 +264,4 @@ def test_a_classifier_makes_no_images(where):
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run_all(globals()))
+    sys.exit(cli.run_all(globals(), kills=4))

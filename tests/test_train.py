@@ -24,6 +24,8 @@ import time
 import traceback
 import zlib
 
+import test_cli as cli
+
 OPTIONS = None
 TIMEOUT = 900
 TINY = ["--n-feat", "8", "--batch", "4", "--timesteps", "20"]
@@ -632,7 +634,7 @@ def test_a_picture_that_cannot_be_written(where):
 
 
 def test_kills(where):
-    """A process killed at a random moment leaves whole files, and the run goes on to the same bytes."""
+    """A process ended at a random moment leaves whole files, and the run goes on to the same bytes."""
     make_data(where)
     words = [*TINY, "--steps", 40 + 20 * OPTIONS.kills, "--save-every", 1, "--sample-every", 30]
     hits = 0
@@ -642,8 +644,8 @@ def test_kills(where):
     moments = random.Random(OPTIONS.seed)
     for kill in range(OPTIONS.kills):
         before = (where / "m.safetensors.run/settings.json").exists()
-        child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *words, *(["--resume"] if before else [])),
-                                 cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *words, *(["--resume"] if before else []), "--json"),
+                                 cwd=where, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         began = time.monotonic()
         # Most kills should hit the training, whose beginning shows in the log.
         path = where / "m.safetensors.run/log.csv"
@@ -654,14 +656,15 @@ def test_kills(where):
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.3))
         hits += child.poll() is None
-        child.kill()
-        child.wait()
+        cli.end_somehow(child, kill)
         expect_whole(where)
         expect(not before or (where / "m.safetensors.run/settings.json").exists(), f"kill {kill}: settings are gone")
     expect(hits > OPTIONS.kills / 2, f"only {hits} of {OPTIONS.kills} kills came in time")
     train(where, *words, "--resume")
+    print(f"      {hits} of {OPTIONS.kills} ends came in time, seed {OPTIONS.seed}")
     expect(state_bytes(where) == state_bytes(where / "other"), "the states differ")
     expect(tensors(where / "m.safetensors") == tensors(where / "other/m.safetensors"), "the weights differ")
+    expect(not temporary_files(where), f"left behind: {temporary_files(where)}")
 
 
 def test_full_disk(where):

@@ -3,15 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/error.h"
 #include "tools/command.h"
+#include "tools/distill_plan.h"
 #include "tools/open.h"
 #include "tools/output.h"
 #include "tools/train_options.h"
+#include "tools/train_paths.h"
 
-enum { OPTION_OUTPUT = 1, OPTION_STEPS, OPTION_FROM, OPTION_GUIDANCE, OPTION_ROUND_STEPS, OPTION_RESUME, OPTION_TRAIN };
-enum { DEFAULT_FROM = 16, MOST_ARGUMENTS = 96 };
+enum { OPTION_OUTPUT = 1, OPTION_STEPS, OPTION_FROM, OPTION_GUIDANCE, OPTION_ROUND_STEPS, OPTION_RESUME, OPTION_FORCE,
+       OPTION_TRAIN };
+enum { DEFAULT_STEPS = 2, DEFAULT_FROM = 16, DEFAULT_ROUND_STEPS = 2000, MOST_ARGUMENTS = 128 };
 
 // Handed on to `mote train` as they are.
 static const char *const handed_on[] = {"batch", "accumulate", "lr", "lr-schedule", "warmup", "weight-decay", "ema", "clip",
@@ -35,20 +39,22 @@ static const struct poptOption own_table[] = {
     {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE,
      "to build in, so that sampling does not pay for it; 1: none (default 2, or what MODEL has built in)", "W"},
     {"round-steps", 0, POPT_ARG_STRING, NULL, OPTION_ROUND_STEPS, "training steps of each halving (default 2000)", "N"},
-    {"resume", 0, POPT_ARG_NONE, NULL, OPTION_RESUME, "go on with the round that was interrupted", NULL},
+    {"resume", 0, POPT_ARG_NONE, NULL, OPTION_RESUME, "go on with the round of -o that was interrupted, as it was asked for then",
+     NULL},
+    {"force", 0, POPT_ARG_NONE, NULL, OPTION_FORCE, "replace models and runs that are there already under the names of the rounds",
+     NULL},
 };
 enum { OWN = sizeof own_table / sizeof *own_table };
 
 typedef struct distill_options {
   options base;
-  const char *model, *data, *output;
-  int steps, from, round_steps;  // from 0: not given
-  double guidance;               // 0: not given
+  distill_plan plan;  // of this command line, with --resume together with the one of then
+  const char *output;
   bool resume;
-  bool given[DEFAULTS];
-  const char *words[MOST_ARGUMENTS];  // handed on, "--batch=64"
-  int word_count;
-  char *owned[HANDED_ON];  // of them, to be freed
+  cJSON *earlier;  // the plan of then, whose strings are used; NULL: none
+  train_paths last;  // of the last round's run: where the plan is
+  char plan_path[PATH_MAX];
+  char *owned[HANDED_ON];  // words of the plan, to be freed
   int owned_count;
   struct poptOption table[OWN + HANDED_ON + 1];
   options_desc desc;
@@ -92,19 +98,19 @@ static mote_status hand_on(distill_options *o, const char *name, const char *val
     return fail(error, MOTE_ERROR_USAGE, "--%s: found once more, expected each option once", name);
   }
   o->owned[o->owned_count++] = word;
-  o->words[o->word_count++] = word;
-  for (int i = 0; i < DEFAULTS; i++) o->given[i] |= !strcmp(name, defaults[i].option + 2);
+  o->plan.words[o->plan.word_count++] = word;
   return MOTE_OK;
 }
 
 static mote_status take_option(distill_options *o, int value, const char *text, mote_error *error) {
   switch (value) {
     case OPTION_OUTPUT: o->output = text; return MOTE_OK;
-    case OPTION_STEPS: return option_int("--steps", text, 1, 1024, &o->steps, error);
-    case OPTION_FROM: return option_int("--from", text, 2, 4096, &o->from, error);
-    case OPTION_GUIDANCE: return option_double("--guidance", text, 0.01, 100, &o->guidance, error);
-    case OPTION_ROUND_STEPS: return option_int("--round-steps", text, 1, INT_MAX, &o->round_steps, error);
+    case OPTION_STEPS: return option_int("--steps", text, 1, 1024, &o->plan.steps, error);
+    case OPTION_FROM: return option_int("--from", text, 2, 4096, &o->plan.from, error);
+    case OPTION_GUIDANCE: return option_double("--guidance", text, 0.01, 100, &o->plan.guidance, error);
+    case OPTION_ROUND_STEPS: return option_int("--round-steps", text, 1, INT_MAX, &o->plan.round_steps, error);
     case OPTION_RESUME: o->resume = true; return MOTE_OK;
+    case OPTION_FORCE: o->plan.force = true; return MOTE_OK;
     default: return hand_on(o, handed_on[value - OPTION_TRAIN], text, error);
   }
 }
@@ -113,10 +119,12 @@ static mote_status read_options(distill_options *o, int *value, mote_error *erro
   const char *text = NULL;
   while ((*value = options_next(&o->base, &text)) > 0) TRY(take_option(o, *value, text, error));
   if (*value == OPTIONS_STOP) return MOTE_OK;
-  o->model = options_word(&o->base);
-  o->data = o->model ? options_word(&o->base) : NULL;
+  o->plan.model = options_word(&o->base);
+  o->plan.data = o->plan.model ? options_word(&o->base) : NULL;
   TRY(options_no_more_words(&o->base, error));
-  if (!o->model) return fail(error, MOTE_ERROR_USAGE, "MODEL: not given, expected the .safetensors file to distill");
+  if (o->resume && o->plan.force)
+    return fail(error, MOTE_ERROR_USAGE, "found both --resume and --force, expected one of them");
+  if (!o->plan.model && !o->resume) return fail(error, MOTE_ERROR_USAGE, "MODEL: not given, expected the .safetensors file to distill");
   if (!o->output) return fail(error, MOTE_ERROR_USAGE, "-o: not given, expected the .safetensors file to write");
   return output_check_extension("-o", o->output, ".safetensors", error);
 }
@@ -126,23 +134,27 @@ static mote_status read_options(distill_options *o, int *value, mote_error *erro
 
 // What MODEL says about itself decides what was not given.
 static mote_status settle(distill_options *o, mote_error *error) {
+  distill_plan *p = &o->plan;
   mote_device *device = NULL;
   mote_model *model = NULL;
   mote_status status = MOTE_OK;
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
-  TRY_GOTO(end, open_model(device, o->model, &model, error));
-  TRY_GOTO(end, check_makes_images(model, o->model, error));
+  TRY_GOTO(end, open_model(device, p->model, &model, error));
+  TRY_GOTO(end, check_makes_images(model, p->model, error));
   const mote_model_info *info = mote_model_get_info(model);
-  if (o->guidance == 0) o->guidance = usual_guidance(info);
-  if (o->from == 0) o->from = info->steps;
-  if (o->from == 0)
-    for (o->from = 2 * o->steps; o->from < DEFAULT_FROM;) o->from *= 2;
-  int halved = o->from;
-  while (halved > o->steps && halved % 2 == 0) halved /= 2;
-  if (halved != o->steps || o->from == o->steps || o->from > info->timesteps)
+  p->kernels = o->base.common.kernels;
+  if (p->steps == 0) p->steps = DEFAULT_STEPS;
+  if (p->round_steps == 0) p->round_steps = DEFAULT_ROUND_STEPS;
+  if (p->guidance == 0) p->guidance = usual_guidance(info);
+  if (p->from == 0) p->from = info->steps;
+  if (p->from == 0)
+    for (p->from = 2 * p->steps; p->from < DEFAULT_FROM;) p->from *= 2;
+  int halved = p->from;
+  while (halved > p->steps && halved % 2 == 0) halved /= 2;
+  if (halved != p->steps || p->from == p->steps || p->from > info->timesteps)
     status = fail(error, MOTE_ERROR_USAGE,
                   "--from: found %d, expected --steps %d times 2, 4, 8 and so on, and at most the model's %d timesteps",
-                  o->from, o->steps, info->timesteps);
+                  p->from, p->steps, info->timesteps);
 end:
   mote_model_destroy(&model);
   mote_device_destroy(&device);
@@ -152,60 +164,180 @@ end:
 // "fast.safetensors" of the last round, "fast-8.safetensors" of one before.
 static void name_round(const distill_options *o, int steps, char path[PATH_MAX]) {
   int stem = (int)(strlen(o->output) - strlen(".safetensors"));
-  if (steps == o->steps)
+  if (steps == o->plan.steps)
     snprintf(path, PATH_MAX, "%s", o->output);
   else
     snprintf(path, PATH_MAX, "%.*s-%d.safetensors", stem, o->output, steps);
 }
 
+// Whether the option ("--lr") is among the words for mote train.
+static bool is_handed_on(const distill_plan *p, const char *option) {
+  size_t length = strlen(option);
+  for (int i = 0; i < p->word_count; i++)
+    if (!strncmp(p->words[i], option, length) && p->words[i][length] == '=') return true;
+  return false;
+}
+
 // Words of the command line that are the same in every round.
 static void add_common(const distill_options *o, const char **words, int *count) {
-  static const char *const kernels[] = {"auto", "plain", "texel", "tiled", "matrix"}, *const tunes[] = {"off", "fast", "full"};
+  static const char *const tunes[] = {"off", "fast", "full"};
   const common_options *c = &o->base.common;
   if (c->device) words[(*count)++] = "--device", words[(*count)++] = c->device;
   if (c->cache) words[(*count)++] = "--cache", words[(*count)++] = c->cache;
-  if (c->kernels) words[(*count)++] = "--kernels", words[(*count)++] = kernels[c->kernels];
+  if (o->plan.kernels) words[(*count)++] = "--kernels", words[(*count)++] = kernel_names[o->plan.kernels];
   if (c->tune_given) words[(*count)++] = "--tune", words[(*count)++] = tunes[c->tune];
   if (c->json) words[(*count)++] = "--json";
   if (c->verbose) words[(*count)++] = "--verbose";
   if (c->validation) words[(*count)++] = "--validation";
   if (c->separate_buffers) words[(*count)++] = "--separate-buffers";
-  if (o->resume) words[(*count)++] = "--resume";
   for (int i = 0; i < DEFAULTS; i++)
-    if (!o->given[i]) words[(*count)++] = defaults[i].option, words[(*count)++] = defaults[i].value;
-  for (int i = 0; i < o->word_count; i++) words[(*count)++] = o->words[i];
+    if (!is_handed_on(&o->plan, defaults[i].option)) words[(*count)++] = defaults[i].option, words[(*count)++] = defaults[i].value;
+  for (int i = 0; i < o->plan.word_count; i++) words[(*count)++] = o->plan.words[i];
 }
 
-static int run_round(const distill_options *o, int steps, const char *teacher, const char *output) {
+static int run_round(const distill_options *o, int steps, const char *teacher, const char *output, bool goes_on) {
+  const distill_plan *p = &o->plan;
   char steps_text[16], guidance[32], length[16];
   snprintf(steps_text, sizeof steps_text, "%d", steps);
-  snprintf(guidance, sizeof guidance, "%.9g", 2 * steps == o->from ? o->guidance : 1);
-  snprintf(length, sizeof length, "%d", o->round_steps);
+  snprintf(guidance, sizeof guidance, "%.9g", 2 * steps == p->from ? p->guidance : 1);
+  snprintf(length, sizeof length, "%d", p->round_steps);
   const char *words[MOST_ARGUMENTS] = {"train", "-o", output, "--teacher", teacher, "--distill-steps", steps_text,
                                        "--teacher-guidance", guidance, "--steps", length};
   int count = 11;
-  if (o->data) words[count++] = o->data;
+  if (p->data) words[count++] = p->data;
+  if (goes_on || p->force) words[count++] = goes_on ? "--resume" : "--force";
   add_common(o, words, &count);
   return command_train(count, words);
 }
 
-static int run(distill_options *o) {
-  mote_error error;
-  if (settle(o, &error)) return report(&error);
-  char teacher[PATH_MAX], output[PATH_MAX];
-  snprintf(teacher, sizeof teacher, "%s", o->model);
-  for (int steps = o->from / 2; steps >= o->steps; steps /= 2) {
+static bool round_has_begun(const distill_options *o, int steps) {
+  char output[PATH_MAX];
+  train_paths paths;
+  name_round(o, steps, output);
+  return !train_paths_init(&paths, output, NULL) && train_paths_has_settings(&paths);
+}
+
+// The rounds' files are not there yet, and are none that is read.
+static mote_status check_rounds(const distill_options *o, mote_error *error) {
+  const distill_plan *p = &o->plan;
+  for (int steps = p->from / 2; steps >= p->steps; steps /= 2) {
+    char output[PATH_MAX];
+    file_claims claims = {0};
+    train_paths paths;
     name_round(o, steps, output);
-    say("%d steps from %d: %s", steps, 2 * steps, output);
-    int code = run_round(o, steps, teacher, output);
-    if (code) return code;
+    TRY(train_paths_init(&paths, output, error));
+    claims_read(&claims, "MODEL", p->model);
+    claims_read(&claims, "DATA", p->data);
+    for (int i = 0; i < p->word_count; i++)
+      if (strchr(p->words[i], '=')) claims_read(&claims, p->words[i], strchr(p->words[i], '=') + 1);
+    claims_write(&claims, "-o", output);
+    mote_status status = claims_check(&claims, error);
+    claims_finish(&claims);
+    TRY(status);
+    if (!p->force) TRY(train_paths_check_free(&paths, output, error));
+  }
+  return MOTE_OK;
+}
+
+// Whether a plan lies in the last round's folder of which at least one round was begun.
+static bool another_has_begun(const distill_options *o) {
+  distill_options other = {.output = o->output};
+  bool begun = !distill_plan_read(&other.plan, o->output, o->plan_path, &other.earlier, NULL);
+  for (int steps = other.plan.from / 2; begun && steps >= other.plan.steps; steps /= 2)
+    if (round_has_begun(&other, steps)) break;
+    else if (steps == other.plan.steps) begun = false;
+  cJSON_Delete(other.earlier);
+  return begun;
+}
+
+// Holds the folder of the last round, with the plan in it, against other processes.
+static mote_status begin(distill_options *o, mote_error *error) {
+  TRY(settle(o, error));
+  TRY(check_rounds(o, error));
+  TRY(output_check_writable("-o", o->output, error));
+  TRY(train_paths_lock(&o->last, error));
+  if (!o->plan.force && another_has_begun(o))
+    return fail(error, MOTE_ERROR_FILE, "-o: %s is of a distillation that has begun; go on with it by --resume, replace it by --force, "
+                "or name another -o", o->plan_path);
+  TRY(train_paths_make(&o->last, error));
+  return distill_plan_write(&o->plan, o->output, o->plan_path, error);
+}
+
+static mote_status compare_number(const char *option, double now, double then, mote_error *error) {
+  if (now == 0 || now == then) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s: found %g, but the run was started with %g; leave it out to go on", option, now, then);
+}
+
+// Goes on with what was asked for then; files may be named again.
+static mote_status go_on(distill_options *o, mote_error *error) {
+  const distill_plan now = o->plan;
+  distill_plan *p = &o->plan;
+  if (access(o->plan_path, F_OK))
+    return fail(error, MOTE_ERROR_FILE, "--resume: there is no %s, expected the run of -o %s; leave --resume out to begin one",
+                o->plan_path, o->output);
+  TRY(train_paths_lock(&o->last, error));
+  TRY(distill_plan_read(p, o->output, o->plan_path, &o->earlier, error));
+  TRY(compare_number("--steps", now.steps, p->steps, error));
+  TRY(compare_number("--from", now.from, p->from, error));
+  TRY(compare_number("--guidance", now.guidance, p->guidance, error));
+  if (now.round_steps) p->round_steps = now.round_steps;
+  if (now.model) p->model = now.model;
+  if (now.data) p->data = now.data;
+  if (o->base.common.kernels) p->kernels = o->base.common.kernels;
+  TRY(distill_plan_compare_model(o->earlier, p->model, error));
+  if ((now.round_steps || now.model || now.data) && !access(p->model, R_OK))
+    TRY(distill_plan_write(p, o->output, o->plan_path, error));
+  for (int i = 0; i < now.word_count; i++) p->words[p->word_count++] = now.words[i];
+  return MOTE_OK;
+}
+
+// The latest round that was begun; 0: none.
+static int latest_round(const distill_options *o) {
+  for (int steps = o->plan.steps; steps < o->plan.from; steps *= 2)
+    if (round_has_begun(o, steps)) return steps;
+  return 0;
+}
+
+// A plan whose first round did not come to begin would stand in the way of the next attempt.
+static void forget_plan(const distill_options *o) {
+  if (latest_round(o)) return;
+  unlink(o->plan_path);
+  rmdir(o->last.folder);
+}
+
+static int run_rounds(distill_options *o) {
+  const distill_plan *p = &o->plan;
+  char teacher[PATH_MAX], output[PATH_MAX];
+  int latest = o->resume ? latest_round(o) : 0;
+  snprintf(teacher, sizeof teacher, "%s", p->model);
+  for (int steps = p->from / 2; steps >= p->steps; steps /= 2) {
+    name_round(o, steps, output);
+    // What was done before the latest round is its teacher by now, and stays as it is.
+    if (steps <= latest || !latest) {
+      say("%d steps from %d: %s", steps, 2 * steps, output);
+      if (steps == p->steps) train_paths_finish(&o->last);  // mote train holds the folder itself
+      int code = run_round(o, steps, teacher, output, steps == latest);
+      if (code && !o->resume) forget_plan(o);
+      if (code) return code;
+    }
     memcpy(teacher, output, sizeof teacher);
   }
   return COMMAND_DONE;
 }
 
+static int run(distill_options *o) {
+  mote_error error;
+  mote_status status = train_paths_init(&o->last, o->output, &error);
+  snprintf(o->plan_path, sizeof o->plan_path, "%.*s/" TRAIN_PATHS_PLAN, PATH_MAX - 32, o->last.folder);
+  if (!status) status = o->resume ? go_on(o, &error) : begin(o, &error);
+  if (status && !o->resume && o->last.lock >= 0) rmdir(o->last.folder);  // it stays if anything is in it
+  int code = status ? report(&error) : run_rounds(o);
+  train_paths_finish(&o->last);
+  return code;
+}
+
 int command_distill(int argc, const char **argv) {
-  distill_options o = {.steps = 2, .round_steps = 2000};
+  distill_options o = {0};
   mote_error error;
   int value = 0, exit_code;
   fill_table(&o);
@@ -214,6 +346,7 @@ int command_distill(int argc, const char **argv) {
   else
     exit_code = value == OPTIONS_STOP ? o.base.exit_code : run(&o);
   for (int i = 0; i < o.owned_count; i++) free(o.owned[i]);
+  cJSON_Delete(o.earlier);
   options_finish(&o.base);
   return exit_code;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/error.h"
+#include "runtime/file.h"
 #include "runtime/text.h"
 #include "tools/open.h"
 
@@ -81,6 +83,23 @@ void json_print_line(cJSON *object) {
   fflush(stdout);
   free(text);
   cJSON_Delete(object);
+}
+
+mote_status json_write_file(const cJSON *object, const char *path, mote_error *error) {
+  char *text = cJSON_Print(object);
+  if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory to write it", path);
+  file_writer writer;
+  mote_status status = file_writer_init(&writer, path, error);
+  if (!status) {
+    status = file_writer_write(&writer, text, strlen(text), error);
+    if (!status) status = file_writer_write(&writer, "\n", 1, error);
+    if (status)
+      file_writer_abort(&writer);
+    else
+      status = file_writer_commit(&writer, error);
+  }
+  cJSON_free(text);
+  return status;
 }
 
 bool json_reader_gone(void) {

@@ -22,6 +22,9 @@ char *json_text(const cJSON *object, bool indented);
 // Prints the object on a line of its own on stdout and deletes it.
 void json_print_line(cJSON *object);
 
+// Writes the object to a file.
+mote_status json_write_file(const cJSON *object, const char *path, mote_error *error);
+
 // Whether a line did not reach standard output: its reader is gone, or a disk is full.
 bool json_reader_gone(void);
 

@@ -137,21 +137,8 @@ static mote_status describe(const train_settings_desc *d, cJSON *json, mote_erro
 mote_status train_settings_write(const train_settings_desc *d, mote_error *error) {
   cJSON *json = cJSON_CreateObject();
   mote_status status = describe(d, json, error);
-  char *text = status ? NULL : cJSON_Print(json);
+  if (!status) status = json_write_file(json, d->path, error);
   cJSON_Delete(json);
-  if (status) return status;
-  if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory to write it", d->path);
-  file_writer writer;
-  status = file_writer_init(&writer, d->path, error);
-  if (!status) {
-    status = file_writer_write(&writer, text, strlen(text), error);
-    if (!status) status = file_writer_write(&writer, "\n", 1, error);
-    if (status)
-      file_writer_abort(&writer);
-    else
-      status = file_writer_commit(&writer, error);
-  }
-  cJSON_free(text);
   return status;
 }
 
