@@ -86,7 +86,7 @@ void json_print_line(cJSON *object) {
 }
 
 mote_status json_write_file(const cJSON *object, const char *path, mote_error *error) {
-  char *text = cJSON_Print(object);
+  char *text = json_text(object, true);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory to write it", path);
   file_writer writer;
   mote_status status = file_writer_init(&writer, path, error);
@@ -98,7 +98,7 @@ mote_status json_write_file(const cJSON *object, const char *path, mote_error *e
     else
       status = file_writer_commit(&writer, error);
   }
-  cJSON_free(text);
+  free(text);
   return status;
 }
 
