@@ -7,6 +7,7 @@
 import json
 import pathlib
 import re
+import shutil
 import struct
 import sys
 import zlib
@@ -173,21 +174,38 @@ def test_variations_stay_near_the_first(where):
 
 
 def test_palettes(where):
-    """N gives at most N colours; a file's colours and no others, from .gpl, .hex and .png alike."""
+    """N gives at most N colours; a file's colours and no others, from every kind of palette alike, whatever its name."""
     colours = np.array([[0, 0, 0], [255, 255, 255], [200, 30, 40], [10, 90, 200]], np.uint8)
     pathlib.Path(f"{where}/p.gpl").write_text("GIMP Palette\nName: four\nColumns: 4\n# comment\n" + "".join(
         "%3d %3d %3d\tname of it\n" % tuple(colour) for colour in colours))
     pathlib.Path(f"{where}/p.hex").write_text("".join("%02x%02x%02x\r\n" % tuple(colour) for colour in colours))
     write_png(f"{where}/p.png", colours[None])
+    shutil.copy(f"{where}/p.png", f"{where}/p.PNG")
+    shutil.copy(f"{where}/p.png", f"{where}/p.hex2")
+    pathlib.Path(f"{where}/p.GPL").write_bytes(b"\xef\xbb\xbfGIMP Palette\r\nChannels: RGBA\r\n#\r\n\r\n7 7 7 127 clear\r\n" + b"".join(
+        b"%d %d %d 255 9 lives\r\n" % tuple(colour) for colour in colours))
+    pathlib.Path(f"{where}/p.pal").write_text("JASC-PAL\r\n0100\r\n4\r\n" + "".join("%d %d %d\r\n" % tuple(colour) for colour in colours))
+    pathlib.Path(f"{where}/p.txt").write_text("; paint.net Palette File\n\n00123456\n" + "".join(
+        "FF%02X%02X%02X\n" % tuple(colour) for colour in colours))
     sample(where, "-o", "n.png", "-n", 9, *FAST, "--palette", 16)
     expect(len(np.unique(read_png(f"{where}/n.png")[3].reshape(-1, 3), axis=0)) <= 16, "more than 16 colours")
     found = []
-    for kind in ("gpl", "hex", "png"):
+    for kind in ("gpl", "hex", "png", "PNG", "hex2", "GPL", "pal", "txt"):
         sample(where, "-o", "f.png", "-n", 4, *FAST, "--palette", f"p.{kind}")
         found.append(read_png(f"{where}/f.png")[3])
         for colour in np.unique(found[-1].reshape(-1, 3), axis=0):
             expect((colours == colour).all(axis=1).any(), f"{kind}: {colour} is not of the palette")
     expect(all((one == found[0]).all() for one in found), "the same palette gives different images")
+
+
+def test_what_init_holds_decides(where):
+    """--init takes an array of any name, and a picture of any name."""
+    channels, height, _ = image_shape()
+    array = np.random.default_rng(1).uniform(-1, 1, (2, channels, height, height)).astype(np.float32)
+    for name in ("i.npy", "i.NPY", "i.png"):
+        np.save(open(f"{where}/{name}", "wb"), array)
+        sample(where, "-o", f"{name}.png", "-n", 2, *FAST, "--init", name)
+    expect(len({pathlib.Path(where, f"{name}.png").read_bytes() for name in ("i.npy", "i.NPY", "i.png")}) == 1, "other images")
 
 
 def test_alpha_is_hardened(where):
@@ -235,6 +253,9 @@ def test_wrong_usage(where):
     write_png(f"{where}/many.png", np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8))
     pathlib.Path(f"{where}/bad.hex").write_text("112233\n11223\n")
     pathlib.Path(f"{where}/bad.gpl").write_text("GIMP Palette\n1 2 300\n")
+    pathlib.Path(f"{where}/array.hex").write_bytes(b"\x93NUMPY\1\0")
+    pathlib.Path(f"{where}/short.pal").write_text("JASC-PAL\n0100\n3\n1 2 3\n4 5 6\n")
+    pathlib.Path(f"{where}/bad.pal").write_bytes(b"RIFF\x10\4\0\0PAL data\4\4\0\0\0\3\0\1")
     before = cli.listing(where)
     for words, code, texts in (
             (("--strength", "0.5"), 2, ("--strength", "--init")),
@@ -255,6 +276,9 @@ def test_wrong_usage(where):
             (("--palette", "1"), 2, ("--palette", "256")),
             (("--palette", "bad.hex"), 1, ("bad.hex", "line 2", "RRGGBB")),
             (("--palette", "bad.gpl"), 1, ("bad.gpl", "line 2", "255")),
+            (("--palette", "short.pal"), 1, ("short.pal", "2 colours", "expected 3")),
+            (("--palette", "bad.pal"), 1, ("bad.pal", "Microsoft palette", "JASC")),
+            (("--palette", "array.hex"), 1, ("array.hex", "NumPy array", ".gpl")),
             (("--palette", "many.png"), 1, ("many.png", "256")),
             (("--palette", "none.hex"), 1, ("none.hex",)),
             (("--alpha-threshold", "9"), 2, ("--alpha-threshold", "alpha"))):

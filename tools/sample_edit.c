@@ -4,23 +4,30 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "runtime/error.h"
+#include "runtime/file.h"
 #include "tools/dataset_options.h"
 #include "tools/image_read.h"
 
-static bool ends_in(const char *path, const char *extension) {
-  size_t length = strlen(path), tail = strlen(extension);
-  return length > tail && !strcmp(path + length - tail, extension);
+// A .npy file by its name or by what it holds. A pipe is not looked into, since it can be read only once.
+static bool is_array(const char *path) {
+  char head[FILE_KIND_BYTES];
+  size_t length = strlen(path), bytes = 0;
+  if (length > 4 && !strcasecmp(path + length - 4, ".npy")) return true;
+  if (file_read_head(path, head, sizeof head, &bytes, NULL)) return false;
+  const file_kind *kind = file_kind_of(head, bytes);
+  return kind && !strcmp(kind->format, "npy");
 }
 
 static mote_status read_inits(sample_edit *e, const sample_options *o, mote_error *error) {
-  if (o->init_count == 1 && ends_in(o->inits[0], ".npy")) return tensor_init(&e->npy, o->inits[0], error);
+  if (o->init_count == 1 && is_array(o->inits[0])) return tensor_init(&e->npy, o->inits[0], error);
   e->pictures = calloc((size_t)o->init_count, sizeof *e->pictures);
   if (!e->pictures) return fail(error, MOTE_ERROR_MEMORY, "--init: no memory for %d images", o->init_count);
   for (int i = 0; i < o->init_count; i++) {
     int channels;
-    if (ends_in(o->inits[i], ".npy"))
+    if (is_array(o->inits[i]))
       return fail(error, MOTE_ERROR_USAGE, "--init: found %s among several, expected PNG images or one .npy alone",
                   o->inits[i]);
     TRY(image_read(o->inits[i], &e->pictures[i], &channels, error));

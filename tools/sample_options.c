@@ -108,7 +108,7 @@ static const struct poptOption table[] = {
     {"columns", 0, POPT_ARG_STRING, NULL, OPTION_COLUMNS, "of the grid (default: about as many as rows)", "N"},
     {"scale", 0, POPT_ARG_STRING, NULL, OPTION_SCALE, "enlarge PNG and GIF K times, 1 to 64 (default 1)", "K"},
     {"palette", 0, POPT_ARG_STRING, NULL, OPTION_PALETTE,
-     "reduce the PNGs to 2 to 256 colours of the run's own, or to those of a file (.png, .gpl, .hex)", "N|FILE"},
+     "reduce the PNGs to 2 to 256 colours of the run's own, or to those of a file (an image, .gpl, .pal, .hex, .txt)", "N|FILE"},
     {"alpha-threshold", 0, POPT_ARG_STRING, NULL, OPTION_ALPHA_THRESHOLD,
      "make pixels whose alpha is this or more opaque, the others clear, 1 to 255 (default: as they are)", "A"},
     POPT_TABLEEND,
