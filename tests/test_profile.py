@@ -259,6 +259,28 @@ def test_without_a_compiler_shaders_are_refused_by_its_name(mote, where):
     expect(done.returncode == 1 and "glslc" in done.stderr and not done.stdout, f"{done.returncode}: {done.stderr}")
 
 
+def test_shaders_that_include_without_end(mote, where):
+    """A shader that includes itself, by whatever way, ends soon with an error that says by which."""
+    head, tail = "#version 450\n", "void main() {}\n"
+    twice = '#include "{0}.glsl"\n#include "{0}.glsl"\n'
+    for texts, text in (({"relu.comp": f'{head}#include "relu.comp"\n{tail}'}, "relu.comp > relu.comp"),
+                        ({"relu.comp": head + twice.format("a") + tail, "a.glsl": twice.format("b"), "b.glsl": twice.format("a")},
+                         "relu.comp > a.glsl > b.glsl > a.glsl"),
+                        ({"relu.comp": head + twice.format("0") + tail, "30.glsl": "",
+                          **{f"{i}.glsl": twice.format(i + 1) for i in range(30)}}, "longer than"),
+                        ({"relu.comp": head + '#include "0.glsl"\n' + tail,
+                          **{f"{i}.glsl": f'#include "{i + 1}.glsl"\n' for i in range(2000)}}, "more than 32 files in one another: relu.comp > 0.glsl > "),
+                        ({"relu.comp": head + '#include "a.glsl"\n' * 9 + tail, "a.glsl": "//" + "x" * (2 << 20) + "\n"},
+                         "longer than")):
+        done, _ = try_shaders(mote, where, texts)
+        expect(done.returncode == 1 and text in done.stderr, f"{done.returncode}: {done.stderr}")
+    folder = pathlib.Path(where) / "pipes"
+    folder.mkdir()
+    os.mkfifo(folder / "relu.comp")
+    done = run(mote, *SMALL, "--height", "8", "--shaders", folder)
+    expect(done.returncode == 1 and "relu.comp: is a pipe" in done.stderr, done.stderr)
+
+
 def test_wrong_usage(mote, where):
     for words, text in ((["--what", "x"], "--what"), (["--n-feat", "12"], "multiple of 8"), (["--batch", "0"], "--batch"),
                         (["m.safetensors", "--height", "16"], "random weights"), (["--trace", "a.png"], ".json")):

@@ -8,7 +8,7 @@
 #include "runtime/error.h"
 #include "runtime/file.h"
 
-enum { SOURCE_BYTES = 4 << 20 };
+enum { SOURCE_BYTES = 4 << 20, MOST_DEPTH = 32 };
 
 typedef struct include_file {
   const char *name;
@@ -86,12 +86,29 @@ static mote_status read_text(const source *s, source_file *file, char **text, mo
   return MOTE_OK;
 }
 
+// MOTE_ERROR_FORMAT where a file would be put into itself, or too deep.
+static mote_status check_way(const source_file *includer, int line, const char *name, mote_error *error) {
+  const source_file *way[MOST_DEPTH + 1];
+  int depth = 0;
+  bool again = false;
+  for (const source_file *file = includer; file && depth <= MOST_DEPTH; file = file->includer) {
+    way[depth++] = file;
+    again |= !strcmp(file->name, name);
+  }
+  if (!again && depth <= MOST_DEPTH) return MOTE_OK;
+  char text[256] = "";
+  while (depth) {
+    size_t used = strlen(text);
+    snprintf(text + used, sizeof text - used, "%s > ", way[--depth]->name);
+  }
+  return fail(error, MOTE_ERROR_FORMAT, "--shaders: %s:%d: %s: %s%s", includer->path, line,
+              again ? "a file includes itself" : "more than 32 files in one another", text, name);
+}
+
 // `*found` says whether the file is somewhere.
 static mote_status put_include(const source *s, const source_file *includer, int line, const char *name, bool *found,
                                mote_error *error) {
-  for (const source_file *file = includer; file; file = file->includer)
-    if (!strcmp(file->name, name))
-      return fail(error, MOTE_ERROR_FORMAT, "--shaders: %s:%d: %s includes itself", includer->path, line, name);
+  TRY(check_way(includer, line, name, error));
   if (!includer->includer && !strcmp(name, "vectors.glsl")) *s->vectors = true;
   source_file file = {.includer = includer, .name = name};
   char *text;
