@@ -26,17 +26,19 @@ static mote_status fail_too_large(const char *path, size_t max_bytes, mote_error
 
 static mote_status check_type(const char *path, mode_t mode, bool pipes, mote_error *error) {
   if (S_ISREG(mode) || (S_ISFIFO(mode) && pipes)) return MOTE_OK;
-  const char *found = S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "pipe" : "device or socket";
+  const char *found = S_ISDIR(mode) ? "directory" : S_ISFIFO(mode) ? "pipe" : S_ISLNK(mode) ? "link" : "device or socket";
   return fail(error, MOTE_ERROR_FILE, "%s: is a %s, expected a regular file%s", path, found,
               pipes && !S_ISDIR(mode) ? " or a pipe" : "");
 }
 
+typedef enum input { NAMED, FOUND, OWN } input;  // may be a pipe; may be a link only; may be neither
+
 // Opens without waiting for a pipe's writer, and no device at all. The path may have become something else in between.
-static mote_status open_input(const char *path, bool pipes, int *descriptor, struct stat *info, mote_error *error) {
+static mote_status open_input(const char *path, input kind, int *descriptor, struct stat *info, mote_error *error) {
   *descriptor = -1;
-  bool found = !stat(path, info);
+  bool pipes = kind == NAMED, found = !(kind == OWN ? lstat : stat)(path, info);
   if (found) TRY(check_type(path, info->st_mode, pipes, error));
-  if (found) *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (found) *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (kind == OWN ? O_NOFOLLOW : 0));
   if (*descriptor < 0 || fstat(*descriptor, info))
     return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
   mote_status status = check_type(path, info->st_mode, pipes, error);
@@ -89,14 +91,14 @@ static mote_status read_all(int descriptor, const char *path, bool waits, size_t
   return status;
 }
 
-static mote_status read_file(const char *path, bool pipes, size_t max_bytes, uint8_t **data, size_t *bytes,
+static mote_status read_file(const char *path, input kind, size_t max_bytes, uint8_t **data, size_t *bytes,
                              mote_error *error) {
   *data = NULL;
   *bytes = 0;
   if (max_bytes > SIZE_MAX / 2) max_bytes = SIZE_MAX / 2;  // room for the spare byte
   int descriptor = -1;
   struct stat info;
-  TRY(open_input(path, pipes, &descriptor, &info, error));
+  TRY(open_input(path, kind, &descriptor, &info, error));
   mote_status status;
   if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > max_bytes) {
     status = fail_too_large(path, max_bytes, error);
@@ -110,17 +112,25 @@ static mote_status read_file(const char *path, bool pipes, size_t max_bytes, uin
 }
 
 mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
-  return read_file(path, true, max_bytes, data, bytes, error);
+  return read_file(path, NAMED, max_bytes, data, bytes, error);
 }
 
 mote_status file_read_regular(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
-  return read_file(path, false, max_bytes, data, bytes, error);
+  return read_file(path, FOUND, max_bytes, data, bytes, error);
+}
+
+mote_status file_read_own(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error) {
+  struct stat info;
+  *data = NULL;
+  *bytes = 0;
+  if (lstat(path, &info)) return MOTE_OK;
+  return read_file(path, OWN, max_bytes, data, bytes, error);
 }
 
 mote_status file_reader_init(file_reader *reader, const char *path, mote_error *error) {
   struct stat info;
   *reader = (file_reader){path, -1, false, UINT64_MAX};
-  TRY(open_input(path, true, &reader->descriptor, &info, error));
+  TRY(open_input(path, NAMED, &reader->descriptor, &info, error));
   reader->waits = S_ISFIFO(info.st_mode);
   if (info.st_size > 0) reader->bytes = (uint64_t)info.st_size;  // pipes and /proc tell no size
   return MOTE_OK;
@@ -144,7 +154,7 @@ mote_status file_read_head(const char *path, void *head, size_t room, size_t *by
   file_reader reader = {path, -1, false, 0};
   struct stat info;
   *bytes = 0;
-  TRY(open_input(path, false, &reader.descriptor, &info, error));
+  TRY(open_input(path, FOUND, &reader.descriptor, &info, error));
   mote_status status = file_reader_read(&reader, head, room, bytes, error);
   file_reader_finish(&reader);
   return status;
@@ -181,6 +191,19 @@ static mote_status resolve_target(file_writer *writer, int *mode, mote_error *er
   if (*mode >= 0 && !realpath(path, resolved)) return fail_write(writer, errno, error);
   memcpy(writer->target, *mode >= 0 ? resolved : path, *mode >= 0 ? strlen(resolved) + 1 : length + 1);
   return MOTE_OK;
+}
+
+// The same for a file that is the program's own: a link is replaced, and nothing is written in place.
+static mote_status resolve_own(file_writer *writer, int *mode, mote_error *error) {
+  struct stat info;
+  size_t length = strlen(writer->path);
+  if (length >= sizeof writer->target) return fail_write(writer, ENAMETOOLONG, error);
+  memcpy(writer->target, writer->path, length + 1);
+  *mode = 0666;
+  if (lstat(writer->path, &info)) return errno == ENOENT ? MOTE_OK : fail_write(writer, errno, error);
+  if (S_ISLNK(info.st_mode)) return MOTE_OK;
+  if (S_ISREG(info.st_mode)) *mode = (int)(info.st_mode & 0777);
+  return check_type(writer->path, info.st_mode, false, error);
 }
 
 // Length of the part of `path` up to and including the last slash, 0 for a bare name.
@@ -220,17 +243,18 @@ static int open_temporary(file_writer *writer, int mode) {
   return descriptor;
 }
 
-mote_status file_writer_init(file_writer *writer, const char *path, mote_error *error) {
+static mote_status open_writer(file_writer *writer, const char *path, mote_status (*resolve)(file_writer *, int *, mote_error *),
+                               mote_error *error) {
   writer->stream = NULL;
   writer->path = path;
   writer->target[0] = writer->temporary[0] = 0;
   writer->write_errno = 0;
   int mode;
-  TRY(resolve_target(writer, &mode, error));
+  TRY(resolve(writer, &mode, error));
   int descriptor = mode < 0 ? open(path, O_WRONLY | O_CLOEXEC) : open_temporary(writer, mode);
   if (descriptor < 0) return fail_write(writer, errno, error);
   struct stat info;
-  bool replaces = mode >= 0 && !stat(writer->target, &info);
+  bool replaces = mode >= 0 && !lstat(writer->target, &info) && S_ISREG(info.st_mode);
   if ((replaces && fchmod(descriptor, (mode_t)mode)) ||  // open() took the umask off the old file's permissions
       !(writer->stream = fdopen(descriptor, "wb"))) {
     int cause = errno;
@@ -239,6 +263,14 @@ mote_status file_writer_init(file_writer *writer, const char *path, mote_error *
     return fail_write(writer, cause, error);
   }
   return MOTE_OK;
+}
+
+mote_status file_writer_init(file_writer *writer, const char *path, mote_error *error) {
+  return open_writer(writer, path, resolve_target, error);
+}
+
+mote_status file_writer_init_own(file_writer *writer, const char *path, mote_error *error) {
+  return open_writer(writer, path, resolve_own, error);
 }
 
 mote_status file_writer_write(file_writer *writer, const void *data, size_t bytes, mote_error *error) {

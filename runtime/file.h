@@ -23,6 +23,9 @@ mote_status file_read(const char *path, size_t max_bytes, uint8_t **data, size_t
 // The same for files that were found and not named by somebody: pipes are refused as well, and nothing is waited for.
 mote_status file_read_regular(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error);
 
+// The same for a file of file_writer_init_own: links are refused too. `*data` is NULL where nothing is.
+mote_status file_read_own(const char *path, size_t max_bytes, uint8_t **data, size_t *bytes, mote_error *error);
+
 // The first bytes of a regular file, `room` at most; nothing is waited for.
 mote_status file_read_head(const char *path, void *head, size_t room, size_t *bytes, mote_error *error);
 
@@ -65,6 +68,10 @@ typedef struct file_writer {
 
 // On failure nothing is left behind and there is nothing to abort.
 mote_status file_writer_init(file_writer *writer, const char *path, mote_error *error);
+
+// The same for a file that is mote's own and that nobody named, in a cache: a link there is replaced and not followed, and what is
+// no regular file is left as it is, MOTE_ERROR_FILE.
+mote_status file_writer_init_own(file_writer *writer, const char *path, mote_error *error);
 
 // After a failure only file_writer_abort, or a commit that fails, is left to do.
 mote_status file_writer_write(file_writer *writer, const void *data, size_t bytes, mote_error *error);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "runtime/file.h"
 #include "runtime/vulkan.h"
@@ -57,18 +56,15 @@ mote_status pipeline_cache_create(mote_device *device, const char *directory, mo
     device->cache_path = malloc(length);
     if (!device->cache_path) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
     snprintf(device->cache_path, length, "%s/pipelines-%s.bin", directory, device->info.uuid);
-    struct stat found;
-    if (stat(device->cache_path, &found) == 0) {
-      mote_error unreadable = {0};
-      const char *fault = unreadable.message;
-      if (!file_read_regular(device->cache_path, CACHE_MAX_BYTES, &data, &bytes, &unreadable))
-        fault = find_fault(device, data, bytes);
-      if (fault) {
-        device_log(device, "%s: ignored and will be rewritten: %s", device->cache_path, fault);
-        free(data);
-        data = NULL;
-        bytes = 0;
-      }
+    mote_error unreadable = {0};
+    const char *fault = unreadable.message;
+    if (!file_read_own(device->cache_path, CACHE_MAX_BYTES, &data, &bytes, &unreadable))
+      fault = data ? find_fault(device, data, bytes) : NULL;
+    if (fault) {
+      device_log(device, "%s: ignored and will be rewritten: %s", device->cache_path, fault);
+      free(data);
+      data = NULL;
+      bytes = 0;
     }
   }
   const VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
@@ -95,7 +91,7 @@ static mote_status write_back(mote_device *device, mote_error *error) {
     write_u64(data + 8, hash);
     write_u64(data + 16, bytes);
     file_writer writer = {0};
-    status = file_writer_init(&writer, device->cache_path, error);
+    status = file_writer_init_own(&writer, device->cache_path, error);
     if (!status) status = file_writer_write(&writer, data, PREFIX_BYTES + bytes, error);
     if (!status) status = file_writer_commit(&writer, error);
     file_writer_abort(&writer);

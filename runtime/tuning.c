@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "runtime/file.h"
 #include "runtime/vulkan.h"
@@ -117,14 +116,12 @@ mote_status tuning_create(mote_device *device, const char *directory, mote_error
   if (!device->tuning_path) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   snprintf(device->tuning_path, length, "%s/tuning-%s-%016" PRIx64 ".txt", directory, device->info.uuid,
            fnv1a(fnv1a_start, head, strlen(head)));
-  struct stat found;
-  if (stat(device->tuning_path, &found)) return MOTE_OK;
   uint8_t *text = NULL;
   size_t bytes;
   mote_error unreadable = {0};
   const char *fault = unreadable.message;
-  if (!file_read_regular(device->tuning_path, FILE_MAX_BYTES, &text, &bytes, &unreadable))
-    fault = read_text(device, (char *)text, bytes, &unreadable);
+  if (!file_read_own(device->tuning_path, FILE_MAX_BYTES, &text, &bytes, &unreadable))
+    fault = text ? read_text(device, (char *)text, bytes, &unreadable) : NULL;
   free(text);
   if (!fault) return MOTE_OK;
   device_log(device, "%s: ignored and will be rewritten: %s", device->tuning_path, fault);
@@ -139,7 +136,7 @@ static mote_status write_back(mote_device *device, mote_error *error) {
   file_writer writer = {0};
   write_head(device, head);
   uint64_t hash = fnv1a(fnv1a_start, head, strlen(head));
-  TRY(file_writer_init(&writer, device->tuning_path, error));
+  TRY(file_writer_init_own(&writer, device->tuning_path, error));
   mote_status status = file_writer_write(&writer, head, strlen(head), error);
   for (size_t i = 0; i < device->tuning_count && !status; i++) {
     const tuning_entry *entry = &device->tuning[i];

@@ -138,5 +138,30 @@ def test_a_failed_pass_keeps_every_old_file(where):
     expect(contents(where) == before, "changed")
 
 
+def test_links_in_the_cache_are_not_followed(where):
+    """What a link in the cache folder leads to stays; pipes there are neither waited for nor replaced. Both are said."""
+    words = ("-n", 1, "--steps", 1, "-o", "x.png", "--cache", "c")
+    sample(where, *words)
+    names = os.listdir(f"{where}/c")
+    expect(names, "no cache")
+    for name in names:
+        pathlib.Path(where, f"victim-{name}").write_text("precious")
+        os.remove(f"{where}/c/{name}")
+        os.symlink(f"../victim-{name}", f"{where}/c/{name}")
+    run = sample(where, *words)
+    for name in names:
+        expect(f"{name}: is a link" in run.err, run.err)
+        expect(pathlib.Path(where, f"victim-{name}").read_text() == "precious", f"{name} was followed")
+    expect(any(not os.path.islink(f"{where}/c/{name}") for name in names), "the cache was not written")
+    for name in names:
+        os.remove(f"{where}/c/{name}")
+        os.mkfifo(f"{where}/c/{name}")
+    run = sample(where, *words)
+    for name in names:
+        expect(f"{name}: is a pipe" in run.err, run.err)
+        expect(pathlib.Path(where, "c", name).is_fifo(), f"{name} was replaced")
+    expect(listing(f"{where}/c") == sorted(names), listing(f"{where}/c"))
+
+
 if __name__ == "__main__":
     sys.exit(cli.run_all(globals(), "a model to sample from"))
