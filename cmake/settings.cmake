@@ -27,8 +27,12 @@ if(MOTE_SANITIZE)
 endif()
 
 # For file(GLOB): a file that is added is noticed by itself. CMake writes what it watches for into a script, where a quote in
-# a path would end its string.
+# a path would end its string; and it would find nothing where the path itself is a pattern.
 set(MOTE_WATCHED CONFIGURE_DEPENDS)
 if(PROJECT_SOURCE_DIR MATCHES "\"")
   set(MOTE_WATCHED "")
+endif()
+if(PROJECT_SOURCE_DIR MATCHES "[][*?]")
+  message(FATAL_ERROR "mote cannot be built in a folder whose path has one of [ ] * ?, which CMake takes for a pattern: "
+                      "${PROJECT_SOURCE_DIR}")
 endif()

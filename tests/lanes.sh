@@ -351,7 +351,7 @@ game_plays() {
 
 lane_embedding() {
   build gcc && lavapipe && inputs && examples || return 0
-  count_test "installing, and building against it" "$python" tests/test_install.py --build build-install
+  count_test "installing, and building against it" "$python" tests/test_install.py --mote build-gcc/mote
   run_test "examples/minimal" minimal_works
   alone count_test "examples/game in a window" game_plays
   make_layers
