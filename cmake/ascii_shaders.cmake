@@ -1,5 +1,5 @@
 # ascii_shaders.cmake: copies the shaders with '?' for every byte that is not ASCII, all of them in comments: glslc 2023
-# writes such bytes, and the three behind them, wrongly into the SPIR-V's source.
+# writes such bytes, and the three after them, wrongly into the SPIR-V's source.
 #
 #   cmake -DFROM=shaders -DTO=FOLDER -P cmake/ascii_shaders.cmake
 file(GLOB paths ${FROM}/*.comp ${FROM}/*.glsl ${FROM}/*.h)

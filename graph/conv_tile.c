@@ -17,8 +17,8 @@ typedef struct conv_tile {
   int blocks, lanes, pixels, split, units;
 } conv_tile;
 
-// From the largest to the smallest. The first takes 256 invocations, the others no more than every device has. Those behind
-// are for the tuner alone.
+// The first five from the largest to the smallest; suiting_tile chooses among them. The first takes 256 invocations, the others no
+// more than every device has. The rest are for the tuner alone.
 static const conv_tile conv_tiles[] = {
     {8, 32, 4, 1, 2},  // 64 channels × 128 pixels
     {8, 16, 4, 1, 2},  // 64 × 64
@@ -71,7 +71,7 @@ static int out_blocks_of(const conv_product *product) {
   return round_up(product->pixels.c, 8) / 8 * product->square * product->square;
 }
 
-// Workgroups across all pixels; 0 where most of the tile would lie beside the images, or the device does not take it.
+// Workgroups that cover all pixels; 0 where more than half of the tile would lie outside the images, or the device does not take it.
 static uint64_t count_across(const device_caps *caps, const conv_product *product, conv_tile t) {
   uint64_t wide = (uint64_t)(t.lanes * t.pixels), pixels = pixels_of(product);
   if ((uint32_t)local_size(t) > caps->max_invocations || wide > 2 * pixels) return 0;

@@ -13,8 +13,10 @@ static inline bool prefers_tiles(const device_caps *caps, shape x) {
 // What a convolution multiplies, and where transposed ones differ.
 typedef struct conv_product {
   shape pixels;  // (N, output channels, H, W): of the smaller image, where sizes differ
-  int stride;    // input pixels a pixel, along each axis: the kernel size, for a transposed convolution's data gradient
-  int square;    // output pixels a pixel, along each axis: the kernel size, for a transposed convolution
+  int stride;    // each of `pixels` reads stride × stride pixels of the input: the kernel size for the data gradient of a
+                 // transposed convolution, else 1
+  int square;    // each of `pixels` writes square × square pixels of the output: the kernel size for a transposed convolution,
+                 // else 1
   int channels;  // of the input: all of them
 } conv_product;
 
@@ -22,10 +24,10 @@ typedef struct conv_product {
 
 // Fills in shader, tile constants and workgroups of steps[0], the tile that should suit, and of others that could, and returns
 // how many there are. The constants that all convolution kernels share, bindings and push constants are in steps[0] already.
-// `*inexact` of them, the last ones, add up in another order than the first: see program_dispatch_one_of.
+// The last `*inexact` of them add up in another order than the first: see program_dispatch_one_of.
 int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact);
 
-// A weight gradient, by the forward pass.
+// The convolution whose weight's gradient is made.
 typedef struct weight_gradient_product {
   const tensor *x, *second;  // second may be NULL
   int out_channels;
@@ -33,7 +35,7 @@ typedef struct weight_gradient_product {
   int square;                // their kernel size; else 1
 } weight_gradient_product;
 
-// Gives the node the output that its parts are summed from, where the batch is summed in several. False on failure.
+// Where the batch is summed in several parts, gives the node one more output, which holds the parts. False on failure.
 bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product);
 
 // Appends the dispatches that make node->outputs[0] of its inputs x, second and dy. The node's attributes are one float, what

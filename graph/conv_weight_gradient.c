@@ -184,7 +184,7 @@ static bool begin_sharing(graph *graph, node *node) {
   return attributes->all_x && attributes->all_dy && attributes->all_dw;
 }
 
-// The earlier node's layers stay where they are, and the later one's comes behind them; it is the later node that runs, when
+// The earlier node's layers stay where they are, and the later one's comes after them; it is the later node that runs, when
 // all gradients are there.
 static bool take_layers(graph *graph, node *node, const struct node *earlier) {
   const weight_gradient_attributes *all = (const void *)earlier->attributes;

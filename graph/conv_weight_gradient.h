@@ -9,9 +9,8 @@
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db);
 extern const op conv_weight_gradient_op;
 
-// `node` does what `earlier`, another of this op, does too, and `earlier` goes; false if that cannot be: images must be of one
-// size, for they are layers of one dispatch, and no more memory be needed. What they write must have its home: it is a
-// parameter's gradient.
+// Lets `node` do the work of `earlier`, another node of this op, in one dispatch and removes `earlier`. False if that cannot be:
+// images must be of one size, no more memory be needed, and both must write a parameter's gradient, which has its home.
 bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct distill_desc {
   tensor *none;     // (N, K, 1, 1): contexts that guidance leads away from; NULL where the teacher is not guided
 } distill_desc;
 
-// Appends the teacher's two steps from x, of its parameters' names behind "teacher.", and returns the student's target, as x.
+// Appends the teacher's two steps from x, with its parameters' names after "teacher.", and returns the student's target, as x.
 // batch->time must be t/T at the beginning of the student's step and batch->row that step's row.
 tensor *distill_target(graph *graph, const distill_desc *desc, const draw_batch_tensors *batch);
 

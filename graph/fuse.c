@@ -1,4 +1,5 @@
-// fuse.c: the rewrite rules. Each looks at one node and the node that makes, or takes, one of its tensors.
+// fuse.c: the rewrite rules. Each looks at one node; most look at the node that makes one of its inputs too and let one of the two
+// do the work of both, others look for an earlier node of the same kind that can share a dispatch with it.
 #include "graph/fuse.h"
 
 #include <stdio.h>
@@ -37,7 +38,7 @@ static bool has_free_input(const node *node, int place) {
   return place && place < node->input_count && !node->inputs[place];
 }
 
-// Does the epilogue do nothing behind the activation yet, so that something may be put there?
+// Does the node write its activation as it is, so that a rule may still add, scale or pool it?
 static bool ends_with_activation(node *node) {
   const op *op = node->op;
   if (op == &batch_norm_op && !shape_equal(node->outputs[0]->shape, node->inputs[0]->shape)) return false;  // pooled
@@ -118,7 +119,7 @@ static bool only_epilogues_between(const graph *graph, const node *first, const 
   return true;
 }
 
-// (conv(…) + b) · scale, where the convolution runs in the sum's place, behind what makes `b`.
+// (conv(…) + b) · scale: the convolution moves to the place of the sum, after the node that makes `b`.
 static void fuse_add_late(graph *graph, node *node) {
   struct node *early = sole_producer(graph, node->inputs[0]);
   if (!early || !has_free_input(early, early->op->residual_input) || !ends_with_activation(early)) return;
@@ -155,7 +156,7 @@ static void fuse_add(graph *graph, node *node) {
   absorb(front, node);
 }
 
-// Σ dx over the batch behind a norm that subtracts the batch's mean is zero.
+// A norm that subtracts the batch's mean makes Σ dx over the batch zero: the bias before it has no gradient.
 static void fuse_bias(graph *graph, node *node) {
   if (node->op != &batch_norm_op || node->output_count == 1) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
@@ -165,7 +166,7 @@ static void fuse_bias(graph *graph, node *node) {
 }
 
 // Joins the node to an earlier one. Parameters do not change before the last gradient is made.
-static void fuse_turn(graph *graph, node *node) {
+static void fuse_transpose(graph *graph, node *node) {
   if (node->op != &weight_transpose_op || node->inputs[0]->kind != TENSOR_PARAMETER || !node->inputs[0]->home.bytes)
     return;
   for (int i = 0; i < node->index; i++) {
@@ -175,14 +176,14 @@ static void fuse_turn(graph *graph, node *node) {
   }
 }
 
-// Nothing takes a parameter's gradient before the last one is made, so that the later of two can wait for no one.
+// Nothing reads a parameter's gradient before all are made, so the earlier of two may be made as late as the other.
 static void fuse_weight_gradient(graph *graph, node *node) {
   if (node->op != &conv_weight_gradient_op) return;
   for (int i = node->index - 1; i >= 0; i--)
     if (!graph->nodes[i]->removed && conv_weight_gradient_join(graph, node, graph->nodes[i])) return;
 }
 
-// The two stand one behind the other, as backward rules append them.
+// The two follow one another directly, as backward rules append them.
 static void fuse_split(graph *graph, node *node) {
   if (node->op != &conv_op && node->op != &conv_transpose_data_gradient_op) return;
   struct node *first = node->index ? graph->nodes[node->index - 1] : NULL;
@@ -260,7 +261,7 @@ static void fuse_pool(graph *graph, node *node) {
   node->removed = true;
 }
 
-// Only directly behind: what runs between the two reads the index too.
+// Only if nothing runs between the two: it would read the index too.
 static void fuse_advance(graph *graph, node *node) {
   if (node->op != &step_advance_op) return;
   int i = node->index - 1;
@@ -286,7 +287,7 @@ mote_status fuse(graph *graph, unsigned rules, mote_error *error) {
       {FUSE_ACTIVATION, fuse_activation},
       {FUSE_ADD, fuse_add},
       {FUSE_BIAS, fuse_bias},
-      {FUSE_TURN, fuse_turn},
+      {FUSE_TRANSPOSE, fuse_transpose},
       {FUSE_SCALE, fuse_scale},
       {FUSE_MAX_POOL, fuse_max_pool},
       {FUSE_POOL, fuse_pool},

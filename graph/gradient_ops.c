@@ -55,13 +55,13 @@ static mote_status weight_transpose_forward(const node *node, program *program, 
                .groups = {0, 0, (uint)node->input_count}};
   for (int i = 0; i < node->input_count; i++) {
     const tensor *output = node->outputs[i];
-    shape turned = output->shape;  // (C, O, k, k)
+    shape transposed = output->shape;  // (C, O, k, k)
     uint *words = attributes->table->contents + i * WEIGHT_TRANSPOSE_WORDS;
     words[WEIGHT_TRANSPOSE_FROM] = share_offset(weights, node->inputs[i]);
     words[WEIGHT_TRANSPOSE_TO] = share_offset(whole, output);
-    words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(turned.c, 8) / 4 | (uint)round_up(turned.n, 8) / 4 << 16;
-    words[WEIGHT_TRANSPOSE_TAPS] = (uint)(turned.h * turned.w) | (attributes->flips >> i & 1) << 16;
-    uint across = (uint)(turned.c + 31) / 32, along = (uint)(turned.n + 7) / 8;
+    words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(transposed.c, 8) / 4 | (uint)round_up(transposed.n, 8) / 4 << 16;
+    words[WEIGHT_TRANSPOSE_TAPS] = (uint)(transposed.h * transposed.w) | (attributes->flips >> i & 1) << 16;
+    uint across = (uint)(transposed.c + 31) / 32, along = (uint)(transposed.n + 7) / 8;
     if (across > step.groups[0]) step.groups[0] = across;
     if (along > step.groups[1]) step.groups[1] = along;
   }
@@ -96,12 +96,12 @@ bool weight_transpose_join(graph *graph, node *first, node *other) {
 
 tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
   const weight_transpose_attributes attributes = {.flips = flip,
-                                                  .table = graph_table(graph, "turn", WEIGHT_TRANSPOSE_WORDS)};
+                                                  .table = graph_table(graph, "transpose", WEIGHT_TRANSPOSE_WORDS)};
   node *node = graph_append(graph, &weight_transpose_op, &weight, 1, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
   shape w = weight->shape;
-  shape turned = weight->layout == LAYOUT_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
-  return node_output(graph, node, turned, LAYOUT_WEIGHT);
+  shape transposed = weight->layout == LAYOUT_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
+  return node_output(graph, node, transposed, LAYOUT_WEIGHT);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

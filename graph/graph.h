@@ -56,7 +56,7 @@ typedef struct tensor {
   binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
 } tensor;
 
-// Nodes run once a run (embeddings of all timesteps, folded weights) or at every replay.
+// Nodes run once in a run (embeddings of all timesteps, folded weights) or at every replay.
 typedef enum phase { PHASE_ONCE, PHASE_STEP } phase;
 enum { PHASE_COUNT = 2 };
 
@@ -74,13 +74,13 @@ typedef struct op {
   // What rewrite rules may do to its nodes; a place of 0 says no.
   bool has_epilogue;   // attributes begin with an epilogue
   bool differentiates_activation;  // backward goes through the epilogue's activation too
-  int second_input;    // place of the tensor that is concatenated behind input 0
-  int residual_input;  // place of the tensor that is added behind the activation
+  int second_input;    // place of the tensor that is concatenated after input 0
+  int residual_input;  // place of the tensor that is added after the activation
   // NULL, or whether the node can take x and `second` for its input, made ready for that: see conv.c.
   bool (*prepare_second)(graph *graph, node *node, struct tensor *x, struct tensor *second);
-  bool (*rejects_residual)(const graph *graph, const node *node);  // NULL, or whether it had better stay without one
-  int scale_input;     // places of scale, shift and step, as scale_shift takes them behind its own first
-  int weight_input;    // places of weight and, behind it, bias, which batch normalisation can be folded into
+  bool (*rejects_residual)(const graph *graph, const node *node);  // NULL, or whether the node is faster without a residual
+  int scale_input;     // places of scale, shift and step, as scale_shift takes them after its own first input
+  int weight_input;    // place of the weight, and the bias after it, into which batch normalisation can be folded
 } op;
 
 // First member of the attributes of ops that finish their output with an activation, and a residual:

@@ -83,7 +83,7 @@ static mote_status check_surplus(const loader *l) {
   return MOTE_OK;
 }
 
-static const char *find_behind(const safetensors *file, size_t prefix, const char *name) {
+static const char *find_after(const safetensors *file, size_t prefix, const char *name) {
   for (size_t i = 0; i < file->count; i++) {
     const char *found = file->entries[i].name;
     if (strlen(found) > prefix && !strcmp(found + prefix, name)) return found;
@@ -96,8 +96,8 @@ static const char *find_behind(const safetensors *file, size_t prefix, const cha
 static void drop_prefix(const loader *l) {
   const size_t length = safetensors_common_prefix(l->file);
   if (length == 0) return;
-  const char *name = find_behind(l->file, length, CONTEXT_UNET_FIRST);
-  if (!name && find_behind(l->file, length, "classes.weight")) name = find_behind(l->file, length, SPRITE_CLASSIFIER_FIRST);
+  const char *name = find_after(l->file, length, CONTEXT_UNET_FIRST);
+  if (!name && find_after(l->file, length, "classes.weight")) name = find_after(l->file, length, SPRITE_CLASSIFIER_FIRST);
   if (!name) return;
   device_log(l->model->device, "%s: the prefix %.*s that all tensors share is left out of their names", l->name, (int)length,
              name);

@@ -44,16 +44,16 @@ typedef struct train_control_desc {
   float learning_rate, weight_decay, ema, clip, beta1, beta2;
 } train_control_desc;
 
-// Flat buffers of one layout; `weights` and `average` hold statistics behind the learned parameters.
+// Flat buffers of one layout; `weights` and `average` hold statistics after the learned parameters.
 typedef struct adamw_desc {
   tensor *weights, *gradients, *first, *second, *average, *state;
   float beta1, beta2;
 } adamw_desc;
 
-// Attributes of mse and cross_entropy, whose outputs are the loss, the gradient and what the loss is the sum of.
+// Attributes of mse and cross_entropy, whose outputs are the loss, the gradient and the parts that add up to the loss.
 typedef struct loss_attributes {
   float share;        // factor of the sum
-  uint32_t in_parts;  // the loss itself is not asked for
+  uint32_t in_parts;  // only the parts are written; another node adds them up
 } loss_attributes;
 
 double loss_share(const node *loss);
@@ -71,7 +71,7 @@ typedef struct blend_desc {
 // What a denoising step works on.
 typedef struct sampler_tensors {
   tensor *x;         // (N, C, H, W), H · W a multiple of 4; updated in place
-  tensor *model;     // what the network predicted, as x; (2N, C, H, W) is guided: behind the context's, those to avoid
+  tensor *model;     // what the network predicted, as x; (2N, C, H, W) is guided: the context's, then those to avoid
   tensor *table;     // (steps, ROW_WORDS, 1, 1) raw
   tensor *step;      // the step buffer
   tensor *limit;     // (N, 1, 1, 1) raw: what x_0 is clamped to and divided by; NULL: it is left alone
@@ -89,8 +89,7 @@ void train_control_add_loss(node *control, node *loss);
 // Whether the node is a linear layer or one of the gradients of one.
 bool is_linear(const node *node);
 
-// `first` does what `other`, a node of one layer, does too, and `other` goes; false if that cannot be. Neither takes what the
-// other makes.
+// Lets `first` compute the layer of `other` too and removes `other`; false if that cannot be. Neither may take what the other makes.
 bool linear_join(graph *graph, node *first, node *other);
 
 #define OP(name, builder)     \

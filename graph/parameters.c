@@ -24,7 +24,7 @@ static graph *describe(const mote_model_info *info) {
   return graph;
 }
 
-// Learned ones or statistics, one behind the other from *bytes on.
+// Learned ones or statistics, one after the other from *bytes on.
 static void place(const graph *list, bool learned, size_t alignment, size_t *bytes) {
   for (int i = 0; i < list->tensor_count; i++) {
     tensor *tensor = list->tensors[i];

@@ -5,7 +5,7 @@
 #include "graph/graph.h"
 
 // Weights, gradients, moments and averages are buffers of this one layout: learned parameters first, running
-// statistics behind them. Padding and gaps hold zeros and stay so.
+// statistics after them. Padding and gaps hold zeros and stay so.
 typedef struct parameters {
   graph *list;           // a graph that never runs: its parameters' homes give offset and bytes
   size_t learned_bytes;  // where the running statistics begin

@@ -13,7 +13,7 @@ typedef struct session {
   int repeats;
   commands *timed, *whole;
   commands **single;     // one a dispatch; by submission only
-  dispatch_time *times;  // of one replay, seconds behind its first dispatch's begin
+  dispatch_time *times;  // of one replay, seconds from its first dispatch's begin
   double *samples;       // [dispatch][repeat]
   double *steps;         // [repeat]
 } session;

@@ -33,7 +33,7 @@ typedef struct profile_subject {
 typedef struct profile_row {
   program_work work;
   double seconds;        // median
-  double begin, traced;  // of the last replay: seconds behind the first dispatch's begin, and how long it took
+  double begin, traced;  // of the last replay: seconds from the first dispatch's begin, and how long it took
 } profile_row;
 
 typedef struct profile {

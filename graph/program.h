@@ -31,7 +31,7 @@ typedef struct program_desc {
   const char *name;      // shown by debuggers
   unsigned keep_unfused; // rewrite rules to leave out, FUSE_… bits
   bool timed;            // read the device's clock around every dispatch
-  size_t guard_bytes;    // with separate buffers: known bytes behind every tensor, inside its binding (tests)
+  size_t guard_bytes;    // with separate buffers: known bytes after every tensor, inside its binding (tests)
 } program_desc;
 
 typedef struct program_info {
@@ -72,7 +72,7 @@ void program_choose(program *program, phase phase, int index, int choice);
 // Stands for the work and all its candidates, wherever their tensors lie, for the tuner's memory.
 uint64_t program_choice_key(const program *program, phase phase, int index);
 
-// The memory that the program made for itself, buffer by buffer; NULL behind the last.
+// The memory that the program made for itself, buffer by buffer; NULL after the last.
 buffer *program_buffer(program *program, int index);
 const device_caps *program_caps(const program *program);
 

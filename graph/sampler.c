@@ -247,7 +247,7 @@ static mote_status check_request(const mote_sampler *sampler, const mote_sampler
   return MOTE_OK;
 }
 
-// The contexts, and guided, those to avoid behind them; zeros where there are none.
+// The contexts and, with guidance, after them those to avoid; zeros where there are none.
 static const float *join_contexts(const mote_sampler *sampler, const mote_sampler_request *request) {
   if (!is_guided(sampler)) return request->context;
   size_t each = (size_t)sampler->desc.batch * (size_t)sampler->model->info.n_cfeat;

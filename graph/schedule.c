@@ -140,7 +140,7 @@ static int grid_timestep(mote_grid grid, const double *alpha_bar, int first, int
 }
 
 // timesteps[0 … steps], the last 0. Where rounding makes two alike the later ones move down, but leave room for those
-// behind them.
+// after them.
 static void make_grid(const mote_sampler_desc *desc, const double *alpha_bar, int first, int *timesteps) {
   for (int i = 0; i < desc->steps; i++) {
     int t = grid_timestep(desc->grid, alpha_bar, first, i, desc->steps);

@@ -7,8 +7,8 @@ static bool is_placed(const tensor *tensor) {
   return tensor->kind == TENSOR_ACTIVATION || tensor->kind == TENSOR_INPUT;
 }
 
-// Where a view that is put behind `bytes` bytes begins.
-static size_t behind(const graph *graph, size_t bytes) {
+// Where a view that is put after `bytes` bytes begins.
+static size_t place_after(const graph *graph, size_t bytes) {
   size_t alignment = graph->caps->alignment;
   return (bytes + alignment - 1) / alignment * alignment;
 }
@@ -24,7 +24,7 @@ bool share_fits(const graph *graph, const tensor *whole, const tensor *part) {
   if (part == whole || part->view_of) return part == whole || part->view_of == whole;
   uint64_t most = graph->caps->max_binding_bytes;
   if (is_placed(whole))
-    return part->kind == whole->kind && behind(graph, tensor_bytes(whole)) + tensor_bytes(part) <= most;
+    return part->kind == whole->kind && place_after(graph, tensor_bytes(whole)) + tensor_bytes(part) <= most;
   return !is_placed(part) && part->home.bytes && part->home.buffer == whole->home.buffer &&
          hull(&whole->home, &part->home).bytes <= most;
 }
@@ -57,7 +57,7 @@ bool share_add(const graph *graph, tensor *whole, tensor *part) {
   if (!share_fits(graph, whole, part)) return false;
   if (part->view_of) return true;
   if (is_placed(whole)) {
-    become_view(part, whole, behind(graph, tensor_bytes(whole)));
+    become_view(part, whole, place_after(graph, tensor_bytes(whole)));
   } else {
     whole->home = hull(&whole->home, &part->home);
     whole->shape.c = (int)(whole->home.bytes / 4);

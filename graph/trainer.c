@@ -1,5 +1,5 @@
 // trainer.c: one recorded training step, replayed. Data, weights, moments, counters and random numbers lie on the
-// device; M steps are one submission, and the host only reads losses from a ring behind them.
+// device; M steps are one submission, and the host only reads losses from a ring after them.
 #include "graph/trainer.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // trial.c: tries shaders in place of embedded ones: whether they compute the same, and how fast.
 //
-// Each dispatch runs twice on the same bytes. What the embedded kernel wrote stays for the dispatches behind it, so that a
+// Each dispatch runs twice on the same bytes. What the embedded kernel wrote stays for the dispatches after it, so that a
 // fault shows where it is and nowhere else.
 #include "graph/trial.h"
 

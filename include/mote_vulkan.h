@@ -28,7 +28,7 @@
 //   instance, device, queue, pipeline cache and images alone and waits for nothing.
 // - The adopted queue is not used by another thread while a function runs that submits.
 //
-// Barriers. Every record orders itself behind all compute and transfer work before it in submission order, so records
+// Barriers. Every record orders itself after all compute and transfer work before it in submission order, so records
 // need no barriers among each other. Towards the host's own use of an image or buffer, see mote_image_output.
 #ifndef MOTE_VULKAN_H
 #define MOTE_VULKAN_H
@@ -87,7 +87,7 @@ MOTE_API mote_status mote_sampler_record_begin(mote_sampler *sampler, VkCommandB
 
 typedef struct mote_recorded {
   int steps;                 // recorded by this call
-  int steps_left;            // of the run, behind those
+  int steps_left;            // of the run, after those
   double step_microseconds;  // what one step is expected to take, from measurements; 0: not yet known
   double begin_microseconds; // what mote_sampler_record_begin is expected to take; 0: not yet known
 } mote_recorded;
@@ -132,7 +132,7 @@ typedef struct mote_image_region {
 // VK_BLEND_FACTOR_ONE, those of others with VK_BLEND_FACTOR_SRC_ALPHA. Other mip levels are the host's to make.
 //
 // Layout: all layers from the lowest to the highest of the regions are in `old_layout` when the record executes and in
-// `new_layout` behind it. VK_IMAGE_LAYOUT_UNDEFINED as old_layout throws away what else they hold.
+// `new_layout` after it. VK_IMAGE_LAYOUT_UNDEFINED as old_layout throws away what else they hold.
 // Order: the record waits for `before_stages` and `before_access` of earlier commands in submission order, and later
 // commands of `after_stages` and `after_access` see the pixels. Zero stages mean VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
 // zero accesses VK_ACCESS_MEMORY_READ_BIT | VK_ACCESS_MEMORY_WRITE_BIT.

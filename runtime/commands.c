@@ -1,4 +1,5 @@
-// commands.c: records dispatches into a command buffer. The one place where barriers are emitted.
+// commands.c: records dispatches into a command buffer. Barriers between dispatches are emitted here alone; record.c emits those
+// around what a host records, buffer.c those between copies, device.c the one before the host reads.
 //
 // Hazards: since the last barrier, every byte range that a dispatch read or wrote is remembered. The next dispatch
 // needs a barrier exactly when one of its ranges overlaps a remembered one and either of the two is a write. Placed as
@@ -23,7 +24,7 @@ typedef struct access {
 typedef struct entry {
   const kernel *kernel;
   VkDescriptorSet set;
-  bool barrier;  // in front of it
+  bool barrier;  // before it
   const char *label;
   uint32_t push_bytes;
   unsigned char push[MAX_PUSH_BYTES];

@@ -77,7 +77,7 @@ typedef struct shader {
 // The embedded shader of that name, or NULL.
 const shader *shader_find(const char *name);
 
-// All of them, one after the other; NULL behind the last.
+// All of them, one after the other; NULL after the last.
 const shader *shader_at(size_t index);
 
 // From here on kernel_get takes these in place of the embedded shaders of their names; none: the embedded ones again. They

@@ -1,7 +1,7 @@
 // stopwatch.c: how long recorded stretches took, by timestamps that come to the host by themselves.
 //
 // A ring of laps, two queries each. The command buffer that times a lap also copies its timestamps into memory that the host
-// sees, and behind them the lap's number: where the number stands, the lap is over. Drivers may wait in vkGetQueryPoolResults
+// sees, and after them the lap's number: where the number stands, the lap is over. Drivers may wait in vkGetQueryPoolResults
 // even where they are told not to, so the host only ever reads memory.
 #include <stdatomic.h>
 #include <stdlib.h>

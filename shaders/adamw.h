@@ -3,7 +3,7 @@
 
 struct adamw_parameters {
   uint learned_quads;  // vec4s of learned parameters
-  uint quads;          // and of running statistics behind them, which are averaged only
+  uint quads;          // of learned parameters, then of running statistics, which are averaged only
   float beta1;
   float beta2;
   float epsilon;

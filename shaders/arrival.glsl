@@ -1,5 +1,5 @@
 // arrival.glsl: finds the workgroup of a dispatch that is done last, which may go on from what all have written, without
-// waiting for any. The shader defines ARRIVED, a word of a coherent buffer that is 0 in front of the first dispatch and behind
+// waiting for any. The shader defines ARRIVED, a word of a coherent buffer that is 0 before the first dispatch and after
 // each, and ARRIVING, how many workgroups there are; what they wrote is in coherent buffers too.
 
 shared uint arrived;

@@ -9,12 +9,12 @@
 #define BATCH_NORM_UPDATE 1  // training: 1: the running statistics follow the batch's
 #define BATCH_NORM_LANES 2   // training: invocations of a workgroup
 #define BATCH_NORM_PART 3    // training: of shaders/slices.h
-#define BATCH_NORM_BEHIND 4  // training: what is done behind the activation, one of the next
+#define BATCH_NORM_FOLLOWER 4  // training: what is done after the activation, one of the next
 
-#define BEHIND_NOTHING 0
-#define BEHIND_RESIDUAL 1  // y = (… + residual) · factor
-#define BEHIND_SCALE 2     // y = scale[n, c] · … + shift[n, c], as scale_shift.comp does
-#define BEHIND_POOL 3      // y = the largest of each 2×2 square, as max_pool.comp does
+#define FOLLOWER_NOTHING 0
+#define FOLLOWER_RESIDUAL 1  // y = (… + residual) · factor
+#define FOLLOWER_SCALE 2     // y = scale[n, c] · … + shift[n, c], as scale_shift.comp does
+#define FOLLOWER_POOL 3      // y = the largest of each 2×2 square, as max_pool.comp does
 
 struct batch_norm_parameters {
   uint blocks;          // N · C/8
@@ -30,8 +30,8 @@ struct batch_norm_train_parameters {
   uint columns;         // pairs of lanes that share an image, a power of two
   uint slices;          // of the batch
   float epsilon;
-  float factor;         // behind a residual
-  uint square_columns;  // W/2, with BEHIND_POOL
+  float factor;         // of the sum with the residual
+  uint square_columns;  // W/2, with FOLLOWER_POOL
 };
 
 #endif

@@ -1,6 +1,6 @@
 // batch_norm_backward.comp: dx = γ · r · (dz - dβ/M - x̂ · dγ/M), dβ = Σ dz, dγ = Σ dz · x̂, r = 1/√(variance + ε),
-// x̂ = (x - mean) · r, dz = activation'(γ·x̂ + β) · dy, M = N·H·W (Ioffe & Szegedy 2015). With BEHIND_SCALE dy counts
-// scale[n, c] times, and over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). With BEHIND_POOL dy goes to the
+// x̂ = (x - mean) · r, dz = activation'(γ·x̂ + β) · dy, M = N·H·W (Ioffe & Szegedy 2015). With FOLLOWER_SCALE dy counts
+// scale[n, c] times, and over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). With FOLLOWER_POOL dy goes to the
 // largest activation(γ·x̂ + β) of each 2×2 square, the first in reading order if several are. One workgroup: eight channels of a
 // slice of the images. A pair of lanes: every p.columns'th pixel or square of some of them.
 #version 450
@@ -12,7 +12,7 @@
 
 layout(local_size_x_id = BATCH_NORM_BACKWARD_LANES) in;
 VECTORS(0, X, x);                                                   // (N, C, H, W) C8
-VECTORS(1, Dy, dy);                                                 // as x, with BEHIND_POOL (N, C, H/2, W/2)
+VECTORS(1, Dy, dy);                                                 // as x, with FOLLOWER_POOL (N, C, H/2, W/2)
 layout(binding = 2) readonly buffer Gamma { vec4 gamma[]; };        // this and the next five: (1, C, 1, 1) C8
 layout(binding = 3) readonly buffer Beta { vec4 beta[]; };
 layout(binding = 4) readonly buffer Mean { vec4 mean[]; };
@@ -21,14 +21,14 @@ layout(binding = 6) writeonly buffer Dgamma { vec4 dgamma[]; };
 layout(binding = 7) writeonly buffer Dbeta { vec4 dbeta[]; };
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };             // as x
 layout(binding = 9) buffer Slices { vec4 slices[][2]; };            // (p.slices, channels / 4): dβ and dγ of each, raw
-layout(binding = 10) readonly buffer Scale { vec4 scale[]; };       // (N, C, 1, 1) C8; with BEHIND_SCALE, as the next two
+layout(binding = 10) readonly buffer Scale { vec4 scale[]; };       // (N, C, 1, 1) C8; with FOLLOWER_SCALE, as the next two
 layout(binding = 11) writeonly buffer Dscale { vec4 dscale[]; };    // as scale
 layout(binding = 12) writeonly buffer Dshift { vec4 dshift[]; };    // as scale
 layout(push_constant) uniform Push { batch_norm_backward_parameters p; };
 
 layout(constant_id = BATCH_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_BACKWARD_PART) const uint PART = PART_WHOLE;
-layout(constant_id = BATCH_NORM_BACKWARD_BEHIND) const uint BEHIND = BEHIND_NOTHING;
+layout(constant_id = BATCH_NORM_BACKWARD_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
 #include "shaders/lane_sums.glsl"
 #include "shaders/squares.glsl"
@@ -38,7 +38,7 @@ struct channels {
   vec4 mean, r, gamma, beta;
 };
 
-vec4 find_factor(uint image_channel) { return BEHIND == BEHIND_SCALE ? scale[image_channel] : vec4(1.0); }
+vec4 find_factor(uint image_channel) { return FOLLOWER == FOLLOWER_SCALE ? scale[image_channel] : vec4(1.0); }
 
 struct pixel {
   vec4 normal, dy, dz;  // normal: x̂
@@ -87,7 +87,7 @@ vec4[2] sum_squares(channels k, uint column, uint from, uint pooled_from) {
   return vec4[2](sum, product);
 }
 
-// What this lane's part of an image adds to dβ and dγ. With BEHIND_SCALE a pair of lanes takes whole images.
+// What this lane's part of an image adds to dβ and dγ. With FOLLOWER_SCALE a pair of lanes takes whole images.
 vec4[2] sum_pixels(channels k, uint from, uint count, uint image_channel) {
   vec4 sum = vec4(0.0), product = vec4(0.0), factor = find_factor(image_channel);
   vec4 scale_sum = vec4(0.0), shift_sum = vec4(0.0);
@@ -95,12 +95,12 @@ vec4[2] sum_pixels(channels k, uint from, uint count, uint image_channel) {
     pixel here = read_pixel(k, factor, from + i * p.columns * 2);
     sum += here.dz;
     product += here.dz * here.normal;
-    if (BEHIND == BEHIND_SCALE) {
+    if (FOLLOWER == FOLLOWER_SCALE) {
       scale_sum += here.dy * activate(k.gamma * here.normal + k.beta, ACTIVATION);
       shift_sum += here.dy;
     }
   }
-  if (BEHIND == BEHIND_SCALE) {
+  if (FOLLOWER == FOLLOWER_SCALE) {
     dscale[image_channel] = scale_sum;
     dshift[image_channel] = shift_sum;
   }
@@ -115,7 +115,7 @@ vec4[2] sum_images(channels k, uint slice, uint block) {
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint image = n * p.channel_blocks + block, from = (image * p.pixels + column) * 2 + lane % 2;
     vec4 sums[2];
-    if (BEHIND == BEHIND_POOL)
+    if (FOLLOWER == FOLLOWER_POOL)
       sums = sum_squares(k, column, image * p.pixels * 2 + lane % 2, image * (p.pixels / 4) * 2 + lane % 2);
     else
       sums = sum_pixels(k, from, count, image * 2 + lane % 2);
@@ -167,7 +167,7 @@ void write_images(channels k, vec4 sum, vec4 product, uint slice, uint block) {
   means m = means(k.gamma * k.r, sum * share, product * share);
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint image = n * p.channel_blocks + block, from = (image * p.pixels + column) * 2 + lane % 2;
-    if (BEHIND == BEHIND_POOL)
+    if (FOLLOWER == FOLLOWER_POOL)
       write_squares(k, m, column, image * p.pixels * 2 + lane % 2, image * (p.pixels / 4) * 2 + lane % 2);
     else
       write_pixels(k, m, from, count, image * 2 + lane % 2);

@@ -4,7 +4,7 @@
 #define BATCH_NORM_BACKWARD_ACTIVATION 0
 #define BATCH_NORM_BACKWARD_LANES 1  // invocations of a workgroup
 #define BATCH_NORM_BACKWARD_PART 2   // of shaders/slices.h
-#define BATCH_NORM_BACKWARD_BEHIND 3 // BEHIND_… of shaders/batch_norm.h
+#define BATCH_NORM_BACKWARD_FOLLOWER 3 // FOLLOWER_… of shaders/batch_norm.h
 
 struct batch_norm_backward_parameters {
   uint batch;
@@ -13,5 +13,5 @@ struct batch_norm_backward_parameters {
   uint columns;         // pairs of lanes that share an image, a power of two
   uint slices;          // of the batch
   float epsilon;
-  uint square_columns;  // W/2, with BEHIND_POOL
+  uint square_columns;  // W/2, with FOLLOWER_POOL
 };

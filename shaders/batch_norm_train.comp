@@ -1,6 +1,6 @@
 // batch_norm_train.comp: y = activation(γ[c] · (x - mean[c]) / √(variance[c] + ε) + β[c]) with the batch's own mean and
 // biased variance (Ioffe & Szegedy 2015). With UPDATE the running statistics move a tenth of the way, the variance in its
-// unbiased form. BEHIND says what is done behind the activation. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
+// unbiased form. FOLLOWER says what is done after the activation. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
 // of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -17,7 +17,7 @@ layout(binding = 3) writeonly buffer Mean { vec4 mean[]; };
 layout(binding = 4) writeonly buffer Variance { vec4 variance[]; };
 layout(binding = 5) buffer RunningMean { vec4 running_mean[]; };
 layout(binding = 6) buffer RunningVariance { vec4 running_variance[]; };
-layout(binding = 7) writeonly buffer Y { vec4 y[]; };                    // as x, with BEHIND_POOL (N, C, H/2, W/2)
+layout(binding = 7) writeonly buffer Y { vec4 y[]; };                    // as x, with FOLLOWER_POOL (N, C, H/2, W/2)
 layout(push_constant) uniform Push { batch_norm_train_parameters p; };
 
 struct slice_moments {
@@ -26,14 +26,14 @@ struct slice_moments {
   vec4 deviation;
 };
 layout(binding = 8) buffer Slices { slice_moments slices[]; };           // (p.slices, channels / 4), raw
-VECTORS(9, Residual, residual);                                          // as x; read with BEHIND_RESIDUAL
-layout(binding = 10) readonly buffer Scale { vec4 scale[]; };            // (N, C, 1, 1) C8; read with BEHIND_SCALE
+VECTORS(9, Residual, residual);                                          // as x; read with FOLLOWER_RESIDUAL
+layout(binding = 10) readonly buffer Scale { vec4 scale[]; };            // (N, C, 1, 1) C8; read with FOLLOWER_SCALE
 layout(binding = 11) readonly buffer Shift { vec4 shift[]; };            // as scale
 
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
 layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
-layout(constant_id = BATCH_NORM_BEHIND) const uint BEHIND = BEHIND_NOTHING;
+layout(constant_id = BATCH_NORM_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
 #include "shaders/moments.glsl"
 #include "shaders/squares.glsl"
@@ -69,10 +69,10 @@ void write_statistics(moments all, uint c) {
   }
 }
 
-// What is done behind the activation, to four channels at `at`, which are `image_channel`s of all images.
+// What is done after the activation, to four channels at `at`, which are `image_channel`s of all images.
 vec4 finish(vec4 value, uint at, uint image_channel) {
-  if (BEHIND == BEHIND_RESIDUAL) value = (value + AT(residual, at)) * p.factor;
-  if (BEHIND == BEHIND_SCALE) value = scale[image_channel] * value + shift[image_channel];
+  if (FOLLOWER == FOLLOWER_RESIDUAL) value = (value + AT(residual, at)) * p.factor;
+  if (FOLLOWER == FOLLOWER_SCALE) value = scale[image_channel] * value + shift[image_channel];
   return value;
 }
 
@@ -83,7 +83,7 @@ struct affine {
 
 vec4 normalise(affine k, uint at) { return activate((AT(x, at) - k.mean) * k.slope + k.offset, ACTIVATION); }
 
-// Every p.columns'th square from `column` on of the image that begins at `from`, whose squares' maxima go behind `to`.
+// Every p.columns'th square from `column` on of the image that begins at `from`, whose squares' maxima go to the image at `to`.
 void pool_image(affine k, uint column, uint from, uint to) {
   square_walk walk = walk_squares(column, p.columns, p.square_columns);
   for (uint square = column; square < p.pixels / 4; square += p.columns) {
@@ -99,7 +99,7 @@ void normalise_images(moments all, uint slice, uint block) {
   affine k = affine(all.mean, gamma[c] / sqrt(all.deviation / all.count + p.epsilon), beta[c]);
   for (uint n = slice + lane / 2 / p.columns * p.slices; n < p.batch; n += images * p.slices) {
     uint image = n * p.channel_blocks + block, from = (image * p.pixels + column) * 2 + lane % 2;
-    if (BEHIND == BEHIND_POOL)  // a `continue` here made llvmpipe 1.35 times as slow, even where it is never reached
+    if (FOLLOWER == FOLLOWER_POOL)  // a `continue` here made llvmpipe 1.35 times as slow, even where it is never reached
       pool_image(k, column, image * p.pixels * 2 + lane % 2, image * (p.pixels / 4) * 2 + lane % 2);
     else
       for (uint i = 0; i < count; i++) {

@@ -6,8 +6,8 @@
 #define CONV_ACTIVATION 1
 #define CONV_SECOND 2      // 1: the input is two tensors, concatenated along channels
 #define CONV_SECOND_BOUND 1   // each in a binding of its own, or
-#define CONV_SECOND_BEHIND 2  // both in the first's, or there is only one after all: conv_winograd.comp alone
-#define CONV_RESIDUAL 3    // 1: a residual is added behind the activation
+#define CONV_SECOND_FOLLOWS 2  // both in the first's, or there is only one after all: conv_winograd.comp alone
+#define CONV_RESIDUAL 3    // 1: a residual is added after the activation
 #define CONV_BIAS 4        // 1: there is a bias
 #define CONV_ROWS 5        // rows of the tile
 #define CONV_GROUPS 6      // columns of the tile, in eights
@@ -34,7 +34,7 @@
 #define CONV_MATRIX_UNITS 4    // of a stage
 
 // Shared memory of conv_tiled.comp in vec4: 2 · UNITS rows of pixels, and as many of weights.
-#define CONV_TILE_X_PADDING 4     // behind a row of pixels
+#define CONV_TILE_X_PADDING 4     // after a row of pixels
 #define CONV_TILE_WEIGHT_BLOCK 9  // of eight output channels, one padding
 
 struct conv_parameters {
@@ -46,8 +46,8 @@ struct conv_parameters {
   uint out_blocks;    // output channels / 8, of both where there are two
   uint split;         // of the first output, or of the only one: shaders/split.glsl
   uint second_at;     // where the second output begins, in vec4s
-  uint second_in;     // where the second input begins in the first one's binding, in vec4s: CONV_SECOND_BEHIND
+  uint second_in;     // where the second input begins in the first one's binding, in vec4s: CONV_SECOND_FOLLOWS
   uint first_block;   // of the weights, in eights of output channels
-  float scale;        // of the sum behind the epilogue
+  float scale;        // of the sum that ends the epilogue
   float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone
 };

@@ -1,6 +1,6 @@
 // conv_matrix.comp: the formula of conv.comp in half precision, for GPUs with cooperative matrices: the product of
 // conv_patches.glsl, whose operands are rounded to fp16 on their way into shared memory, the input times `x_scale`, which is
-// not 1 where the input is a gradient: as in conv_weight_gradient_matrix.comp. Sums and all behind them stay fp32.
+// not 1 where the input is a gradient: as in conv_weight_gradient_matrix.comp. Sums and all that follows stay fp32.
 //
 // One workgroup makes 16·ROWS output channels of 16·COLUMNS·WAVES pixels, one wave of it 16·COLUMNS pixels. A stage loads
 // UNITS units.

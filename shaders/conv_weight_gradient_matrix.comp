@@ -118,11 +118,11 @@ void main() {
     [[unroll]] for (int k = 0; k < STAGE; k += 16) {
       right_matrix gradients[OUTPUTS];
       [[unroll]] for (int j = 0; j < OUTPUTS; j++)
-        load_right_turned(gradients[j], k * ROW + X_VECTORS + (wave * OUTPUTS + j) * 4);
+        load_right_transposed(gradients[j], k * ROW + X_VECTORS + (wave * OUTPUTS + j) * 4);
       [[unroll]] for (int i = 0; i < INPUTS; i++) {
         left_matrix inputs;
-        load_left_turned(inputs, k * ROW + i * 4);
-        [[unroll]] for (int j = 0; j < OUTPUTS; j++) add_turned_product(sums[i * OUTPUTS + j], inputs, gradients[j]);
+        load_left_transposed(inputs, k * ROW + i * 4);
+        [[unroll]] for (int j = 0; j < OUTPUTS; j++) add_transposed_product(sums[i * OUTPUTS + j], inputs, gradients[j]);
       }
     }
     barrier();

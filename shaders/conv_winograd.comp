@@ -59,7 +59,7 @@ float sums[POINTS * COLUMNS];
 
 // Where four channels of the input begin in x, which holds both tensors, or the first one of `quads` / 4 channels.
 int find_x(int n, int quad, int quads, int pixels) {
-  if (SECOND != CONV_SECOND_BEHIND) return (n * quads / 2 + quad / 2) * pixels * 2 + quad % 2;
+  if (SECOND != CONV_SECOND_FOLLOWS) return (n * quads / 2 + quad / 2) * pixels * 2 + quad % 2;
   int first_quads = int(p.first_quads), second_quads = int(p.second_quads);
   bool is_second = quad >= first_quads;
   int at = is_second ? int(p.second_in) : 0, within = is_second ? quad - first_quads : quad;
@@ -117,7 +117,7 @@ void main() {
   int pixels = int(p.height * p.width), all_quads = int(p.first_quads + p.second_quads);
   [[unroll]] for (int i = 0; i < POINTS * COLUMNS; i++) sums[i] = 0.0;
 
-  SUM_OVER(x, SECOND == CONV_SECOND_BEHIND ? uint(all_quads) : p.first_quads, 0, find_x)
+  SUM_OVER(x, SECOND == CONV_SECOND_FOLLOWS ? uint(all_quads) : p.first_quads, 0, find_x)
   if (SECOND == CONV_SECOND_BOUND) SUM_OVER(second, p.second_quads, p.first_quads, find_second)
 
   float b = 0.0;

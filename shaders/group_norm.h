@@ -4,7 +4,7 @@
 #define GROUP_NORM_ACTIVATION 0
 #define GROUP_NORM_CLUSTER 1  // blocks of eight channels that a workgroup takes: the fewest that whole groups fill
 #define GROUP_NORM_LANES 2    // invocations of a workgroup
-#define GROUP_NORM_SCALED 3         // 1: behind the activation, y = scale[n, c] · y + shift[r, c] as scale_shift.comp does
+#define GROUP_NORM_SCALED 3         // 1: after the activation, y = scale[n, c] · y + shift[r, c] as scale_shift.comp does
 #define GROUP_NORM_ROW_FROM_STEP 4  // as SCALE_SHIFT_ROW_FROM_STEP
 #define GROUP_NORM_GROUPS 8
 

@@ -1,4 +1,4 @@
-// inpaint.comp: RePaint (Lugmayr et al. 2022, algorithm 1), in place behind a denoising step from t to s. Where the mask
+// inpaint.comp: RePaint (Lugmayr et al. 2022, algorithm 1), in place after a denoising step from t to s. Where the mask
 // is below ½, x = √ᾱ_s · known + √(1 - ᾱ_s) · z; then, to go over the step again, x' = √(ᾱ_t/ᾱ_s) · x + √(1 - ᾱ_t/ᾱ_s) · z',
 // else x' = x. One invocation: four neighbouring elements of a channel.
 #version 450

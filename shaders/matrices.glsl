@@ -27,12 +27,12 @@ shared float results[RESULTS];
 #define wave_lane() int(gl_SubgroupInvocationID)
 #define wave_barrier() subgroupBarrier()
 #define clear_sums(sums) sums = sum_matrix(0.0)
-#define load_left_turned(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutColumnMajor)
-#define load_right_turned(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutRowMajor)
+#define load_left_transposed(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutColumnMajor)
+#define load_right_transposed(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutRowMajor)
 #define load_left(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutRowMajor)
 #define load_right(matrix, at) coopMatLoad(matrix, operands, at, ROW, gl_CooperativeMatrixLayoutColumnMajor)
 #define add_product(sums, left, right) sums = coopMatMulAdd(left, right, sums)
-#define add_turned_product add_product
+#define add_transposed_product add_product
 #define store_sums(sums, at) coopMatStore(sums, results, at, 16, gl_CooperativeMatrixLayoutColumnMajor)
 #else
 
@@ -53,8 +53,8 @@ struct sum_matrix {
 #define wave_barrier() barrier()
 #define load_left(matrix, at) matrix = at
 #define load_right(matrix, at) matrix = at
-#define load_left_turned load_left
-#define load_right_turned load_right
+#define load_left_transposed load_left
+#define load_right_transposed load_right
 
 void clear_sums(out sum_matrix sums) {
   for (int e = 0; e < ELEMENTS; e++) sums.elements[e] = 0.0;
@@ -69,7 +69,7 @@ void add_product(inout sum_matrix sums, int left, int right) {
   }
 }
 
-void add_turned_product(inout sum_matrix sums, int left, int right) {
+void add_transposed_product(inout sum_matrix sums, int left, int right) {
   for (int e = 0; e < ELEMENTS; e++) {
     int at = e * WAVE + wave_lane(), left_row = at % 16, right_column = at / 16;
     for (int k = 0; k < 16; k++)
@@ -86,7 +86,7 @@ void store_sums(sum_matrix sums, int at) {
 // Half precision ends at 65504: what is larger becomes that, and never infinite.
 vec4 fit_half(vec4 v) { return clamp(v, -65504.0, 65504.0); }
 
-// store_sums makes columns of 16 one behind the other: vector `i` of the four times 16 that are at `at`.
+// store_sums makes columns of 16 one after the other: vector `i` of the four times 16 that are at `at`.
 vec4 result(int at, int i) {
   return vec4(results[at + 4 * i], results[at + 4 * i + 1], results[at + 4 * i + 2], results[at + 4 * i + 3]);
 }

@@ -1,5 +1,5 @@
 // moments.glsl: mean and sum of squared deviations of what the lanes of a workgroup read, without cancellation. Lanes of
-// even number hold the first four channels of a block of eight, those of odd number the others. Included behind x.
+// even number hold the first four channels of a block of eight, those of odd number the others. Included after the declaration of x.
 
 // Of `count` values of each of four channels.
 struct moments {

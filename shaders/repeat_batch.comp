@@ -1,4 +1,4 @@
-// repeat_batch.comp: y[n] = x[n mod N], a batch once more behind itself. One invocation: four channels of one pixel.
+// repeat_batch.comp: y[n] = x[n mod N], the batch over and over. One invocation: four channels of one pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/index.glsl"

@@ -51,7 +51,7 @@ void update(uint step) {
   }
 }
 
-// The last workgroup that arrives has all others' reads behind it.
+// When the last workgroup arrives, all others have read.
 void advance(uint step) {
   memoryBarrierBuffer();
   barrier();

@@ -16,7 +16,7 @@
 #define ROW_WORDS 12        // the last is spare, so that a row is three vec4
 
 // Specialization constants.
-#define SAMPLER_UPDATE_GUIDED 0   // the network's batch holds the context's images and, behind them, those to avoid
+#define SAMPLER_UPDATE_GUIDED 0   // the network's batch holds the context's images and, after them, those to avoid
 #define SAMPLER_UPDATE_X0 1       // m stands for the x_0 that follows from x and what the network predicted
 #define SAMPLER_UPDATE_LIMITED 2  // x_0 is clamped to [-limit, limit] and divided by it
 #define SAMPLER_UPDATE_HISTORY 3  // m is kept for the next step

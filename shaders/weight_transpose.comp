@@ -1,5 +1,5 @@
 // weight_transpose.comp: exchanges input and output channels of weights, w'[c, o, t] = w[o, c, t'], with t' = t or,
-// turned by half a circle, taps - 1 - t: the weights of data gradients. Several weights a dispatch, one a layer of
+// rotated by half a circle, taps - 1 - t: the weights of data gradients. Several weights a dispatch, one a layer of
 // workgroups. One invocation: all taps of four output channels of one input channel; it divides nothing, which CPU drivers
 // do lane by lane.
 // Worth it: llvmpipe (Mesa 22.3), the 22 weights of f 64: 4 ms; one element an invocation, with divisions, 24 ms.
@@ -10,7 +10,7 @@
 
 layout(local_size_x = 8, local_size_y = 8) in;
 VECTORS(0, W, w);                                           // (O, C, k, k) WEIGHT, several
-layout(binding = 1) writeonly buffer Turned { vec4 turned[]; };  // (C, O, k, k) WEIGHT, several
+layout(binding = 1) writeonly buffer Transposed { vec4 transposed[]; };  // (C, O, k, k) WEIGHT, several
 layout(binding = 2) readonly buffer Table { uint words[]; };     // one row a weight, raw
 
 void main() {
@@ -23,6 +23,6 @@ void main() {
   uint to = words[word + WEIGHT_TRANSPOSE_TO] + (gl_WorkGroupID.y * outs + out_quad) * taps * 8 + c % 8;
   for (uint t = 0; t < taps; t++) {
     uint at = from + (flip != 0 ? taps - 1 - t : t) * 8;
-    turned[to + t * 8] = vec4(AT(w, at)[c % 4], AT(w, at + 1)[c % 4], AT(w, at + 2)[c % 4], AT(w, at + 3)[c % 4]);
+    transposed[to + t * 8] = vec4(AT(w, at)[c % 4], AT(w, at + 1)[c % 4], AT(w, at + 2)[c % 4], AT(w, at + 3)[c % 4]);
   }
 }

@@ -7,5 +7,5 @@
 #define WEIGHT_TRANSPOSE_FROM 0   // where it begins, in vec4s
 #define WEIGHT_TRANSPOSE_TO 1     // where the result does
 #define WEIGHT_TRANSPOSE_QUADS 2  // output channels / 4 and, 16 bits above, input channels / 4, padding included
-#define WEIGHT_TRANSPOSE_TAPS 3   // and, 16 bits above, 1: turn the kernel by half a circle
+#define WEIGHT_TRANSPOSE_TAPS 3   // and, 16 bits above, 1: rotate the kernel by half a circle
 #define WEIGHT_TRANSPOSE_WORDS 4

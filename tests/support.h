@@ -16,7 +16,7 @@
 #include "graph/safetensors.h"
 #include "runtime/file.h"
 
-#include <cmocka.h>  // behind the headers: it makes a macro of `fail`
+#include <cmocka.h>  // after the headers: it makes a macro of `fail`
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

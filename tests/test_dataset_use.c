@@ -12,7 +12,7 @@
 #include "tools/image_read.h"
 #include "tools/plot.h"
 
-#include <cmocka.h>  // behind the headers that it leans on
+#include <cmocka.h>  // after the headers that it needs
 
 static void colours_and_tiles_are_read_strictly(void **state) {
   (void)state;

@@ -60,7 +60,7 @@ static const struct {
     {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},             {FUSE_LINEAR, "linear"},         {FUSE_MAX_POOL, "max_pool"},
 }, training_rules[] = {
     {FUSE_CONCAT, "concat"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"},       {FUSE_BIAS, "bias"},
-    {FUSE_TURN, "turn"},     {FUSE_SCALE, "scale"},           {FUSE_LINEAR, "linear"}, {FUSE_WEIGHT_GRADIENT, "weight_gradient"},
+    {FUSE_TRANSPOSE, "transpose"},     {FUSE_SCALE, "scale"},           {FUSE_LINEAR, "linear"}, {FUSE_WEIGHT_GRADIENT, "weight_gradient"},
     {FUSE_SPLIT, "split"},   {FUSE_MAX_POOL, "max_pool"},
 };
 
@@ -215,7 +215,7 @@ static void compare_gradients(mote_device *on, mote_model *of) {
     if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", training_rules[i].name, apart);
     if (has_work(rule, on) ? more <= fewer : more != fewer)
       fail_msg("%s: %u dispatches with it, %u without", training_rules[i].name, fewer, more);
-    if (!(rule & (FUSE_TURN | FUSE_LINEAR | FUSE_WEIGHT_GRADIENT | FUSE_SPLIT))) continue;
+    if (!(rule & (FUSE_TRANSPOSE | FUSE_LINEAR | FUSE_WEIGHT_GRADIENT | FUSE_SPLIT))) continue;
     assert_memory_equal(plain, fused, of->parameters.bytes);
     if (rule & (FUSE_WEIGHT_GRADIENT | FUSE_SPLIT)) assert_true(all.activations.bound_bytes <= without.activations.bound_bytes);
   }

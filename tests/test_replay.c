@@ -431,7 +431,7 @@ static const struct {
     {"one barrier for what is pending", {RELU(0, 1), RELU(2, 3), RELU(1, 4), RELU(3, 5)}, 4, 1},
     {"read before the last barrier", {RELU(0, 1), RELU(1, 2), RELU(3, 0)}, 3, 1},
     {"written before the last barrier", {RELU(0, 1), RELU(2, 3), RELU(3, 4), RELU(1, 5)}, 4, 1},
-    {"read again behind the barrier", {RELU(0, 1), RELU(1, 2), RELU(3, 4), RELU(5, 1)}, 4, 2},
+    {"read again after the barrier", {RELU(0, 1), RELU(1, 2), RELU(3, 4), RELU(5, 1)}, 4, 2},
     {"a chain", {RELU(0, 1), RELU(1, 2), RELU(2, 3), RELU(3, 4), RELU(4, 5)}, 5, 4},
     {"second input", {RELU(0, 1), ADD(2, 1, 3)}, 2, 1},
 };

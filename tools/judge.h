@@ -12,7 +12,7 @@ typedef struct judge_desc {
   const dataset *train, *held_out;  // labelled
   const uint8_t *samples;           // count × height × height × channels; image i was asked for as class i mod classes
   int count;
-  uint64_t seed;                    // of the resampling behind the intervals
+  uint64_t seed;                    // of the resampling that gives the intervals
 } judge_desc;
 
 // The Fréchet distance of two normal distributions, |μ1 - μ2|² + tr(C1 + C2 - 2 (C1 C2)^½), of images' features (Heusel et al.

@@ -112,7 +112,7 @@ static mote_status read_step(step *step, const cJSON *object, const place *at, m
   return read_number(object, "dispatches", at, &step->dispatches, error);
 }
 
-// One line: a dispatch, or, behind all of them, the step.
+// One line: a dispatch or, after all of them, the step.
 static mote_status read_line(comparison *c, int side, const char *text, const place *at, mote_error *error) {
   step *step = &c->steps[side];
   cJSON *object = cJSON_Parse(text);
@@ -137,7 +137,7 @@ static mote_status read_lines(comparison *c, int side, char *text, const char *p
     if (*end) *end++ = 0;
     at.line++;
     if (!line[strspn(line, " \t\r")]) continue;
-    if (step->dispatches) return fail_at(&at, "a line behind the step's", error);
+    if (step->dispatches) return fail_at(&at, "a line after the step's", error);
     TRY(read_line(c, side, line, &at, error));
     lines++;
   }

@@ -22,7 +22,7 @@ typedef struct progress {
   double first_time;
   uint64_t first_done;
   double printed;  // when a line was last printed; 0: never
-  bool bar_open;   // the terminal's cursor stands behind a bar
+  bool bar_open;   // the terminal's cursor stands after a bar
 } progress;
 
 // Seconds of a clock that only goes forward.

@@ -75,7 +75,7 @@ static mote_status run_glslc(const compiler_files *files, char *define, int *cod
   return MOTE_OK;
 }
 
-// All that is in `file`, with a zero byte behind it that is not counted.
+// All that is in `file`, with a zero byte after it that is not counted.
 static mote_status read_back(FILE *file, char **data, size_t *bytes, mote_error *error) {
   long end = fseek(file, 0, SEEK_END) ? -1 : ftell(file);
   if (end < 0) return files_failed(error);

@@ -76,11 +76,11 @@ const train_setting train_settings[] = {
      "with --channels 2 or 4: premultiplied, so that clear pixels have no colour to learn, or straight "
      "(default premultiplied)"},
     {"background", 0, SETTING_TEXT, SETTING_FIXED, AT(background), 0, 0, NULL, "COLOUR",
-     "what stands behind transparent pixels: #rrggbb, black or white (default black)"},
+     "the colour that shows through transparent pixels: #rrggbb, black or white (default black)"},
     {"crop", 0, SETTING_TEXT, SETTING_FIXED, AT(crop), 0, 0, NULL, "N|square",
      "cut images to N x N at most, or to squares; the middle stays"},
     {"pad", 0, SETTING_TEXT, SETTING_FIXED, AT(pad), 0, 0, NULL, "N|square",
-     "fill images up to N x N, or to squares, with clear pixels; then --background stands behind them"},
+     "fill images up to N x N, or to squares, with clear pixels; then --background shows through them"},
     {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N",
      "stretch every image to N x N pixels, after --crop and --pad"},
     {"tile", 0, SETTING_TEXT, SETTING_FIXED, AT(tile), 0, 0, NULL, "WxH", "size of a sheet's tiles, such as 16x16"},

@@ -20,11 +20,11 @@ static tensor *slices_output(graph *graph, node *node, shape x, int vectors) {
   return node_output(graph, node, (shape){1, slices * round_up(x.c, 8) * vectors, 1, 1}, LAYOUT_RAW);
 }
 
-// What is done behind the activation: a rewrite rule pools by taking over max_pool's output.
-static uint32_t find_behind(const node *node) {
-  if (node->outputs[Y]->shape.h != node->inputs[X]->shape.h) return BEHIND_POOL;
-  if (node->inputs[RESIDUAL]) return BEHIND_RESIDUAL;
-  return node->inputs[SCALE] ? BEHIND_SCALE : BEHIND_NOTHING;
+// What is done after the activation: where a rewrite rule gave the node max_pool's output, it pools.
+static uint32_t find_follower(const node *node) {
+  if (node->outputs[Y]->shape.h != node->inputs[X]->shape.h) return FOLLOWER_POOL;
+  if (node->inputs[RESIDUAL]) return FOLLOWER_RESIDUAL;
+  return node->inputs[SCALE] ? FOLLOWER_SCALE : FOLLOWER_NOTHING;
 }
 
 // One dispatch, or of several slices two: their sums, and what follows from them. `part`: which constant says which.
@@ -64,8 +64,8 @@ static mote_status forward_train(const node *node, program *program, mote_error 
   const batch_norm_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES), behind = find_behind(node);
-  int shared = x.h * x.w / (behind == BEHIND_POOL ? 4 : 1);  // pixels or squares of an image
+  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES), follower = find_follower(node);
+  int shared = x.h * x.w / (follower == FOLLOWER_POOL ? 4 : 1);  // pixels or squares of an image
   struct batch_norm_train_parameters push = {.batch = (uint)x.n,
                                              .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                              .pixels = (uint)(x.h * x.w),
@@ -79,7 +79,7 @@ static mote_status forward_train(const node *node, program *program, mote_error 
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
                         [BATCH_NORM_LANES] = lanes,
-                        [BATCH_NORM_BEHIND] = behind},
+                        [BATCH_NORM_FOLLOWER] = follower},
                .spec_count = 5,
                // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
@@ -118,9 +118,9 @@ static mote_status forward(const node *node, program *program, mote_error *error
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
 enum { B_DX, B_DGAMMA, B_DBETA, B_SLICES, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
-static uint32_t find_behind_backward(const node *node) {
-  if (node->inputs[B_DY]->shape.h != node->inputs[B_X]->shape.h) return BEHIND_POOL;
-  return node->inputs[B_SCALE] ? BEHIND_SCALE : BEHIND_NOTHING;
+static uint32_t find_follower_backward(const node *node) {
+  if (node->inputs[B_DY]->shape.h != node->inputs[B_X]->shape.h) return FOLLOWER_POOL;
+  return node->inputs[B_SCALE] ? FOLLOWER_SCALE : FOLLOWER_NOTHING;
 }
 
 static mote_status backward_forward(const node *node, program *program, mote_error *error) {
@@ -128,9 +128,9 @@ static mote_status backward_forward(const node *node, program *program, mote_err
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
   bool scaled = in[B_SCALE];
-  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES), behind = find_behind_backward(node);
+  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES), follower = find_follower_backward(node);
   // What pairs of lanes share: pixels or squares of an image, or none, so that sums over an image stay within a pair.
-  int shared = scaled ? 1 : x.h * x.w / (behind == BEHIND_POOL ? 4 : 1);
+  int shared = scaled ? 1 : x.h * x.w / (follower == FOLLOWER_POOL ? 4 : 1);
   struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
                                                 .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
@@ -141,7 +141,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
   step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
                .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [BATCH_NORM_BACKWARD_LANES] = lanes,
-                        [BATCH_NORM_BACKWARD_BEHIND] = behind},
+                        [BATCH_NORM_BACKWARD_FOLLOWER] = follower},
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
                             out[B_DBETA], out[B_DX], out[B_SLICES], scaled ? in[B_SCALE] : in[B_X],
@@ -161,7 +161,7 @@ static void backward(graph *graph, node *forward) {
     return;
   }
   if (forward->inputs[RESIDUAL]) {
-    graph_fail(graph, "%s: no gradient goes through a residual behind batch_norm", forward->label);
+    graph_fail(graph, "%s: no gradient goes through a residual after batch_norm", forward->label);
     return;
   }
   tensor *scale = forward->inputs[SCALE], *shift = forward->inputs[SHIFT];

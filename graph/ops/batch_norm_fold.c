@@ -1,4 +1,4 @@
-// batch_norm_fold.c: weights and bias of a convolution with the batch normalisation behind it folded in.
+// batch_norm_fold.c: weights and bias of a convolution with the batch normalisation after it folded in.
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/batch_norm_fold.h"

@@ -1,4 +1,4 @@
-// concat.c: two tensors side by side along channels; rewrite rules give both to the convolution behind it instead.
+// concat.c: two tensors side by side along channels; rewrite rules give both to the convolution that takes the output instead.
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/concat.h"

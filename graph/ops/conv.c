@@ -56,19 +56,20 @@ static int column_groups(int width) {
 
 static bool fits_winograd(shape weight, shape y) { return weight.h == 3 && y.h % 4 == 0; }
 
-// Winograd's: four rows of up to 16 columns, where heights allow it, else the other one: as wide as the image up to 32 pixels,
-// and as many rows as fill 32 accumulators. No other has been found faster yet: what else there is, is for a full search.
+// The first choice is Winograd's kernel with tiles of four rows of up to 16 columns where the height is a multiple of four, else
+// conv_texel with tiles as wide as the image up to 32 pixels and as many rows as fill 32 accumulators. The others have not been
+// found faster anywhere; only a full search times them.
 // Sampling's layers without activation, of which one has two inputs, take one variant for both.
 static int texel_choices(const node *node, bool train, shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
   const conv_attributes *attributes = (const void *)node->attributes;
   bool winograd = fits_winograd(node->inputs[WEIGHT]->shape, y);
-  bool alone = !node->inputs[SECOND], behind = attributes->inputs || (alone && !train && !attributes->epilogue.activation);
+  bool alone = !node->inputs[SECOND], follows = attributes->inputs || (alone && !train && !attributes->epilogue.activation);
   int count = 0, groups = column_groups(y.w);
   for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
     steps[count] = steps[0];
     take_texel_tile(y, "conv_winograd", 4, wide, &steps[count]);
     steps[count].spec[CONV_SPLIT] = attributes->both != NULL;
-    if (behind) steps[count].spec[CONV_SECOND] = CONV_SECOND_BEHIND;
+    if (follows) steps[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
     count++;
   }
   if (attributes->inputs) {  // conv_texel wants a binding each
@@ -109,7 +110,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                 [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
                 [CONV_BIAS] = node->inputs[BIAS] != NULL},
        .spec_count = 5,
-       // Absent tensors stand for themselves through one that is there; the constants keep them unread.
+       // A binding must not be empty: where a tensor is absent x is bound, which the shader then does not read there.
        .bindings = {attributes->inputs ? attributes->inputs : x, second && !attributes->inputs ? second : x,
                     node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
                     node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, attributes->both ? attributes->both : y},
@@ -135,7 +136,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
 }
 
 // A CPU driver would make Winograd's kernel once more for a second input, and once more for a residual: each for the one
-// layer of the network that has it. So when sampling the second input lies behind the first in one binding, and the residual
+// layer of the network that has it. So when sampling the second input lies after the first in one binding, and the residual
 // goes elsewhere. Worth it: llvmpipe (Mesa 22.3) at f 64 keeps 13.8 MiB less, and `mote sample -n 1` takes 0.38 s instead of
 // 0.59 s of CPU time; steps of 32 images take no longer.
 static bool saves_variants(const graph *graph, const node *node) {
@@ -169,12 +170,12 @@ static double multiply_adds(const node *node) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward
 
-// The gradient of one input: a convolution of dy with the turned weight, of whose output channels this input's begin at
+// The gradient of one input: a convolution of dy with the transposed weight, of whose output channels this input's begin at
 // `first_channel`, a multiple of 8.
-static tensor *data_gradient(graph *graph, tensor *dy, tensor *turned, const tensor *input, int first_channel) {
+static tensor *data_gradient(graph *graph, tensor *dy, tensor *transposed, const tensor *input, int first_channel) {
   const conv_attributes attributes = {
       .epilogue = {.scale = 1}, .x_scale = graph->gradient_scale, .first_block = (uint32_t)first_channel / 8};
-  tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = turned};
+  tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = transposed};
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
                             &attributes, sizeof attributes);
   return node ? node_output(graph, node, input->shape, LAYOUT_C8) : NULL;
@@ -193,10 +194,10 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, forward->inputs[WEIGHT], dw);
   graph_add_gradient(graph, forward->inputs[BIAS], db);
   if (!x->requires_grad && !(second && second->requires_grad)) return;
-  tensor *turned = weight_transpose(graph, forward->inputs[WEIGHT], true);
-  if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, turned, x, 0));
+  tensor *transposed = weight_transpose(graph, forward->inputs[WEIGHT], true);
+  if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, transposed, x, 0));
   if (second && second->requires_grad)
-    graph_add_gradient(graph, second, data_gradient(graph, dy, turned, second, x->shape.c));
+    graph_add_gradient(graph, second, data_gradient(graph, dy, transposed, second, x->shape.c));
 }
 
 bool conv_join_gradients(graph *graph, node *first, node *other) {

@@ -259,10 +259,10 @@ const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradien
                                                    .forward = data_gradient_forward,
                                                    .multiply_adds = data_gradient_multiply_adds};
 
-static void add_data_gradient(graph *graph, tensor *dy, tensor *turned, tensor *input, int first_channel) {
+static void add_data_gradient(graph *graph, tensor *dy, tensor *transposed, tensor *input, int first_channel) {
   if (!input || !input->requires_grad) return;
   const data_gradient_attributes attributes = {(uint32_t)first_channel / 8, graph->gradient_scale};
-  node *node = graph_append(graph, &conv_transpose_data_gradient_op, (tensor *[]){dy, turned}, 2, 0, &attributes,
+  node *node = graph_append(graph, &conv_transpose_data_gradient_op, (tensor *[]){dy, transposed}, 2, 0, &attributes,
                             sizeof attributes);
   if (node) graph_add_gradient(graph, input, node_output(graph, node, input->shape, LAYOUT_C8));
 }
@@ -291,9 +291,9 @@ static void backward(graph *graph, node *forward) {
     return;
   }
   add_weight_gradient(graph, forward, dy);
-  tensor *turned = weight_transpose(graph, weight, false);
-  add_data_gradient(graph, dy, turned, x, 0);
-  add_data_gradient(graph, dy, turned, second, x->shape.c);
+  tensor *transposed = weight_transpose(graph, weight, false);
+  add_data_gradient(graph, dy, transposed, x, 0);
+  add_data_gradient(graph, dy, transposed, second, x->shape.c);
 }
 
 // Batch normalisation never follows it in a network that mote knows, so it takes no folded weights.

@@ -1,4 +1,4 @@
-// inpaint.c: puts the pixels that are to stay back into x behind a denoising step, and takes steps back: RePaint.
+// inpaint.c: after a denoising step, puts the pixels that are to stay back into x, or takes the step back: RePaint.
 #include "graph/ops.h"
 #include "graph/program.h"
 #include "shaders/inpaint.h"

@@ -8,7 +8,8 @@
 #include "graph/program.h"
 #include "graph/share.h"
 
-enum { INPUTS = 3 };  // of a layer. Of its LINEAR_TENSORS tensors they come first, in the order of the bindings
+// A layer binds LINEAR_TENSORS tensors: its inputs first, then its outputs.
+enum { INPUTS = 3 };
 
 typedef struct linear_attributes {
   epilogue epilogue;
@@ -25,7 +26,8 @@ static tensor *part(const node *node, int layer, int which) {
   return which - INPUTS < outputs ? node->outputs[layer * outputs + which - INPUTS] : NULL;
 }
 
-// Which tensors of a layer have its input and its output features, and how much of the first output an invocation makes.
+// Places among a layer's tensors: `ins` has its input features, `outs` its output features. An invocation makes `bytes` bytes of the
+// first output.
 typedef struct roles {
   int ins, outs;
   size_t bytes;
@@ -44,7 +46,7 @@ static mote_status dispatch_layers(const node *node, program *program, roles rol
                .push_bytes = sizeof push};
   for (int i = 0; i < LINEAR_TENSORS; i++) {
     tensor *bound = attributes->whole[i] ? attributes->whole[i] : part(node, 0, i);
-    // One that is absent stands for itself through the one before it; the constants keep it untouched.
+    // A binding must not be empty: where a tensor is absent the one before it is bound, which the shader then does not touch.
     step.bindings[i] = bound ? bound : step.bindings[i - 1];
   }
   uint64_t invocations = 0;

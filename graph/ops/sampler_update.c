@@ -7,7 +7,7 @@
 enum { X, MODEL, TABLE, STEP, LIMIT, PREVIOUS, COUNT };
 
 typedef struct sampler_update_attributes {
-  uint32_t advance;  // do what a step_advance behind it would do
+  uint32_t advance;  // do what a step_advance after it would do
 } sampler_update_attributes;
 
 bool sampler_update_advance(node *update, const tensor *step) {

@@ -1,7 +1,7 @@
 // group_norm.c: cases of group normalisation with eight groups.
 #include "tests/ops/reference.h"
 
-// Attribute bits. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift behind it.
+// Attribute bits. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift after it.
 enum { RELU = 1, SCALED = 2, PER_STEP = 4 };
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {

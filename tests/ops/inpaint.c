@@ -1,4 +1,4 @@
-// inpaint.c: cases of what RePaint does behind a denoising step.
+// inpaint.c: cases of what RePaint does after a denoising step.
 #include "graph/philox.h"
 #include "shaders/sampler_update.h"
 #include "tests/ops/reference.h"

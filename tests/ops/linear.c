@@ -3,7 +3,7 @@
 
 enum { PLAIN, GELU, TWO };
 
-// TWO: the sum of two layers behind a GELU each, which one dispatch makes.
+// TWO: the sum of two layers, each after a GELU, which one dispatch makes.
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *y = linear(graph, in[0], in[1], in[2]);
   if (test->attribute == PLAIN) return y;
