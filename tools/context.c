@@ -52,7 +52,7 @@ static mote_status parse_mixture(const char *option, const char *spec, const mot
     seen[label] = true;
     double weight = 0;
     const char *end = at + length;
-    snprintf(fault, sizeof fault, ", where \"%s\" has no number after a =", model->labels[label]);
+    snprintf(fault, sizeof fault, ", where \"%s\" has no number after a =, or one too large", model->labels[label]);
     if (*end != '=' || !number_parse(end + 1, &end, &weight) || (*end && *end != ',') || !isfinite((float)weight))
       return refuse(option, spec, fault, model, error);
     values[label] = (float)weight;
