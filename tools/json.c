@@ -8,6 +8,8 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "graph/json.h"
+#include "runtime/error.h"
 #include "runtime/text.h"
 #include "tools/open.h"
 
@@ -66,7 +68,7 @@ static size_t escape(const char *text, size_t bytes, char **to) {
   return length;
 }
 
-char *json_text(const cJSON *object, bool indented) {
+char *json_to_text(const cJSON *object, bool indented) {
   char *raw = indented ? cJSON_Print(object) : cJSON_PrintUnformatted(object);
   size_t bytes = raw ? strlen(raw) : 0;
   char *text = raw ? malloc(6 * bytes + 1) : NULL, *to = text;
@@ -76,8 +78,25 @@ char *json_text(const cJSON *object, bool indented) {
   return text;
 }
 
+mote_status json_read(const char *name, const char *text, size_t bytes, cJSON **object, mote_error *error) {
+  const char *end = text;
+  *object = cJSON_ParseWithLengthOpts(text, bytes, &end, false);
+  if (*object) {
+    while (end < text + bytes && strchr(" \t\r\n", *end)) end++;  // and the zero byte that may be counted
+    if (end == text + bytes) return MOTE_OK;
+    cJSON_Delete(*object);
+    *object = NULL;
+    return MOTE_OK;
+  }
+  json *checked = NULL;
+  mote_status status = json_parse(name, text, bytes, &checked, NULL);
+  json_destroy(&checked);
+  // What another reader takes was refused for want of memory.
+  return !status || status == MOTE_ERROR_MEMORY ? fail(error, MOTE_ERROR_MEMORY, "%s: no memory to read it", name) : MOTE_OK;
+}
+
 void json_print_line(cJSON *object) {
-  char *text = json_text(object, false);
+  char *text = json_to_text(object, false);
   // Only a lack of memory leaves no text; the reader of the lines must see that one is missing.
   puts(text ? text : "{\"event\":\"error\",\"message\":\"out of memory\"}");
   fflush(stdout);
@@ -86,7 +105,7 @@ void json_print_line(cJSON *object) {
 }
 
 mote_status json_write_file(const cJSON *object, const char *path, mote_error *error) {
-  char *text = json_text(object, true);
+  char *text = json_to_text(object, true);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory to write it", path);
   file_writer writer;
   mote_status status = file_writer_init(&writer, path, error);

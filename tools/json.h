@@ -17,7 +17,11 @@ void json_fill_device(cJSON *object, const mote_device_info *device);
 
 // The JSON of `object`, `indented` or in one line; the caller's to free(). Its strings are UTF-8 and fit to be shown: what is not
 // is written \u0085, and a byte that is no UTF-8 as text, \\xNN. NULL: no memory.
-char *json_text(const cJSON *object, bool indented);
+char *json_to_text(const cJSON *object, bool indented);
+
+// Parses all of the `bytes` bytes at `text`, an object; cJSON_Delete is due. `*object` is NULL where they are none, which is the
+// caller's to say; memory that runs out, which cJSON does not tell from that, is MOTE_ERROR_MEMORY and names `name`.
+mote_status json_read(const char *name, const char *text, size_t bytes, cJSON **object, mote_error *error);
 
 // Prints the object on a line of its own on stdout and deletes it.
 void json_print_line(cJSON *object);

@@ -115,7 +115,8 @@ static mote_status read_step(step *step, const cJSON *object, const place *at, m
 // One line: a dispatch or, after all of them, the step.
 static mote_status read_line(comparison *c, int side, const char *text, const place *at, mote_error *error) {
   step *step = &c->steps[side];
-  cJSON *object = cJSON_Parse(text);
+  cJSON *object;
+  TRY(json_read(at->path, text, strlen(text), &object, error));
   mote_status status = cJSON_IsObject(object) ? read_text(object, "what", at, step->what, error)
                                               : fail_at(at, "no JSON object", error);
   if (!status && !strcmp(step->what, "dispatch"))

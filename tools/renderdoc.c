@@ -18,10 +18,11 @@ mote_status renderdoc_init(renderdoc *renderdoc, mote_error *error) {
   *renderdoc = (struct renderdoc){0};
   // Never closed: its hooks stay in the process. When RenderDoc itself started mote, this is the copy that is there.
   void *library = dlopen("librenderdoc.so", RTLD_NOW | RTLD_LOCAL);
+  const char *reason = library ? NULL : dlerror();
   if (!library)
     return fail(error, MOTE_ERROR_UNSUPPORTED,
                 "--renderdoc: RenderDoc cannot be loaded (%s): install it (on Debian, librenderdoc; elsewhere from "
-                "renderdoc.org, with the library's folder in LD_LIBRARY_PATH)", dlerror());
+                "renderdoc.org, with the library's folder in LD_LIBRARY_PATH)", reason ? reason : "no reason given");
   pRENDERDOC_GetAPI get;
   *(void **)&get = dlsym(library, "RENDERDOC_GetAPI");
   void *api = NULL;

@@ -89,7 +89,7 @@ mote_status sprite_sheet_write(const sprite_sheet_desc *d, file_writer *writer, 
   cJSON *frames = cJSON_AddArrayToObject(sheet, "frames");
   for (int i = 0; i < d->count; i++) add_frame(frames, d, i);
   add_meta(sheet, d);
-  char *text = json_text(sheet, true);
+  char *text = json_to_text(sheet, true);
   cJSON_Delete(sheet);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "--sheet: no memory for the places of %d images", d->count);
   mote_status status = file_writer_write(writer, text, strlen(text), error);

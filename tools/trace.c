@@ -59,7 +59,7 @@ static cJSON *build(const profile *p, const char *name) {
 
 mote_status trace_write(const char *path, const profile *profile, const char *name, mote_error *error) {
   cJSON *root = build(profile, name);
-  char *text = json_text(root, false);
+  char *text = json_to_text(root, false);
   cJSON_Delete(root);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
   file_writer writer;

@@ -266,7 +266,7 @@ mote_status train_settings_adopt(train_options *o, const char *path, bool begins
 
 mote_status train_settings_parse(train_options *o, const char *path, const char *text, size_t bytes, bool begins,
                                  mote_error *error) {
-  o->earlier = cJSON_ParseWithLength(text, bytes);
+  TRY(json_read(path, text, bytes, &o->earlier, error));
   const cJSON *settings = cJSON_GetObjectItemCaseSensitive(o->earlier, "settings");
   if (!cJSON_IsObject(settings))
     return fail(error, MOTE_ERROR_FORMAT, "%s: is not the settings of a training run", path);
