@@ -7,8 +7,8 @@
 
 #include "graph/half.h"
 #include "graph/json.h"
-#include "graph/other_format.h"
 #include "runtime/error.h"
+#include "runtime/file_kind.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor bytes are copied as they are");
 
@@ -238,15 +238,18 @@ failed:
   return status;
 }
 
-// Judges the first `got` bytes of a file, which are OTHER_FORMAT_BYTES or all; `bytes` is its size or UNKNOWN.
+// Judges the first `got` bytes of a file, which are FILE_KIND_BYTES or all; `bytes` is its size or UNKNOWN.
 static mote_status check_head(const char *name, const uint8_t *head, size_t got, uint64_t bytes, uint64_t *header_bytes,
                               mote_error *error) {
-  const char *other = other_format(head, got);
+  const file_kind *other = file_kind_of(head, got);
   *header_bytes = 0;
   if (got == 0) return fail(error, MOTE_ERROR_FORMAT, "%s: is empty, expected a safetensors file", name);
   if (got >= 8) memcpy(header_bytes, head, 8);
   if (got > 8 && *header_bytes <= max_header_bytes && head[8] == '{' && *header_bytes <= bytes - 8) return MOTE_OK;
-  if (other) return fail(error, MOTE_ERROR_FORMAT, "%s: expected a safetensors file, found %s", name, other);
+  if (other && strcmp(other->format, "safetensors"))
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: is %s, expected a safetensors file; docs/formats.md says how PyTorch writes its state_dict as one", name,
+                other->what);
   if (got < 8)
     return fail(error, MOTE_ERROR_FORMAT, "%s: is %zu bytes long, a safetensors file has at least 8", name, got);
   if (*header_bytes > max_header_bytes || *header_bytes > bytes - 8)
@@ -260,7 +263,7 @@ static mote_status check_head(const char *name, const uint8_t *head, size_t got,
 mote_status safetensors_parse(const char *name, const void *data, size_t bytes, safetensors **st, mote_error *error) {
   *st = NULL;
   uint64_t header_bytes;
-  TRY(check_head(name, data, bytes < OTHER_FORMAT_BYTES ? bytes : OTHER_FORMAT_BYTES, bytes, &header_bytes, error));
+  TRY(check_head(name, data, bytes < FILE_KIND_BYTES ? bytes : FILE_KIND_BYTES, bytes, &header_bytes, error));
   const char *header = (const char *)data + 8;
   parser p = {name, NULL, (const uint8_t *)header + header_bytes, bytes - 8 - header_bytes, error};
   return parse(&p, header, (size_t)header_bytes, st);
@@ -273,7 +276,7 @@ mote_status safetensors_parse(const char *name, const void *data, size_t bytes, 
 static mote_status open_header(safetensors_file *file, uint8_t *head, size_t got, mote_error *error) {
   const char *path = file->reader.path;
   uint64_t bytes = file->reader.bytes, header_bytes;
-  if (got < OTHER_FORMAT_BYTES) bytes = got;  // it ends here
+  if (got < FILE_KIND_BYTES) bytes = got;  // it ends here
   TRY(check_head(path, head, got, bytes, &header_bytes, error));
   const size_t first = got - 8 < header_bytes ? got - 8 : (size_t)header_bytes;
   char *header = malloc((size_t)header_bytes + 1);
@@ -293,7 +296,7 @@ static mote_status open_header(safetensors_file *file, uint8_t *head, size_t got
 
 mote_status safetensors_open(const char *path, safetensors_file *file, mote_error *error) {
   *file = (safetensors_file){0};
-  uint8_t head[OTHER_FORMAT_BYTES];
+  uint8_t head[FILE_KIND_BYTES];
   size_t got;
   TRY(file_reader_init(&file->reader, path, error));
   mote_status status = file_reader_read(&file->reader, head, sizeof head, &got, error);

@@ -5,7 +5,7 @@
 #ifndef MOTE_GRAPH_SAFETENSORS_H
 #define MOTE_GRAPH_SAFETENSORS_H
 
-#include "graph/other_format.h"
+#include "runtime/file_kind.h"
 #include "mote.h"
 #include "runtime/file.h"
 
@@ -75,7 +75,7 @@ typedef struct safetensors_file {
   file_reader reader;
   safetensors *header;
   uint8_t *data;  // of all tensors; NULL until safetensors_read_data
-  uint8_t begun[OTHER_FORMAT_BYTES];
+  uint8_t begun[FILE_KIND_BYTES];
   size_t begun_bytes;  // of the data, which were read with the header
 } safetensors_file;
 

@@ -42,17 +42,19 @@ static const struct {
     {{"SVG", "an SVG drawing", "draw it into a PNG"}, MAGIC(0, "<"), "<svg"},
     {{"PDF", "a PDF document", "save its pictures as PNG"}, MAGIC(0, "%PDF-"), NULL},
 
-    {{"npy", "a NumPy array", AS_NPY}, MAGIC(0, "\x93NUMPY"), NULL},
-    {{"PyTorch", "a PyTorch checkpoint", AS_SAFETENSORS}, MAGIC(0, "PK\3\4"), "data.pkl"},
-    {{"npz", "a NumPy archive", AS_NPY}, MAGIC(0, "PK\3\4"), ".npy"},
+    {{"npy", "a NumPy array (.npy)", AS_NPY}, MAGIC(0, "\x93NUMPY"), NULL},
+    {{"PyTorch", "a PyTorch checkpoint (.pth, .pt, .ckpt)", AS_SAFETENSORS}, MAGIC(0, "PK\3\4"), "data.pkl"},
+    {{"npz", "a NumPy archive (.npz)", AS_NPY}, MAGIC(0, "PK\3\4"), ".npy"},
     {{"zip", "a zip archive", UNPACK}, MAGIC(0, "PK\3\4"), NULL},
     {{"zip", "an empty zip archive", UNPACK}, MAGIC(0, "PK\5\6"), NULL},
-    {{"PyTorch", "a PyTorch checkpoint", AS_SAFETENSORS}, MAGIC(0, "\x80\2\x8a\x0al\xfc\x9c"), NULL},
+    {{"PyTorch", "an old PyTorch checkpoint, a Python pickle", AS_SAFETENSORS}, MAGIC(0, "\x80\2\x8a\x0al\xfc\x9c"), NULL},
     {{"pickle", "a Python pickle", AS_NPY}, MAGIC(0, "\x80\2"), NULL},
     {{"pickle", "a Python pickle", AS_NPY}, MAGIC(0, "\x80\3"), NULL},
     {{"pickle", "a Python pickle", AS_NPY}, MAGIC(0, "\x80\4\x95"), NULL},
     {{"pickle", "a Python pickle", AS_NPY}, MAGIC(0, "\x80\5\x95"), NULL},
     {{"GGUF", "a GGUF model", AS_SAFETENSORS}, MAGIC(0, "GGUF"), NULL},
+    {{"GGML", "a GGML model", AS_SAFETENSORS}, MAGIC(0, "lmgg"), NULL},
+    {{"TFLite", "a TensorFlow Lite model", AS_SAFETENSORS}, MAGIC(4, "TFL3"), NULL},
     {{"HDF5", "an HDF5 file", AS_NPY}, MAGIC(0, "\x89HDF\r\n\x1a\n"), NULL},
     {{"Parquet", "a Parquet table", AS_NPY}, MAGIC(0, "PAR1"), NULL},
     {{"MATLAB", "a MATLAB file", AS_NPY}, MAGIC(0, "MATLAB 5.0"), NULL},
@@ -68,9 +70,14 @@ static const struct {
     {{"7z", "a 7z archive", UNPACK}, MAGIC(0, "7z\xbc\xaf\x27\x1c"), NULL},
     {{"RAR", "a RAR archive", UNPACK}, MAGIC(0, "Rar!\x1a\x07"), NULL},
     {{"tar", "a tar archive", UNPACK}, MAGIC(257, "ustar"), NULL},
-    // Two bytes, which may stand for much else.
+    {{"SQLite", "an SQLite database", AS_NPY}, MAGIC(0, "SQLite format 3"), NULL},
+    {{"ELF", "a program", "name another file"}, MAGIC(0, "\x7f" "ELF"), NULL},
+    {{"LFS", "a pointer of Git LFS in the file's place", "git lfs pull fetches it"}, MAGIC(0, "version https://git-lfs"), NULL},
+    // A byte or two, which may stand for much else.
     {{"BMP", "a BMP image", AS_PNG}, MAGIC(0, "BM"), NULL},
     {{"JPEG XL", "a JPEG XL image", AS_PNG}, MAGIC(0, "\xff\x0a"), NULL},
+    {{"HTML", "HTML or XML", "a web page may have come in the file's place"}, MAGIC(0, "<"), NULL},
+    {{"JSON", "JSON text", "name another file"}, MAGIC(0, "{"), NULL},
 #undef MAGIC
 };
 
@@ -81,6 +88,12 @@ static bool found_within(const uint8_t *bytes, size_t count, const char *text) {
   return false;
 }
 
+static bool is_text(const uint8_t *bytes, size_t count) {
+  for (size_t i = 0; i < count && i < FILE_KIND_BYTES; i++)
+    if (bytes[i] > 0x7e || (bytes[i] < 0x20 && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t')) return false;
+  return count >= 8;
+}
+
 const file_kind *file_kind_of(const void *data, size_t count) {
   const uint8_t *bytes = data;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -88,5 +101,6 @@ const file_kind *file_kind_of(const void *data, size_t count) {
     if (count < end || memcmp(bytes + kinds[i].offset, kinds[i].magic, kinds[i].magic_bytes)) continue;
     if (!kinds[i].within || found_within(bytes, count, kinds[i].within)) return &kinds[i].kind;
   }
-  return NULL;
+  static const file_kind text = {"text", "text", "name another file"};
+  return is_text(bytes, count) ? &text : NULL;
 }

@@ -351,13 +351,14 @@ static void what_is_not_read_is_called_by_its_name(void **state) {
                 "is an AVIF image", 12},
                {"GGUF....", "is a GGUF model", 8},
                {"PK\3\4....archive/data.pkl", "is a PyTorch checkpoint", 24},
-               {"PK\3\4....x.npy", "is a NumPy archive", 13},
+               {"PK\3\4....x.npy", "is a NumPy archive (.npz)", 13},
                {"PK\3\4........", "is a zip archive", 12},
                {"\0\0\x08\3....", "is an IDX file", 8},
                {"\x50\1\0\0\0\0\0\0{\"__", "is a safetensors file", 12},
                {"\x93NUMPY", "is a NumPy array", 6},
                {"\x1f\x8b\x08\0", "is a gzip archive, which is not read; unpack", 4},
-               {"nothing known", "does not begin as an image", 13}};
+               {"nothing known", "is text, which is not read", 13},
+               {"\1\2\3\4\5\6\7\x08\x0b", "does not begin as an image", 9}};
   static bytes b;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     b.count = 0;

@@ -33,7 +33,8 @@ bool info_is_data(const char *path) {
   const file_kind *kind = NULL;
   if (!file_read_head(path, head, sizeof head, &bytes, NULL)) kind = file_kind_of(head, bytes);
   if (!kind) return is_named_so(path);
-  return image_kind_is_read(kind) || !strcmp(kind->format, "npy") || !strcmp(kind->format, "npz");
+  if (!strcmp(kind->format, "safetensors")) return false;
+  return is_named_so(path) || image_kind_is_read(kind) || !strcmp(kind->format, "npy") || !strcmp(kind->format, "npz");
 }
 
 static void print_text(const dataset *set, const char *picture) {
