@@ -146,10 +146,14 @@ mote_status device_describe_all(const instance_functions *vk, VkInstance instanc
                                 uint32_t *chosen, mote_error *error) {
   *physicals = NULL;
   *infos = NULL;
-  TRY(CHECK(error, vk->vkEnumeratePhysicalDevices(instance, count, NULL)));
-  if (*count == 0)
+  const VkResult result = vk->vkEnumeratePhysicalDevices(instance, count, NULL);
+  // The loader says "initialization failed" where every driver does, as they do without a device.
+  if (result == VK_ERROR_INITIALIZATION_FAILED || (result >= 0 && *count == 0))
     return fail(error, MOTE_ERROR_DEVICE,
-                "no Vulkan device found: install a driver (on Debian, mesa-vulkan-drivers brings a CPU one)");
+                "no Vulkan device found: there are drivers, and none of them found a device. Is there a GPU in this machine or "
+                "container, and may you open /dev/dri/renderD128? lavapipe (on Debian, mesa-vulkan-drivers) works without one; "
+                "if VK_DRIVER_FILES is set, it must name its .json file");
+  TRY(check_result(error, result, "vkEnumeratePhysicalDevices"));
   *physicals = calloc(*count, sizeof **physicals);
   *infos = calloc(*count, sizeof **infos);
   mote_status status = *physicals && *infos ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/text.h"
 #include "runtime/vulkan.h"
@@ -347,6 +348,20 @@ void device_name_object(mote_device *device, VkObjectType type, uint64_t handle,
 // ---------------------------------------------------------------------------------------------------------------------
 // Submission
 
+// After a wait that failed the work may still run on memory that the caller is about to free: goes on until the fence is known
+// to be signalled. A device that is lost, or that answers nothing any more, is given a second.
+static VkResult settle(mote_device *device, VkResult failed) {
+  enum { MOST_FAILURES = 1000 };
+  const struct timespec pause = {.tv_nsec = 1000000};
+  for (int failures = 0; failures < MOST_FAILURES; nanosleep(&pause, NULL)) {
+    VkResult result = device->vk.vkGetFenceStatus(device->handle, device->fence);
+    if (result != VK_SUCCESS && result != VK_NOT_READY) result = device->vk.vkQueueWaitIdle(device->queue);
+    if (result == VK_SUCCESS || result == VK_ERROR_DEVICE_LOST) return failed;
+    failures += result != VK_NOT_READY || failed == VK_ERROR_DEVICE_LOST;
+  }
+  return VK_ERROR_DEVICE_LOST;
+}
+
 mote_status device_submit(mote_device *device, const VkCommandBuffer *buffers, uint32_t count, mote_error *error) {
   const VkSubmitInfo submits[] = {
       {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = count, .pCommandBuffers = buffers},
@@ -354,7 +369,9 @@ mote_status device_submit(mote_device *device, const VkCommandBuffer *buffers, u
   TRY(CHECK(error, device->vk.vkResetFences(device->handle, 1, &device->fence)));
   TRY(CHECK(error, device->vk.vkQueueSubmit(device->queue, 2, submits, device->fence)));
   device->counters.submissions++;
-  TRY(CHECK(error, device->vk.vkWaitForFences(device->handle, 1, &device->fence, VK_TRUE, UINT64_MAX)));
+  VkResult result = device->vk.vkWaitForFences(device->handle, 1, &device->fence, VK_TRUE, UINT64_MAX);
+  if (result != VK_SUCCESS) result = settle(device, result);
+  TRY(check_result(error, result, "vkWaitForFences"));
   return device_check_validation(device, error);
 }
 

@@ -76,10 +76,12 @@
   X(vkFreeMemory)                  \
   X(vkGetBufferMemoryRequirements) \
   X(vkGetDeviceQueue)              \
+  X(vkGetFenceStatus)              \
   X(vkGetPipelineCacheData)        \
   X(vkGetQueryPoolResults)         \
   X(vkMapMemory)                   \
   X(vkQueueSubmit)                 \
+  X(vkQueueWaitIdle)               \
   X(vkResetFences)                 \
   X(vkUpdateDescriptorSets)        \
   X(vkWaitForFences)

@@ -17,6 +17,10 @@ static struct {
   double lap;           // microseconds that every lap takes that is recorded, or with step_dispatches every step
   uint32_t dispatches, step_dispatches;  // since the lap began; of a step
   int waits;            // calls that wait or may
+  int wait_at, fence_waits;  // the so many-th vkWaitForFences fails with wait_result, and does not wait
+  VkResult wait_result;
+  int unready;          // so often vkGetFenceStatus says that the work which was not waited for still runs
+  bool freed_early;     // memory was freed meanwhile
   double period;
 } layer;
 
@@ -78,6 +82,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL allocate_sets(VkDevice device, const VkDes
 static VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory memory,
                                               const VkAllocationCallbacks *callbacks) {
   layer.live_memory -= memory != VK_NULL_HANDLE;
+  layer.freed_early |= layer.unready > 0;
   vkFreeMemory(device, memory, callbacks);
 }
 
@@ -118,11 +123,20 @@ static VKAPI_ATTR void VKAPI_CALL copy_query_results(VkCommandBuffer commands, V
   }
 WAITING(vkDeviceWaitIdle, (VkDevice device), (device))
 WAITING(vkQueueWaitIdle, (VkQueue queue), (queue))
-WAITING(vkWaitForFences, (VkDevice device, uint32_t count, const VkFence *fences, VkBool32 all, uint64_t timeout),
-        (device, count, fences, all, timeout))
+static VKAPI_ATTR VkResult VKAPI_CALL mock_vkWaitForFences(VkDevice device, uint32_t count, const VkFence *fences,
+                                                           VkBool32 all, uint64_t timeout) {
+  layer.waits++;
+  if (++layer.fence_waits != layer.wait_at) return vkWaitForFences(device, count, fences, all, timeout);
+  layer.unready = 3;
+  return layer.wait_result;
+}
+static VKAPI_ATTR VkResult VKAPI_CALL mock_vkGetFenceStatus(VkDevice device, VkFence fence) {
+  layer.waits++;
+  if (layer.unready && layer.unready--) return VK_NOT_READY;
+  return vkGetFenceStatus(device, fence);
+}
 WAITING(vkWaitSemaphores, (VkDevice device, const VkSemaphoreWaitInfo *info, uint64_t timeout), (device, info, timeout))
 WAITING(vkGetSemaphoreCounterValue, (VkDevice device, VkSemaphore semaphore, uint64_t *value), (device, semaphore, value))
-WAITING(vkGetFenceStatus, (VkDevice device, VkFence fence), (device, fence))
 WAITING(vkGetEventStatus, (VkDevice device, VkEvent event), (device, event))
 static VKAPI_ATTR VkResult VKAPI_CALL mock_vkGetQueryPoolResults(VkDevice device, VkQueryPool pool, uint32_t first,
                                                                  uint32_t count, size_t bytes, void *data,
@@ -361,6 +375,45 @@ static void host_memory_may_run_out_anywhere(void **state) {
 static void every_object_may_be_refused(void **state) {
   (void)state;
   fail_everywhere(&layer.refuse_at, &layer.creations, 17);
+}
+
+// What was submitted still runs: nothing that it uses may be freed before it is known to have ended.
+static void every_wait_may_fail(void **state) {
+  (void)state;
+  static const struct {
+    VkResult result;
+    mote_status status;
+    const char *message;
+  } failures[] = {{VK_ERROR_OUT_OF_HOST_MEMORY, MOTE_ERROR_MEMORY, "vkWaitForFences: out of host memory"},
+                  {VK_ERROR_OUT_OF_DEVICE_MEMORY, MOTE_ERROR_MEMORY, "vkWaitForFences: out of device memory"},
+                  {VK_ERROR_DEVICE_LOST, MOTE_ERROR_DEVICE_LOST, "vkWaitForFences: device lost"},
+                  {VK_ERROR_UNKNOWN, MOTE_ERROR_DEVICE, "vkWaitForFences"}};
+  float expected[2 * IMAGE], images[2 * IMAGE];
+  mote_error error = {0};
+  mote_device *device;
+  reset();
+  const mote_device_adopt_desc desc = injected();
+  MUST(mote_device_adopt(&desc, &device, &error));
+  MUST(play_on(device, true, expected, &error));
+  const int waits = layer.fence_waits;
+  assert_true(waits > 4);
+  for (size_t k = 0; k < COUNT(failures); k++)
+    for (int at = 1; at <= waits; at++) {
+      restart();
+      layer.fence_waits = 0;
+      layer.wait_at = at;
+      layer.wait_result = failures[k].result;
+      const mote_status status = play_on(device, true, images, &error);
+      if (layer.freed_early) fail_msg("wait %d: memory was freed under work that ran", at);
+      assert_int_equal(status, failures[k].status);
+      assert_contains(error.message, failures[k].message);
+      assert_int_equal(layer.live_memory, 0);
+    }
+  layer.wait_at = 0;
+  MUST(play_on(device, true, images, &error));
+  assert_memory_equal(images, expected, sizeof images);
+  mote_device_destroy(&device);
+  assert_int_equal(heap.live, 0);
 }
 
 static void a_lost_device_is_a_status_and_can_be_made_anew(void **state) {
@@ -640,6 +693,7 @@ int main(void) {
       cmocka_unit_test(device_memory_may_run_out_anywhere),
       cmocka_unit_test(host_memory_may_run_out_anywhere),
       cmocka_unit_test(every_object_may_be_refused),
+      cmocka_unit_test(every_wait_may_fail),
       cmocka_unit_test(a_budget_is_kept_by_what_was_measured),
       cmocka_unit_test(samplers_share_a_budget_fairly),
       cmocka_unit_test(a_budget_of_nothing_records_nothing),
