@@ -60,7 +60,9 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   if (out->steps < 1 || out->steps > first)
     return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 1 to %d", out->steps, first);
   TRY(batch_check(out->batch, error));
-  return check_options(out, error);
+  TRY(check_options(out, error));
+  if (out->clip_x0 || out->threshold > 0) return MOTE_OK;
+  return sampler_needs_clip(&desc->model->info, out, &out->clip_x0, error);
 }
 
 // The tensors that are filled once, when the sampler is made.

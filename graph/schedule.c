@@ -187,16 +187,37 @@ static void fill_rows(const mote_model_info *model, const mote_sampler_desc *des
   }
 }
 
+// Both for the caller to free, on failure too.
+static mote_status list_timesteps(const mote_model_info *model, const mote_sampler_desc *desc, double **alpha_bar,
+                                  int **timesteps, mote_error *error) {
+  *alpha_bar = malloc(((size_t)model->timesteps + 1) * sizeof **alpha_bar);
+  *timesteps = malloc(((size_t)desc->steps + 1) * sizeof **timesteps);
+  if (!*alpha_bar || !*timesteps) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  schedule_alpha_bar(model, *alpha_bar);
+  make_grid(desc, *alpha_bar, sampler_first_timestep(model, desc), *timesteps);
+  return MOTE_OK;
+}
+
 mote_status sampler_table(const mote_model_info *model, const mote_sampler_desc *desc, sampler_row *rows,
                           mote_error *error) {
-  double *alpha_bar = malloc(((size_t)model->timesteps + 1) * sizeof *alpha_bar);
-  int *timesteps = malloc(((size_t)desc->steps + 1) * sizeof *timesteps);
-  mote_status status = alpha_bar && timesteps ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (!status) {
-    schedule_alpha_bar(model, alpha_bar);
-    make_grid(desc, alpha_bar, sampler_first_timestep(model, desc), timesteps);
-    fill_rows(model, desc, alpha_bar, timesteps, rows);
-  }
+  double *alpha_bar;
+  int *timesteps;
+  mote_status status = list_timesteps(model, desc, &alpha_bar, &timesteps, error);
+  if (!status) fill_rows(model, desc, alpha_bar, timesteps, rows);
+  free(alpha_bar);
+  free(timesteps);
+  return status;
+}
+
+mote_status sampler_needs_clip(const mote_model_info *model, const mote_sampler_desc *desc, bool *needs, mote_error *error) {
+  static const double most = 20;
+  double *alpha_bar;
+  int *timesteps;
+  *needs = false;
+  if (model->prediction != MOTE_PREDICT_EPSILON) return MOTE_OK;
+  mote_status status = list_timesteps(model, desc, &alpha_bar, &timesteps, error);
+  for (int i = 0; i < desc->steps && !status; i++)
+    *needs |= alpha_bar[timesteps[i + 1]] > most * most * alpha_bar[timesteps[i]];
   free(alpha_bar);
   free(timesteps);
   return status;

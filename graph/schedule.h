@@ -37,6 +37,11 @@ int sampler_row_count(const mote_sampler_desc *desc);
 bool sampler_uses_x0(const mote_sampler_desc *desc);
 bool sampler_is_multistep(const mote_sampler_desc *desc);
 
+// Whether x_0 must be clipped for images to come out: where the network predicts ε, x_0 = (x - √(1 - ᾱ_t) · ε)/√ᾱ_t enters the
+// next x times √ᾱ_s, so that a step multiplies the network's error by √(ᾱ_s/ᾱ_t). True if that is above 20 in one of the
+// run's steps, as in the first of the cosine schedule, where it is some hundred; v and x_0 are never divided by √ᾱ_t.
+mote_status sampler_needs_clip(const mote_model_info *model, const mote_sampler_desc *desc, bool *needs, mote_error *error);
+
 // The table of a whole run. Steps visit the grid's timesteps (mote.h); each goes from t to the next, s, with s = 0 at
 // the end. With ᾱ at t and s, α = √ᾱ, σ = √(1 - ᾱ), λ = ln(α/σ), h = λ_s - λ_t:
 // DDIM (Song et al. 2021, equation 12): x' = √ᾱ_s · x_0 + √(1 - ᾱ_s - σ²) · ε + σ · z, σ = eta · √((1 - ᾱ_s)/(1 - ᾱ_t)) ·

@@ -5,6 +5,7 @@
 
 #include "graph/context_unet.h"
 #include "graph/metadata.h"
+#include "graph/schedule.h"
 #include "graph/sprite_classifier.h"
 #include "graph/trainer.h"
 
@@ -50,6 +51,11 @@ static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *erro
     return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
                 (unsigned)desc->validation.count);
   TRY(check_range("distill_steps", desc->distill_steps, 1, m->timesteps / 2.0, error));
+  bool needs_clip;
+  TRY(sampler_needs_clip(t, &(mote_sampler_desc){.steps = 2 * desc->distill_steps}, &needs_clip, error));
+  if (needs_clip)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: predicts epsilon, whose error %d steps of its noise schedule multiply by more "
+                "than 20, expected one that predicts v or x0", 2 * desc->distill_steps);
   return check_range("teacher_guidance", desc->teacher_guidance, 0.01, 100, error);
 }
 

@@ -121,8 +121,7 @@ static mote_status check_numbers(const safetensors *file, const char *path, cons
               entry->element_count, count);
 }
 
-// All that the header tells: after this the file holds no more than the trainer needs.
-static mote_status check_header(const mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error) {
+mote_status trainer_check_state(const mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error) {
   size_t known = 1;
   TRY(check_numbers(file, path, "state", 2 * TRAIN_WORDS, error));
   for (int i = 0; i < FLAT_COUNT; i++) {
@@ -164,21 +163,27 @@ static mote_status read_words(const mote_trainer *trainer, const safetensors *fi
   return MOTE_OK;
 }
 
-static mote_status load(mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error) {
-  size_t bytes = trainer->parameters.bytes;
-  uint32_t words[TRAIN_WORDS];
+mote_status trainer_read_state(const mote_trainer *trainer, const safetensors *file, const char *path, uint32_t *words,
+                               float *values, mote_error *error) {
   TRY(read_words(trainer, file, path, words, error));
-  float *values = malloc(bytes * FLAT_COUNT);
-  if (!values) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  mote_status status = MOTE_OK;  // everything is read before anything is changed
-  for (int i = 0; i < FLAT_COUNT && !status; i++) {
+  for (int i = 0; i < FLAT_COUNT; i++) {
     if (!state_names[i]) continue;
-    float *flat = values + (size_t)i * bytes / 4;
+    float *flat = values + (size_t)i * trainer->parameters.bytes / 4;
     safetensors_read_float(safetensors_find(file, state_names[i]), flat);
     char where[PATH_MAX + 32];
     snprintf(where, sizeof where, "%s: %s", path, state_names[i]);
-    status = check_flat(trainer, where, i, flat, error);
+    TRY(check_flat(trainer, where, i, flat, error));
   }
+  return MOTE_OK;
+}
+
+// Everything is read before anything is changed.
+static mote_status load(mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error) {
+  const size_t bytes = trainer->parameters.bytes;
+  uint32_t words[TRAIN_WORDS];
+  float *values = malloc(bytes * FLAT_COUNT);
+  if (!values) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = trainer_read_state(trainer, file, path, words, values, error);
   for (int i = 0; i < FLAT_COUNT && !status; i++)
     if (state_names[i]) status = buffer_upload(trainer->flat[i], 0, values + (size_t)i * bytes / 4, bytes, error);
   free(values);
@@ -193,7 +198,7 @@ static mote_status load(mote_trainer *trainer, const safetensors *file, const ch
 mote_status mote_trainer_load_state(mote_trainer *trainer, const char *path, mote_error *error) {
   safetensors_file file;
   TRY(safetensors_open(path, &file, error));
-  mote_status status = check_header(trainer, file.header, path, error);
+  mote_status status = trainer_check_state(trainer, file.header, path, error);
   if (!status) status = safetensors_read_data(&file, error);
   if (!status) status = load(trainer, file.header, path, error);
   safetensors_close(&file);

@@ -407,7 +407,8 @@ typedef struct mote_sampler_desc {
   // Both are evaluated in one batch of twice the size. 0: 1, which is no guidance and costs nothing; at most 100.
   double guidance;
   double guidance_low, guidance_high;  // guided while t/T lies between (Kynkäänniemi et al. 2024); high 0: 1
-  bool clip_x0;            // clamp each step's x_0 to [-1, 1]
+  bool clip_x0;            // clamp each step's x_0 to [-1, 1]; done unasked, unless threshold is, where the model predicts epsilon
+                           // and a step would multiply its error by more than 20, as the cosine schedule's first one does
   double threshold;        // dynamic thresholding (Saharia et al. 2022): each step's x_0 is clamped to [-s, s] and divided by
                            // s = max(1, this quantile of |x_0| over the image); 0: not; at most 1; not with clip_x0
   double strength;         // t_0 = strength · T is where a run starts; 0: 1, from noise alone

@@ -10,7 +10,7 @@ static mote_device *device;
 static mote_model_info info_of(mote_prediction prediction) {
   mote_model_info info = SMALL_MODEL;
   info.prediction = prediction;
-  info.schedule = MOTE_SCHEDULE_COSINE;
+  info.schedule = prediction == MOTE_PREDICT_EPSILON ? MOTE_SCHEDULE_LINEAR : MOTE_SCHEDULE_COSINE;
   return info;
 }
 
@@ -91,6 +91,13 @@ static double cosine_bar(double t, double T) {
   return at * at / (start * start);
 }
 
+// Ho et al. 2020, with this project's betas.
+static double linear_bar(double t, double T) {
+  double product = 1;
+  for (int s = 0; s <= t; s++) product *= 1 - (1e-4 + (0.02 - 1e-4) * s / T);
+  return product;
+}
+
 // Where a student that predicts `m` arrives, from t to s: DDIM (Song et al. 2021, equation 12).
 static double ddim(mote_prediction prediction, double x, double m, double bar_t, double bar_s) {
   double signal = sqrt(bar_t), noise = sqrt(1 - bar_t);
@@ -114,9 +121,10 @@ static void check_way(mote_prediction taught, mote_prediction learned, double gu
   follow_teacher(teacher, guidance, row, context, before, after);
   read_target(&f, &student, row, before, context, target);
   double T = student.timesteps, t = floor(T * row / STEPS + 0.5), s = floor(T * (row - 1) / STEPS + 0.5);
+  double (*bar)(double, double) = student.schedule == MOTE_SCHEDULE_COSINE ? cosine_bar : linear_bar;
   float arrived[BATCH * EACH];
   for (int i = 0; i < BATCH * EACH; i++)
-    arrived[i] = (float)ddim(learned, before[i], target[i], cosine_bar(t, T), s > 0 ? cosine_bar(s, T) : 1);
+    arrived[i] = (float)ddim(learned, before[i], target[i], bar(t, T), s > 0 ? bar(s, T) : 1);
   if (relative_error(arrived, after, BATCH * EACH) > 2e-5)
     fail_msg("row %d, guidance %g: %g away", row, guidance, relative_error(arrived, after, BATCH * EACH));
   program_destroy(&f.program);
@@ -283,6 +291,13 @@ static void test_refused(void **state) {
   assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
   assert_error(&error, MOTE_ERROR_USAGE, "teacher: found channels");
   assert_null(trainer);
+  mote_model_destroy(&teacher);
+  mote_model_info divided = info_of(MOTE_PREDICT_EPSILON);
+  divided.schedule = MOTE_SCHEDULE_COSINE;
+  teacher = test_model(device, divided);
+  desc = student_desc(teacher);
+  assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
+  assert_error(&error, MOTE_ERROR_USAGE, "teacher: predicts epsilon");
   mote_model_destroy(&teacher);
 }
 

@@ -459,6 +459,29 @@ static void a_prefix_of_all_names_is_left_out_and_said(void **state) {
   assert_refused(w, "tensor ema.out.3.bias is not part of a context_unet");
 }
 
+// x_0 = (x - √(1 - ᾱ) · ε)/√ᾱ with √ᾱ of 1e-4 is thousands, unless it is clipped.
+static void epsilon_on_the_cosine_schedule_makes_values_of_images(void **state) {
+  (void)state;
+  mote_error error = {0};
+  mote_model_info info = SMALL_MODEL;
+  info.schedule = MOTE_SCHEDULE_COSINE;
+  info.prediction = MOTE_PREDICT_EPSILON;
+  mote_model *model = test_model(device, info);
+  float images[IMAGE];
+  for (int kind = MOTE_SAMPLER_DDIM; kind <= MOTE_SAMPLER_DPMPP_SDE; kind++) {
+    mote_sampler *sampler;
+    MUST(mote_sampler_create(&(mote_sampler_desc){.model = model, .kind = (mote_sampler_kind)kind, .steps = 25}, &sampler,
+                             &error));
+    MUST(mote_sampler_begin(sampler, &(mote_sampler_request){.seed = 3}, &error));
+    MUST(mote_sampler_run(sampler, 25, &error));
+    MUST(mote_sampler_read(sampler, images, &error));
+    for (int i = 0; i < IMAGE; i++)
+      if (!(fabsf(images[i]) < 2)) fail_msg("sampler %d: %g", kind, (double)images[i]);
+    mote_sampler_destroy(&sampler);
+  }
+  mote_model_destroy(&model);
+}
+
 static void steps_out_of_range_are_refused(void **state) {
   (void)state;
   mote_model *model = test_model(device, SMALL_MODEL);
@@ -502,6 +525,7 @@ int main(void) {
       cmocka_unit_test(files_that_hold_no_model_are_refused),
       cmocka_unit_test(weights_that_are_not_finite_are_named),
       cmocka_unit_test(a_prefix_of_all_names_is_left_out_and_said),
+      cmocka_unit_test(epsilon_on_the_cosine_schedule_makes_values_of_images),
       cmocka_unit_test(steps_out_of_range_are_refused),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };

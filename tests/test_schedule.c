@@ -198,6 +198,35 @@ static void grids_run_from_T_down_whether_or_not_N_divides_T(void **unused) {
     }
 }
 
+// Of the cosine schedule no number of steps makes ε harmless; of the linear one, the default of old models, 25 and even one do.
+static void x_0_is_clipped_where_a_step_multiplies_the_error_of_epsilon(void **unused) {
+  (void)unused;
+  static const struct {
+    int timesteps;
+    bool cosine;
+    mote_sampler_desc desc;
+    bool needs;
+  } cases[] = {{500, true, {.steps = 25}, true},
+               {500, true, {.steps = 500}, true},
+               {1000, true, {.steps = 1}, true},
+               {20, true, {.steps = 20}, true},
+               {500, true, {.steps = 10, .grid = MOTE_GRID_KARRAS}, true},
+               {500, true, {.steps = 10, .strength = 0.5}, false},
+               {500, false, {.steps = 25}, false},
+               {500, false, {.steps = 1}, false},
+               {1000, false, {.steps = 25}, false},
+               {1000, false, {.steps = 1}, true}};
+  for (size_t i = 0; i < COUNT(cases); i++)
+    for (int p = MOTE_PREDICT_EPSILON; p <= MOTE_PREDICT_X0; p++) {
+      mote_model_info info = cases[i].cosine ? cosine : linear;
+      info.timesteps = cases[i].timesteps;
+      info.prediction = (mote_prediction)p;
+      bool needs;
+      assert_int_equal(sampler_needs_clip(&info, &cases[i].desc, &needs, NULL), MOTE_OK);
+      if (needs != (cases[i].needs && p == MOTE_PREDICT_EPSILON)) fail_msg("case %zu, prediction %d", i, p);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(linear_levels_are_the_product_from_beta_0_on),
@@ -206,6 +235,7 @@ int main(void) {
       cmocka_unit_test(ddim_with_noise_keeps_the_level_of_every_step),
       cmocka_unit_test(ddpm_draws_from_the_posterior_and_ends_without_noise),
       cmocka_unit_test(eta_1_and_ddpm_add_the_same_noise_up_to_the_choice_of_variance),
+      cmocka_unit_test(x_0_is_clipped_where_a_step_multiplies_the_error_of_epsilon),
       cmocka_unit_test(grids_run_from_T_down_whether_or_not_N_divides_T),
   };
   return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
