@@ -672,19 +672,6 @@ def test_the_second_interrupt_kills(where):
 
 
 
-def end_somehow(child, way):
-    """Ends a mote that writes --json to a pipe: killed, its terminal closed, or its reader gone, in turn; waits for it."""
-    if way % 4 == 1:
-        child.send_signal(signal.SIGHUP)
-    elif way % 4 == 3:
-        child.stdout.close()
-    else:
-        child.kill()
-    if not child.stdout.closed:
-        child.stdout.read()
-    child.wait(TIMEOUT)
-
-
 def run_all(namespace, weights=None, kills=None):
     """Runs the functions called test_* of a script's globals(), each in a folder of its own; returns the exit status."""
     global OPTIONS

@@ -136,7 +136,7 @@ def test_kills(where):
                 time.sleep(0.002)
             time.sleep(moments.uniform(0, 0.4))
             hits += run.poll() is None
-            cli.end_somehow(run, kill)
+            test_train.end_somehow(run, kill)
     print(f"      {hits} of {cli.OPTIONS.kills} ends came in time, seed {cli.OPTIONS.seed}")
     expect(hits > cli.OPTIONS.kills / 2, "most ends came too late")
     cli.Run(*words, "--resume", where=where, check=0)

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 
 import test_cli as cli
-from parity import philox
+from parity import philox, safetensors_numpy
 from test_cli import expect, expect_error, read_png
 
 SIDE, T, SEED, COUNT = 8, 50, 5, 20
@@ -188,6 +188,19 @@ def test_a_classifier_judges(where):
     expect("accuracy" not in plain and "frechet" not in plain, f"{plain}")
     expect_error(cli.Run("evaluate", "m.safetensors", "data.npy", "--labels", "labels.npy", "--classifier",
                          "m.safetensors", where=where, check=1), "--classifier", "context_unet")
+
+
+def test_a_loss_that_is_not_finite(where):
+    """Weights that are finite but overflow end it with the model's name, not with a result of nan."""
+    train(where, np.repeat(gradient()[None], 4, 0))
+    tensors, metadata = safetensors_numpy.load(f"{where}/m.safetensors")
+    for name, tensor in tensors.items():
+        if "running" not in name:
+            tensors[name] = np.full_like(tensor, 3e38)
+    safetensors_numpy.save(f"{where}/m.safetensors", tensors, metadata)
+    run = cli.Run("evaluate", "m.safetensors", "data.npy", "--holdout", 0.5, "-n", 1, where=where, check=1)
+    expect("m.safetensors" in run.err.splitlines()[-1] and "not finite" in run.err.splitlines()[-1], run.err)
+    expect("nan" not in run.out, run.out)
 
 
 def test_wrong_usage(where):

@@ -24,8 +24,6 @@ import time
 import traceback
 import zlib
 
-import test_cli as cli
-
 OPTIONS = None
 TIMEOUT = 900
 TINY = ["--n-feat", "8", "--batch", "4", "--timesteps", "20"]
@@ -445,6 +443,15 @@ def test_hostile_settings(where):
     expect_error(Run("train", "-o", "m.safetensors", "--resume", where=where), 1, "settings.json", "DATA")
 
 
+def test_a_run_among_its_images(where):
+    """A run that writes into the folder that it reads goes on: its own pictures are no class."""
+    make_data(where)
+    words = ["-o", "m.safetensors", "--resume"]
+    Run("train", ".", "-o", "m.safetensors", *TINY, "--steps", 2, where=where / "data", check=0)
+    Run("train", *words, "--steps", 3, where=where / "data", check=0)
+    expect(tensors(where / "data/m.safetensors")[0]["labels"] == "dots,stripes", "other classes")
+
+
 def test_names_not_utf8(where):
     """A name that settings.json could not hold is refused by its option before anything is made."""
     make_data(where)
@@ -633,6 +640,19 @@ def test_a_picture_that_cannot_be_written(where):
     expect(not temporary_files(where), f"left behind: {temporary_files(where)}")
 
 
+def end_somehow(child, way):
+    """Ends a mote that writes --json to a pipe: killed, its terminal closed, or its reader gone, in turn; waits for it."""
+    if way % 4 == 1:
+        child.send_signal(signal.SIGHUP)
+    elif way % 4 == 3:
+        child.stdout.close()
+    else:
+        child.kill()
+    if not child.stdout.closed:
+        child.stdout.read()
+    child.wait(TIMEOUT)
+
+
 def test_kills(where):
     """A process ended at a random moment leaves whole files, and the run goes on to the same bytes."""
     make_data(where)
@@ -656,7 +676,7 @@ def test_kills(where):
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.3))
         hits += child.poll() is None
-        cli.end_somehow(child, kill)
+        end_somehow(child, kill)
         expect_whole(where)
         expect(not before or (where / "m.safetensors.run/settings.json").exists(), f"kill {kill}: settings are gone")
     expect(hits > OPTIONS.kills / 2, f"only {hits} of {OPTIONS.kills} kills came in time")

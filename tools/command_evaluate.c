@@ -5,6 +5,7 @@
 
 #include "runtime/error.h"
 #include "tools/command.h"
+#include "tools/default_model.h"
 #include "tools/dataset_options.h"
 #include "tools/evaluate.h"
 #include "tools/info_data.h"
@@ -240,6 +241,7 @@ static mote_status evaluate_model(const evaluate_options *o, mote_device *device
   if (!status) status = open_judge(o, device, &train, &classifier, error);
   if (!status)
     status = evaluate(&(evaluate_desc){.model = model,
+                                       .name = o->model ? o->model : DEFAULT_MODEL_NAME,
                                        .classifier = classifier,
                                        .train = &train,
                                        .held_out = &held_out,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/error.h"
 #include "runtime/file.h"
@@ -59,6 +60,14 @@ static const char *left_out_kind(const char *path, mode_t mode) {
   return image_kind_is_read(kind) ? NULL : image_kind_left_out(kind);
 }
 
+// The pictures of a training run that was told to write beside its images are no class.
+static bool is_run(const char *folder, const char *name) {
+  char settings[PATH_MAX];
+  size_t length = strlen(name);
+  return length > 4 && !strcmp(name + length - 4, ".run") &&
+         snprintf(settings, sizeof settings, "%s/settings.json", folder) < PATH_MAX && !access(settings, F_OK);
+}
+
 // Hidden files are nobody's business.
 static mote_status add_entry(listing *list, dataset *set, const char *folder, const char *name, mote_error *error) {
   char path[PATH_MAX];
@@ -73,7 +82,7 @@ static mote_status add_entry(listing *list, dataset *set, const char *folder, co
     return MOTE_OK;
   }
   const bool is_folder = S_ISDIR(found.st_mode);
-  const char *kind = is_folder ? NULL : left_out_kind(path, found.st_mode);
+  const char *kind = !is_folder ? left_out_kind(path, found.st_mode) : is_run(path, name) ? "training run" : NULL;
   if (kind) {
     dataset_leave_out(set, kind);
     return MOTE_OK;

@@ -94,6 +94,9 @@ static mote_status judge_batch(loss_work *w, const dataset *set, uint32_t count,
     double sum = 0;
     for (size_t i = (size_t)row * w->each; i < ((size_t)row + 1) * w->each; i++)
       sum += ((double)w->output[i] - w->target[i]) * ((double)w->output[i] - w->target[i]);
+    if (!isfinite(sum))
+      return fail(error, MOTE_ERROR_DEVICE, "%s: the loss at timestep %d is not finite: its weights are none that were learned, or "
+                  "the device does not compute as it should", w->desc->name, t);
     w->losses[(size_t)level * count + first + (uint32_t)row] = sum / (double)w->each;
   }
   progress_update(&w->progress, w->done += (uint64_t)batch);
@@ -229,6 +232,8 @@ static mote_status measure_samples(const evaluate_desc *desc, evaluation *result
                                  .count = desc->samples,
                                  .seed = desc->seed},
                    &result->judgement, error);
+  if (!status && result->judged && !(isfinite(result->judgement.frechet.mean) && isfinite(result->judgement.held_out_frechet.mean)))
+    status = fail(error, MOTE_ERROR_DEVICE, "the classifier's features of the images are not finite");
   sample_run_finish(&run);
   return status;
 }

@@ -11,6 +11,7 @@ enum { EVALUATE_LEVELS = 10 };
 
 typedef struct evaluate_desc {
   mote_model *model;
+  const char *name;                 // of the model, for messages
   mote_model *classifier;           // that fits the images, or NULL
   const dataset *train, *held_out;  // colours as the model makes them; held_out not empty
   mote_sampler_desc sampler;        // how to sample; model and batch are filled in
@@ -42,6 +43,7 @@ typedef struct evaluation {
 // The timestep in the middle of each tenth of 1 to T.
 int level_timestep(int timesteps, int level);
 
+// MOTE_ERROR_DEVICE where the model's loss is not finite.
 mote_status evaluate(const evaluate_desc *desc, evaluation *result, mote_error *error);
 
 #endif
