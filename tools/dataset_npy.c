@@ -42,13 +42,13 @@ static layout layout_of(const npy_array *array) {
 // Images that were laid out as one row each, as tables have them.
 static mote_status fail_shape(const npy_array *array, mote_error *error) {
   static const uint64_t channels[] = {1, 3, 4};
-  char found[192], cure[96] = "", planes[32];
+  static const char *const planes[] = {"", " 3,", " 4,"};
+  char found[192], cure[96] = "";
   tensor_format_shape(array, found, sizeof found);
   for (int i = 0; array->dim_count == 2 && i < 3 && !*cure; i++)
     for (uint64_t side = 4; side <= 1024; side++) {
       if (side * side * channels[i] != array->dims[1]) continue;
-      snprintf(planes, sizeof planes, i ? " %d," : "", (int)channels[i]);
-      snprintf(cure, sizeof cure, "; x.reshape(-1,%s %d, %d) makes images of rows", planes, (int)side, (int)side);
+      snprintf(cure, sizeof cure, "; x.reshape(-1,%s %d, %d) makes images of rows", planes[i], (int)side, (int)side);
     }
   return fail(error, MOTE_ERROR_FORMAT, "%s: found %d dimensions, shape %s, expected " SHAPES "%s", array->name,
               array->dim_count, found, cure);
