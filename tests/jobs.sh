@@ -132,13 +132,21 @@ end_job() {  # job status seconds: one line, the totals, and the log of a failur
   show "$log"
 }
 
-wait_for_job() {  # until one of the running jobs ends
-  local process='' status=0
-  wait -n -p process "${!job_of[@]}" || status=$?
-  end_group "$process"
-  local job=${job_of[$process]} seconds=$((SECONDS - began_at[$process]))
-  unset "job_of[$process]" "began_at[$process]"
-  end_job "$job" "$status" "$seconds" || true
+wait_for_job() {  # until one or more of the running jobs have ended
+  local process job status seconds waiting=yes
+  while [ $waiting = yes ]; do
+    # Not `wait -n`, which forgets those that ended before it was called.
+    sleep 0.1
+    for process in "${!job_of[@]}"; do
+      if kill -0 "$process" 2>/dev/null; then continue; fi
+      status=0
+      wait "$process" || status=$?
+      end_group "$process"
+      job=${job_of[$process]} seconds=$((SECONDS - began_at[$process])) waiting=no
+      unset "job_of[$process]" "began_at[$process]"
+      end_job "$job" "$status" "$seconds" || true
+    done
+  done
 }
 
 run_now() {  # name command...
