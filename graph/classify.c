@@ -5,6 +5,7 @@
 
 mote_status mote_model_classify(mote_model *model, int batch, const float *x, float *logits, float *features,
                                 mote_error *error) {
+  ENTER(error, model, x, logits);
   const mote_model_info *info = &model->info;
   TRY(model_check(model, SPRITE_CLASSIFIER, error));
   TRY(batch_check(batch, error));

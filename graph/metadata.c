@@ -131,6 +131,8 @@ static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   return read_number(r, "guidance", &info->guidance);
 }
 
+double metadata_guidance(const mote_model_info *info) { return info->context_drop > 0 && !info->steps ? 2 : 1; }
+
 mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, mote_model_info *info,
                           mote_error *error) {
   static const char *const architectures[] = {CONTEXT_UNET, SPRITE_CLASSIFIER, NULL};
@@ -148,6 +150,7 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
     info->premultiplied = choice == 1;
   }
   TRY(read_labels(&r, &by, info));
+  info->recommended_guidance = metadata_guidance(info);
   const char *trained_on = safetensors_metadata(file, "trained_on");
   if (trained_on) text_show(info->trained_on, sizeof info->trained_on, trained_on, "");
   return metadata_check(&by, info, error);

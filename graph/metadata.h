@@ -39,4 +39,7 @@ void metadata_describe(const mote_model_info *info, metadata_pairs *list);
 // The names of enumerators, in their order, with NULL at the end.
 extern const char *const metadata_schedules[], *const metadata_predictions[], *const metadata_alphas[];
 
+// What samplers guide by unless told: more than 1 where the model learned without contexts too and was not distilled.
+double metadata_guidance(const mote_model_info *info);
+
 #endif

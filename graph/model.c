@@ -182,7 +182,8 @@ static mote_status create(mote_device *device, mote_model **model, mote_error *e
 
 mote_status mote_model_load_memory(mote_device *device, const char *name, const void *data, size_t bytes,
                                    mote_model **out, mote_error *error) {
-  *out = NULL;
+  if (out) *out = NULL;
+  ENTER(error, device, name, data, out);
   safetensors *file = NULL;
   TRY(safetensors_parse(name, data, bytes, &file, error));
   mote_model *model = NULL;
@@ -199,7 +200,8 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
 }
 
 mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **out, mote_error *error) {
-  *out = NULL;
+  if (out) *out = NULL;
+  ENTER(error, device, path, out);
   safetensors_file file;
   TRY(safetensors_open(path, &file, error));
   mote_model *model = NULL;

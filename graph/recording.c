@@ -166,6 +166,7 @@ static mote_status replay_later(void *user, phase phase, int times, mote_error *
 
 mote_status mote_sampler_record_begin(mote_sampler *sampler, VkCommandBuffer commands,
                                       const mote_sampler_request *request, mote_error *error) {
+  ENTER(error, sampler, commands, request);
   TRY(check_recorded(sampler, false, error));
   record_route route = {.sampler = sampler, .into = commands};
   read_laps(sampler->recording);
@@ -196,6 +197,7 @@ static mote_status record_dealt(mote_sampler *sampler, VkCommandBuffer commands,
 
 mote_status mote_sampler_record(mote_sampler *sampler, VkCommandBuffer commands, int steps, double budget,
                                 mote_recorded *recorded, mote_error *error) {
+  ENTER(error, sampler, commands);
   TRY(check_recorded(sampler, true, error));
   TRY(check_budget(budget, error));
   if (steps < 0) return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 0 or more", steps);
@@ -223,6 +225,7 @@ static mote_status check_group(mote_sampler *const *samplers, uint32_t count, mo
 
 mote_status mote_samplers_record(mote_sampler *const *samplers, uint32_t count, VkCommandBuffer commands, double budget,
                                  mote_recorded *recorded, mote_error *error) {
+  ENTER(error, samplers, commands);
   pace *paces[MOTE_SAMPLERS_MAX];
   TRY(check_group(samplers, count, error));
   TRY(check_budget(budget, error));
@@ -303,6 +306,7 @@ static mote_status check_output(const mote_sampler *sampler, const mote_image_ou
 
 mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer commands, const mote_image_output *output,
                                       mote_error *error) {
+  ENTER(error, sampler, commands, output);
   TRY(check_recorded(sampler, true, error));
   mote_image_output completed = *output;
   mote_image_region layers[MAX_REGIONS];
@@ -320,6 +324,7 @@ mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer com
 
 mote_status mote_sampler_record_buffer(mote_sampler *sampler, VkCommandBuffer commands, VkBuffer buffer,
                                        VkDeviceSize offset, mote_error *error) {
+  ENTER(error, sampler, commands);
   TRY(check_recorded(sampler, true, error));
   if (!buffer) return fail(error, MOTE_ERROR_USAGE, "no buffer is given to write pixels into");
   if (offset % 4)

@@ -53,7 +53,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   if (out->steps == 0) out->steps = desc->model->info.steps < first ? desc->model->info.steps : first;
   if (out->steps == 0) out->steps = out->kind == MOTE_SAMPLER_DDPM || first < 25 ? first : 25;
   if (out->batch == 0) out->batch = 1;
-  if (out->guidance == 0) out->guidance = 1;
+  if (out->guidance == 0) out->guidance = desc->model->info.recommended_guidance;
   if (out->guidance_high == 0) out->guidance_high = 1;
   if (out->resample == 0) out->resample = 1;
   if (out->pixel_scale == 0) out->pixel_scale = 1;
@@ -177,7 +177,8 @@ static mote_status write_constants(mote_sampler *sampler, const constants *const
 }
 
 mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **out, mote_error *error) {
-  *out = NULL;
+  if (out) *out = NULL;
+  ENTER(error, desc, out);
   mote_sampler_desc completed;
   TRY(complete(desc, &completed, error));
   mote_sampler *sampler = calloc(1, sizeof *sampler);
@@ -216,6 +217,7 @@ void mote_sampler_destroy(mote_sampler **pointer) {
 }
 
 mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *needs, mote_error *error) {
+  ENTER(error, desc, needs);
   *needs = (mote_needs){0};
   mote_sampler sampler = {.model = desc->model};
   constants constants = {0};
@@ -307,10 +309,12 @@ static mote_status replay_now(void *user, phase phase, int times, mote_error *er
 }
 
 mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
+  ENTER(error, sampler, request);
   return sampler_begin(sampler, request, &(sampler_route){write_now, replay_now, sampler->program}, error);
 }
 
 mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *error) {
+  ENTER(error, sampler);
   int left = sampler_steps_left(sampler);
   if (step_count < 1 || step_count > left)
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, %d are left of this run", step_count, left);
@@ -321,10 +325,12 @@ int mote_sampler_steps_done(const mote_sampler *sampler) { return sampler->steps
 int mote_sampler_step_count(const mote_sampler *sampler) { return sampler->row_count; }
 
 mote_status mote_sampler_read(mote_sampler *sampler, float *images, mote_error *error) {
+  ENTER(error, sampler, images);
   return program_read(sampler->program, sampler->x, images, error);
 }
 
 mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pixels, mote_error *error) {
+  ENTER(error, sampler, pixels);
   shape s = sampler->x->shape;
   size_t count = tensor_elements(sampler->x), area = (size_t)s.h * (size_t)s.w, channels = (size_t)s.c;
   float *images = malloc(count * sizeof *images);

@@ -252,7 +252,8 @@ static mote_status write_state(mote_trainer *trainer, mote_error *error) {
 }
 
 mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **out, mote_error *error) {
-  *out = NULL;
+  if (out) *out = NULL;
+  ENTER(error, desc, out);
   mote_trainer_desc completed;
   TRY(trainer_complete(desc, &completed, error));
   TRY(trainer_check_data(&completed, error));
@@ -315,6 +316,7 @@ static mote_status measure_buffers(const mote_trainer *trainer, program_needs *n
 }
 
 mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error) {
+  ENTER(error, desc, needs);
   *needs = (mote_needs){0};
   mote_trainer trainer = {0};
   TRY(trainer_complete(desc, &trainer.desc, error));
@@ -351,6 +353,7 @@ mote_status trainer_check_failed(uint32_t failed, mote_error *error) {
 }
 
 mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losses, mote_error *error) {
+  ENTER(error, trainer);
   if (step_count < 1 || step_count > TRAIN_RING)
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, expected 1 to %d", step_count, TRAIN_RING);
   if (trainer->steps_done > UINT32_MAX - (uint64_t)step_count)
@@ -379,6 +382,7 @@ double mote_trainer_learning_rate(const mote_trainer *trainer) {
 }
 
 mote_status mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps, mote_error *error) {
+  ENTER(error, trainer);
   TRY(trainer_check_total(trainer->desc.lr_schedule, total_steps, error));
   const binding *state = &trainer->state->home;
   const uint32_t word = (uint32_t)total_steps;

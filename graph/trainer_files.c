@@ -18,6 +18,7 @@ static mote_status fail_unfit(const mote_trainer *trainer, const char *path, con
 }
 
 mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, bool half, mote_error *error) {
+  ENTER(error, trainer, path);
   const graph *list = trainer->parameters.list;
   size_t count = 0;
   safetensors_tensor *tensors = calloc((size_t)list->tensor_count + 1, sizeof *tensors);
@@ -75,6 +76,7 @@ static mote_status check_flat(const mote_trainer *trainer, const char *where, in
 }
 
 mote_status mote_trainer_save_state(mote_trainer *trainer, const char *path, mote_error *error) {
+  ENTER(error, trainer, path);
   size_t bytes = trainer->parameters.bytes, count = 0;
   safetensors_tensor tensors[FLAT_COUNT + 1] = {0};
   uint32_t words[TRAIN_WORDS];
@@ -196,6 +198,7 @@ static mote_status load(mote_trainer *trainer, const safetensors *file, const ch
 }
 
 mote_status mote_trainer_load_state(mote_trainer *trainer, const char *path, mote_error *error) {
+  ENTER(error, trainer, path);
   safetensors_file file;
   TRY(safetensors_open(path, &file, error));
   mote_status status = trainer_check_state(trainer, file.header, path, error);

@@ -22,6 +22,7 @@ static mote_status check_recorded(const mote_trainer *trainer, mote_error *error
 }
 
 mote_status mote_trainer_record(mote_trainer *trainer, VkCommandBuffer commands, int step_count, mote_error *error) {
+  ENTER(error, trainer, commands);
   TRY(check_recorded(trainer, error));
   if (step_count < 1 || step_count > TRAIN_RING)
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, expected 1 to %d", step_count, TRAIN_RING);
@@ -38,6 +39,7 @@ mote_status mote_trainer_record(mote_trainer *trainer, VkCommandBuffer commands,
 
 mote_status mote_trainer_collect(mote_trainer *trainer, float *losses, uint32_t capacity, uint32_t *count,
                                  mote_error *error) {
+  ENTER(error, trainer, count);
   *count = 0;
   TRY(check_recorded(trainer, error));
   const unsigned char *memory = buffer_mapped(trainer->readback);

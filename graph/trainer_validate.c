@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/metadata.h"
 #include "graph/philox.h"
 #include "graph/schedule.h"
 #include "graph/sprite_classifier.h"
@@ -61,13 +62,15 @@ void trainer_release_validation(mote_trainer *trainer) {
 }
 
 mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **out, mote_error *error) {
-  *out = NULL;
+  if (out) *out = NULL;
+  ENTER(error, trainer, out);
   size_t bytes = trainer->parameters.bytes;
   if (!trainer->model) {
     mote_model *model = calloc(1, sizeof *model);
     if (!model) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
     model->device = trainer->device;
     model->info = trainer->info;
+    model->info.recommended_guidance = metadata_guidance(&model->info);
     mote_status status = parameters_create(trainer->device, &model->info, &model->parameters, error);
     if (!status) status = buffer_create(trainer->device, bytes, "average", &model->buffer, error);
     if (status) {
@@ -123,6 +126,7 @@ static mote_status sum_cross_entropies(mote_trainer *trainer, mote_model *model,
 }
 
 mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error) {
+  ENTER(error, trainer, loss);
   uint32_t count = trainer->validation.count, most = 64;
   if (count == 0) return fail(error, MOTE_ERROR_USAGE, "no images were held out");
   mote_model *model;

@@ -30,7 +30,7 @@
 //
 // Conventions: a description struct filled with zeros asks for the documented defaults. Fallible functions return a
 // mote_status and, where `error` is not NULL, fill it with one sentence that names what was wrong, what was found and
-// what was expected; on failure they leave their output pointers NULL. `destroy` functions accept a pointer to NULL
+// what was expected, and on success clear it; NULL for something that must be given is such a failure. On failure they leave their output pointers NULL. `destroy` functions accept a pointer to NULL
 // and set the pointer to NULL. Destroy samplers before their model, models before their device.
 #ifndef MOTE_H
 #define MOTE_H
@@ -208,6 +208,7 @@ typedef struct mote_model_info {
   int steps;                // DDIM steps that it was distilled to; 0: it takes any number of them
   double guidance;          // that distillation built into it; 0 or 1: none
   double context_drop;      // probability that training left a context out, which guidance needs; 0: none, or not known
+  double recommended_guidance;  // that samplers take unless told: 2 where there is a context_drop and no steps, else 1
   bool premultiplied;       // of 2 and 4 channels: the colours of images are multiplied by their alpha
   int label_count;          // 0, or n_cfeat
   // Of 1 to 31 bytes, UTF-8 without control characters, commas and equals signs, each once; not "none".
@@ -404,7 +405,8 @@ typedef struct mote_sampler_desc {
   double eta;              // DDIM: 0 deterministic (default) to 1 as noisy as DDPM
   mote_grid grid;
   // Classifier-free guidance (Ho & Salimans 2022): m = m_avoid + guidance · (m_context - m_avoid), m the network's output.
-  // Both are evaluated in one batch of twice the size. 0: 1, which is no guidance and costs nothing; at most 100.
+  // Both are evaluated in one batch of twice the size. 1: no guidance, half the work; 0: the model's recommended_guidance; at
+  // most 100.
   double guidance;
   double guidance_low, guidance_high;  // guided while t/T lies between (Kynkäänniemi et al. 2024); high 0: 1
   bool clip_x0;            // clamp each step's x_0 to [-1, 1]; done unasked, unless threshold is, where the model predicts epsilon

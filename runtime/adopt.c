@@ -121,7 +121,8 @@ static void take_over(mote_device *device, const mote_device_adopt_desc *desc) {
 }
 
 mote_status mote_device_adopt(const mote_device_adopt_desc *desc, mote_device **out, mote_error *error) {
-  *out = NULL;
+  if (out) *out = NULL;
+  ENTER(error, desc, out);
   TRY(check_desc(desc, error));
   mote_device *device = calloc(1, sizeof *device);
   if (!device) return fail(error, MOTE_ERROR_MEMORY, "out of memory");

@@ -140,7 +140,8 @@ static mote_status create_instance(const mote_device_desc *desc, mote_device *de
 }
 
 mote_status mote_device_list(mote_device_info **infos, size_t *count, mote_error *error) {
-  *infos = NULL;
+  if (infos) *infos = NULL;
+  ENTER(error, infos, count);
   *count = 0;
   mote_device *lister = calloc(1, sizeof *lister);  // an instance and no device
   if (!lister) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
@@ -277,9 +278,10 @@ mote_status device_create_submission(mote_device *device, mote_error *error) {
 }
 
 mote_status mote_device_create(const mote_device_desc *desc, mote_device **out, mote_error *error) {
+  if (out) *out = NULL;
+  ENTER(error, out);
   static const mote_device_desc defaults = {0};
   if (!desc) desc = &defaults;
-  *out = NULL;
   mote_device *device = calloc(1, sizeof *device);
   if (!device) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   device->log = desc->log;

@@ -10,6 +10,14 @@
 mote_status fail(mote_error *error, mote_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+// The first statement of every public function that takes an error: what an earlier failure left in it is gone, and NULL in
+// the place of a pointer that must be given (those named) is refused.
+#define ENTER(error, ...)                                                                        \
+  TRY(error_enter(error, __func__, #__VA_ARGS__, (const void *const[]){__VA_ARGS__},             \
+                  sizeof((const void *const[]){__VA_ARGS__}) / sizeof(const void *)))
+mote_status error_enter(mote_error *error, const char *function, const char *names, const void *const *pointers,
+                        size_t count);
+
 // Returns early from a function that has nothing to unwind.
 #define TRY(call)                         \
   do {                                    \

@@ -125,7 +125,7 @@ mote_status bench_make(const bench_subject *subject, bool train, int batch, prof
   const mote_model_info *info = mote_model_get_info(subject->model);
   if (train) return make_trainer(subject->device, info, subject->model, batch, &out->trainer, error);
   const mote_sampler_desc desc = {
-      .model = subject->model, .batch = batch, .steps = info->timesteps < 25 ? info->timesteps : 25};
+      .model = subject->model, .batch = batch, .steps = info->timesteps < 25 ? info->timesteps : 25, .guidance = 1};
   return mote_sampler_create(&desc, &out->sampler, error);
 }
 

@@ -146,7 +146,7 @@ static mote_status settle(distill_options *o, mote_error *error) {
   p->kernels = o->base.common.kernels;
   if (p->steps == 0) p->steps = DEFAULT_STEPS;
   if (p->round_steps == 0) p->round_steps = DEFAULT_ROUND_STEPS;
-  if (p->guidance == 0) p->guidance = usual_guidance(info);
+  if (p->guidance == 0) p->guidance = info->recommended_guidance;
   if (p->from == 0) p->from = info->steps;
   if (p->from == 0)
     for (p->from = 2 * p->steps; p->from < DEFAULT_FROM;) p->from *= 2;

@@ -273,7 +273,7 @@ static mote_status run(evaluate_options *o, int *exit_code, mote_error *error) {
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_model(device, o->model, &model, error));
   TRY_GOTO(end, check_makes_images(model, o->model, error));
-  if (o->sampler.guidance == 0) o->sampler.guidance = usual_guidance(mote_model_get_info(model));
+  if (o->sampler.guidance == 0) o->sampler.guidance = mote_model_get_info(model)->recommended_guidance;
   status = evaluate_model(o, device, model, exit_code, error);
 end:
   mote_model_destroy(&model);

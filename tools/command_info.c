@@ -52,7 +52,7 @@ typedef struct info_report {
 static mote_status measure_samplers(mote_model *model, info_report *r, mote_error *error) {
   for (size_t i = 0; i < BATCH_COUNT; i++) {
     mote_sampler *sampler = NULL;
-    mote_sampler_desc sampler_desc = {.model = model, .batch = batches[i]};
+    mote_sampler_desc sampler_desc = {.model = model, .batch = batches[i], .guidance = 1};
     TRY(mote_sampler_create(&sampler_desc, &sampler, error));
     r->samplers[i] = mote_sampler_get_info(sampler);
     r->steps = mote_sampler_step_count(sampler);
@@ -88,7 +88,7 @@ static void print_diffusion(const info_report *r) {
   if (m->steps) print("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
   if (m->steps) print(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
   if (m->context_drop > 0 && !m->steps)
-    print("guidance        %g by default, learned without contexts %g %% of the time\n", usual_guidance(m),
+    print("guidance        %g by default, learned without contexts %g %% of the time\n", m->recommended_guidance,
            100 * m->context_drop);
 }
 

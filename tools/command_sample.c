@@ -174,7 +174,7 @@ static bool any_context(const sample_inputs *inputs, const mote_model_info *mode
 // What the model says of itself decides what was not given.
 static mote_status settle_guidance(sample_options *o, const sample_inputs *inputs, const mote_model_info *model,
                                    mote_error *error) {
-  if (o->guidance == 0) o->guidance = inputs->avoid || any_context(inputs, model) ? usual_guidance(model) : 1;
+  if (o->guidance == 0) o->guidance = inputs->avoid || any_context(inputs, model) ? model->recommended_guidance : 1;
   if (o->guidance != 1 || !(o->avoided || o->guidance_high > 0)) return MOTE_OK;
   return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
               o->avoided ? "--avoid" : "--guidance-interval");

@@ -90,8 +90,6 @@ mote_status check_makes_images(const mote_model *model, const char *path, mote_e
               architecture);
 }
 
-double usual_guidance(const mote_model_info *model) { return model->context_drop > 0 && !model->steps ? 2 : 1; }
-
 bool default_classifier_given(void) {
   size_t bytes = 0;
   return default_classifier(&bytes) != NULL;

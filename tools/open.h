@@ -18,10 +18,6 @@ mote_status open_model(mote_device *device, const char *path, mote_model **model
 // Fails with MOTE_ERROR_USAGE when the model is no context_unet, which makes images.
 mote_status check_makes_images(const mote_model *model, const char *path, mote_error *error);
 
-// The guidance that `mote sample` takes by default: 2 for a model that learned without contexts too and has none built in,
-// else 1, which is none.
-double usual_guidance(const mote_model_info *model);
-
 // Loads `path`, or the built-in classifier when it is NULL, which must be there: default_classifier_given().
 mote_status open_classifier(mote_device *device, const char *path, mote_model **model, mote_error *error);
 bool default_classifier_given(void);

@@ -19,7 +19,7 @@ static mote_status prepare(train_samples *s, mote_model *model, mote_error *erro
   s->pixels = malloc(count * (size_t)info->channels * (size_t)info->height * (size_t)info->height);
   if (!s->contexts || !s->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %zu samples", count);
   for (size_t i = 0; i < count && info->label_count; i++) s->contexts[i * length + i / (size_t)s->columns] = 1;
-  mote_sampler_desc desc = {.model = model, .batch = (int)count};
+  mote_sampler_desc desc = {.model = model, .batch = (int)count, .guidance = 1};
   return mote_sampler_create(&desc, &s->sampler, error);
 }
 

@@ -137,7 +137,41 @@ static void every_option_gives_the_same_bytes_recorded(void **state) {
   }
 }
 
+// A model that says these of itself.
+static mote_model *say(const char *context_drop, const char *steps) {
+  mote_error error = {0};
+  mote_model *made;
+  weights *w = weights_make(&SMALL_MODEL);
+  if (context_drop) weights_set(w, "context_drop", context_drop);
+  if (steps) weights_set(w, "steps", steps);
+  MUST(weights_load(w, device, &made, &error));
+  weights_free(&w);
+  return made;
+}
+
+static void guidance_is_the_models_unless_told(void **state) {
+  (void)state;
+  mote_model *plain = model, *distilled = say("0.1", "4"), *dropped = say("0.1", NULL);
+  assert_true(mote_model_get_info(plain)->recommended_guidance == 1);
+  assert_true(mote_model_get_info(distilled)->recommended_guidance == 1);
+  assert_true(mote_model_get_info(dropped)->recommended_guidance == 2);
+  static float found[5][BATCH * IMAGE];
+  uint8_t rgb[BATCH * IMAGE];
+  model = dropped;
+  for (int i = 0; i < 3; i++)
+    run(&(option){"guidance", {.guidance = i}, {.seed = 3, .context = contexts}}, found[i], rgb);
+  assert_memory_equal(found[0], found[2], sizeof found[0]);
+  assert_memory_not_equal(found[0], found[1], sizeof found[0]);
+  // Without contexts there is nothing to lead towards.
+  for (int i = 0; i < 2; i++) run(&(option){"no contexts", {.guidance = i}, {.seed = 3}}, found[3 + i], rgb);
+  assert_memory_equal(found[3], found[4], sizeof found[3]);
+  model = plain;
+  mote_model_destroy(&distilled);
+  mote_model_destroy(&dropped);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_option_gives_the_same_bytes_recorded)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_option_gives_the_same_bytes_recorded),
+                                     cmocka_unit_test(guidance_is_the_models_unless_told)};
   return cmocka_run_group_tests(tests, open_all, close_all);
 }
