@@ -223,6 +223,7 @@ lane_parity() {
     --rounds 1 --repeat 1 --json
   count_test "command line" "$python" tests/test_cli.py "${mote[@]}" --weights "$weights"
   count_test "editing, palettes, sheets" "$python" tests/test_edit.py "${mote[@]}" "${small[@]}"
+  count_test "the page on embedding" "$python" tests/test_embedding_page.py --build build-gcc --weights models/sprites16.safetensors
   count_test "outputs" "$python" tests/test_outputs.py "${mote[@]}" "${small[@]}"
   count_test "nothing foul on a terminal" "$python" tests/test_escapes.py "${mote[@]}" "${small[@]}"
   count_test "distilling" "$python" tests/test_distill.py "${mote[@]}"
