@@ -81,7 +81,7 @@ def image_shape():
 
 def read_png(path):
     """(width, height, channels, rows as (height, width, channels)); checks every CRC."""
-    data = pathlib.Path(path).read_bytes()
+    data, palette, clear = pathlib.Path(path).read_bytes(), None, b""
     expect(data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is no PNG")
     at, packed = 8, b""
     while at < len(data):
@@ -90,12 +90,21 @@ def read_png(path):
         expect(zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0], "bad CRC")
         if kind == b"IHDR":
             width, height, depth, colour = struct.unpack(">IIBB", body[:10])
+        elif kind == b"PLTE":
+            palette = np.frombuffer(body, np.uint8).reshape(-1, 3)
+        elif kind == b"tRNS":
+            clear = body
         elif kind == b"IDAT":
             packed += body
         at += 12 + length
     expect(depth == 8 and kind == b"IEND", f"{path}: depth {depth}, last chunk {kind}")
-    channels = {0: 1, 4: 2, 2: 3, 6: 4}[colour]
-    return width, height, channels, unfilter(zlib.decompress(packed), width, height, channels)
+    channels = {0: 1, 4: 2, 2: 3, 6: 4, 3: 1}[colour]
+    rows = unfilter(zlib.decompress(packed), width, height, channels)
+    if colour != 3:
+        return width, height, channels, rows
+    colours = palette if not clear else np.hstack([palette, np.frombuffer(clear.ljust(len(palette), b"\xff"), np.uint8)[:, None]])
+    expect(len(palette) <= 256 and rows.max() < len(palette), f"{path}: {len(palette)} colours, index {rows.max()}")
+    return width, height, colours.shape[1], colours[rows[..., 0]]
 
 
 def unfilter(raw, width, height, channels):

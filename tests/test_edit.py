@@ -244,6 +244,36 @@ def test_a_sheet_cuts_the_same_sprites(where):
         expect(frame["sourceSize"] == {"w": w, "h": h} and not frame["rotated"] and not frame["trimmed"], f"{frame}")
 
 
+def test_a_palette_makes_indexed_pngs(where):
+    """-o and --each: colour type 3, the file's colours in the file's order; alpha in tRNS; without --palette true colour."""
+    colours = ["ff0000", "00ff00", "0000ff", "ffffff", "000000"]
+    pathlib.Path(f"{where}/p.hex").write_text("\n".join(colours) + "\n")
+    sample(where, "-o", "sheet.png", "--each", "each", "-n", 3, *FAST, "--palette", "p.hex", "--scale", 2)
+    sample(where, "-o", "plain.png", "-n", 3, *FAST)
+    for name in ("sheet.png", "each/0000.png", "each/0002.png"):
+        data = pathlib.Path(f"{where}/{name}").read_bytes()
+        expect(data[25] == 3, f"{name}: colour type {data[25]}")
+        at = data.index(b"PLTE") + 4
+        expect(data[at:at + 15].hex() == "".join(colours) and b"tRNS" not in data, f"{name}: {data[at:at + 15].hex()}")
+    expect(pathlib.Path(f"{where}/plain.png").read_bytes()[25] == 2, "without a palette")
+
+
+def test_sheets_are_tagged_by_label(where):
+    """Contexts dealt in turn: frames stand by label, a tag holds all of one; as an array and as a hash, the same frames."""
+    words = ("-n", 5, "--context", "hero", "--context", "monster", *FAST)
+    sample(where, "-o", "a.png", "--sheet", "a.json", *words)
+    sample(where, "-o", "a.png", "--sheet", "h.json", "--sheet-format", "hash", *words)
+    array, table = (json.loads(pathlib.Path(f"{where}/{name}.json").read_text()) for name in "ah")
+    labels = [frame["label"] for frame in array["frames"]]
+    expect(labels == ["hero"] * 3 + ["monster"] * 2, str(labels))
+    expect(array["meta"]["frameTags"] == [{"name": "hero", "from": 0, "to": 2, "direction": "forward"},
+                                          {"name": "monster", "from": 3, "to": 4, "direction": "forward"}], str(array["meta"]))
+    names = [frame.pop("filename") for frame in array["frames"]]
+    expect(names == ["0000.png", "0002.png", "0004.png", "0001.png", "0003.png"], str(names))
+    expect(list(table["frames"].items()) == list(zip(names, array["frames"])), "the hash holds other frames")
+    expect(table["meta"] == array["meta"], "meta")
+
+
 def test_wrong_usage(where):
     """Options that contradict each other, and files that do not fit, are named; nothing is written."""
     height = image_shape()[1]

@@ -53,7 +53,10 @@ enum {
   OPTION_VARIATION,
   OPTION_PREVIEW,
   OPTION_MOMENTS,
+  OPTION_SHEET_FORMAT,
 };
+
+static const char *const sheet_formats[] = {"array", "hash", NULL};
 
 // To add an option: one value above, one line here, one case in take_option, one field in sample_options.
 static const struct poptOption table[] = {
@@ -66,6 +69,7 @@ static const struct poptOption table[] = {
     {"npy", 0, POPT_ARG_STRING, NULL, OPTION_NPY, "write float32 (N,C,h,h), nominally from -1 to 1", "path.npy"},
     {"sheet", 0, POPT_ARG_STRING, NULL, OPTION_SHEET, "write where each image lies in -o, as Aseprite and TexturePacker do",
      "path.json"},
+    {"sheet-format", 0, POPT_ARG_STRING, NULL, OPTION_SHEET_FORMAT, "its frames as an array or a hash (default array)", "FORM"},
     {"preview", 0, POPT_ARG_NONE, NULL, OPTION_PREVIEW, "show the images in the terminal", NULL},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
     {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
@@ -209,6 +213,10 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_SCALE: return option_int("--scale", text, 1, 64, &s->scale, error);
     case OPTION_PREVIEW: s->preview = true; return MOTE_OK;
     case OPTION_SHEET: s->sheet = text; return MOTE_OK;
+    case OPTION_SHEET_FORMAT:
+      TRY(option_choice("--sheet-format", text, sheet_formats, &kind, error));
+      s->sheet_format = kind ? SHEET_HASH : SHEET_ARRAY;
+      return MOTE_OK;
     case OPTION_PALETTE: return take_palette(s, text, error);
     case OPTION_SAMPLER:
       TRY(option_choice("--sampler", text, sampler_names, &kind, error));
@@ -278,6 +286,8 @@ static mote_status check_combinations(const sample_options *s, mote_error *error
     return fail(error, MOTE_ERROR_USAGE, "found both --clip-x0 and --threshold, expected one of them");
   if ((s->palette || s->palette_file) && !s->grid && !s->each && !s->preview)
     return fail(error, MOTE_ERROR_USAGE, "--palette: found none of -o, --each and --preview, which it is for");
+  if (s->sheet_format && !s->sheet)
+    return fail(error, MOTE_ERROR_USAGE, "--sheet-format: found no --sheet, which it is for");
   if (s->sheet && !s->grid) return fail(error, MOTE_ERROR_USAGE, "--sheet: found no -o, which it is for");
   if (s->scale && !s->grid && !s->each && !s->gif && !s->moments)
     return fail(error, MOTE_ERROR_USAGE, "--scale: found none of -o, --each, --gif and --moments, which it is for");

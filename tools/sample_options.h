@@ -13,6 +13,7 @@ typedef struct sample_options {
   const char *model;  // NULL: the built-in one
   const char *grid;   // -o
   const char *each, *gif, *moments, *npy, *sheet;
+  enum { SHEET_NOT_SAID, SHEET_ARRAY, SHEET_HASH } sheet_format;
   bool preview;
   const char **contexts;  // --context, context_count of them, the array owned
   int context_count;

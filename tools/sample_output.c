@@ -17,6 +17,7 @@
 #include "runtime/file.h"
 #include "tools/gif.h"
 #include "tools/image.h"
+#include "tools/image_indexed.h"
 #include "tools/image_read.h"
 #include "tools/output.h"
 #include "tools/palette_read.h"
@@ -90,7 +91,7 @@ static mote_status write_grid(const sample_options *o, const mote_model_info *mo
   image image;
   image_grid_desc grid = describe_grid(o, model, run->pixels, run->begun);
   TRY(image_grid_init(&image, &grid, error));
-  mote_status status = image_write_png(&image, writer, error);
+  mote_status status = image_write_png_indexed(&image, &run->palette, writer, error);
   image_finish(&image);
   return status;
 }
@@ -121,7 +122,8 @@ static mote_status write_sheet(const sample_options *o, const mote_model_info *m
                                                  .first = o->first,
                                                  .label = label_of,
                                                  .user = o,
-                                                 .to_and_fro = o->interpolate},
+                                                 .to_and_fro = o->interpolate,
+                                                 .hash = o->sheet_format == SHEET_HASH},
                             writer, error);
 }
 
@@ -190,13 +192,14 @@ static mote_status write_moments(const sample_options *o, const mote_model_info 
   return status;
 }
 
-static mote_status write_each_file(const char *path, const image_grid_desc *grid, file_group *group, mote_error *error) {
+static mote_status write_each_file(const char *path, const image_grid_desc *grid, const palette *palette, file_group *group,
+                                   mote_error *error) {
   image image;
   TRY(image_grid_init(&image, grid, error));
   file_writer writer = {0};
   mote_status status = MOTE_OK;
   TRY_GOTO(end, file_writer_init(&writer, path, error));
-  TRY_GOTO(end, image_write_png(&image, &writer, error));
+  TRY_GOTO(end, image_write_png_indexed(&image, palette, &writer, error));
   status = file_group_add(group, &writer, error);
 end:
   if (status) file_writer_abort(&writer);
@@ -217,7 +220,7 @@ static mote_status write_each(const sample_options *o, const mote_model_info *mo
     if (snprintf(path, sizeof path, "%s/%0*" PRIu64 ".png", o->each, digits, o->first + (uint64_t)i) >= (int)sizeof path)
       return fail(error, MOTE_ERROR_FILE, "--each: %s: name too long", o->each);
     image_grid_desc grid = describe_tile(o, model, run->pixels + (size_t)i * image_bytes);
-    TRY(write_each_file(path, &grid, group, error));
+    TRY(write_each_file(path, &grid, &run->palette, group, error));
   }
   return MOTE_OK;
 }
@@ -225,11 +228,10 @@ static mote_status write_each(const sample_options *o, const mote_model_info *mo
 static mote_status snap_to_palette(const sample_options *o, const mote_model_info *model, sample_run *run,
                                    mote_error *error) {
   size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
-  palette palette;
   palette_source source = {.pixels = run->pixels, .count = count, .weight = 1};
-  TRY(o->palette_file ? palette_read(o->palette_file, model->channels, &palette, error)
-                      : palette_build(&source, 1, model->channels, o->palette, &palette, error));
-  palette_snap(&palette, run->pixels, count);
+  TRY(o->palette_file ? palette_read(o->palette_file, model->channels, &run->palette, error)
+                      : palette_build(&source, 1, model->channels, o->palette, &run->palette, error));
+  palette_snap(&run->palette, run->pixels, count);
   return MOTE_OK;
 }
 

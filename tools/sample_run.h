@@ -3,6 +3,7 @@
 #define MOTE_TOOLS_SAMPLE_RUN_H
 
 #include "mote.h"
+#include "tools/palette.h"
 
 #define SAMPLE_FRAMES_MAX 40
 
@@ -41,6 +42,7 @@ typedef struct sample_run {
   uint8_t *pixels;                     // count × height × height × channels, or NULL
   float *images;                       // count × channels × height × height, or NULL
   uint8_t *frames[SAMPLE_FRAMES_MAX];  // each like pixels: evenly spaced moments, the noise first, the result last
+  palette palette;                     // that pixels were snapped to; count 0: none
   int frame_count;                     // 0 when not wanted
   int begun;                           // images that went through a step at least; only these are in the arrays
   int finished;                        // of these, the ones that went through all

@@ -22,6 +22,17 @@ static bool same_label(const sprite_sheet_desc *d, int i, int j) {
   return a && b && !strcmp(a, b);
 }
 
+// The images in the order of the frames: those of one label together, so that one tag holds them, labels as they first come.
+static void order_frames(const sprite_sheet_desc *d, int *order, bool *placed) {
+  int count = 0;
+  for (int i = 0; i < d->count; i++) {
+    if (placed[i]) continue;
+    order[count++] = i;
+    for (int j = i + 1; j < d->count && !d->to_and_fro && label_of(d, i); j++)
+      if (!placed[j] && (placed[j] = same_label(d, i, j))) order[count++] = j;
+  }
+}
+
 static void add_rectangle(cJSON *object, const char *name, int x, int y, int width, int height) {
   cJSON *rectangle = cJSON_AddObjectToObject(object, name);
   cJSON_AddNumberToObject(rectangle, "x", x);
@@ -36,11 +47,16 @@ static void add_size(cJSON *object, const char *name, int width, int height) {
   cJSON_AddNumberToObject(size, "h", height);
 }
 
+// Image `i`, as an entry of an array, or of a hash under its name.
 static void add_frame(cJSON *frames, const sprite_sheet_desc *d, int i) {
   cJSON *frame = cJSON_CreateObject();
   char name[64];
   snprintf(name, sizeof name, "%04" PRIu64 ".png", d->first + (uint64_t)i);
-  cJSON_AddStringToObject(frame, "filename", name);
+  if (d->hash)
+    cJSON_AddItemToObject(frames, name, frame);
+  else
+    cJSON_AddItemToArray(frames, frame);
+  if (!d->hash) cJSON_AddStringToObject(frame, "filename", name);
   add_rectangle(frame, "frame", i % d->columns * d->side, i / d->columns * d->side, d->side, d->side);
   cJSON_AddBoolToObject(frame, "rotated", false);
   cJSON_AddBoolToObject(frame, "trimmed", false);
@@ -48,7 +64,6 @@ static void add_frame(cJSON *frames, const sprite_sheet_desc *d, int i) {
   add_size(frame, "sourceSize", d->side, d->side);
   cJSON_AddNumberToObject(frame, "duration", DURATION);
   if (label_of(d, i)) cJSON_AddStringToObject(frame, "label", label_of(d, i));
-  cJSON_AddItemToArray(frames, frame);
 }
 
 static void add_tag(cJSON *tags, const char *name, int from, int to, const char *direction) {
@@ -60,18 +75,19 @@ static void add_tag(cJSON *tags, const char *name, int from, int to, const char 
   cJSON_AddItemToArray(tags, tag);
 }
 
-static void add_tags(cJSON *meta, const sprite_sheet_desc *d) {
+static void add_tags(cJSON *meta, const sprite_sheet_desc *d, const int *order) {
   cJSON *tags = cJSON_AddArrayToObject(meta, "frameTags");
   if (d->to_and_fro) add_tag(tags, "all", 0, d->count - 1, "pingpong");
   for (int from = 0; from < d->count;) {
     int to = from;
-    while (to + 1 < d->count && same_label(d, from, to + 1)) to++;
-    if (to > from) add_tag(tags, label_of(d, from), from, to, "forward");
+    while (to + 1 < d->count && same_label(d, order[from], order[to + 1])) to++;
+    const char *label = label_of(d, order[from]);
+    if (label && !(d->to_and_fro && to == from)) add_tag(tags, label, from, to, "forward");
     from = to + 1;
   }
 }
 
-static void add_meta(cJSON *sheet, const sprite_sheet_desc *d) {
+static void add_meta(cJSON *sheet, const sprite_sheet_desc *d, const int *order) {
   const char *slash = strrchr(d->image, '/');
   int rows = (d->count + d->columns - 1) / d->columns;
   cJSON *meta = cJSON_AddObjectToObject(sheet, "meta");
@@ -81,16 +97,26 @@ static void add_meta(cJSON *sheet, const sprite_sheet_desc *d) {
   cJSON_AddStringToObject(meta, "format", d->channels % 2 ? "RGB888" : "RGBA8888");
   add_size(meta, "size", d->columns * d->side, rows * d->side);
   cJSON_AddStringToObject(meta, "scale", "1");
-  add_tags(meta, d);
+  add_tags(meta, d, order);
+}
+
+static char *sheet_text(const sprite_sheet_desc *d, const int *order) {
+  cJSON *sheet = cJSON_CreateObject();
+  cJSON *frames = d->hash ? cJSON_AddObjectToObject(sheet, "frames") : cJSON_AddArrayToObject(sheet, "frames");
+  for (int i = 0; i < d->count; i++) add_frame(frames, d, order[i]);
+  add_meta(sheet, d, order);
+  char *text = json_to_text(sheet, true);
+  cJSON_Delete(sheet);
+  return text;
 }
 
 mote_status sprite_sheet_write(const sprite_sheet_desc *d, file_writer *writer, mote_error *error) {
-  cJSON *sheet = cJSON_CreateObject();
-  cJSON *frames = cJSON_AddArrayToObject(sheet, "frames");
-  for (int i = 0; i < d->count; i++) add_frame(frames, d, i);
-  add_meta(sheet, d);
-  char *text = json_to_text(sheet, true);
-  cJSON_Delete(sheet);
+  int *order = malloc((size_t)d->count * sizeof *order);
+  bool *placed = calloc((size_t)d->count, sizeof *placed);
+  if (order && placed) order_frames(d, order, placed);
+  char *text = order && placed ? sheet_text(d, order) : NULL;
+  free(order);
+  free(placed);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "--sheet: no memory for the places of %d images", d->count);
   mote_status status = file_writer_write(writer, text, strlen(text), error);
   if (!status) status = file_writer_write(writer, "\n", 1, error);

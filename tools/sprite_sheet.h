@@ -15,11 +15,13 @@ typedef struct sprite_sheet_desc {
   const char *(*label)(const void *user, uint64_t index);  // of image `index` of the run; NULL, or may return NULL
   const void *user;
   bool to_and_fro;       // the images are one animation that runs forth and back
+  bool hash;             // the hash form: frames by name; else the array form
 } sprite_sheet_desc;
 
-// Writes the array form of Aseprite and TexturePacker: `frames` in order, each with `filename`, `frame` {x, y, w, h} in
-// pixels, `sourceSize`, `duration` in milliseconds and, beyond what they have, `label`; `meta` with the picture's name and
-// size, and a tag for every row of images of one label. Flushes the writer; the caller commits it.
+// Writes what Aseprite and TexturePacker write: `frames`, each with `frame` {x, y, w, h} in pixels, `sourceSize`, `duration`
+// in milliseconds and, beyond what they have, `label`; an array of them with `filename`, or a hash by that name; `meta` with
+// the picture's name and size, and one tag for all frames of a label, which stand together. Flushes the writer; the caller
+// commits it.
 mote_status sprite_sheet_write(const sprite_sheet_desc *desc, file_writer *writer, mote_error *error);
 
 #endif
