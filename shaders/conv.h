@@ -23,8 +23,8 @@
 #define CONV_TILE_SPLIT 9   // groups of invocations that share the sum
 #define CONV_TILE_UNITS 10  // of a stage
 // Of transposed convolutions (their gradients), whose kernel size is their stride; else 1.
-#define CONV_TILE_STRIDE 11 // input pixels a pixel, along each axis
-#define CONV_TILE_SQUARE 12 // output pixels a pixel, along each axis
+#define CONV_TILE_STRIDE 11 // conv_product.stride of graph/conv_tile.h
+#define CONV_TILE_SQUARE 12 // conv_product.square there
 
 // And of conv_matrix.comp alone.
 #define CONV_MATRIX_LOCAL 5    // invocations

@@ -51,7 +51,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                         [GROUP_NORM_SCALED] = in[SCALE] != NULL,
                         [GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
                .spec_count = 5,
-               // Absent tensors stand for themselves through one that is there; the constants keep them unread.
+               // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[X], in[GAMMA], in[BETA], node->outputs[MEAN], node->outputs[VARIANCE], node->outputs[Y],
                             in[SCALE] ? in[SCALE] : in[GAMMA], in[SHIFT] ? in[SHIFT] : in[GAMMA],
                             in[STEP] ? in[STEP] : in[GAMMA]},

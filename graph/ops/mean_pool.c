@@ -43,7 +43,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .spec = {[MEAN_POOL_BACKWARD_ACTIVATION] = attributes->activation,
                         [MEAN_POOL_BACKWARD_RESIDUAL] = in[B_RESIDUAL] != NULL},
                .spec_count = 2,
-               // Absent tensors stand for themselves through one that is there; the constants keep them unread.
+               // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[B_DY], in[B_X] ? in[B_X] : in[B_DY], in[B_RESIDUAL] ? in[B_RESIDUAL] : in[B_DY], dx},
                .binding_count = 4,
                .push = &push,

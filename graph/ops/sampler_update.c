@@ -46,7 +46,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                         [SAMPLER_UPDATE_HISTORY] = in[PREVIOUS] != NULL,
                         [SAMPLER_UPDATE_ADVANCE] = attributes->advance},
                .spec_count = 5,
-               // Absent tensors stand for themselves through one that is there; the constants keep them untouched.
+               // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[X], in[MODEL], in[TABLE], in[STEP], in[LIMIT] ? in[LIMIT] : in[X],
                             in[PREVIOUS] ? in[PREVIOUS] : in[X]},
                .binding_count = 6,
