@@ -52,25 +52,37 @@ mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, b
 
 static const char *const state_names[FLAT_COUNT] = {"weights", NULL, "first_moment", "second_moment", "average"};
 
-// Checks the parameters that a flat buffer holds, one of FLAT_WEIGHTS …, and sets what lies between them to zero.
+static mote_status check_squares(const char *where, const tensor *tensor, const float *rows, mote_error *error) {
+  for (size_t i = 0; i < tensor_elements(tensor); i++)
+    if (rows[i] < 0)
+      return fail(error, MOTE_ERROR_FORMAT, "%s: tensor %s: number %zu is %g, expected a square", where, tensor->name, i,
+                  (double)rows[i]);
+  return MOTE_OK;
+}
+
+// Checks one parameter of a flat buffer, one of FLAT_WEIGHTS …, and copies it to where `packed` is laid out alike.
+static mote_status check_parameter(const char *where, int which, const tensor *tensor, const float *values, float *packed,
+                                   mote_error *error) {
+  float *rows = malloc(tensor_elements(tensor) * sizeof *rows);
+  if (!rows) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  layout_unpack(tensor, values + tensor->home.offset / 4, rows);
+  mote_status status = parameter_check(where, tensor, rows, error);
+  if (!status && which == FLAT_SECOND) status = check_squares(where, tensor, rows, error);
+  layout_pack(tensor, rows, packed + tensor->home.offset / 4);
+  free(rows);
+  return status;
+}
+
+// Checks what a flat buffer holds, and sets what lies between the parameters to zero.
 static mote_status check_flat(const mote_trainer *trainer, const char *where, int which, float *values, mote_error *error) {
   const graph *list = trainer->parameters.list;
   const size_t bytes = trainer->parameters.bytes;
-  float *rows = malloc(bytes), *packed = calloc(1, bytes);
-  mote_status status = rows && packed ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (int i = 0; i < list->tensor_count && !status; i++) {
-    const tensor *tensor = list->tensors[i];
-    if (tensor->kind != TENSOR_PARAMETER) continue;
-    layout_unpack(tensor, values + tensor->home.offset / 4, rows);
-    status = parameter_check(where, tensor, rows, error);
-    for (size_t k = 0; k < tensor_elements(tensor) && which == FLAT_SECOND && !status; k++)
-      if (rows[k] < 0)
-        status = fail(error, MOTE_ERROR_FORMAT, "%s: tensor %s: number %zu is %g, expected a square", where, tensor->name,
-                      k, (double)rows[k]);
-    layout_pack(tensor, rows, packed + tensor->home.offset / 4);
-  }
+  float *packed = calloc(1, bytes);
+  mote_status status = packed ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < list->tensor_count && !status; i++)
+    if (list->tensors[i]->kind == TENSOR_PARAMETER)
+      status = check_parameter(where, which, list->tensors[i], values, packed, error);
   if (!status) memcpy(values, packed, bytes);
-  free(rows);
   free(packed);
   return status;
 }
