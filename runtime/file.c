@@ -38,7 +38,8 @@ static mote_status open_input(const char *path, input kind, int *descriptor, str
   *descriptor = -1;
   bool pipes = kind == NAMED, found = !(kind == OWN ? lstat : stat)(path, info);
   if (found) TRY(check_type(path, info->st_mode, pipes, error));
-  if (found) *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (kind == OWN ? O_NOFOLLOW : 0));
+  enum { FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
+  if (found) *descriptor = kind == OWN ? open(path, FLAGS | O_NOFOLLOW) : open(path, FLAGS);
   if (*descriptor < 0 || fstat(*descriptor, info))
     return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
   mote_status status = check_type(path, info->st_mode, pipes, error);
