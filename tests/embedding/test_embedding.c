@@ -492,7 +492,7 @@ static void what_training_needs_is_known_before(void **state) {
     assert_memory_equal(&before, &between, sizeof before);
     mote_trainer *trainer;
     mote_trainer_create(&desc, &trainer, &error);
-    assert_error(&error, MOTE_ERROR_USAGE, "no image");
+    assert_error(&error, MOTE_ERROR_USAGE, "no pixels");
     desc.data.pixels = images;
     MUST(mote_trainer_create(&desc, &trainer, &error));
     mote_device_counters after = mote_device_get_counters(fresh);
