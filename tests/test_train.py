@@ -291,6 +291,23 @@ def test_resume_checks_settings(where):
     expect((state_bytes(where), (where / "m.safetensors.run/settings.json").read_bytes()) == before, "files changed")
 
 
+def test_resume_a_run_of_0_1_0(where):
+    """settings.json without the options that came later means their defaults; without another it is damaged."""
+    make_data(where)
+    train(where, *TINY, "--steps", 2)
+    path = where / "m.safetensors.run/settings.json"
+    told = json.loads(path.read_text())
+    for name in ("crop", "pad", "spacing", "margin", "arrays", "range"):
+        del told["settings"][name]
+    path.write_text(json.dumps(told))
+    run = train(where, "--resume", "--steps", 3, "--pad", 32, check=None)
+    expect_error(run, 2, "--pad", "32", "null")
+    train(where, "--resume", "--steps", 3, "--range", "auto")
+    del told["settings"]["batch"]
+    path.write_text(json.dumps(told))
+    expect_error(train(where, "--resume", "--steps", 4, check=None), 1, "settings.json", "batch")
+
+
 def test_no_overwriting(where):
     """A model or a run that is there is replaced by --force only, and then nothing of the old run is left."""
     make_data(where)

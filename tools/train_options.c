@@ -17,7 +17,7 @@ static const char *const alphas[] = {[ALPHA_PREMULTIPLIED] = "premultiplied", [A
 #define AT(field) offsetof(train_options, field)
 #define INT_MOST 2147483647.0
 
-// To add an option: one field in train_options, one line here, and its default in set_defaults.
+// To add an option: one field in train_options, one line here, and its default in train_options_default.
 const train_setting train_settings[] = {
     {"output", 'o', SETTING_TEXT, SETTING_LOCAL, AT(output), 0, 0, NULL, "model.safetensors",
      "the weights to write; the run's folder stands beside them, its name ends in .run"},
@@ -78,23 +78,26 @@ const train_setting train_settings[] = {
     {"background", 0, SETTING_TEXT, SETTING_FIXED, AT(background), 0, 0, NULL, "COLOUR",
      "the colour that shows through transparent pixels: #rrggbb, black or white (default black)"},
     {"crop", 0, SETTING_TEXT, SETTING_FIXED, AT(crop), 0, 0, NULL, "N|square",
-     "cut images to N x N at most, or to squares; the middle stays"},
+     "cut images to N x N at most, or to squares; the middle stays", true},
     {"pad", 0, SETTING_TEXT, SETTING_FIXED, AT(pad), 0, 0, NULL, "N|square",
-     "fill images up to N x N, or to squares, with clear pixels; then --background shows through them"},
+     "fill images up to N x N, or to squares, with clear pixels; then --background shows through them", true},
     {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N",
      "stretch every image to N x N pixels, after --crop and --pad"},
     {"tile", 0, SETTING_TEXT, SETTING_FIXED, AT(tile), 0, 0, NULL, "WxH", "size of a sheet's tiles, such as 16x16"},
-    {"spacing", 0, SETTING_TEXT, SETTING_FIXED, AT(spacing), 0, 0, NULL, "N|WxH", "pixels between a sheet's tiles (default 0)"},
-    {"margin", 0, SETTING_TEXT, SETTING_FIXED, AT(margin), 0, 0, NULL, "N|WxH", "pixels around a sheet's tiles (default 0)"},
+    {"spacing", 0, SETTING_TEXT, SETTING_FIXED, AT(spacing), 0, 0, NULL, "N|WxH", "pixels between a sheet's tiles (default 0)",
+     true},
+    {"margin", 0, SETTING_TEXT, SETTING_FIXED, AT(margin), 0, 0, NULL, "N|WxH", "pixels around a sheet's tiles (default 0)",
+     true},
     {"classes", 0, SETTING_PATH, SETTING_FIXED, AT(classes), 0, 0, NULL, "FILE|SPEC",
      "which rows of a sheet show what: hero=18-28;item=4,5,14:0-27 (after the colon: columns)"},
     {"labels", 0, SETTING_PATH, SETTING_FIXED, AT(labels), 0, 0, NULL, "l.npy",
      "classes of an array's images: (N,) integers or (N,K) one-hot"},
     {"arrays", 0, SETTING_TEXT, SETTING_FIXED, AT(arrays), 0, 0, NULL, "X[,Y]",
-     "arrays of a .npz file: images and, if it is to have classes, labels (default: those with usual names, such as x and y)"},
+     "arrays of a .npz file: images and, if it is to have classes, labels (default: those with usual names, such as x and y)",
+     true},
     {"range", 0, SETTING_CHOICE, SETTING_FIXED, AT(range), 0, 0, dataset_ranges, "NAME",
      "numbers of black and white in an array: 0-1, 0-255 or -1-1 (default auto: 0-255 for integers, -1-1 for floats of which "
-     "one is negative)"},
+     "one is negative)", true},
     {"sample-every", 0, SETTING_INT, SETTING_FREE, AT(sample_every), 0, INT_MOST, NULL, "N",
      "steps between two sample grids and loss curves, 0: none (default: 20 in all)"},
     {"save-every", 0, SETTING_INT, SETTING_FREE, AT(save_every), 1, INT_MOST, NULL, "N",
@@ -115,22 +118,22 @@ static const char notes[] =
     "Ctrl-C ends after the step at work, saves, and exits with 1. --resume goes on with the same bits on the same\n"
     "device. A loss that is not finite ends the run with the last good weights.\n";
 
-static void set_defaults(train_options *o) {
-  *o = (train_options){.batch = 64,
-                       .accumulate = 1,
-                       .timesteps = 500,
-                       .lr_schedule = MOTE_LR_COSINE,
-                       .target = MOTE_PREDICT_V,
-                       .schedule = MOTE_SCHEDULE_COSINE,
-                       .learning_rate = 1e-3,
-                       .ema = 0.999,
-                       .clip = 1,
-                       .teacher_guidance = 1,
-                       .context_drop = 0.1,
-                       .min_snr = 5,
-                       .flip = 0.5,
-                       .holdout = 0.1,
-                       .sample_every = -1};
+train_options train_options_default(void) {
+  return (train_options){.batch = 64,
+                         .accumulate = 1,
+                         .timesteps = 500,
+                         .lr_schedule = MOTE_LR_COSINE,
+                         .target = MOTE_PREDICT_V,
+                         .schedule = MOTE_SCHEDULE_COSINE,
+                         .learning_rate = 1e-3,
+                         .ema = 0.999,
+                         .clip = 1,
+                         .teacher_guidance = 1,
+                         .context_drop = 0.1,
+                         .min_snr = 5,
+                         .flip = 0.5,
+                         .holdout = 0.1,
+                         .sample_every = -1};
 }
 
 void *train_setting_value(const train_options *o, const train_setting *s) {
@@ -188,7 +191,7 @@ static mote_status check_output(const train_options *o, mote_error *error) {
 }
 
 bool train_options_init(train_options *o, int argc, const char **argv, int *exit_code) {
-  set_defaults(o);
+  *o = train_options_default();
   fill_table(o);
   mote_error error;
   const char *text = NULL;

@@ -62,6 +62,7 @@ typedef struct train_setting {
   double minimum, maximum;
   const char *const *choices;  // NULL-terminated
   const char *argument, *help;
+  bool later;  // runs that mote 0.1.0 began lack it in settings.json, and meant its default
 } train_setting;
 
 extern const train_setting train_settings[];
@@ -71,6 +72,9 @@ extern const int train_setting_count;
 // train_options_finish is due either way.
 bool train_options_init(train_options *options, int argc, const char **argv, int *exit_code);
 void train_options_finish(train_options *options);
+
+// What is asked for where no option is given.
+train_options train_options_default(void);
 
 // Checks what belongs together, and fills options->dataset; once settings of an earlier run are known.
 mote_status train_options_check(train_options *options, mote_error *error);

@@ -196,13 +196,24 @@ static mote_status compare_given(const train_options *o, const train_setting *s,
   return status;
 }
 
+// Compares with the default what was given now and runs of mote 0.1.0 could not say.
+static mote_status compare_with_default(const train_options *o, const train_setting *s, mote_error *error) {
+  const train_options usual = train_options_default();
+  cJSON *then = NULL;
+  TRY(setting_to_json(&usual, s, &then, error));
+  if (!then) then = cJSON_CreateNull();
+  mote_status status = then ? compare_given(o, s, then, error) : fail(error, MOTE_ERROR_MEMORY, "no memory for --%s", s->name);
+  cJSON_Delete(then);
+  return status;
+}
+
 static mote_status adopt(train_options *o, int index, const cJSON *then, const char *path, mote_error *error) {
   const train_setting *s = &train_settings[index];
-  if (o->given[index]) return compare_given(o, s, then, error);
-  if (!then)
+  if (!then && !s->later)
     return fail(error, MOTE_ERROR_FORMAT, "%s: has no setting \"%s\", expected those of mote %s", path, s->name,
                 MOTE_VERSION);
-  if (cJSON_IsNull(then) || setting_from_json(then, s, train_setting_value(o, s))) return MOTE_OK;
+  if (o->given[index]) return then ? compare_given(o, s, then, error) : compare_with_default(o, s, error);
+  if (!then || cJSON_IsNull(then) || setting_from_json(then, s, train_setting_value(o, s))) return MOTE_OK;
   return fail(error, MOTE_ERROR_FORMAT, "%s: the setting \"%s\" cannot be understood", path, s->name);
 }
 
