@@ -16,6 +16,7 @@ import numpy as np
 
 import test_cli as cli
 import test_train
+import train_support
 from test_cli import expect, expect_error
 
 SIDE, T, COUNT = 8, 50, 24
@@ -200,7 +201,7 @@ def test_channels_and_size_are_the_models(where):
     pixels = np.random.default_rng(4).integers(0, 256, (8, SIDE, SIDE, 4)).astype(np.uint8)
     os.makedirs(f"{where}/data")
     for i, image in enumerate(pixels):
-        test_train.png(pathlib.Path(where, "data", f"{i}.png"), SIDE, lambda x, y, image=image: image[y, x].tolist(), alpha=True)
+        train_support.png(pathlib.Path(where, "data", f"{i}.png"), SIDE, lambda x, y, image=image: image[y, x].tolist(), alpha=True)
     for channels, words in ((4, ("--channels", 4, "--alpha", "straight")), (1, ("--channels", 1)), (3, ("--resize", 2 * SIDE))):
         name = f"m{channels}.safetensors"
         cli.Run("train", "data", "-o", name, "--n-feat", 8, "--batch", 4, "--steps", 2, "--timesteps", T, "--sample-every", 0, *words,
