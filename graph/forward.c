@@ -20,6 +20,7 @@ static mote_status write_inputs(program *program, const context_unet_inputs *inp
 
 mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output, mote_error *error) {
   ENTER(error, model, desc, output);
+  ENTER(error, desc->x, desc->steps);
   const mote_model_info *info = &model->info;
   TRY(model_check(model, CONTEXT_UNET, error));
   TRY(batch_check(desc->batch, error));

@@ -121,6 +121,7 @@ static mote_status check(const mote_model_info *info, const mote_backward_desc *
 mote_status mote_model_backward(mote_model *model, const mote_backward_desc *desc, const char *path, double *loss,
                                 mote_error *error) {
   ENTER(error, model, desc, path, loss);
+  ENTER(error, desc->x0, desc->noise, desc->steps);
   TRY(model_check(model, CONTEXT_UNET, error));
   TRY(check(&model->info, desc, error));
   backward_run run = {.model = model, .desc = desc};

@@ -11,7 +11,7 @@ mote_status fail(mote_error *error, mote_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // The first statement of every public function that takes an error: what an earlier failure left in it is gone, and NULL in
-// the place of a pointer that must be given (those named) is refused.
+// the place of a pointer that must be given (those named) is refused. Once more for what a description must hold.
 #define ENTER(error, ...)                                                                        \
   TRY(error_enter(error, __func__, #__VA_ARGS__, (const void *const[]){__VA_ARGS__},             \
                   sizeof((const void *const[]){__VA_ARGS__}) / sizeof(const void *)))

@@ -501,6 +501,22 @@ static void steps_out_of_range_are_refused(void **state) {
   mote_model_destroy(&model);
 }
 
+static void descriptions_without_their_arrays_are_refused(void **state) {
+  (void)state;
+  mote_model *model = test_model(device, SMALL_MODEL);
+  mote_error error = {0};
+  float x[IMAGE] = {0}, y[IMAGE];
+  double loss;
+  const int32_t step = 1;
+  mote_model_forward(model, &(mote_forward_desc){.batch = 1, .steps = &step}, y, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "desc->x is NULL");
+  mote_model_forward(model, &(mote_forward_desc){.batch = 1, .x = x}, y, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "desc->steps is NULL");
+  mote_model_backward(model, &(mote_backward_desc){.batch = 1, .x0 = x, .steps = &step}, "never", &loss, &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "desc->noise is NULL");
+  mote_model_destroy(&model);
+}
+
 // Last, and a test: cmocka takes no notice of a group teardown that fails.
 static void nothing_is_left_on_the_device_at_the_end(void **state) {
   (void)state;
@@ -527,6 +543,7 @@ int main(void) {
       cmocka_unit_test(a_prefix_of_all_names_is_left_out_and_said),
       cmocka_unit_test(epsilon_on_the_cosine_schedule_makes_values_of_images),
       cmocka_unit_test(steps_out_of_range_are_refused),
+      cmocka_unit_test(descriptions_without_their_arrays_are_refused),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
   return cmocka_run_group_tests_name("model", tests, open_device, NULL);
