@@ -11,6 +11,7 @@ import numpy as np
 import test_cli as cli
 from parity import philox, safetensors_numpy
 from test_cli import expect, expect_error, read_png
+from test_edit import write_png
 
 SIDE, T, SEED, COUNT = 8, 50, 5, 20
 LEVELS = 10
@@ -102,6 +103,19 @@ def test_copies_are_found(where):
     train(where, np.stack([dark, np.repeat(other[..., None], 3, 2).astype(np.uint8)]))
     result = evaluate(where, "-n", 4, "--steps", 2)
     expect(result["held_out_distance"] > 150 and result["copies"]["mean"] == 1, f"{result}")
+
+
+def test_what_is_left_out_is_said(where):
+    """Files of a folder that are no images are counted."""
+    train(where, np.random.default_rng(1).integers(0, 256, (6, SIDE, SIDE, 3)).astype(np.uint8))
+    os.mkdir(f"{where}/sprites")
+    for i in range(6):
+        write_png(f"{where}/sprites/{i}.png", np.full((SIDE, SIDE, 3), 40 * i, np.uint8))
+    for name, data in (("a.gif", b"GIF89a" + bytes(20)), ("b.txt", b"no image")):
+        with open(f"{where}/sprites/{name}", "wb") as file:
+            file.write(data)
+    run = cli.Run("evaluate", "m.safetensors", "sprites", "--holdout", 0.5, "-n", 2, "--steps", 2, where=where, check=0)
+    expect("left out 2 files that are no images" in run.err and "GIF" in run.err, run.err)
 
 
 def label_data(where, count):

@@ -108,6 +108,7 @@ static mote_status load_data(const evaluate_options *o, const mote_model_info *m
   const char *path = data.path ? data.path : DATASET_DEFAULT_NAME;
   data.channels = model->channels;
   TRY(dataset_init(&all, &data, error));
+  dataset_say_choices(&all);
   if (model->premultiplied) dataset_premultiply(&all);
   mote_status status = check_fit(&all, model, path, error);
   if (!status) status = dataset_split(&all, o->holdout, o->seed, train, held_out, error);

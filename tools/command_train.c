@@ -88,10 +88,7 @@ static mote_status load_data(training *t, mote_error *error) {
   mote_status status = dataset_split(&all, t->options->holdout, t->options->seed, &t->train, &t->held_out, error);
   if (!status && all.composited && !t->options->channels)
     say("transparent pixels are composited on a colour (--background); --channels 4 keeps the transparency");
-  if (!status && *all.arrays) say("%s: images from %s", all.source, all.arrays);
-  char left_out[256];
-  dataset_describe_left_out(&all, left_out, sizeof left_out);
-  if (!status && *left_out) say("%s: left out %s", all.source, left_out);
+  if (!status) dataset_say_choices(&all);
   const mote_model_info *teacher = t->teacher ? mote_model_get_info(t->teacher) : NULL;
   if (!status && teacher && teacher->label_count && !dataset_has_labels(&all, teacher))
     status = fail(error, MOTE_ERROR_FORMAT, "%s: has %d classes%s%s, expected those of the teacher: %d from %s", all.source,

@@ -14,6 +14,7 @@
 #include "runtime/text.h"
 #include "tools/image_fit.h"
 #include "tools/image_read.h"
+#include "tools/say.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 34)
 #define PAD_MAX_SIDE 8192
@@ -267,6 +268,13 @@ void dataset_describe_left_out(const dataset *set, char *text, size_t bytes) {
     used += snprintf(text + used, bytes - (size_t)used, "%s%u %s", i ? ", " : "", set->left_out[i].count,
                      set->left_out[i].kind);
   if ((size_t)used < bytes) snprintf(text + used, bytes - (size_t)used, ")");
+}
+
+void dataset_say_choices(const dataset *set) {
+  char left_out[256];
+  dataset_describe_left_out(set, left_out, sizeof left_out);
+  if (*set->arrays) say("%s: images from %s", set->source, set->arrays);
+  if (*left_out) say("%s: left out %s", set->source, left_out);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

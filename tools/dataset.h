@@ -67,6 +67,9 @@ void dataset_finish(dataset *set);
 // What was left out of a folder, as "3 files that are no images (2 GIF, 1 pipe)"; empty if nothing was.
 void dataset_describe_left_out(const dataset *set, char *text, size_t bytes);
 
+// Says on stderr what was chosen of DATA unasked: the arrays of a .npz file, and how many files were left out.
+void dataset_say_choices(const dataset *set);
+
 // Multiplies colours by alpha, of 2 and 4 channels.
 void dataset_premultiply(dataset *set);
 
