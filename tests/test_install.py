@@ -20,8 +20,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY_ONLY = ["-DMOTE_PROGRAM=OFF", "-DMOTE_TESTS=OFF", "-DCMAKE_BUILD_TYPE=None"]
 NINJA = ["-G", "Ninja"] if shutil.which("ninja") else []
 
-# A host with names of its own that mote uses inside, a cJSON of another layout, and its own use of both headers.
+# What localedef makes of decimal_point ",": the one file of a locale that counts here.
+DECIMAL_COMMAS = bytes.fromhex("14110320 06000000 20000000 22000000 24000000 28000000 2c000000 30000000"
+                               "2c00 2e00 0303 0000 2c000000 2e000000") + b"ANSI_X3.4-1968\0"
+
+# A host with names of its own that mote uses inside, a cJSON of another layout, a locale of decimal commas, and its own use of
+# both headers.
 HOST = r"""
+#include <locale.h>
 #include <mote_vulkan.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +63,9 @@ int main(int count, char **words) {
   mote_device *device;
   mote_model *model;
   mote_device_adopt_desc desc;
+  char half[8];
   memset(&desc, 0, sizeof desc);
+  if (!setlocale(LC_NUMERIC, "") || snprintf(half, sizeof half, "%g", 0.5) != 3 || strcmp(half, "0,5")) return 5;
   if (count != 2 || strcmp(mote_version(), MOTE_VERSION)) return 3;
   if (mote_device_adopt(&desc, &device, &error) != MOTE_ERROR_USAGE) return 4;
   if (mote_device_create(NULL, &device, &error)) { puts(error.message); return 1; }
@@ -148,8 +156,15 @@ def refused(*command, **options):
 
 def works(program, prefix):
     model = next((prefix or ROOT).rglob("sprites16.safetensors"))
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(library_folder(prefix))} if prefix else None
-    out = run(program, model, env=environment)
+    with tempfile.TemporaryDirectory(prefix="mote_locale_") as folder:
+        commas = pathlib.Path(folder, "xx_XX/LC_NUMERIC")
+        commas.parent.mkdir()
+        commas.write_bytes(DECIMAL_COMMAS)
+        environment = {**os.environ, "LOCPATH": folder, "LC_NUMERIC": "xx_XX"}
+        environment.pop("LC_ALL", None)
+        if prefix:
+            environment["LD_LIBRARY_PATH"] = str(library_folder(prefix))
+        out = run(program, model, env=environment)
     assert re.search(r"mote \d+\.\d+\.\d+, 10", out), out
 
 
