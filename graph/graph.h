@@ -127,7 +127,8 @@ void graph_destroy(graph **graph);
 void graph_push(graph *graph, const char *name);
 void graph_pop(graph *graph);
 
-// New tensors, except that a parameter of a known name is that parameter again, and learned unless the graph is `frozen`. Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
+// New tensors, except that a parameter of a known name is that parameter again, and learned unless the graph is `frozen`.
+// Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
 tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout);
 // A parameter that is not learned: running statistics.

@@ -1,7 +1,7 @@
 // share.h: several tensors in one binding, so that one dispatch can work on all of them.
 //
-// Tensors that the program places become views of a new one, in which they lie one after the other. Those that have their homes, such as
-// parameters and their gradients, stay there, and the new one spans the part of their buffer that they lie in.
+// Tensors that the program places become views of a new one, in which they lie one after the other. Those that have their
+// homes, such as parameters and their gradients, stay there, and the new one spans the part of their buffer that they lie in.
 #ifndef MOTE_GRAPH_SHARE_H
 #define MOTE_GRAPH_SHARE_H
 

@@ -29,9 +29,10 @@
 // library's, MOTE_VERSION this header's.
 //
 // Conventions: a description struct filled with zeros asks for the documented defaults. Fallible functions return a
-// mote_status and, where `error` is not NULL, fill it with one sentence that names what was wrong, what was found and
-// what was expected, and on success clear it; NULL for something that must be given is such a failure. On failure they leave their output pointers NULL. `destroy` functions accept a pointer to NULL
-// and set the pointer to NULL. Destroy samplers before their model, models before their device.
+// mote_status. Where `error` is not NULL, a failure fills it with one sentence that names what was wrong, what was found
+// and what was expected, and a success clears it. NULL for something that must be given is MOTE_ERROR_USAGE. On failure
+// output pointers are left NULL. `destroy` functions accept a pointer to NULL and set the pointer to NULL. Destroy
+// samplers before their model, models before their device.
 #ifndef MOTE_H
 #define MOTE_H
 

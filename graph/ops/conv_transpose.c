@@ -298,4 +298,5 @@ static void backward(graph *graph, node *forward) {
 
 // Batch normalisation never follows it in a network that mote knows, so it takes no folded weights.
 const op conv_transpose_op = {
-    .name = "conv_transpose", .forward = forward, .backward = backward, .multiply_adds = multiply_adds, .has_epilogue = true, .second_input = SECOND};
+    .name = "conv_transpose", .forward = forward, .backward = backward, .multiply_adds = multiply_adds, .has_epilogue = true,
+    .second_input = SECOND};
