@@ -54,6 +54,7 @@ typedef struct selftest_options {
   bool verbose;       // print every case and not only failures
   bool json;          // print one object a case on stdout
   bool stop;          // at the first failure
+  bool once;          // each case once: with its gradients where it has any
   const char *about;  // a shader's name: only the ops with whose name it begins; NULL: all
   bool (*wanted)(void);  // asked when a case's program was or was not created: false leaves it out; NULL: all are wanted
 } selftest_options;

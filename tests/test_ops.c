@@ -78,8 +78,10 @@ static void copies_through_a_staging_buffer(void **state) {
   run_with((mote_device_desc){.staging = true});
 }
 
+#define RUN(tests) cmocka_run_group_tests_name(#tests, tests, NULL, NULL)
+
 // `test_ops shared` and `test_ops separate`: tensors in common buffers, or one buffer a tensor, only; `test_ops preferred`:
-// only the kernels that the device prefers.
+// only the kernels that the device prefers; `test_ops overruns`: those, one buffer a tensor, each case once.
 int main(int argument_count, char **arguments) {
   const struct CMUnitTest preferred[] = {cmocka_unit_test(kernels_that_the_device_prefers)};
   const struct CMUnitTest shared[] = {
@@ -95,15 +97,14 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(one_buffer_a_tensor_and_tiled_kernels),
       cmocka_unit_test(one_buffer_a_tensor_and_half_precision_matrices),
   };
+  const struct CMUnitTest overruns[] = {cmocka_unit_test(one_buffer_a_tensor_with_sentinels_behind_it)};
   const char *which = argument_count > 1 ? arguments[1] : "all";
-  bool is_all = !strcmp(which, "all");
-  if (!strcmp(which, "preferred")) return cmocka_run_group_tests(preferred, NULL, NULL);
-  if (!is_all && strcmp(which, "shared") && strcmp(which, "separate")) {
-    fprintf(stderr, "test_ops: found \"%s\", expected shared, separate or preferred\n", which);
-    return 2;
-  }
-  int failed = 0;
-  if (is_all || !strcmp(which, "shared")) failed += cmocka_run_group_tests(shared, NULL, NULL);
-  if (is_all || !strcmp(which, "separate")) failed += cmocka_run_group_tests(separate, NULL, NULL);
-  return failed;
+  if (!strcmp(which, "preferred")) return RUN(preferred);
+  if (!strcmp(which, "shared")) return RUN(shared);
+  if (!strcmp(which, "separate")) return RUN(separate);
+  options.once = !strcmp(which, "overruns");
+  if (options.once) return RUN(overruns);
+  if (!strcmp(which, "all")) return RUN(shared) + RUN(separate);
+  fprintf(stderr, "test_ops: found \"%s\", expected shared, separate, preferred or overruns\n", which);
+  return 2;
 }

@@ -285,7 +285,8 @@ selftest_counts selftest_run(mote_device *device, const selftest_options *option
     if (options->about && strncmp(options->about, all[i].op, strlen(all[i].op))) continue;
     for (int k = 0; k < all[i].cases->count; k++) {
       const op_case *test = &all[i].cases->cases[k];
-      for (int gradient = 0; gradient <= !test->no_gradient; gradient++)
+      const int last = !test->no_gradient;  // with gradients, which takes the forward pass too
+      for (int gradient = options->once ? last : 0; gradient <= last; gradient++)
         if (!run_and_count(device, all[i].op, test, gradient, options, &counts)) return counts;
     }
   }
