@@ -228,6 +228,7 @@ mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *ne
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   program_needs measured = {0};
   TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, &measured, error));
+  sampler.x = NULL;  // went with the graph
   if (desc->recorded) TRY(recording_measure(&sampler, &measured, error));
   *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
                                 .allocations = measured.allocations,

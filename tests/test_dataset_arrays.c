@@ -153,7 +153,7 @@ static void numbers_of_every_type_become_bytes_by_their_range(void **state) {
   for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
     uint8_t data[64];
     const size_t size = arrays[i].dtype[2] == '1' ? 1 : arrays[i].dtype[2] == '2' ? 2 : 4;
-    for (size_t k = 0; k < 16; k++) memcpy(data + k * size, arrays[i].data.u1 + k % 4 * size, size);
+    for (size_t k = 0; k < 16; k++) memcpy(data + k * size, (const uint8_t *)&arrays[i].data + k % 4 * size, size);
     write_npy("x.npy", arrays[i].dtype, "(1, 4, 4)", data, 16 * size);
     dataset set;
     read_set(&set, (dataset_desc){.path = in("x.npy"), .range = arrays[i].range});

@@ -231,26 +231,28 @@ static void safetensors_of_a_wrong_length_are_refused(void **state) {
   free(big);
 }
 
+#define BYTES(literal) literal, sizeof literal - 1
+
 static const struct {
   const char *bytes;
   size_t count;
   const char *name;
 } others[] = {
-    {"PK\3\4\0\0\10\10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\20\0\22\0archive/data.pklFB", 50, "a PyTorch checkpoint"},
-    {"PK\3\4\55\0\0\0\0\0\0\0\41\0\0\0\0\0\0\0\0\0\0\0\0\0\7\0\0\0arr.npy", 37, ".npz"},
-    {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 14, "pickle"},
-    {"GGUF\3\0\0\0\0\0\0\0", 12, "GGUF"},
-    {"\x93NUMPY\1\0v\0{'descr'", 18, ".npy"},
-    {"\x89HDF\r\n\x1a\n\0\0", 10, "HDF5"},
-    {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "PNG"},
-    {"\xff\xd8\xff\xe0\0\x10JFIF\0", 11, "JPEG"},
-    {"RIFF\x24\0\0\0WEBPVP8 ", 16, "WebP"},
-    {"GIF89a\10\0\10\0", 10, "GIF"},
-    {"\x1f\x8b\10\0\0\0\0\0\0\3", 10, "gzip"},
-    {"version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS"},
-    {"<!DOCTYPE html>", 15, "HTML"},
-    {"{\"weight_map\": {}}", 18, "JSON"},
-    {"step,loss\n1,0.5\n", 16, "text"},
+    {BYTES("PK\3\4\0\0\10\10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\20\0\22\0archive/data.pklFB"), "a PyTorch checkpoint"},
+    {BYTES("PK\3\4\55\0\0\0\0\0\0\0\41\0\0\0\0\0\0\0\0\0\0\0\0\0\7\0\0\0arr.npy"), ".npz"},
+    {BYTES("\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19."), "pickle"},
+    {BYTES("GGUF\3\0\0\0\0\0\0\0"), "GGUF"},
+    {BYTES("\x93NUMPY\1\0v\0{'descr'"), ".npy"},
+    {BYTES("\x89HDF\r\n\x1a\n\0\0"), "HDF5"},
+    {BYTES("\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "PNG"},
+    {BYTES("\xff\xd8\xff\xe0\0\x10JFIF\0"), "JPEG"},
+    {BYTES("RIFF\x24\0\0\0WEBPVP8 "), "WebP"},
+    {BYTES("GIF89a\10\0\10\0"), "GIF"},
+    {BYTES("\x1f\x8b\10\0\0\0\0\0\0\3"), "gzip"},
+    {BYTES("version https://git-lfs.github.com/spec/v1\n"), "Git LFS"},
+    {BYTES("<!DOCTYPE html>"), "HTML"},
+    {BYTES("{\"weight_map\": {}}"), "JSON"},
+    {BYTES("step,loss\n1,0.5\n"), "text"},
 };
 
 static void files_of_other_formats_are_called_by_their_name(void **state) {
