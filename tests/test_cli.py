@@ -217,7 +217,7 @@ def test_wrong_combinations(where):
     expect_error(sample(where, "-o", "out.png", "--guidance", 2, "--avoid", "zzz", check=2), "--avoid", '"zzz"')
     expect_error(sample(where, "--npy", "x.npy", "--palette", 4, check=2), "--palette")
     expect_error(sample(where, "--npy", "x.npy", "--scale", 4, check=2), "--scale")
-    expect_error(sample(where, "-o", "same", "--npy", "same", check=2), "-o", "--npy", '"same"')
+    expect_error(sample(where, "-o", "same", "--npy", "same", check=2), "-o", "--npy", "are one file")
     expect_error(sample(where, "-o", "out.jpg", check=2), "-o", ".png")
     expect_error(sample(where, "--gif", "out.png", check=2), "--gif", ".gif")
     expect_error(sample(where, "--gif", "out.gif", "-n", 1025, check=2), "1024")
