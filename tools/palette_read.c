@@ -173,7 +173,7 @@ static const char *other_kind(const uint8_t *bytes, size_t count) {
     if (count >= offset + length && !memcmp(bytes + offset, other_kinds[i].magic, length)) return other_kinds[i].what;
   }
   const file_kind *kind = file_kind_of(bytes, count);
-  if (kind) return kind->what;
+  if (kind && strcmp(kind->format, "text")) return kind->what;  // palettes are text, most of them
   // Adobe's colour tables are 256 colours, and sometimes how many of them are meant, without a heading.
   return (count == 768 || count == 772) && memchr(bytes, 0, count) ? "an Adobe colour table" : NULL;
 }
