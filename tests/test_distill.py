@@ -117,7 +117,7 @@ def test_killed_and_resumed(where):
 def test_kills(where):
     """Ended at random moments and resumed, it comes to the bits of a run that was not; nothing is left behind."""
     make_model(where)
-    words = [str(word) for word in command("--save-every", 2, "--round-steps", 20 + 10 * cli.OPTIONS.kills, "--sample-every", 0)]
+    words = [str(word) for word in command("--save-every", 2, "--round-steps", 100 * cli.OPTIONS.kills, "--sample-every", 0)]
     cli.Run(*words, where=where, check=0)
     files = ("fast-4.safetensors", "fast.safetensors", "fast-4.safetensors.run/state.safetensors",
              "fast.safetensors.run/state.safetensors")

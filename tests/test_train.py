@@ -545,7 +545,7 @@ def end_somehow(child, way):
 def test_kills(where):
     """A process ended at a random moment leaves whole files, and the run goes on to the same bytes."""
     make_data(where)
-    words = [*TINY, "--steps", 40 + 20 * OPTIONS.kills, "--save-every", 1, "--sample-every", 30]
+    words = [*TINY, "--steps", 40 + 40 * OPTIONS.kills, "--save-every", 1, "--sample-every", 30]
     hits = 0
     (where / "other").mkdir()
     (where / "other/data").symlink_to(where / "data")
