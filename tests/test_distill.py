@@ -265,4 +265,5 @@ def test_a_classifier_makes_no_images(where):
 
 
 if __name__ == "__main__":
+    train_support.hear_signals()
     sys.exit(cli.run_all(globals(), kills=4))

@@ -22,8 +22,8 @@ import tempfile
 import time
 import traceback
 
-from train_support import (OPTIONS, TIMEOUT, TINY, Run, command, expect, expect_error, expect_whole, log, make_data, png,
-                           read_png_rgba, state_bytes, state_steps, temporary_files, tensors, train)
+from train_support import (OPTIONS, TIMEOUT, TINY, Run, command, expect, expect_error, expect_whole, hear_signals, log, make_data,
+                           png, read_png_rgba, state_bytes, state_steps, temporary_files, tensors, train)
 
 # ----------------------------------------------------------------------------------------------------------------------
 # What a run leaves
@@ -662,8 +662,7 @@ def main():
     parser.add_argument("--only", default="", help="run tests whose names this regular expression finds")
     parser.parse_args(namespace=OPTIONS)
     OPTIONS.mote = os.path.abspath(OPTIONS.mote)
-    # A shell's background jobs ignore Ctrl-C, and so would the programs started here.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    hear_signals()
     tests = [(name, test) for name, test in globals().items()
              if name.startswith("test_") and re.search(OPTIONS.only, name)]
     passed = failed = 0

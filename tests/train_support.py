@@ -7,6 +7,7 @@ import argparse
 import csv
 import json
 import pathlib
+import signal
 import struct
 import subprocess
 import zlib
@@ -14,6 +15,13 @@ import zlib
 OPTIONS = argparse.Namespace()
 TIMEOUT = 900
 TINY = ["--n-feat", "8", "--batch", "4", "--timesteps", "20"]
+
+
+def hear_signals():
+    """nohup and a shell's background jobs have signals ignored, and so would the programs started from here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def expect(truth, message):
