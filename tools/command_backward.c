@@ -122,10 +122,7 @@ static mote_status check_output(const backward_options *o, mote_error *error) {
   claims_read(&claims, "--steps", o->steps);
   claims_read(&claims, "--context", o->context);
   claims_write(&claims, "-o", o->output);
-  mote_status status = claims_check(&claims, error);
-  if (!status) status = claims_check_writable(&claims, error);
-  claims_finish(&claims);
-  return status;
+  return claims_settle(&claims, error);
 }
 
 static mote_status backward(const backward_options *o, mote_error *error) {

@@ -189,10 +189,7 @@ static mote_status check_outputs(const forward_options *o, mote_error *error) {
   claims_read(&claims, "--context", o->context);
   claims_write(&claims, "-o", o->output);
   claims_write(&claims, "--features", o->features);
-  mote_status status = claims_check(&claims, error);
-  if (!status) status = claims_check_writable(&claims, error);
-  claims_finish(&claims);
-  return status;
+  return claims_settle(&claims, error);
 }
 
 static mote_status forward(const forward_options *o, mote_error *error) {

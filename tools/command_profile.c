@@ -107,10 +107,7 @@ static mote_status check_outputs(const bench_options *o, mote_error *error) {
   claims_write(&claims, "--renderdoc", o->renderdoc);
   claims_write(&claims, "--npy", o->npy);
   claims_write(&claims, "--trace", o->trace);
-  mote_status status = claims_check(&claims, error);
-  if (!status) status = claims_check_writable(&claims, error);
-  claims_finish(&claims);
-  return status;
+  return claims_settle(&claims, error);
 }
 
 static mote_status capture(bench_options *o, mote_error *error) {

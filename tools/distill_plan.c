@@ -59,7 +59,7 @@ static mote_status describe(const distill_plan *p, const char *output, cJSON *js
 mote_status distill_plan_write(const distill_plan *p, const char *output, const char *path, mote_error *error) {
   cJSON *json = cJSON_CreateObject();
   mote_status status = describe(p, output, json, error);
-  if (!status) status = json_write_file(json, path, error);
+  if (!status) status = json_write_file(json, path, true, error);
   cJSON_Delete(json);
   return status;
 }

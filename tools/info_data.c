@@ -104,10 +104,7 @@ static mote_status check_picture(const dataset_desc *desc, const char *picture, 
   claims_read(&claims, "--classes", desc->classes);
   claims_read(&claims, "--labels", desc->labels);
   claims_write(&claims, "-o", picture);
-  mote_status status = claims_check(&claims, error);
-  if (!status) status = claims_check_writable(&claims, error);
-  claims_finish(&claims);
-  return status;
+  return claims_settle(&claims, error);
 }
 
 mote_status info_show_data(const dataset_desc *desc, const char *picture, bool json, mote_error *error) {

@@ -104,8 +104,8 @@ void json_print_line(cJSON *object) {
   cJSON_Delete(object);
 }
 
-mote_status json_write_file(const cJSON *object, const char *path, mote_error *error) {
-  char *text = json_to_text(object, true);
+mote_status json_write_file(const cJSON *object, const char *path, bool formatted, mote_error *error) {
+  char *text = json_to_text(object, formatted);
   if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory to write it", path);
   file_writer writer;
   mote_status status = file_writer_init(&writer, path, error);

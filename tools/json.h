@@ -26,8 +26,8 @@ mote_status json_read(const char *name, const char *text, size_t bytes, cJSON **
 // Prints the object on a line of its own on stdout and deletes it.
 void json_print_line(cJSON *object);
 
-// Writes the object to a file.
-mote_status json_write_file(const cJSON *object, const char *path, mote_error *error);
+// Writes the object to a file, in lines that a person can read if `formatted`.
+mote_status json_write_file(const cJSON *object, const char *path, bool formatted, mote_error *error);
 
 // Whether a line did not reach standard output: its reader is gone, or a disk is full.
 bool json_reader_gone(void);

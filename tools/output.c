@@ -204,3 +204,10 @@ mote_status claims_check_writable(const file_claims *c, mote_error *error) {
   }
   return MOTE_OK;
 }
+
+mote_status claims_settle(file_claims *c, mote_error *error) {
+  mote_status status = claims_check(c, error);
+  if (!status) status = claims_check_writable(c, error);
+  claims_finish(c);
+  return status;
+}

@@ -14,9 +14,7 @@
 //
 //     claims_read(&claims, "MODEL", o->model);
 //     claims_write(&claims, "-o", o->output);
-//     status = claims_check(&claims, error);
-//     if (!status) status = claims_check_writable(&claims, error);
-//     claims_finish(&claims);
+//     return claims_settle(&claims, error);
 typedef struct file_claim file_claim;
 typedef struct file_claims {
   file_claim *claims;  // owned; their strings are borrowed
@@ -38,6 +36,9 @@ mote_status claims_check(const file_claims *claims, mote_error *error);
 // MOTE_ERROR_FILE, naming the option, where an output could not be written.
 mote_status claims_check_writable(const file_claims *claims, mote_error *error);
 void claims_finish(file_claims *claims);
+
+// Both checks; the claims are finished either way.
+mote_status claims_settle(file_claims *claims, mote_error *error);
 
 // How many digits the names of pictures `first` to `first + count - 1` have: 0007.png has 4, the least.
 int numbered_digits(uint64_t first, uint64_t count);

@@ -41,10 +41,7 @@ static mote_status check_claims(const sample_options *o, int count, mote_error *
   claims_write(&claims, "--npy", o->npy);
   claims_write(&claims, "--sheet", o->sheet);
   claims_write_numbered(&claims, "--each", o->each, o->first, (uint64_t)count);
-  mote_status status = claims_check(&claims, error);
-  if (!status) status = claims_check_writable(&claims, error);
-  claims_finish(&claims);
-  return status;
+  return claims_settle(&claims, error);
 }
 
 mote_status sample_output_check_paths(const sample_options *o, int count, mote_error *error) {

@@ -1,10 +1,8 @@
 // trace.c: writes a profiled step in the Trace Event Format.
 #include "tools/trace.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "runtime/file.h"
 #include "tools/json.h"
 
 enum { HOST = 1, DEVICE };
@@ -59,18 +57,7 @@ static cJSON *build(const profile *p, const char *name) {
 
 mote_status trace_write(const char *path, const profile *profile, const char *name, mote_error *error) {
   cJSON *root = build(profile, name);
-  char *text = json_to_text(root, false);
+  mote_status status = json_write_file(root, path, false, error);
   cJSON_Delete(root);
-  if (!text) return fail(error, MOTE_ERROR_MEMORY, "%s: out of memory", path);
-  file_writer writer;
-  mote_status status = file_writer_init(&writer, path, error);
-  if (!status) {
-    status = file_writer_write(&writer, text, strlen(text), error);
-    if (status)
-      file_writer_abort(&writer);
-    else
-      status = file_writer_commit(&writer, error);
-  }
-  free(text);
   return status;
 }

@@ -137,7 +137,7 @@ static mote_status describe(const train_settings_desc *d, cJSON *json, mote_erro
 mote_status train_settings_write(const train_settings_desc *d, mote_error *error) {
   cJSON *json = cJSON_CreateObject();
   mote_status status = describe(d, json, error);
-  if (!status) status = json_write_file(json, d->path, error);
+  if (!status) status = json_write_file(json, d->path, true, error);
   cJSON_Delete(json);
   return status;
 }
