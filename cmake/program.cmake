@@ -2,7 +2,7 @@
 
 # The op tests' cases serve `mote selftest` too: the same kernels, references and tolerances on the user's device.
 file(GLOB CASE_SOURCES ${MOTE_WATCHED} tests/ops/*.c)
-file(STRINGS graph/ops.def op_lines REGEX "^OP\\(")
+file(STRINGS graph/ops/ops.def op_lines REGEX "^OP\\(")
 foreach(line IN LISTS op_lines)
   string(REGEX REPLACE "^OP\\(([a-z_0-9]+),.*" "\\1" op "${line}")
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/tests/ops/${op}.c)

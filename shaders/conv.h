@@ -23,7 +23,7 @@
 #define CONV_TILE_SPLIT 9   // groups of invocations that share the sum
 #define CONV_TILE_UNITS 10  // of a stage
 // Of transposed convolutions (their gradients), whose kernel size is their stride; else 1.
-#define CONV_TILE_STRIDE 11 // conv_product.stride of graph/conv_tile.h
+#define CONV_TILE_STRIDE 11 // conv_product.stride of graph/kernels/conv_tile.h
 #define CONV_TILE_SQUARE 12 // conv_product.square there
 
 // And of conv_matrix.comp alone.

@@ -3,7 +3,7 @@
 // Philox4x32-10 (Salmon et al. 2011). Counter: (element group, sample, step, stream); key: the seed.
 // Normals by Box & Muller 1958 with this file's own log, sine, cosine and square root, made of additions and
 // multiplications alone, which Vulkan rounds exactly, and kept apart by `precise`: drivers' own differ in the last bits.
-// graph/philox.h does the same in C.
+// graph/ir/philox.h does the same in C.
 
 #include "shaders/streams.h"
 

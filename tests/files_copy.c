@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/file.h"
-#include "graph/npy.h"
-#include "graph/safetensors.h"
+#include "graph/files/npy.h"
+#include "graph/files/safetensors.h"
 #include "runtime/error.h"
+#include "runtime/file.h"
 
 static mote_status copy_npy(const char *in, const uint8_t *data, size_t bytes, const char *out, mote_error *error) {
   npy_array array;

@@ -163,8 +163,8 @@ faults=(
   'train_control.comp        s/i < pieces; i += gl/i + 1 < pieces; i += gl/'
   'train_control.comp        s/ring\[t % TRAIN_RING\]/ring[(t + 1) % TRAIN_RING]/'
   'weight_transpose.comp     s/flip != 0/flip == 0/'
-  'test_plan:graph/plan.c    s/order\[j\]->first <= item->last/order[j]->first < item->last/'
-  'test_plan:graph/plan.c    s/if (end > at) at = end;/at = end;/'
+  'test_plan:graph/compile/place.c    s/order\[j\]->first <= item->last/order[j]->first < item->last/'
+  'test_plan:graph/compile/place.c    s/if (end > at) at = end;/at = end;/'
 )
 
 build=build-gcc part=1 parts=1 text=''

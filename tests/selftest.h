@@ -2,8 +2,8 @@
 #ifndef MOTE_TESTS_SELFTEST_H
 #define MOTE_TESTS_SELFTEST_H
 
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 
 #define CASE_INPUTS 8
 
@@ -36,7 +36,7 @@ typedef struct op_cases {
 } op_cases;
 
 #define OP(name, builder) extern const op_cases name##_cases;
-#include "graph/ops.def"
+#include "graph/ops/ops.def"
 #undef OP
 
 #define CASES(name, list) const op_cases name##_cases = {list, (int)(sizeof(list) / sizeof *(list))}

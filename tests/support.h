@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "graph/context_unet.h"
-#include "graph/half.h"
-#include "graph/philox.h"
-#include "graph/safetensors.h"
+#include "graph/files/safetensors.h"
+#include "graph/ir/half.h"
+#include "graph/ir/philox.h"
+#include "graph/nets/context_unet.h"
 #include "runtime/file.h"
 
 #include <cmocka.h>  // after the headers: it makes a macro of `fail`

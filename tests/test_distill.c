@@ -1,6 +1,6 @@
 // test_distill.c: the target of a student is where two steps of its teacher lead, and a student comes closer to it.
-#include "graph/distill.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/diffusion/distill.h"
 #include "tests/support.h"
 
 enum { STEPS = 3, BATCH = 4, CONTEXTS = 5, HEIGHT = 8, CHANNELS = 3, EACH = CHANNELS * HEIGHT * HEIGHT };

@@ -8,8 +8,8 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#include "graph/npy.h"
-#include "graph/safetensors.h"
+#include "graph/files/npy.h"
+#include "graph/files/safetensors.h"
 
 static void reading_gives_every_byte_and_a_zero_after_them(void **state) {
   (void)state;

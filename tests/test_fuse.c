@@ -1,9 +1,9 @@
 // test_fuse.c: rewrite rules make a network shorter and change its results by rounding only.
 #include "tests/support.h"
 
-#include "graph/model.h"
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/nets/model.h"
+#include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 #include "shaders/train_state.h"

@@ -1,8 +1,8 @@
 // test_gradient_scale.c: a loss says how small its gradients begin, and half precision multiplies them to about 1.
 #include "tests/support.h"
 
-#include "graph/conv_weight_gradient.h"
-#include "graph/ops.h"
+#include "graph/ops/conv_weight_gradient.h"
+#include "graph/ops/ops.h"
 
 static graph *made;
 

@@ -1,7 +1,7 @@
 // test_graph.c: a node's room for inputs, attributes and outputs is checked, and its outputs have names of their own.
 #include "tests/support.h"
 
-#include "graph/graph.h"
+#include "graph/ir/graph.h"
 
 static graph *made;
 static const op any_op = {.name = "any"};

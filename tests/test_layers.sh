@@ -35,10 +35,37 @@ forbid_includes() {  # pattern folder...: nothing in the folders includes it
   for file in $(sources "$@"); do included "$file" "$pattern"; done
 }
 
+# The folders of graph/, from the ground up: a file includes from its own and from those before it.
+graph_floors=(ir files kernels ops compile nets diffusion measure)
+# What still points upwards, as "folder header"; a list that only shrinks.
+graph_exceptions=("kernels compile/program.h" "ops compile/program.h" "ops compile/liveness.h")
+
+graph_arrows_up() {
+  local i j folder offenders exception
+  for ((i = 0; i < ${#graph_floors[@]}; i++)); do
+    folder=${graph_floors[i]}
+    for ((j = i + 1; j < ${#graph_floors[@]}; j++)); do
+      offenders=$(forbid_includes "graph/${graph_floors[j]}/" "graph/$folder")
+      for exception in "${graph_exceptions[@]}"; do
+        [ "${exception% *}" = "$folder" ] || continue
+        offenders=$(grep -vF "\"graph/${exception#* }\"" <<<"$offenders" || true)
+      done
+      [ -z "$offenders" ] || echo "$offenders"
+    done
+  done
+}
+
+graph_strangers() {  # files of graph/ in none of its folders
+  local file
+  for file in $(sources graph); do
+    [[ " ${graph_floors[*]} " == *" $(cut -d/ -f2 <<<"$file") "* ]] || echo "$file"
+  done
+}
+
 # A comment may speak of Vulkan; code may not. Apart stand the public embedding functions, and Vulkan programs of their
 # own among the tests.
 vulkan_names_outside() {
-  local file apart='^(tests/(validation|embedding|codegen)/|graph/(recording|trainer_record)\.c)'
+  local file apart='^(tests/(validation|embedding|codegen)/|graph/diffusion/(sampler_record|trainer_record)\.c)'
   for file in $(sources graph tools tests | grep -vE "$apart"); do
     sed 's|//.*||' "$file" | grep -nE '\b([vV]k[A-Z][A-Za-z]+|VK_[A-Z_0-9]+|volk[A-Z][a-zA-Z]*)\b' |
       sed "s|^|$file:|" || true
@@ -67,9 +94,9 @@ unused_shaders() {  # a shader that nothing asks for by its name
 }
 
 untested_ops() {  # an op without a file of cases
-  [ -r graph/ops.def ] || { echo "graph/ops.def is missing"; return; }
+  [ -r graph/ops/ops.def ] || { echo "graph/ops/ops.def is missing"; return; }
   local op
-  for op in $(sed -n 's/^OP(\([a-z_0-9]*\).*/\1/p' graph/ops.def); do
+  for op in $(sed -n 's/^OP(\([a-z_0-9]*\).*/\1/p' graph/ops/ops.def); do
     [ -s "tests/ops/$op.c" ] || echo "tests/ops/$op.c is missing"
   done
 }
@@ -107,6 +134,8 @@ not_executable() {
 
 rule "runtime includes nothing from above it" forbid_includes '(graph|tools|tests)/' runtime include
 rule "graph includes nothing from above it" forbid_includes '(tools|tests)/' graph
+rule "within graph, includes go downward" graph_arrows_up
+rule "every file of graph is in one of its folders" graph_strangers
 rule "runtime/vulkan.h stays in runtime" forbid_includes '(runtime/(vulkan|functions)\.h|volk|vulkan/)' graph tools tests/ops
 rule "the public headers stand alone" forbid_includes '(runtime|graph|tools|tests|vulkan/vulkan\.h|volk)' include
 rule "mote.h needs no Vulkan header" included include/mote.h '(vulkan|mote_vulkan)'

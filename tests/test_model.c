@@ -1,7 +1,7 @@
 // test_model.c: which weights files load, what is said about those that do not, and that a failure leaves nothing held.
 #include "tests/support.h"
 
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "shaders/streams.h"
 
 static mote_device *device;

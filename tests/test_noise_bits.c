@@ -2,8 +2,8 @@
 // stand here. With --print they are printed, so that tests/test_across_devices.py can compare two devices.
 #include "tests/support.h"
 
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 

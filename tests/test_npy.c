@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 
 // Builds a file of version `version`.0 in an allocation of just its size.
 static uint8_t *make_npy(int version, const char *header, const void *data, size_t data_bytes, size_t *bytes) {

@@ -1,7 +1,7 @@
 // test_plan.c: the planner gives no byte to two tensors at once, wastes little, and says truly how little it could be.
 #include "tests/support.h"
 
-#include "graph/plan.h"
+#include "graph/compile/place.h"
 
 static uint32_t draw(uint32_t *state, uint32_t below) {
   return philox((philox_block){{(*state)++, 0, 0, 0}}, 5).words[0] % below;

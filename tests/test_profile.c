@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/profile.h"
+#include "graph/measure/profile.h"
 #include "shaders/measure_arithmetic.h"
 #include "shaders/measure_copy.h"
 #include "shaders/measure_matrix.h"

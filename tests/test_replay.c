@@ -2,7 +2,7 @@
 // how a run is cut into submissions and batches changes no bit of it.
 #include "tests/support.h"
 
-#include "graph/program.h"
+#include "graph/compile/program.h"
 #include "shaders/types.h"
 
 enum { CHANNELS = 3, HEIGHT = 8, IMAGE = CHANNELS * HEIGHT * HEIGHT, CONTEXT = 5, MOST_BATCH = 8 };

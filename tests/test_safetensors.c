@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "graph/half.h"
-#include "graph/safetensors.h"
+#include "graph/files/safetensors.h"
+#include "graph/ir/half.h"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Halfs

@@ -1,7 +1,7 @@
 // test_schedule.c: noise levels against values computed elsewhere, and samplers against what their papers promise.
 #include "tests/support.h"
 
-#include "graph/schedule.h"
+#include "graph/diffusion/schedule.h"
 
 static const mote_model_info linear = {.timesteps = 500, .beta_start = 1e-4, .beta_end = 0.02};
 static const mote_model_info cosine = {

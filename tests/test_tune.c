@@ -1,6 +1,6 @@
 // test_tune.c: the tuner takes what is faster and right, and remembers it; its file is trusted in nothing.
-#include "graph/program.h"
-#include "graph/ops.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "runtime/tuning.h"
 #include "shaders/gelu.h"
 #include "tests/support.h"

@@ -2,7 +2,7 @@
 #ifndef MOTE_TOOLS_BENCH_SUBJECT_H
 #define MOTE_TOOLS_BENCH_SUBJECT_H
 
-#include "graph/profile.h"
+#include "graph/measure/profile.h"
 #include "tools/options.h"
 
 // Options of both commands; 0 and NULL: left out.

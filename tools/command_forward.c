@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 #include "runtime/error.h"
 #include "tools/command.h"
 #include "tools/json.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/metadata.h"
+#include "graph/nets/metadata.h"
 #include "runtime/error.h"
 #include "tools/command.h"
 #include "tools/dataset_options.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "runtime/hash.h"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 #include "mote.h"
 #include "tools/image.h"
 

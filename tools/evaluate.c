@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/philox.h"
-#include "graph/schedule.h"
+#include "graph/diffusion/schedule.h"
+#include "graph/ir/philox.h"
 #include "runtime/error.h"
 #include "shaders/streams.h"
 #include "tools/interrupt.h"

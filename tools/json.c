@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/files/json.h"
+#include "runtime/error.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
-#include "graph/json.h"
-#include "runtime/error.h"
 #include "runtime/text.h"
 #include "tools/open.h"
 

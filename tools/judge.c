@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "runtime/error.h"
 
 enum { BATCH = 64, RESAMPLES = 100 };

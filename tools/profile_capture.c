@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 #include "shaders/train_state.h"
 
 static program *program_of(const profile_subject *subject) {

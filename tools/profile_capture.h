@@ -2,7 +2,7 @@
 #ifndef MOTE_TOOLS_PROFILE_CAPTURE_H
 #define MOTE_TOOLS_PROFILE_CAPTURE_H
 
-#include "graph/profile.h"
+#include "graph/measure/profile.h"
 #include "tools/renderdoc.h"
 
 // Runs a step, then the same again (training: the next) as one submission in one captured frame, into `path`. `renderdoc`

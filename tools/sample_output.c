@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "tools/gif.h"

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "graph/trial.h"
+#include "graph/measure/trial.h"
 #include "tools/json.h"
 #include "tools/say.h"
 #include "tools/shader_compile.h"

@@ -2,7 +2,7 @@
 #ifndef MOTE_TOOLS_TENSOR_H
 #define MOTE_TOOLS_TENSOR_H
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 #include "mote.h"
 
 typedef struct tensor {

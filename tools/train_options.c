@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "graph/metadata.h"
+#include "graph/nets/metadata.h"
 #include "runtime/error.h"
 #include "tools/dataset_options.h"
 #include "tools/output.h"

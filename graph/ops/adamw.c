@@ -1,8 +1,8 @@
 // adamw.c: the optimiser and the average of the weights, over all parameters in one dispatch.
 #include "shaders/adamw.h"
 
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 
 typedef struct adamw_attributes {
   float beta1, beta2;

@@ -1,6 +1,6 @@
 // add.c: the scaled sum of two tensors.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/add.h"
 
 // (a + b) · scale; a and b are of one shape and layout.

@@ -1,7 +1,7 @@
 // batch_norm.c: batch normalisation (Ioffe & Szegedy 2015) with PyTorch's constants.
-#include "graph/norm_lanes.h"
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/norm_lanes.h"
+#include "graph/ops/ops.h"
 #include "shaders/batch_norm.h"
 #include "shaders/batch_norm_backward.h"
 

@@ -1,6 +1,6 @@
 // batch_norm_fold.c: weights and bias of a convolution with the batch normalisation after it folded in.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/batch_norm_fold.h"
 
 // Replaces *weight (O, C, k, k) and *bias (1, O, 1, 1) by folded ones. `tensors`: gamma, beta, running mean and

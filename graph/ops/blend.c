@@ -1,6 +1,6 @@
 // blend.c: tensors added up, every image with factors of its own.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/blend.h"
 
 enum { TABLE, ROW, TERM };

@@ -1,6 +1,6 @@
 // concat.c: two tensors side by side along channels; rewrite rules give both to the convolution that takes the output instead.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/concat.h"
 #include "shaders/concat_backward.h"
 

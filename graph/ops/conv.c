@@ -1,11 +1,11 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
-#include "graph/conv_tile.h"
-#include "graph/conv_weight_gradient.h"
-#include "graph/gradient_ops.h"
-#include "graph/ops.h"
-#include "graph/program.h"
-#include "graph/share.h"
-#include "graph/texel.h"
+#include "graph/compile/program.h"
+#include "graph/ir/views.h"
+#include "graph/kernels/conv_tile.h"
+#include "graph/kernels/texel.h"
+#include "graph/ops/conv_weight_gradient.h"
+#include "graph/ops/gradient_ops.h"
+#include "graph/ops/ops.h"
 #include "shaders/conv.h"
 
 enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };

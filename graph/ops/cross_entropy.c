@@ -1,9 +1,9 @@
 // cross_entropy.c: how far the classes that a network finds are from the right ones, and the gradient.
 #include "shaders/cross_entropy.h"
 
-#include "graph/norm_lanes.h"
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/norm_lanes.h"
+#include "graph/ops/ops.h"
 #include "shaders/mse.h"
 
 // x and target (N, K, 1, 1): loss = -scale/N · Σ_n Σ_k target · log softmax(x), the first of

@@ -1,8 +1,8 @@
 // draw_batch.c: a training batch, drawn, noised and labelled on the device.
 #include "shaders/draw_batch.h"
 
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/train_state.h"
 
 typedef struct draw_batch_attributes {

@@ -1,6 +1,6 @@
 // gelu.c: GELU as an op of its own; rewrite rules prefer the epilogue of the op before it.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/gelu.h"
 #include "shaders/gelu_backward.h"
 

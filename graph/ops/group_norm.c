@@ -1,8 +1,8 @@
 // group_norm.c: group normalisation (Wu & He 2018) with eight groups and PyTorch's epsilon.
-#include "graph/gradient_ops.h"
-#include "graph/norm_lanes.h"
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/norm_lanes.h"
+#include "graph/ops/gradient_ops.h"
+#include "graph/ops/ops.h"
 #include "shaders/group_norm.h"
 #include "shaders/group_norm_backward.h"
 

@@ -1,6 +1,6 @@
 // inpaint.c: after a denoising step, puts the pixels that are to stay back into x, or takes the step back: RePaint.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/inpaint.h"
 #include "shaders/sampler_update.h"
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/ops.h"
-#include "graph/program.h"
-#include "graph/share.h"
+#include "graph/compile/program.h"
+#include "graph/ir/views.h"
+#include "graph/ops/ops.h"
 
 // A layer binds LINEAR_TENSORS tensors: its inputs first, then its outputs.
 enum { INPUTS = 3 };

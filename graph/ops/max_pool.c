@@ -1,7 +1,7 @@
 // max_pool.c: the largest of each 2×2 square.
-#include "graph/ops.h"
-#include "graph/program.h"
-#include "graph/texel.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/texel.h"
+#include "graph/ops/ops.h"
 #include "shaders/max_pool.h"
 #include "shaders/max_pool_backward.h"
 

@@ -1,7 +1,7 @@
 // mean_pool.c: the mean of each channel over the whole image.
-#include "graph/ops.h"
-#include "graph/program.h"
-#include "graph/texel.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/texel.h"
+#include "graph/ops/ops.h"
 #include "shaders/mean_pool.h"
 #include "shaders/mean_pool_backward.h"
 

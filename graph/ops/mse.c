@@ -1,7 +1,7 @@
 // mse.c: the weighted mean squared error of a batch, and its gradient.
-#include "graph/norm_lanes.h"
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/norm_lanes.h"
+#include "graph/ops/ops.h"
 #include "shaders/mse.h"
 
 // x and target (N, C, H, W), weight (N, 1, 1, 1): loss = scale/(N·C·H·W) · Σ weight[n] · (x - target)², the first of four

@@ -1,6 +1,6 @@
 // normal_noise.c: fills a tensor with normal noise that depends on seed, sample, step and stream alone.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/normal_noise.h"
 
 // Overwrites x (N, C, H, W), H · W a multiple of 4, and returns it. `step`: the step buffer, which holds the seed.

@@ -1,6 +1,6 @@
 // pack_pixels.c: images as the bytes that a texture holds.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/pack_pixels.h"
 
 typedef struct attributes {

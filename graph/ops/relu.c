@@ -1,6 +1,6 @@
 // relu.c: ReLU as an op of its own; rewrite rules prefer the epilogue of the op before it.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/relu.h"
 #include "shaders/relu_backward.h"
 

@@ -1,6 +1,6 @@
 // repeat_batch.c: a batch several times over, for networks that look at the same images under different conditions.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/repeat_batch.h"
 
 // x (N, C, H, W) gives (N · count, C, H, W), whole batches one after the other.

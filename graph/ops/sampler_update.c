@@ -1,7 +1,7 @@
 // sampler_update.c: one denoising step of any sampler whose update is linear in x, the network's output or x_0, the
 // last step's x_0, and noise.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 
 enum { X, MODEL, TABLE, STEP, LIMIT, PREVIOUS, COUNT };

@@ -1,7 +1,7 @@
 // scale_shift.c: how context and time enter the network: scale · x + shift, a number a channel each.
-#include "graph/ops.h"
-#include "graph/program.h"
-#include "graph/texel.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/texel.h"
+#include "graph/ops/ops.h"
 #include "shaders/scale_shift.h"
 #include "shaders/scale_shift_backward.h"
 

@@ -1,6 +1,6 @@
 // step_advance.c: the device counts its own replays.
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/step.h"
 
 // Adds one to the step index in the step buffer, (1, STEP_WORDS, 1, 1) raw.

@@ -1,9 +1,9 @@
 // train_control.c: the gradient's norm, and from it and the step's number all that the optimiser needs.
 #include "shaders/train_control.h"
 
-#include "graph/norm_lanes.h"
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/kernels/norm_lanes.h"
+#include "graph/ops/ops.h"
 #include "shaders/train_state.h"
 
 enum { GRADIENTS, LOSS = TRAIN_CONTROL_LOSS, STATE, RING, WEIGHTS };

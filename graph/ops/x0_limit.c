@@ -1,8 +1,8 @@
 // x0_limit.c: how far a step's x_0 may reach, image by image: dynamic thresholding.
 #include <math.h>
 
-#include "graph/ops.h"
-#include "graph/program.h"
+#include "graph/compile/program.h"
+#include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 #include "shaders/x0_limit.h"
 

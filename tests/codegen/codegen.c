@@ -16,8 +16,8 @@
 
 #include "mote_vulkan.h"
 
-#include "graph/context_unet.h"
-#include "graph/ops.h"
+#include "graph/nets/context_unet.h"
+#include "graph/ops/ops.h"
 #include "runtime/cooperative.h"
 #include "shaders/measure_matrix.h"
 #include "tests/selftest.h"
@@ -279,7 +279,7 @@ static void make_measuring(mote_device *device) {
 int main(int argument_count, char **arguments) {
   const op_cases *const cases[] = {
 #define OP(name, builder) &name##_cases,
-#include "graph/ops.def"
+#include "graph/ops/ops.def"
 #undef OP
   };
   mote_error error = {0};

@@ -1,7 +1,7 @@
 // fuzz_npy.c: whatever the bytes, parsing fails with a message or gives an array whose every element converts.
 #include <stdlib.h>
 
-#include "graph/npy.h"
+#include "graph/files/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/trainer.h"
+#include "graph/diffusion/trainer.h"
 #include "runtime/vulkan.h"
 #include "shaders/train_state.h"
 

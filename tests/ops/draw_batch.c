@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "shaders/train_state.h"
 #include "tests/ops/reference.h"
 

@@ -1,5 +1,5 @@
 // inpaint.c: cases of what RePaint does after a denoising step.
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "shaders/sampler_update.h"
 #include "tests/ops/reference.h"
 

@@ -1,7 +1,7 @@
 // normal_noise.c: cases of the noise: Philox's published vector, and Box-Muller in double precision.
 #include <string.h>
 
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "tests/ops/reference.h"
 
 enum { NORMALS = 0, BITS = 1 };

@@ -1,5 +1,5 @@
 // sampler_update.c: cases of the denoising step.
-#include "graph/philox.h"
+#include "graph/ir/philox.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 #include "tests/ops/reference.h"

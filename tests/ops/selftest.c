@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/half.h"
-#include "graph/philox.h"
+#include "graph/ir/half.h"
+#include "graph/ir/philox.h"
 
 enum { GUARD_BYTES = 256 };
 
@@ -277,7 +277,7 @@ selftest_counts selftest_run(mote_device *device, const selftest_options *option
     const op_cases *cases;
   } all[] = {
 #define OP(name, builder) {#name, &name##_cases},
-#include "graph/ops.def"
+#include "graph/ops/ops.def"
 #undef OP
   };
   selftest_counts counts = {0};

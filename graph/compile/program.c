@@ -1,0 +1,526 @@
+// program.c: lowers a graph to dispatches, places its tensors, and records one command buffer a phase.
+#include "graph/compile/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/compile/choose.h"
+#include "graph/ir/layout.h"
+#include "runtime/tuning.h"
+#include "shaders/types.h"
+
+enum { GUARD_BYTE = 0xA5 };
+
+// A step as it was given, with its own copy of the push constants.
+typedef struct lowered {
+  const node *node;
+  step step;
+  unsigned char push[MAX_PUSH_BYTES];
+  struct step *choices;  // to be compared, choice_count of them, or NULL
+  int choice_count;
+  uint64_t key;          // of the choices
+} lowered;
+
+struct program {
+  mote_device *device;
+  graph *graph;
+  const char *name;
+  bool timed;
+  size_t guard_bytes;
+  phase phase;  // being lowered
+  lowered *steps[PHASE_COUNT];
+  int step_counts[PHASE_COUNT];
+  buffer **buffers;  // the arenas, or one a tensor
+  int buffer_count;
+  commands *commands[PHASE_COUNT];  // NULL where the phase is empty
+  plan_result activations;
+  program_needs *needs;  // only measured: no buffer is made
+  float *scratch;  // for packing; grows to the largest tensor
+  size_t scratch_bytes;
+};
+
+const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
+graph *program_graph(program *program) { return program->graph; }
+mote_device *program_device(const program *program) { return program->device; }
+
+void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
+  uint64_t needed = (invocations + local - 1) / local;
+  uint64_t along_y = (needed + 65534) / 65535;
+  groups[0] = (uint32_t)((needed + along_y - 1) / along_y);
+  groups[1] = (uint32_t)along_y;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Lowering
+
+static void count_groups(step *step) {
+  for (int i = 0; i < 3; i++)
+    if (step->groups[i] == 0) step->groups[i] = 1;
+}
+
+mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error) {
+  phase phase = program->phase;
+  int count = program->step_counts[phase];
+  if ((count & (count - 1)) == 0) {
+    lowered *grown = realloc(program->steps[phase], (count ? 2 * (size_t)count : 1) * sizeof *grown);
+    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    program->steps[phase] = grown;
+  }
+  if (step->push_bytes > MAX_PUSH_BYTES)
+    return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", step->shader, step->push_bytes,
+                MAX_PUSH_BYTES);
+  lowered *lowered = &program->steps[phase][count];
+  *lowered = (struct lowered){.node = node, .step = *step};
+  count_groups(&lowered->step);
+  if (step->push_bytes) memcpy(lowered->push, step->push, step->push_bytes);
+  program->step_counts[phase]++;
+  return MOTE_OK;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const unsigned char *)data)[i]) * 1099511628211u;
+  return hash;
+}
+
+static uint64_t hash_choices(const step *steps, int count) {
+  uint64_t hash = 14695981039346656037u;
+  for (uint32_t word = 0; word < steps->push_bytes / 4; word++)
+    if (!(steps->push_places >> word & 1)) hash = hash_bytes(hash, (const unsigned char *)steps->push + 4 * word, 4);
+  for (uint32_t b = 0; b < steps->binding_count; b++) {
+    const shape bound = steps->bindings[b] ? steps->bindings[b]->shape : (shape){0};
+    hash = hash_bytes(hash, &bound, sizeof bound);
+  }
+  for (int i = 0; i < count; i++) {
+    hash = hash_bytes(hash, steps[i].shader, strlen(steps[i].shader));
+    hash = hash_bytes(hash, steps[i].spec, steps[i].spec_count * sizeof *steps[i].spec);
+    hash = hash_bytes(hash, steps[i].groups, sizeof steps[i].groups);
+  }
+  return hash;
+}
+
+mote_status program_dispatch_one_of(program *program, const node *node, const step *steps, int count, int inexact,
+                                    mote_error *error) {
+  mote_tune tune = device_tunes(program->device);
+  if (tune != MOTE_TUNE_FULL) count -= inexact;
+  if (tune == MOTE_TUNE_OFF || program_caps(program)->separate_buffers || count < 2)
+    return program_dispatch(program, node, steps, error);
+  uint64_t key = hash_choices(steps, count);
+  int known = tuning_find(program->device, key);
+  if (known >= 0) return program_dispatch(program, node, &steps[known < count ? known : 0], error);
+  TRY(program_dispatch(program, node, steps, error));
+  lowered *lowered = &program->steps[program->phase][program->step_counts[program->phase] - 1];
+  lowered->choices = malloc((size_t)count * sizeof *steps);
+  if (!lowered->choices) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  memcpy(lowered->choices, steps, (size_t)count * sizeof *steps);
+  for (int i = 0; i < count; i++) count_groups(&lowered->choices[i]);
+  lowered->choice_count = count;
+  lowered->key = key;
+  return MOTE_OK;
+}
+
+int program_choice_count(const program *program, phase phase, int index) {
+  const lowered *lowered = &program->steps[phase][index];
+  return lowered->choices ? lowered->choice_count : 1;
+}
+
+void program_choose(program *program, phase phase, int index, int choice) {
+  lowered *lowered = &program->steps[phase][index];
+  if (lowered->choices) lowered->step = lowered->choices[choice];
+}
+
+uint64_t program_choice_key(const program *program, phase phase, int index) {
+  return program->steps[phase][index].key;
+}
+
+buffer *program_buffer(program *program, int index) {
+  return index < program->buffer_count ? program->buffers[index] : NULL;
+}
+
+static mote_status lower(program *program, mote_error *error) {
+  for (int phase = 0; phase < PHASE_COUNT; phase++) {
+    program->phase = (enum phase)phase;
+    for (int i = 0; i < program->graph->node_count; i++) {
+      const node *node = program->graph->nodes[i];
+      if (node->phase == program->phase && !node->removed) TRY(node->op->forward(node, program, error));
+    }
+  }
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Memory
+
+// Where a tensor is first and last touched, counted over both phases; first < 0: never.
+typedef struct lifetime {
+  int first, last;
+} lifetime;
+
+// The tensor whose memory it lies in.
+static const tensor *owner(const tensor *tensor) { return tensor->view_of ? tensor->view_of : tensor; }
+
+static void find_lifetimes(const program *program, lifetime *lifetimes) {
+  int at = 0, phase_of[2] = {0, program->step_counts[PHASE_ONCE]};
+  int end = phase_of[1] + program->step_counts[PHASE_STEP];
+  for (int i = 0; i < program->graph->tensor_count; i++) lifetimes[i] = (lifetime){-1, -1};
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program->step_counts[phase]; i++, at++) {
+      const step *step = &program->steps[phase][i].step;
+      for (uint32_t b = 0; b < step->binding_count; b++) {
+        if (!step->bindings[b]) continue;
+        lifetime *life = &lifetimes[owner(step->bindings[b])->index];
+        if (life->first < 0) life->first = at;
+        // What the first phase made and replays use stays for all of them.
+        life->last = phase == PHASE_STEP && life->first < phase_of[1] ? end : at;
+      }
+    }
+  for (int i = 0; i < program->graph->tensor_count; i++)
+    if (program->graph->tensors[i]->keep && lifetimes[i].first >= 0) lifetimes[i].last = end;
+}
+
+static mote_status add_buffer(program *program, size_t bytes, const char *name, buffer **out, mote_error *error) {
+  if (program->needs) {
+    uint64_t allocated;
+    *out = NULL;
+    TRY(buffer_measure(program->device, bytes, &allocated, error));
+    program->needs->memory_bytes += allocated;
+    program->needs->allocations++;
+    return MOTE_OK;
+  }
+  TRY(buffer_create(program->device, bytes, name, out, error));
+  program->buffers[program->buffer_count++] = *out;
+  return MOTE_OK;
+}
+
+static mote_status check_binding(const program *program, const tensor *tensor, mote_error *error) {
+  uint64_t most = program_caps(program)->max_binding_bytes;
+  if (tensor_bytes(tensor) <= most) return MOTE_OK;
+  return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %zu MiB, the device binds at most %zu MiB: a smaller batch fits",
+              tensor->name, tensor_bytes(tensor) >> 20, (size_t)(most >> 20));
+}
+
+static mote_status place_separately(program *program, mote_error *error) {
+  for (int i = 0; i < program->graph->tensor_count; i++) {
+    tensor *tensor = program->graph->tensors[i];
+    if ((tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) || tensor->view_of) continue;
+    buffer *buffer;
+    size_t bytes = (tensor_bytes(tensor) + 15) / 16 * 16 + program->guard_bytes;
+    TRY(add_buffer(program, bytes, tensor->name, &buffer, error));
+    tensor->home = (binding){buffer, 0, bytes};
+    if (program->guard_bytes) {
+      unsigned char *fill = malloc(bytes);
+      if (!fill) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+      memset(fill, GUARD_BYTE, bytes);
+      mote_status status = buffer_upload(buffer, 0, fill, bytes, error);
+      free(fill);
+      if (status) return status;
+    }
+  }
+  return MOTE_OK;
+}
+
+// Inputs stand one after the other; activations where the planner puts them.
+static mote_status place_together(program *program, const lifetime *lifetimes, mote_error *error) {
+  graph *graph = program->graph;
+  size_t alignment = program_caps(program)->alignment, input_bytes = 0;
+  plan_item *items = calloc((size_t)graph->tensor_count + 1, sizeof *items);
+  if (!items) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  int count = 0;
+  for (int i = 0; i < graph->tensor_count; i++) {
+    const tensor *tensor = graph->tensors[i];
+    if (tensor->view_of) continue;
+    if (tensor->kind == TENSOR_INPUT)
+      input_bytes += (tensor_bytes(tensor) + alignment - 1) / alignment * alignment;
+    if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
+      items[count++] = (plan_item){tensor_bytes(tensor), lifetimes[i].first, lifetimes[i].last, 0};
+  }
+  buffer *inputs = NULL, *activations = NULL;
+  mote_status status = plan_place(items, count, alignment, &program->activations, error);
+  if (!status && input_bytes) status = add_buffer(program, input_bytes, "inputs", &inputs, error);
+  if (!status && program->activations.peak_bytes)
+    status = add_buffer(program, program->activations.peak_bytes, "activations", &activations, error);
+  size_t input_at = 0;
+  count = 0;
+  for (int i = 0; i < graph->tensor_count && !status; i++) {
+    tensor *tensor = graph->tensors[i];
+    size_t bytes = tensor_bytes(tensor), bound = (bytes + 15) / 16 * 16;
+    if (tensor->view_of) continue;
+    if (tensor->kind == TENSOR_INPUT) {
+      tensor->home = (binding){inputs, input_at, bound};
+      input_at += (bytes + alignment - 1) / alignment * alignment;
+    }
+    if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
+      tensor->home = (binding){activations, items[count++].offset, bound};
+  }
+  free(items);
+  return status;
+}
+
+static mote_status place(program *program, mote_error *error) {
+  graph *graph = program->graph;
+  for (int i = 0; i < graph->tensor_count; i++) TRY(check_binding(program, graph->tensors[i], error));
+  program->buffers = calloc((size_t)graph->tensor_count + 2, sizeof *program->buffers);
+  lifetime *lifetimes = calloc((size_t)graph->tensor_count + 1, sizeof *lifetimes);
+  if (!program->buffers || !lifetimes) {
+    free(lifetimes);
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  }
+  find_lifetimes(program, lifetimes);
+  mote_status status = program_caps(program)->separate_buffers ? place_separately(program, error)
+                                                               : place_together(program, lifetimes, error);
+  free(lifetimes);
+  for (int i = 0; i < graph->tensor_count; i++) {
+    tensor *view = graph->tensors[i];
+    if (!view->view_of) continue;
+    view->home = view->view_of->home;
+    view->home.offset += view->view_offset;
+    view->home.bytes = tensor_bytes(view);
+  }
+  return status;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Recording
+
+static mote_status record_step(program *program, commands *commands, const lowered *lowered, mote_error *error) {
+  const step *step = &lowered->step;
+  dispatch dispatch = {.label = lowered->node->label,
+                       .binding_count = step->binding_count,
+                       .push = lowered->push,
+                       .push_bytes = step->push_bytes,
+                       .groups = {step->groups[0], step->groups[1], step->groups[2]}};
+  TRY(kernel_get(program->device, step->shader, step->spec, step->spec_count, &dispatch.kernel, error));
+  for (uint32_t i = 0; i < step->binding_count; i++) {
+    if (!step->bindings[i]) continue;
+    dispatch.bindings[i] = step->bindings[i]->home;
+    dispatch.names[i] = step->bindings[i]->name;
+  }
+  return commands_dispatch(commands, &dispatch, error);
+}
+
+mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
+  int end = span->count ? span->first + span->count : program->step_counts[span->phase];
+  TRY(commands_create(program->device, program->name, span->timed, out, error));
+  mote_status status = MOTE_OK;
+  for (int i = span->first; i < end && !status; i++)
+    status = record_step(program, *out, &program->steps[span->phase][i], error);
+  if (!status) status = commands_finish(*out, error);
+  if (status) commands_destroy(out);
+  return status;
+}
+
+static mote_status record(program *program, mote_error *error) {
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    if (program->step_counts[phase])
+      TRY(program_record(program, &(program_span){.phase = (enum phase)phase, .timed = program->timed},
+                         &program->commands[phase], error));
+  return MOTE_OK;
+}
+
+// Together, so that the device may make them at once; record_step finds them.
+static mote_status make_kernels(const program *program, mote_error *error) {
+  size_t count = 0;
+  for (int phase = 0; phase < PHASE_COUNT; phase++) count += (size_t)program->step_counts[phase];
+  kernel_request *requests = calloc(count + 1, sizeof *requests);
+  if (!requests) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  count = 0;
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program->step_counts[phase]; i++) {
+      const step *step = &program->steps[phase][i].step;
+      requests[count++] = (kernel_request){step->shader, step->spec, step->spec_count};
+    }
+  mote_status status = kernels_make(program->device, requests, count, error);
+  free(requests);
+  return status;
+}
+
+static mote_status fill_tables(const program *program, mote_error *error) {
+  for (int i = 0; i < program->graph->tensor_count; i++) {
+    const tensor *table = program->graph->tensors[i];
+    if (table->contents)
+      TRY(buffer_upload(table->home.buffer, table->home.offset, table->contents, tensor_bytes(table), error));
+  }
+  return MOTE_OK;
+}
+
+// Everything that program_create does but recording; with `needs`, without making buffers.
+static mote_status plan(const program_desc *desc, program_needs *needs, program **out, mote_error *error) {
+  *out = NULL;
+  program *made = calloc(1, sizeof *made);
+  if (!made) {
+    graph *graph = desc->graph;
+    graph_destroy(&graph);
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  }
+  *out = made;
+  made->device = desc->device;
+  made->graph = desc->graph;
+  made->name = desc->name;
+  made->timed = desc->timed;
+  made->guard_bytes = desc->guard_bytes;
+  made->needs = needs;
+  mote_status status = made->graph->status;
+  if (status)
+    fail(error, status, "%s", made->graph->error.message);
+  else
+    status = fuse(made->graph, FUSE_ALL & ~desc->keep_unfused, error);
+  if (!status) status = lower(made, error);
+  if (!status) status = place(made, error);
+  return status;
+}
+
+static bool same_kernel(const step *a, const step *b) {
+  return strcmp(a->shader, b->shader) == 0 && a->spec_count == b->spec_count &&
+         memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec) == 0;
+}
+
+// Whether a step before the `index`th of `phase` takes the same kernel.
+static bool repeats_kernel(const program *program, int phase, int index) {
+  const step *step = &program->steps[phase][index].step;
+  for (int p = 0; p <= phase; p++)
+    for (int i = 0; i < (p < phase ? program->step_counts[p] : index); i++)
+      if (same_kernel(step, &program->steps[p][i].step)) return true;
+  return false;
+}
+
+mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error) {
+  program *planned;
+  mote_status status = plan(desc, needs, &planned, error);
+  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
+    for (int i = 0; i < planned->step_counts[phase]; i++) {
+      const step *step = &planned->steps[phase][i].step;
+      bool known = repeats_kernel(planned, phase, i) ||
+                   kernel_is_made(desc->device, step->shader, step->spec, step->spec_count);
+      needs->kernels += !known;
+    }
+  for (int i = 0; !status && i < planned->graph->tensor_count; i++) {
+    const tensor *tensor = planned->graph->tensors[i];
+    if (tensor->kind == TENSOR_INPUT && tensor_bytes(tensor) > needs->largest_bytes)
+      needs->largest_bytes = tensor_bytes(tensor);
+  }
+  program_destroy(&planned);
+  return status;
+}
+
+mote_status program_make_kernels(const program_desc *desc, mote_error *error) {
+  program *planned;
+  program_needs needs = {0};
+  mote_status status = plan(desc, &needs, &planned, error);
+  if (!status) status = make_kernels(planned, error);
+  program_destroy(&planned);
+  return status;
+}
+
+mote_status program_create(const program_desc *desc, program **out, mote_error *error) {
+  program *made;
+  *out = NULL;
+  mote_status status = plan(desc, NULL, &made, error);
+  if (!status) status = tune(made, error);
+  if (!status) status = fill_tables(made, error);  // the tuner leaves its own numbers everywhere
+  if (!status) status = make_kernels(made, error);
+  if (!status) status = record(made, error);
+  if (status) {
+    program_destroy(&made);
+    return status;
+  }
+  *out = made;
+  return MOTE_OK;
+}
+
+void program_destroy(program **pointer) {
+  program *program = *pointer;
+  *pointer = NULL;
+  if (!program) return;
+  for (int phase = 0; phase < PHASE_COUNT; phase++) {
+    commands_destroy(&program->commands[phase]);
+    for (int i = 0; i < program->step_counts[phase]; i++) free(program->steps[phase][i].choices);
+    free(program->steps[phase]);
+  }
+  for (int i = 0; i < program->buffer_count; i++) buffer_destroy(&program->buffers[i]);
+  free(program->buffers);
+  free(program->scratch);
+  graph_destroy(&program->graph);
+  free(program);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running
+
+mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error) {
+  if (!program->commands[phase] || repeat == 0) return MOTE_OK;
+  return commands_run(program->commands[phase], repeat, error);
+}
+
+static mote_status need_scratch(program *program, size_t bytes, mote_error *error) {
+  if (bytes <= program->scratch_bytes) return MOTE_OK;
+  float *grown = realloc(program->scratch, bytes);
+  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  program->scratch = grown;
+  program->scratch_bytes = bytes;
+  return MOTE_OK;
+}
+
+mote_status program_write(program *program, tensor *tensor, const void *rows, mote_error *error) {
+  if (tensor->kind != TENSOR_INPUT && tensor->kind != TENSOR_EXTERNAL)
+    return fail(error, MOTE_ERROR_USAGE, "%s is not an input", tensor->name);
+  size_t bytes = tensor_bytes(tensor);
+  TRY(need_scratch(program, bytes, error));
+  layout_pack(tensor, rows, program->scratch);
+  return buffer_upload(tensor->home.buffer, tensor->home.offset, program->scratch, bytes, error);
+}
+
+mote_status program_read(program *program, const tensor *tensor, void *rows, mote_error *error) {
+  size_t bytes = tensor_bytes(tensor);
+  if (!tensor->home.buffer) return fail(error, MOTE_ERROR_USAGE, "%s is not in memory", tensor->name);
+  TRY(need_scratch(program, bytes, error));
+  TRY(buffer_download(tensor->home.buffer, tensor->home.offset, program->scratch, bytes, error));
+  layout_unpack(tensor, program->scratch, rows);
+  return MOTE_OK;
+}
+
+mote_status program_check_guards(program *program, const char **overrun, mote_error *error) {
+  *overrun = NULL;
+  if (!program->guard_bytes || !program_caps(program)->separate_buffers) return MOTE_OK;
+  for (int i = 0; i < program->graph->tensor_count && !*overrun; i++) {
+    const tensor *tensor = program->graph->tensors[i];
+    if ((tensor->kind != TENSOR_ACTIVATION && tensor->kind != TENSOR_INPUT) || tensor->view_of) continue;
+    size_t from = (tensor_bytes(tensor) + 15) / 16 * 16;
+    TRY(need_scratch(program, program->guard_bytes, error));
+    TRY(buffer_download(tensor->home.buffer, from, program->scratch, program->guard_bytes, error));
+    for (size_t k = 0; k < program->guard_bytes; k++)
+      if (((unsigned char *)program->scratch)[k] != GUARD_BYTE) *overrun = tensor->name;
+  }
+  return MOTE_OK;
+}
+
+commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
+
+int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
+
+const step *program_get_step(const program *program, phase phase, int index) {
+  return &program->steps[phase][index].step;
+}
+
+program_work program_get_work(const program *program, phase phase, int index) {
+  const lowered *lowered = &program->steps[phase][index];
+  const node *node = lowered->node;
+  program_work work = {.label = node->label, .op = node->op->name, .kernel = lowered->step.shader,
+                       .shape = node->output_count ? node->outputs[0]->shape : node->inputs[0]->shape};
+  bool first = index == 0 || program->steps[phase][index - 1].node != node;
+  if (first && node->op->multiply_adds) work.operations = 2 * node->op->multiply_adds(node);
+  for (uint32_t i = 0; i < lowered->step.binding_count; i++) {
+    const tensor *bound = lowered->step.bindings[i];
+    for (uint32_t j = 0; j < i && bound; j++)
+      if (lowered->step.bindings[j] == bound) bound = NULL;
+    if (bound) work.bytes += (double)(bound->held_bytes ? bound->held_bytes : tensor_bytes(bound));
+  }
+  return work;
+}
+
+program_info program_get_info(const program *program) {
+  program_info info = {.activations = program->activations};
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    if (program->commands[phase]) info.commands[phase] = commands_get_info(program->commands[phase]);
+  for (int i = 0; i < program->buffer_count; i++) info.memory_bytes += buffer_bytes(program->buffers[i]);
+  return info;
+}

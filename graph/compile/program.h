@@ -1,0 +1,122 @@
+// program.h: a graph made ready to run: dispatches, memory, and one recorded command buffer a phase.
+#ifndef MOTE_GRAPH_COMPILE_PROGRAM_H
+#define MOTE_GRAPH_COMPILE_PROGRAM_H
+
+#include <stddef.h>
+
+#include "graph/compile/fuse.h"
+#include "graph/compile/place.h"
+#include "graph/ir/graph.h"
+
+// One dispatch of a kernel on tensors, as an op's `forward` describes it.
+typedef struct step {
+  const char *shader;                // file name in shaders/ without .comp
+  uint32_t spec[MAX_SPEC_CONSTANTS]; // specialization constants 0, 1, …
+  uint32_t spec_count;
+  tensor *bindings[MAX_BINDINGS];    // by binding number; all that the shader declares must be there
+  uint32_t binding_count;
+  const void *push;                  // the shader's parameter struct
+  uint32_t push_bytes;
+  uint32_t push_places;              // PUSH_PLACE bits of its members that say where the work lies, not what it is
+  uint32_t groups[3];                // workgroups; 0 counts as 1
+} step;
+
+#define PUSH_PLACE(parameters, member) (1u << (offsetof(struct parameters, member) / 4))
+
+typedef struct program program;
+
+typedef struct program_desc {
+  mote_device *device;
+  graph *graph;          // owned by the program from here on, also on failure
+  const char *name;      // shown by debuggers
+  unsigned keep_unfused; // rewrite rules to leave out, FUSE_… bits
+  bool timed;            // read the device's clock around every dispatch
+  size_t guard_bytes;    // with separate buffers: known bytes after every tensor, inside its binding (tests)
+} program_desc;
+
+typedef struct program_info {
+  commands_info commands[PHASE_COUNT];
+  plan_result activations;
+  size_t memory_bytes;  // of all buffers; parameters not included
+} program_info;
+
+// What program_create would take from the device.
+typedef struct program_needs {
+  uint64_t memory_bytes;
+  uint32_t allocations, kernels;  // kernels that the device does not have yet
+  uint64_t largest_bytes;         // of the inputs, which the host writes
+} program_needs;
+
+// Plans the program, makes nothing, and adds to `needs`. The graph is destroyed.
+mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error);
+
+// Makes the kernels that the program would take, and nothing else. The graph is destroyed.
+mote_status program_make_kernels(const program_desc *desc, mote_error *error);
+
+mote_status program_create(const program_desc *desc, program **out, mote_error *error);
+void program_destroy(program **program);
+
+// Appends one dispatch of `node`; called by ops.
+mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error);
+
+// Appends one of several that do the same, which differ in shader, constants and workgroups alone: the one that was found to be
+// the fastest, else the first, until program_choose picks another. Their last binding is what they make. The last `inexact` of
+// them are for a full search alone: they need not give the bits of the first, or are hardly ever faster.
+mote_status program_dispatch_one_of(program *program, const node *node, const step *steps, int count, int inexact,
+                                    mote_error *error);
+
+// What a dispatch could be: 1, or as many as the tuner should compare. They are numbered from 0, the first.
+int program_choice_count(const program *program, phase phase, int index);
+void program_choose(program *program, phase phase, int index, int choice);
+
+// Stands for the work and all its candidates, wherever their tensors lie, for the tuner's memory.
+uint64_t program_choice_key(const program *program, phase phase, int index);
+
+// The memory that the program made for itself, buffer by buffer; NULL after the last.
+buffer *program_buffer(program *program, int index);
+const device_caps *program_caps(const program *program);
+
+// Workgroups along x and y for `invocations` in groups of `local`; shaders/index.glsl undoes the split.
+void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]);
+
+// Runs one phase's commands `repeat` times in one submission.
+mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error);
+
+// Copies a tensor from or to row-major floats (LAYOUT_RAW: any 4-byte values). Only inputs may be written; inputs,
+// parameters and kept activations may be read.
+mote_status program_write(program *program, tensor *tensor, const void *rows, mote_error *error);
+mote_status program_read(program *program, const tensor *tensor, void *rows, mote_error *error);
+
+// The name of the first tensor whose guard bytes were overwritten, or NULL (also without guards).
+mote_status program_check_guards(program *program, const char **overrun, mote_error *error);
+
+// One phase's recorded commands, NULL where the phase is empty.
+commands *program_commands(program *program, phase phase);
+
+// Records dispatches of a phase once more, the caller's to run and destroy: `count` of them from `first`, 0 for all.
+typedef struct program_span {
+  phase phase;
+  int first, count;
+  bool timed;
+} program_span;
+
+mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
+
+int program_dispatch_count(const program *program, phase phase);
+const step *program_get_step(const program *program, phase phase, int index);
+
+// What one dispatch is and has to do at least. Strings live as long as the program.
+typedef struct program_work {
+  const char *label, *op, *kernel;
+  shape shape;        // of the node's first output, or of its first input where it works in place
+  double operations;  // two a multiply-add, at the node's first dispatch
+  double bytes;       // of all tensors bound, each counted once
+} program_work;
+
+program_work program_get_work(const program *program, phase phase, int index);
+
+program_info program_get_info(const program *program);
+graph *program_graph(program *program);
+mote_device *program_device(const program *program);
+
+#endif

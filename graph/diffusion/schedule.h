@@ -1,0 +1,57 @@
+// schedule.h: how much noise there is at each timestep, and what a sampler does about it.
+#ifndef MOTE_GRAPH_DIFFUSION_SCHEDULE_H
+#define MOTE_GRAPH_DIFFUSION_SCHEDULE_H
+
+#include "runtime/error.h"
+
+// Fills alpha_bar[0 … T]: the share of x_0's variance left at each timestep; alpha_bar[0] = 1.
+// Linear (Ho et al. 2020): beta_t = beta_1 + (beta_2 - beta_1)·t/T, alpha_bar_t = Π_{s=0}^{t} (1 - beta_s).
+// Cosine (Nichol & Dhariwal 2021): alpha_bar_t = f(t)/f(0), f(t) = cos²((t/T + 0.008)/1.008 · π/2), beta_t ≤ 0.999.
+void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar);
+
+// An element x_0 noised by epsilon to a timestep of this ᾱ, x_t = √ᾱ · x_0 + √(1 - ᾱ) · ε, and what a model should predict there:
+// ε, v = √ᾱ · ε - √(1 - ᾱ) · x_0 (Salimans & Ho 2022) or x_0. shaders/draw_batch.comp does the same on the device.
+typedef struct noised {
+  double x, target;
+} noised;
+
+noised schedule_noise(mote_prediction prediction, double alpha_bar, double x0, double epsilon);
+
+// One step of a sampler: x' = x · a + m · b + z · noise + m_before · previous, m the network's output at `timestep`, z
+// normal noise. Where sampler_uses_x0, m is the x_0 that follows from the output: x0_x · x + x0_model · output.
+typedef struct sampler_row {
+  int timestep;  // t, where the network is evaluated
+  double x, model, noise, previous;
+  double x0_x, x0_model;
+  double guidance;               // of this step
+  double known, known_noise;     // √ᾱ_s and √(1 - ᾱ_s): what inpainting keeps, at the level where the step leads
+  double back, back_noise;       // √(ᾱ_t/ᾱ_s) and √(1 - ᾱ_t/ᾱ_s) if the step is gone over again, else 1 and 0
+} sampler_row;
+
+// The timestep where a run starts: strength · T.
+int sampler_first_timestep(const mote_model_info *model, const mote_sampler_desc *desc);
+
+// Rows of a whole run, (steps - 1) · resample + 1.
+int sampler_row_count(const mote_sampler_desc *desc);
+
+bool sampler_uses_x0(const mote_sampler_desc *desc);
+bool sampler_is_multistep(const mote_sampler_desc *desc);
+
+// Whether x_0 must be clipped for images to come out: where the network predicts ε, x_0 = (x - √(1 - ᾱ_t) · ε)/√ᾱ_t enters the
+// next x times √ᾱ_s, so that a step multiplies the network's error by √(ᾱ_s/ᾱ_t). True if that is above 20 in one of the
+// run's steps, as in the first of the cosine schedule, where it is some hundred; v and x_0 are never divided by √ᾱ_t.
+mote_status sampler_needs_clip(const mote_model_info *model, const mote_sampler_desc *desc, bool *needs, mote_error *error);
+
+// The table of a whole run. Steps visit the grid's timesteps (mote.h); each goes from t to the next, s, with s = 0 at
+// the end. With ᾱ at t and s, α = √ᾱ, σ = √(1 - ᾱ), λ = ln(α/σ), h = λ_s - λ_t:
+// DDIM (Song et al. 2021, equation 12): x' = √ᾱ_s · x_0 + √(1 - ᾱ_s - σ²) · ε + σ · z, σ = eta · √((1 - ᾱ_s)/(1 - ᾱ_t)) ·
+// √(1 - ᾱ_t/ᾱ_s). DDPM (Ho et al. 2020, algorithm 2, on that grid): with α = ᾱ_t/ᾱ_s,
+// x' = (x - (1 - α)/√(1 - ᾱ_t) · ε)/√α + √(1 - α) · z, no noise in the last step.
+// DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): x' = σ_s/σ_t · x + α_s · (1 - e^-h) · D; its SDE form:
+// x' = σ_s/σ_t · e^-h · x + α_s · (1 - e^-2h) · D + σ_s · √(1 - e^-2h) · z. D = x_0 + (x_0 - x_0 before)/(2r),
+// r = (λ_t - λ before)/h; D = x_0 in the first step, in the last, and where a step is gone over again.
+// ε and x_0 follow from x and m by what the model predicts.
+mote_status sampler_table(const mote_model_info *model, const mote_sampler_desc *desc, sampler_row *rows,
+                          mote_error *error);
+
+#endif

@@ -1,0 +1,406 @@
+// trainer.c: one recorded training step, replayed. Data, weights, moments, counters and random numbers lie on the
+// device; M steps are one submission, and the host only reads losses from a ring after them.
+#include "graph/diffusion/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/diffusion/schedule.h"
+#include "graph/nets/context_unet.h"
+#include "graph/nets/initial_weights.h"
+#include "graph/nets/sprite_classifier.h"
+#include "graph/ops/ops.h"
+#include "shaders/draw_batch.h"
+#include "shaders/train_state.h"
+
+static const float beta1 = 0.9f, beta2 = 0.999f;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The graph
+
+static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char *name, int which) {
+  // Gradients and moments are of learned parameters only.
+  bool whole = which == FLAT_WEIGHTS || which == FLAT_AVERAGE;
+  size_t bytes = whole ? trainer->parameters.bytes : trainer->parameters.learned_bytes;
+  return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, (binding){trainer->flat[which], 0, bytes});
+}
+
+// Noise levels that are drawn: timesteps, a student's steps, or none but images as they are.
+static int level_count(const mote_trainer *trainer) {
+  if (is_classifier(&trainer->info)) return 1;
+  return trainer->desc.teacher ? trainer->desc.distill_steps : trainer->info.timesteps;
+}
+
+static void add_teacher(mote_trainer *trainer, graph *graph) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  trainer->distill = (distill_desc){.teacher = desc->teacher,
+                                    .steps = desc->distill_steps,
+                                    .guidance = desc->teacher_guidance,
+                                    .leaps = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1},
+                                                         LAYOUT_RAW),
+                                    .ones = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, LAYOUT_C8)};
+  if (desc->teacher_guidance != 1)
+    trainer->distill.none =
+        graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, LAYOUT_C8);
+}
+
+static void add_inputs(mote_trainer *trainer, graph *graph) {
+  const mote_model_info *m = &trainer->info;
+  size_t bytes = (size_t)trainer->desc.data.count * (size_t)(m->channels * m->height * m->height);
+  trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, LAYOUT_RAW);
+  trainer->contexts =
+      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, LAYOUT_RAW);
+  trainer->noise = graph_input(graph, "noise", (shape){level_count(trainer) + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
+  trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
+  trainer->ring = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+  if (trainer->desc.teacher) add_teacher(trainer, graph);
+}
+
+// Draw, forward, loss and backward of one of the step's batches; returns the loss so far.
+static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor *loss) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  int first_node = graph->node_count;
+  draw_batch_tensors batch;
+  draw_batch(graph,
+             &(draw_batch_desc){.pixels = trainer->pixels,
+                                .contexts = trainer->contexts,
+                                .noise = trainer->noise,
+                                .state = trainer->state,
+                                .batch = desc->batch,
+                                .channels = trainer->info.channels,
+                                .height = trainer->info.height,
+                                .prediction = (int)trainer->info.prediction,
+                                .shift = desc->shift,
+                                .step_draws = desc->batch * desc->accumulate,
+                                .first_draw = desc->batch * which,
+                                .context_drop = (float)desc->context_drop,
+                                .flip = (float)desc->flip},
+             &batch);
+  float share = 1 / (float)desc->accumulate;
+  tensor *y, *dy = NULL, *error;
+  if (is_classifier(&trainer->info)) {
+    y = sprite_classifier(graph, &trainer->info, batch.x, true).logits;
+    error = cross_entropy(graph, y, batch.context, share, &dy);
+  } else {
+    const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
+    tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
+    y = context_unet(graph, &trainer->info, &inputs);
+    error = mse(graph, y, target, batch.weight, share, &dy);
+  }
+  if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
+  graph_backward_from(graph, first_node, y, dy);
+  return loss ? add(graph, loss, error, 1) : error;
+}
+
+static graph *build(mote_trainer *trainer) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  graph *graph = graph_create(device_get_caps(trainer->device));
+  if (!graph) return NULL;
+  graph->train = true;
+  add_inputs(trainer, graph);
+  tensor *loss = NULL;
+  for (int i = 0; i < desc->accumulate; i++) loss = add_batch(trainer, graph, i, loss);
+  graph_finish_gradients(graph);
+  graph_push(graph, "optimiser");
+  tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_GRADIENTS);
+  tensor *weights = flat_tensor(trainer, graph, "weights", FLAT_WEIGHTS);
+  train_control(graph, &(train_control_desc){.gradients = gradients,
+                                             .weights = weights,
+                                             .loss = loss,
+                                             .state = trainer->state,
+                                             .ring = trainer->ring,
+                                             .schedule = desc->lr_schedule,
+                                             .warmup = desc->warmup_steps,
+                                             .learning_rate = (float)desc->learning_rate,
+                                             .weight_decay = (float)desc->weight_decay,
+                                             .ema = (float)desc->ema,
+                                             .clip = (float)desc->clip,
+                                             .beta1 = beta1,
+                                             .beta2 = beta2});
+  adamw(graph, &(adamw_desc){.weights = weights,
+                             .gradients = gradients,
+                             .first = flat_tensor(trainer, graph, "first", FLAT_FIRST),
+                             .second = flat_tensor(trainer, graph, "second", FLAT_SECOND),
+                             .average = flat_tensor(trainer, graph, "average", FLAT_AVERAGE),
+                             .state = trainer->state,
+                             .beta1 = beta1,
+                             .beta2 = beta2});
+  graph_pop(graph);
+  return graph;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Filling the device
+
+static mote_status create_buffers(mote_trainer *trainer, const mote_model *start, mote_error *error) {
+  static const char *const names[FLAT_COUNT] = {"weights", "gradients", "first moment", "second moment", "average"};
+  size_t bytes = trainer->parameters.bytes;
+  float *values = calloc(1, bytes);
+  mote_status status = values ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < FLAT_COUNT && !status; i++) {
+    status = buffer_create(trainer->device, bytes, names[i], &trainer->flat[i], error);
+    if (!status) status = buffer_upload(trainer->flat[i], 0, values, bytes, error);
+  }
+  if (!status && start)
+    status = buffer_download(start->buffer, 0, values, bytes, error);
+  else if (!status)
+    status = parameters_draw(&trainer->parameters, trainer->desc.seed, values, error);
+  if (!status) status = buffer_upload(trainer->flat[FLAT_WEIGHTS], 0, values, bytes, error);
+  if (!status) status = buffer_upload(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
+  free(values);
+  return status;
+}
+
+double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma) {
+  if (gamma == 0) return 1;
+  double snr = alpha_bar / (1 - alpha_bar), limited = snr < gamma ? snr : gamma;
+  if (prediction == MOTE_PREDICT_EPSILON) return limited / snr;
+  if (prediction == MOTE_PREDICT_V) return limited / (snr + 1);
+  return limited;
+}
+
+// timesteps[1 …] of the levels, and of a student the coefficients of its steps.
+static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_error *error) {
+  int count = level_count(trainer), batch = trainer->desc.batch;
+  for (int t = 0; t <= count; t++) timesteps[t] = is_classifier(&trainer->info) ? 0 : t;
+  if (!trainer->desc.teacher) return MOTE_OK;
+  const distill_desc *distill = &trainer->distill;
+  int contexts = batch * trainer->info.n_cfeat, words = (count + 1) * LEAP_WORDS;
+  float *numbers = calloc((size_t)(contexts + batch + words), sizeof *numbers);  // for contexts, ones, leaps
+  if (!numbers) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  float *ones = numbers + contexts, *leaps = ones + batch;
+  for (int i = 0; i < batch; i++) ones[i] = 1;
+  mote_status status = distill_table(&trainer->info, distill, leaps, timesteps, error);
+  if (!status) status = program_write(trainer->program, distill->leaps, leaps, error);
+  if (!status) status = program_write(trainer->program, distill->ones, ones, error);
+  if (!status && distill->none) status = program_write(trainer->program, distill->none, numbers, error);
+  free(numbers);
+  return status;
+}
+
+static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
+  int T = trainer->info.timesteps, count = level_count(trainer);
+  double *alpha_bar = malloc(((size_t)T + 1) * sizeof *alpha_bar);
+  int *timesteps = malloc(((size_t)count + 1) * sizeof *timesteps);
+  float *table = calloc((size_t)(count + 1) * NOISE_WORDS, sizeof *table);
+  mote_status status = alpha_bar && timesteps && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) schedule_alpha_bar(&trainer->info, alpha_bar);
+  if (!status) status = find_timesteps(trainer, timesteps, error);
+  for (int i = 1; i <= count && !status; i++) {
+    float *row = table + i * NOISE_WORDS;
+    double bar = alpha_bar[timesteps[i]];
+    row[NOISE_SIGNAL] = (float)sqrt(bar);
+    row[NOISE_NOISE] = (float)sqrt(1 - bar);
+    row[NOISE_WEIGHT] = (float)min_snr_weight(trainer->info.prediction, bar, trainer->desc.min_snr);
+    row[NOISE_TIME] = (float)((double)timesteps[i] / T);
+  }
+  if (!status) status = program_write(trainer->program, trainer->noise, table, error);
+  free(alpha_bar);
+  free(timesteps);
+  free(table);
+  return status;
+}
+
+// Of a classifier all classes count the same, however many images they have: weights whose mean over the images is 1.
+static void weigh_classes(mote_trainer *trainer, const mote_dataset *data) {
+  int classes = trainer->info.n_cfeat, present = 0;
+  double sums[MOTE_MAX_CONTEXT] = {0};
+  for (size_t i = 0; data->context && i < (size_t)data->count * (size_t)classes; i++)
+    sums[i % (size_t)classes] += data->context[i];
+  for (int k = 0; k < classes; k++) present += sums[k] > 0;
+  for (int k = 0; k < classes; k++)
+    trainer->class_weights[k] =
+        is_classifier(&trainer->info) && sums[k] > 0 ? (float)(data->count / (present * sums[k])) : 1;
+}
+
+void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts) {
+  size_t classes = (size_t)trainer->info.n_cfeat;
+  for (size_t i = 0; data->context && i < data->count * classes; i++)
+    contexts[i] = data->context[i] * trainer->class_weights[i % classes];
+}
+
+static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
+  const mote_model_info *m = &trainer->info;
+  size_t bytes = (size_t)data->count * (size_t)(m->channels * m->height * m->height);
+  uint8_t *padded = calloc(1, bytes + 4);
+  float *contexts = calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *contexts);
+  mote_status status = padded && contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  weigh_classes(trainer, data);
+  if (!status) trainer_copy_contexts(trainer, data, contexts);
+  if (!status) memcpy(padded, data->pixels, bytes);
+  if (!status) status = program_write(trainer->program, trainer->pixels, padded, error);
+  if (!status) status = program_write(trainer->program, trainer->contexts, contexts, error);
+  free(padded);
+  free(contexts);
+  return status;
+}
+
+static uint32_t bits_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+static mote_status write_state(mote_trainer *trainer, mote_error *error) {
+  const uint32_t state[TRAIN_WORDS] = {[TRAIN_SEED_LOW] = (uint32_t)trainer->desc.seed,
+                                       [TRAIN_SEED_HIGH] = (uint32_t)(trainer->desc.seed >> 32),
+                                       [TRAIN_TOTAL_STEPS] = (uint32_t)trainer->desc.total_steps,
+                                       [TRAIN_BETA1_POWER] = bits_of(1),
+                                       [TRAIN_BETA2_POWER] = bits_of(1)};
+  return program_write(trainer->program, trainer->state, state, error);
+}
+
+mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **out, mote_error *error) {
+  if (out) *out = NULL;
+  ENTER(error, desc, out);
+  mote_trainer_desc completed;
+  TRY(trainer_complete(desc, &completed, error));
+  TRY(trainer_check_data(&completed, error));
+  mote_trainer *trainer = calloc(1, sizeof *trainer);
+  if (!trainer) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  trainer->device = desc->device;
+  trainer->desc = completed;
+  trainer->info = completed.model;
+  graph *graph = NULL;
+  mote_status status = parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
+  if (!status) status = create_buffers(trainer, desc->start, error);
+  if (!status && !(graph = build(trainer))) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
+  if (!status)
+    status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_GRADIENTS], graph,
+                             error);
+  if (status)
+    graph_destroy(&graph);
+  else
+    status = program_create(&(program_desc){.device = trainer->device, .graph = graph, .name = "trainer"},
+                            &trainer->program, error);
+  if (!status) status = write_noise(trainer, error);
+  if (!status) status = write_data(trainer, &desc->data, error);
+  if (!status) status = write_state(trainer, error);
+  if (!status) status = program_run(trainer->program, PHASE_ONCE, 1, error);  // a teacher's folded weights
+  if (!status) status = trainer_prepare_validation(trainer, &desc->validation, error);
+  if (!status && desc->recorded) status = trainer_prepare_recording(trainer, error);
+  trainer->desc.data.pixels = trainer->desc.validation.pixels = NULL;
+  trainer->desc.data.context = trainer->desc.validation.context = NULL;
+  trainer->desc.start = NULL;
+  if (status)
+    mote_trainer_destroy(&trainer);
+  else
+    *out = trainer;
+  return status;
+}
+
+void mote_trainer_destroy(mote_trainer **pointer) {
+  mote_trainer *trainer = *pointer;
+  *pointer = NULL;
+  if (!trainer) return;
+  trainer_release_validation(trainer);
+  mote_model_destroy(&trainer->model);
+  buffer_destroy(&trainer->readback);
+  program_destroy(&trainer->program);
+  for (int i = 0; i < FLAT_COUNT; i++) buffer_destroy(&trainer->flat[i]);
+  parameters_destroy(&trainer->parameters);
+  free(trainer);
+}
+
+// The buffers that are not the program's.
+static mote_status measure_buffers(const mote_trainer *trainer, program_needs *needs, mote_error *error) {
+  uint64_t flat, readback;
+  TRY(buffer_measure(trainer->device, trainer->parameters.bytes, &flat, error));
+  TRY(trainer_measure_recording(trainer, &readback, error));
+  needs->memory_bytes += FLAT_COUNT * flat + readback;
+  needs->allocations += FLAT_COUNT + (readback > 0);
+  if (trainer->parameters.bytes > needs->largest_bytes) needs->largest_bytes = trainer->parameters.bytes;
+  return MOTE_OK;
+}
+
+mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error) {
+  ENTER(error, desc, needs);
+  *needs = (mote_needs){0};
+  mote_trainer trainer = {0};
+  TRY(trainer_complete(desc, &trainer.desc, error));
+  trainer.device = desc->device;
+  trainer.info = trainer.desc.model;
+  TRY(parameters_create(trainer.device, &trainer.info, &trainer.parameters, error));
+  program_needs measured = {0};
+  graph *graph = build(&trainer);
+  mote_status status = graph ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
+  if (!status) status = parameters_bind(&trainer.parameters, NULL, NULL, graph, error);
+  if (status)
+    graph_destroy(&graph);
+  else
+    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured,
+                             error);
+  if (!status) status = measure_buffers(&trainer, &measured, error);
+  parameters_destroy(&trainer.parameters);
+  TRY(status);
+  *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
+                        .allocations = measured.allocations,
+                        .pipelines = measured.kernels,
+                        .staging_bytes = device_stages(desc->device) ? measured.largest_bytes : 0};
+  return MOTE_OK;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running
+
+mote_status trainer_check_failed(uint32_t failed, mote_error *error) {
+  if (!failed) return MOTE_OK;
+  return fail(error, MOTE_ERROR_DEVICE, "the loss of step %u is not finite: a lower learning rate or a gradient clip "
+              "may help; the weights are those of step %u", failed, failed - 1);
+}
+
+mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losses, mote_error *error) {
+  ENTER(error, trainer);
+  if (step_count < 1 || step_count > TRAIN_RING)
+    return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, expected 1 to %d", step_count, TRAIN_RING);
+  if (trainer->steps_done > UINT32_MAX - (uint64_t)step_count)
+    return fail(error, MOTE_ERROR_USAGE, "%llu steps are done, which are counted with 32 bits",
+                (unsigned long long)trainer->steps_done);
+  TRY(program_run(trainer->program, PHASE_STEP, (uint32_t)step_count, error));
+  uint32_t state[TRAIN_WORDS];
+  float ring[TRAIN_RING];
+  TRY(program_read(trainer->program, trainer->state, state, error));
+  TRY(program_read(trainer->program, trainer->ring, ring, error));
+  for (int i = 0; i < step_count && losses; i++) losses[i] = ring[(trainer->steps_done + (uint64_t)i) % TRAIN_RING];
+  trainer->steps_done = trainer->collected = state[TRAIN_STEPS];
+  return trainer_check_failed(state[TRAIN_FAILED], error);
+}
+
+uint64_t mote_trainer_steps_done(const mote_trainer *trainer) { return trainer->steps_done; }
+
+// As shaders/train_control.comp computes it.
+double mote_trainer_learning_rate(const mote_trainer *trainer) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  double step = (double)trainer->steps_done, rate = desc->learning_rate;
+  double progress = desc->total_steps ? fmin(step / (double)desc->total_steps, 1) : 1;
+  if (desc->lr_schedule == MOTE_LR_COSINE) rate *= 0.5 + 0.5 * cos(3.14159265358979 * progress);
+  if (desc->lr_schedule == MOTE_LR_LINEAR) rate *= 1 - progress;
+  return step < desc->warmup_steps ? rate * (step + 1) / desc->warmup_steps : rate;
+}
+
+mote_status mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_steps, mote_error *error) {
+  ENTER(error, trainer);
+  TRY(trainer_check_total(trainer->desc.lr_schedule, total_steps, error));
+  const binding *state = &trainer->state->home;
+  const uint32_t word = (uint32_t)total_steps;
+  TRY(buffer_upload(state->buffer, state->offset + 4 * TRAIN_TOTAL_STEPS, &word, sizeof word, error));
+  trainer->desc.total_steps = total_steps;
+  return MOTE_OK;
+}
+
+mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
+  program_info info = program_get_info(trainer->program);
+  uint64_t parameter_bytes = 0;
+  for (int i = 0; i < FLAT_COUNT; i++) parameter_bytes += buffer_bytes(trainer->flat[i]);
+  return (mote_trainer_info){.dispatches = info.commands[PHASE_STEP].dispatches,
+                             .barriers = info.commands[PHASE_STEP].barriers,
+                             .parameter_bytes = parameter_bytes,
+                             .activation_bytes = info.activations.peak_bytes,
+                             .activation_bound = info.activations.bound_bytes,
+                             .memory_bytes = info.memory_bytes + parameter_bytes};
+}
+
+program *trainer_program(mote_trainer *trainer) { return trainer->program; }

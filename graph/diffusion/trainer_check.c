@@ -1,0 +1,136 @@
+// trainer_check.c: which descriptions a trainer can be made from.
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "graph/diffusion/schedule.h"
+#include "graph/diffusion/trainer.h"
+#include "graph/nets/context_unet.h"
+#include "graph/nets/metadata.h"
+#include "graph/nets/sprite_classifier.h"
+
+static mote_status check_range(const char *name, double value, double low, double high, mote_error *error) {
+  if (value >= low && value <= high) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s is %g, expected %g to %g", name, value, low, high);
+}
+
+static void set_defaults(mote_trainer_desc *desc) {
+  if (desc->model.timesteps == 0) desc->model.timesteps = 500;
+  if (desc->model.beta_start == 0) desc->model.beta_start = 1e-4;
+  if (desc->model.beta_end == 0) desc->model.beta_end = 0.02;
+  if (desc->batch == 0) desc->batch = 64;
+  if (desc->accumulate == 0) desc->accumulate = 1;
+  if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
+  if (desc->ema == 0) desc->ema = 0.999;
+  if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
+  if (!desc->model.architecture[0]) strcpy(desc->model.architecture, CONTEXT_UNET);
+  if (is_classifier(&desc->model)) desc->min_snr = desc->context_drop = 0;  // images are as they are
+  desc->model.context_drop = desc->context_drop;
+  desc->model.steps = desc->teacher ? desc->distill_steps : 0;
+  desc->model.guidance = !desc->teacher                ? 0
+                         : desc->teacher_guidance != 1 ? desc->teacher_guidance
+                                                       : desc->teacher->info.guidance;
+}
+
+// The student sees the teacher's images at the teacher's noise.
+static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *error) {
+  if (!desc->teacher) return MOTE_OK;
+  const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
+  TRY(model_check(desc->teacher, CONTEXT_UNET, error));
+  if (is_classifier(m)) return fail(error, MOTE_ERROR_USAGE, "teacher: a " SPRITE_CLASSIFIER " learns from none");
+  if (desc->teacher->device != desc->device)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: lies on another device, expected the trainer's");
+  if (t->channels != m->channels || t->height != m->height || t->n_cfeat != m->n_cfeat)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: found channels %d, height %d, n_cfeat %d, expected %d, %d, %d",
+                t->channels, t->height, t->n_cfeat, m->channels, m->height, m->n_cfeat);
+  if (t->timesteps != m->timesteps || t->schedule != m->schedule || t->beta_start != m->beta_start ||
+      t->beta_end != m->beta_end)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
+                m->timesteps);
+  if (desc->validation.count)
+    return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
+                (unsigned)desc->validation.count);
+  TRY(check_range("distill_steps", desc->distill_steps, 1, m->timesteps / 2.0, error));
+  bool needs_clip;
+  TRY(sampler_needs_clip(t, &(mote_sampler_desc){.steps = 2 * desc->distill_steps}, &needs_clip, error));
+  if (needs_clip)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: predicts epsilon, whose error %d steps of its noise schedule multiply by more "
+                "than 20, expected one that predicts v or x0", 2 * desc->distill_steps);
+  return check_range("teacher_guidance", desc->teacher_guidance, 0.01, 100, error);
+}
+
+static mote_status check_start(const mote_trainer_desc *desc, mote_error *error) {
+  if (!desc->start) return MOTE_OK;
+  const mote_model_info *wanted = &desc->model, *start = &desc->start->info;
+  if (strcmp(start->architecture, wanted->architecture))
+    return fail(error, MOTE_ERROR_USAGE, "start: found weights of a %s, expected a %s", start->architecture,
+                wanted->architecture);
+  if (start->channels == wanted->channels && start->height == wanted->height && start->n_feat == wanted->n_feat &&
+      start->n_cfeat == wanted->n_cfeat)
+    return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE,
+              "start: found weights of channels %d, height %d, n_feat %d, n_cfeat %d, expected %d, %d, %d, %d",
+              start->channels, start->height, start->n_feat, start->n_cfeat, wanted->channels, wanted->height,
+              wanted->n_feat, wanted->n_cfeat);
+}
+
+// Sizes on the device are counted with 31 bits, of words.
+static mote_status check_count(const mote_trainer_desc *desc, mote_error *error) {
+  const mote_model_info *m = &desc->model;
+  const uint64_t count = desc->data.count, each = (uint64_t)(m->channels * m->height * m->height);
+  if (count == 0) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
+  const uint64_t by_pixels = 4 * (uint64_t)INT_MAX / each, by_contexts = (uint64_t)(INT_MAX / m->n_cfeat);
+  const uint64_t most = by_pixels < by_contexts ? by_pixels : by_contexts;
+  if (count <= most) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "data: found %u images, expected at most %llu of this size", (unsigned)count,
+              (unsigned long long)most);
+}
+
+mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps, mote_error *error) {
+  if (total_steps > UINT32_MAX)
+    return fail(error, MOTE_ERROR_USAGE, "total_steps is %llu, expected at most %u", (unsigned long long)total_steps,
+                UINT32_MAX);
+  if (schedule == MOTE_LR_CONSTANT || total_steps > 0) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "total_steps is 0, but the learning-rate schedule must end somewhere");
+}
+
+static mote_status check_options(const mote_trainer_desc *desc, mote_error *error) {
+  TRY(check_range("batch", desc->batch, 1, MOTE_BATCH_MAX, error));
+  TRY(check_range("accumulate", desc->accumulate, 1, 64, error));
+  TRY(check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
+  TRY(check_range("weight_decay", desc->weight_decay, 0, 10, error));
+  TRY(check_range("ema", desc->ema, 0, 1, error));
+  TRY(check_range("clip", desc->clip, 0, 1e9, error));
+  TRY(check_range("context_drop", desc->context_drop, 0, 1, error));
+  TRY(check_range("min_snr", desc->min_snr, 0, 1e9, error));
+  TRY(check_range("flip", desc->flip, 0, 1, error));
+  TRY(check_range("shift", desc->shift, 0, desc->model.height, error));
+  TRY(check_range("lr_schedule", desc->lr_schedule, MOTE_LR_COSINE, MOTE_LR_CONSTANT, error));
+  return trainer_check_total(desc->lr_schedule, desc->total_steps, error);
+}
+
+mote_status trainer_complete(const mote_trainer_desc *desc, mote_trainer_desc *out, mote_error *error) {
+  if (!desc || !desc->device) return fail(error, MOTE_ERROR_USAGE, "a trainer needs a device");
+  *out = *desc;
+  set_defaults(out);
+  TRY(check_teacher(out, error));
+  TRY(metadata_check(&(described){"model", MOTE_ERROR_USAGE}, &out->model, error));
+  TRY(check_options(out, error));
+  TRY(check_count(out, error));
+  return check_start(out, error);
+}
+
+static mote_status check_set(const char *name, const mote_dataset *data, int n_cfeat, mote_error *error) {
+  if (data->count && !data->pixels)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found %u images and no pixels", name, (unsigned)data->count);
+  for (size_t i = 0; data->context && i < data->count * (size_t)n_cfeat; i++)
+    if (!isfinite(data->context[i]))
+      return fail(error, MOTE_ERROR_USAGE, "%s: number %zu of the context of image %zu is %g, expected a finite one",
+                  name, i % (size_t)n_cfeat, i / (size_t)n_cfeat, (double)data->context[i]);
+  return MOTE_OK;
+}
+
+mote_status trainer_check_data(const mote_trainer_desc *desc, mote_error *error) {
+  TRY(check_set("data", &desc->data, desc->model.n_cfeat, error));
+  return check_set("validation", &desc->validation, desc->model.n_cfeat, error);
+}

@@ -1,0 +1,141 @@
+// trainer_validate.c: the held-out loss, and the averaged weights as a model.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/diffusion/schedule.h"
+#include "graph/diffusion/trainer.h"
+#include "graph/ir/philox.h"
+#include "graph/nets/metadata.h"
+#include "graph/nets/sprite_classifier.h"
+#include "shaders/streams.h"
+
+// Image i is judged at one timestep, spread evenly over 1 … T, with noise of its own, the same at every call.
+static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
+  const mote_model_info *m = &trainer->info;
+  size_t area = (size_t)(m->height * m->height), channels = (size_t)m->channels, each = area * channels;
+  int t = is_classifier(m) ? 0 : 1 + (int)(((uint64_t)i * 2 + 1) * (uint64_t)m->timesteps / (2 * data->count)) % m->timesteps;
+  trainer->validation.steps[i] = t;
+  trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
+  for (size_t c = 0; c < channels; c++)
+    for (size_t p = 0; p < area; p++) {
+      double x0 = data->pixels[i * each + p * channels + c] / 127.5 - 1;
+      double epsilon = philox_normal((philox_block){{(uint32_t)(c * area + p), i, 0, STREAM_VALIDATION}},
+                                     trainer->desc.seed);
+      const noised made = schedule_noise(m->prediction, alpha_bar[t], x0, epsilon);
+      size_t at = i * each + c * area + p;
+      trainer->validation.x[at] = (float)made.x;
+      trainer->validation.target[at] = (float)made.target;
+    }
+}
+
+mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
+  const mote_model_info *m = &trainer->info;
+  if (data->count == 0) return MOTE_OK;
+  size_t count = data->count, contexts = count * (size_t)m->n_cfeat;
+  size_t elements = count * (size_t)(m->channels * m->height * m->height);
+  double *alpha_bar = malloc(((size_t)m->timesteps + 1) * sizeof *alpha_bar);
+  trainer->validation.count = data->count;
+  trainer->validation.x = malloc(elements * sizeof(float));
+  trainer->validation.target = malloc(elements * sizeof(float));
+  trainer->validation.context = calloc(contexts, sizeof(float));
+  trainer->validation.weight = malloc(count * sizeof(float));
+  trainer->validation.steps = malloc(count * sizeof(int32_t));
+  if (!alpha_bar || !trainer->validation.x || !trainer->validation.target || !trainer->validation.context ||
+      !trainer->validation.weight || !trainer->validation.steps) {
+    free(alpha_bar);
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  }
+  schedule_alpha_bar(m, alpha_bar);
+  trainer_copy_contexts(trainer, data, trainer->validation.context);
+  for (uint32_t i = 0; i < data->count; i++) noise_image(trainer, data, alpha_bar, i);
+  free(alpha_bar);
+  return MOTE_OK;
+}
+
+void trainer_release_validation(mote_trainer *trainer) {
+  free(trainer->validation.x);
+  free(trainer->validation.target);
+  free(trainer->validation.context);
+  free(trainer->validation.weight);
+  free(trainer->validation.steps);
+}
+
+mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **out, mote_error *error) {
+  if (out) *out = NULL;
+  ENTER(error, trainer, out);
+  size_t bytes = trainer->parameters.bytes;
+  if (!trainer->model) {
+    mote_model *model = calloc(1, sizeof *model);
+    if (!model) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    model->device = trainer->device;
+    model->info = trainer->info;
+    model->info.recommended_guidance = metadata_guidance(&model->info);
+    mote_status status = parameters_create(trainer->device, &model->info, &model->parameters, error);
+    if (!status) status = buffer_create(trainer->device, bytes, "average", &model->buffer, error);
+    if (status) {
+      mote_model_destroy(&model);
+      return status;
+    }
+    trainer->model = model;
+  }
+  void *values = malloc(bytes);
+  if (!values) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = buffer_download(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
+  if (!status) status = buffer_upload(trainer->model->buffer, 0, values, bytes, error);
+  free(values);
+  if (!status) *out = trainer->model;
+  return status;
+}
+
+// Of images `first` on, their losses summed up.
+static mote_status sum_squares(mote_trainer *trainer, mote_model *model, uint32_t first, uint32_t batch, double *sum,
+                               mote_error *error) {
+  size_t each = (size_t)(trainer->info.channels * trainer->info.height * trainer->info.height);
+  float *output = malloc(batch * each * sizeof *output);
+  if (!output) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  const mote_forward_desc forward = {
+      .batch = (int)batch,
+      .x = trainer->validation.x + first * each,
+      .steps = trainer->validation.steps + first,
+      .context = trainer->validation.context + (size_t)first * (size_t)trainer->info.n_cfeat};
+  mote_status status = mote_model_forward(model, &forward, output, error);
+  for (size_t i = 0; i < batch * each && !status; i++) {
+    double d = output[i] - trainer->validation.target[first * each + i];
+    *sum += trainer->validation.weight[first + i / each] * d * d / (double)each;
+  }
+  free(output);
+  return status;
+}
+
+static mote_status sum_cross_entropies(mote_trainer *trainer, mote_model *model, uint32_t first, uint32_t batch,
+                                       double *sum, mote_error *error) {
+  size_t each = (size_t)(trainer->info.channels * trainer->info.height * trainer->info.height);
+  size_t classes = (size_t)trainer->info.n_cfeat;
+  float *logits = malloc(batch * classes * sizeof *logits);
+  if (!logits) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = mote_model_classify(model, (int)batch, trainer->validation.x + first * each, logits, NULL, error);
+  for (size_t i = 0; i < batch && !status; i++) {
+    const float *of = logits + i * classes, *target = trainer->validation.context + (first + i) * classes;
+    double total = 0;
+    for (size_t k = 0; k < classes; k++) total += exp((double)of[k] - of[0]);
+    for (size_t k = 0; k < classes; k++) *sum += target[k] * (log(total) + of[0] - of[k]);
+  }
+  free(logits);
+  return status;
+}
+
+mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error) {
+  ENTER(error, trainer, loss);
+  uint32_t count = trainer->validation.count, most = 64;
+  if (count == 0) return fail(error, MOTE_ERROR_USAGE, "no images were held out");
+  mote_model *model;
+  TRY(mote_trainer_get_model(trainer, &model, error));
+  double sum = 0;
+  for (uint32_t first = 0; first < count; first += most) {
+    uint32_t batch = count - first < most ? count - first : most;
+    TRY((is_classifier(&trainer->info) ? sum_cross_entropies : sum_squares)(trainer, model, first, batch, &sum, error));
+  }
+  *loss = sum / count;
+  return MOTE_OK;
+}

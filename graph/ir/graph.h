@@ -1,0 +1,194 @@
+// graph.h: tensors and the list of nodes that makes them. Building a network appends nodes; a program runs them.
+//
+// Builders such as `conv(graph, x, weight, bias)` check shapes, append a node and return its output. A failed builder
+// leaves its message in the graph and returns NULL; builders given NULL return NULL; program_create reports it. So a
+// network is written as plain expressions.
+#ifndef MOTE_GRAPH_IR_GRAPH_H
+#define MOTE_GRAPH_IR_GRAPH_H
+
+#include "runtime/runtime.h"
+
+#define MAX_INPUTS 32
+#define MAX_OUTPUTS 32
+#define ATTRIBUTE_BYTES 64
+#define NAME_BYTES 96
+
+// Named dimensions: batch, channels, rows, columns. Vectors have h = w = 1. For weights n is output channels, c input
+// channels, h × w the kernel.
+typedef struct shape {
+  int n, c, h, w;
+} shape;
+
+// How a tensor lies in device memory. Files and the host side always use the row-major order of `shape`.
+typedef enum tensor_layout {
+  LAYOUT_C8,                 // [n][c/8][h][w][8]: blocks of eight channels innermost, the last one filled with zeros
+  LAYOUT_WEIGHT,             // (n = out, c = in, h, w) as [out/8][in/4][h·w][8 out][4 in], both padded to 8 with zeros
+  LAYOUT_WEIGHT_TRANSPOSED,  // (n = in, c = out, h, w), PyTorch's order for transposed convolutions; as LAYOUT_WEIGHT
+  LAYOUT_RAW,                // the row-major order itself, 4 bytes an element
+} tensor_layout;
+
+typedef enum tensor_kind {
+  TENSOR_ACTIVATION,  // made by a node, placed by the planner, dead after its last use
+  TENSOR_INPUT,       // lives as long as the program; the host writes it, nodes may update it
+  TENSOR_PARAMETER,   // lives in the model; `home` says where
+  TENSOR_GRADIENT,    // of a parameter; made by a node, but lives outside, like the parameter itself
+  TENSOR_EXTERNAL,    // lives where the caller said; the host and nodes may write it
+} tensor_kind;
+
+typedef struct node node;
+typedef struct graph graph;
+
+typedef struct tensor {
+  char name[NAME_BYTES];
+  shape shape;
+  tensor_layout layout;
+  tensor_kind kind;
+  bool requires_grad;  // a learned parameter, or made from one
+  bool keep;           // an activation that the host reads after a run: never aliased
+  int index;           // in graph->tensors
+  node *producer;      // NULL for inputs and parameters
+  struct tensor *grad; // gradient of the loss by this tensor, once graph_backward made it
+  const struct tensor *gradient_of;  // the parameter whose gradient this is; it lies where `home` says
+  struct tensor *view_of;  // what it is a part of, from view_offset bytes on, or NULL; views.h makes these
+  size_t view_offset;
+  size_t held_bytes;       // of one that views.h made of a buffer: without what lies between its parts; else 0
+  uint32_t *contents;  // of an input that the program fills when it is made, or NULL
+  binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
+} tensor;
+
+// Nodes run once in a run (embeddings of all timesteps, folded weights) or at every replay.
+typedef enum phase { PHASE_ONCE, PHASE_STEP } phase;
+enum { PHASE_COUNT = 2 };
+
+struct program;
+
+// An op: how its node becomes dispatches, and which nodes make its gradients. Shapes are checked by its builder.
+typedef struct op {
+  const char *name;
+  mote_status (*forward)(const node *node, struct program *program, mote_error *error);
+  // Appends the nodes that make the gradients of the node's inputs from that of its output; it may give the node outputs that
+  // these need. NULL: no gradient flows through.
+  void (*backward)(graph *graph, node *node);
+  double (*gradient_share)(const node *node);        // a loss: what one term of it counts, more than 0; else NULL
+  double (*multiply_adds)(const node *node);         // NULL: not worth counting
+  // What rewrite rules may do to its nodes; a place of 0 says no.
+  bool has_epilogue;   // attributes begin with an epilogue
+  bool differentiates_activation;  // backward goes through the epilogue's activation too
+  int second_input;    // place of the tensor that is concatenated after input 0
+  int residual_input;  // place of the tensor that is added after the activation
+  // NULL, or whether the node can take x and `second` for its input, made ready for that: see conv.c.
+  bool (*prepare_second)(graph *graph, node *node, struct tensor *x, struct tensor *second);
+  bool (*rejects_residual)(const graph *graph, const node *node);  // NULL, or whether the node is faster without a residual
+  int scale_input;     // places of scale, shift and step, as scale_shift takes them after its own first input
+  int weight_input;    // place of the weight, and the bias after it, into which batch normalisation can be folded
+} op;
+
+// First member of the attributes of ops that finish their output with an activation, and a residual:
+// y = (activation(…) + residual) · scale.
+typedef struct epilogue {
+  uint32_t activation;  // ACTIVATION_… of shaders/types.h
+  float scale;
+} epilogue;
+
+struct node {
+  const op *op;
+  char label[NAME_BYTES];  // path of the layer, "down1/model.0/conv1"
+  phase phase;
+  int index;
+  bool removed;            // by a rewrite rule
+  unsigned without_gradient;  // bits of inputs that the loss does not depend on, found by a rewrite rule
+  tensor *inputs[MAX_INPUTS];  // NULL where an optional one is absent
+  int input_count;
+  tensor *outputs[MAX_OUTPUTS];
+  int output_count;
+  _Alignas(8) unsigned char attributes[ATTRIBUTE_BYTES];  // the op's own struct
+};
+
+struct graph {
+  const device_caps *caps;
+  phase phase;             // of nodes appended now
+  bool train;              // gradients will be asked for: rewrite rules keep what they need
+  float gradient_scale;    // of gradients while they are in half precision: a power of two
+  bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
+  char scope[NAME_BYTES];  // prefix of names and labels appended now
+  node **nodes;
+  int node_count;
+  tensor **tensors;
+  int tensor_count;
+  mote_status status;      // of the first failure
+  mote_error error;
+};
+
+// `caps` is borrowed and may be NULL for a graph that will not run (to list parameters, to count work).
+graph *graph_create(const device_caps *caps);
+void graph_destroy(graph **graph);
+
+// Appends `name` to the scope, "down1" then "model.0", and takes the last one off again.
+void graph_push(graph *graph, const char *name);
+void graph_pop(graph *graph);
+
+// New tensors, except that a parameter of a known name is that parameter again, and learned unless the graph is `frozen`.
+// Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
+tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
+tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout);
+// A parameter that is not learned: running statistics.
+tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layout layout);
+// An input of `count` words that the program fills with its `contents` when it is made: zeros, until nodes set them while they
+// become dispatches. Nodes may update it.
+tensor *graph_table(graph *graph, const char *name, int count);
+// `table` with room for `more`'s words too, which nobody reads any more. False, with the graph's failure, for want of memory.
+bool graph_join_tables(graph *graph, tensor *table, tensor *more);
+// A tensor that lives at `home`, which the caller keeps.
+tensor *graph_external(graph *graph, const char *name, shape shape, binding home);
+
+// An activation that nodes' outputs are parts of.
+tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_layout layout);
+
+tensor *graph_find(const graph *graph, const char *name);
+
+// Records the first failure, in printf's manner, and returns NULL for builders to pass on.
+void *graph_fail(graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *graph_fail_memory(graph *graph);
+
+// Appends a node with these inputs (NULL entries allowed where `optional` has the bit) and a copy of `attributes`.
+// NULL if an input that is needed is NULL: something failed before.
+node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_count, unsigned optional,
+                   const void *attributes, size_t attribute_bytes);
+
+// Gives the node one more output.
+tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout);
+
+// Adds `d` to the gradient of `of`; called by ops. NULL tensors, and those that need no gradient, are passed over.
+void graph_add_gradient(graph *graph, tensor *of, tensor *d);
+
+// What graph_backward multiplies gradients by where kernels round them to half precision, so that those of a loss whose terms
+// count `share` each, more than 0, come near 1; without it, 1. For seeds that no loss made: a loss says its share itself.
+void graph_scale_gradients(graph *graph, double share);
+
+// Walks the nodes back from `output`, whose gradient is `seed`, and appends those that make the gradients of all
+// tensors that require one. Gradients of parameters become TENSOR_GRADIENT.
+void graph_backward(graph *graph, tensor *output, tensor *seed);
+
+// The two halves of it, for graphs that hold several forward passes: walks back only as far as node `first_node`, and
+// marks the gradients of parameters once all passes are done.
+void graph_backward_from(graph *graph, int first_node, tensor *output, tensor *seed);
+void graph_finish_gradients(graph *graph);
+
+// Multiply-adds of all nodes of a phase: convolutions and linear layers, as the field counts.
+double graph_multiply_adds(const graph *graph, phase phase);
+
+bool shape_equal(shape a, shape b);
+
+// "2x64x16x16", by value, so that several can stand in one message.
+typedef struct shape_text {
+  char text[56];
+} shape_text;
+shape_text shape_format(shape shape);
+
+// Elements in row-major form, and bytes on the device, padding included.
+size_t tensor_elements(const tensor *tensor);
+size_t tensor_bytes(const tensor *tensor);
+
+static inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+#endif

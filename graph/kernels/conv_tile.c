@@ -1,0 +1,327 @@
+// conv_tile.c: chooses tiles by the work there is: large ones reuse more of what they load, small ones fill the device.
+#include "graph/kernels/conv_tile.h"
+
+#include <string.h>
+
+#include "shaders/conv.h"
+#include "shaders/conv_weight_gradient.h"
+
+// Workgroups that a mid-sized GPU should get: two for each of some 32 cores. Vulkan does not say how many there are.
+enum { WANTED_GROUPS = 64 };
+// Weight gradients have small workgroups of 64, of which a core takes several.
+enum { WANTED_GRADIENT_GROUPS = 512, MOST_PARTS = 32, LEAST_STAGES = 4 };
+// Every device has that much shared memory, in vec4.
+enum { SHARED_VECTORS = 16384 / 16 };
+
+typedef struct conv_tile {
+  int blocks, lanes, pixels, split, units;
+} conv_tile;
+
+// The first five from the largest to the smallest; suiting_tile chooses among them. The first takes 256 invocations, the others no
+// more than every device has. The rest are for the tuner alone.
+static const conv_tile conv_tiles[] = {
+    {8, 32, 4, 1, 2},  // 64 channels × 128 pixels
+    {8, 16, 4, 1, 2},  // 64 × 64
+    {4, 16, 4, 1, 2},  // 32 × 64
+    {4, 16, 2, 2, 2},  // 32 × 32
+    {2, 16, 1, 4, 4},  // 16 × 16
+    {8, 8, 4, 1, 2},   // 64 × 32
+    {4, 32, 2, 1, 2},  // 32 × 64
+    {4, 32, 4, 1, 2},  // 32 × 128
+    {2, 32, 4, 1, 2},  // 16 × 128
+    {4, 16, 2, 1, 2},  // 32 × 32
+    {4, 8, 4, 2, 2},   // 32 × 32
+    {8, 8, 2, 2, 2},   // 64 × 16
+    {2, 16, 2, 2, 2},  // 16 × 32
+};
+enum { CONV_TILE_COUNT = sizeof conv_tiles / sizeof *conv_tiles, SUITING_COUNT = 5 };
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+static int power_of_two_from(int value) {
+  int power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
+
+static int divide_up(int value, int by) { return (value + by - 1) / by; }
+
+static int local_size(conv_tile t) { return t.blocks * t.lanes * t.split; }
+
+static int shared_vectors(conv_tile t) {
+  return 2 * t.units * (t.lanes * t.pixels + CONV_TILE_X_PADDING + t.blocks * CONV_TILE_WEIGHT_BLOCK);
+}
+
+// Where there are fewer output channels than the tile is high, its invocations go to more pixels.
+static conv_tile fit_channels(conv_tile t, int out_blocks) {
+  int blocks = smaller(t.blocks, power_of_two_from(out_blocks)), spare = t.blocks / blocks;
+  t.blocks = blocks;
+  t.lanes *= spare;
+  t.pixels = t.pixels > spare ? t.pixels / spare : 1;
+  while (shared_vectors(t) > SHARED_VECTORS && t.units > t.split) t.units /= 2;
+  return t;
+}
+
+static uint64_t pixels_of(const conv_product *product) {
+  shape y = product->pixels;
+  return (uint64_t)y.n * (uint64_t)y.h * (uint64_t)y.w;
+}
+
+static int out_blocks_of(const conv_product *product) {
+  return round_up(product->pixels.c, 8) / 8 * product->square * product->square;
+}
+
+// Workgroups that cover all pixels; 0 where more than half of the tile would lie outside the images, or the device does not take it.
+static uint64_t count_across(const device_caps *caps, const conv_product *product, conv_tile t) {
+  uint64_t wide = (uint64_t)(t.lanes * t.pixels), pixels = pixels_of(product);
+  if ((uint32_t)local_size(t) > caps->max_invocations || wide > 2 * pixels) return 0;
+  return (pixels + wide - 1) / wide;
+}
+
+// The largest tile that fills the device, or the smallest.
+static conv_tile suiting_tile(const device_caps *caps, const conv_product *product) {
+  conv_tile t = {0};
+  for (int i = 0; i < SUITING_COUNT; i++) {
+    conv_tile next = fit_channels(conv_tiles[i], out_blocks_of(product));
+    uint64_t across = count_across(caps, product, next);
+    if ((uint32_t)local_size(next) <= caps->max_invocations) t = next;
+    if (across * (uint64_t)divide_up(out_blocks_of(product), next.blocks) >= WANTED_GROUPS) break;
+  }
+  return t;
+}
+
+static void take_tile(const conv_product *product, conv_tile t, step *step) {
+  uint64_t wide = (uint64_t)(t.lanes * t.pixels);
+  step->shader = "conv_tiled";
+  step->spec[CONV_TILE_LOCAL] = (uint)local_size(t);
+  step->spec[CONV_TILE_BLOCKS] = (uint)t.blocks;
+  step->spec[CONV_TILE_LANES] = (uint)t.lanes;
+  step->spec[CONV_TILE_PIXELS] = (uint)t.pixels;
+  step->spec[CONV_TILE_SPLIT] = (uint)t.split;
+  step->spec[CONV_TILE_UNITS] = (uint)t.units;
+  step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
+  step->spec[CONV_TILE_SQUARE] = (uint)product->square;
+  step->spec_count = 13;
+  spread((pixels_of(product) + wide - 1) / wide, 1, step->groups);
+  step->groups[2] = (uint)divide_up(out_blocks_of(product), t.blocks);
+}
+
+// Tiles that differ from each other can be the same once they fit the channels.
+static bool is_among(conv_tile t, const conv_tile *others, int count) {
+  for (int i = 0; i < count; i++)
+    if (!memcmp(&t, &others[i], sizeof t)) return true;
+  return false;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Matrices
+
+typedef struct matrix_tile {
+  int rows, columns;  // of matrices: a workgroup's output channels, and a wave's pixels
+} matrix_tile;
+
+enum { MATRIX = 16, MATRIX_WAVES = 4, PLAIN_WAVE = 32, MATRIX_TILE_COUNT = 4 };
+
+// From the largest to the smallest, for the same channels: 128 pixels for the first.
+static const matrix_tile matrix_tiles[MATRIX_TILE_COUNT] = {{4, 2}, {2, 2}, {2, 1}, {1, 1}};
+
+// Thin products, as the first and last convolution, would multiply zeros; and images begin and end there.
+static bool prefers_matrices(const device_caps *caps, const conv_product *product) {
+  return caps->kernels == MOTE_KERNELS_MATRIX && 8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
+}
+
+static int matrix_wave(const device_caps *caps) { return caps->cooperative ? (int)caps->subgroup_size : PLAIN_WAVE; }
+
+static int matrix_waves(const device_caps *caps) {
+  int waves = MATRIX_WAVES;
+  while (waves > 1 && (uint32_t)(waves * matrix_wave(caps)) > caps->max_invocations) waves /= 2;
+  return waves;
+}
+
+static void take_matrix_tile(const device_caps *caps, const conv_product *product, matrix_tile t, step *step) {
+  int wave = matrix_wave(caps), waves = matrix_waves(caps);
+  uint64_t wide = (uint64_t)(MATRIX * t.columns * waves);
+  step->shader = caps->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
+  step->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
+  step->spec[CONV_MATRIX_WAVE] = (uint)wave;
+  step->spec[CONV_MATRIX_ROWS] = (uint)t.rows;
+  step->spec[CONV_MATRIX_COLUMNS] = (uint)t.columns;
+  step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
+  step->spec[CONV_TILE_SQUARE] = (uint)product->square;
+  step->spec_count = 13;
+  spread((pixels_of(product) + wide - 1) / wide, 1, step->groups);
+  step->groups[2] = (uint)divide_up(8 * out_blocks_of(product), MATRIX * t.rows);
+}
+
+// All sum in the same order. The first is the largest tile that fills the device, or the smallest.
+static int matrix_choices(const device_caps *caps, const conv_product *product, step *steps) {
+  const step given = steps[0];
+  int count = 0, suiting = 0;
+  for (int i = 0; i < MATRIX_TILE_COUNT; i++) {
+    if (MATRIX * matrix_tiles[i].rows > 8 * out_blocks_of(product) && i + 1 < MATRIX_TILE_COUNT) continue;
+    steps[count] = given;
+    take_matrix_tile(caps, product, matrix_tiles[i], &steps[count]);
+    const uint32_t *groups = steps[count].groups;
+    uint64_t all = (uint64_t)groups[0] * (groups[1] ? groups[1] : 1) * groups[2];
+    if (suiting == count && all < WANTED_GROUPS) suiting++;
+    count++;
+  }
+  if (suiting == count) suiting--;
+  const step suits = steps[suiting];
+  steps[suiting] = steps[0];
+  steps[0] = suits;
+  return count;
+}
+
+int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact) {
+  *inexact = 0;
+  if (prefers_matrices(caps, product)) return matrix_choices(caps, product, steps);
+  conv_tile taken[CONV_TILE_CHOICES] = {suiting_tile(caps, product)};
+  int count = 1;
+  take_tile(product, taken[0], steps);
+  for (int exact = 1; exact >= 0; exact--)
+    for (int i = 0; i < CONV_TILE_COUNT && count < CONV_TILE_CHOICES; i++) {
+      conv_tile t = fit_channels(conv_tiles[i], out_blocks_of(product));
+      bool adds_alike = t.split == taken[0].split && t.units == taken[0].units;
+      if (adds_alike != exact || is_among(t, taken, count) || !count_across(caps, product, t)) continue;
+      taken[count] = t;
+      steps[count] = steps[0];
+      take_tile(product, t, &steps[count++]);
+      *inexact += !exact;
+    }
+  return count;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Weight gradient
+
+typedef struct gradient_tile {
+  int halves, quads;  // output and input channels, in fours
+  int rows, columns;  // of the image in a stage
+  int tiles;          // of the channels
+  int lines;          // kernel rows, or taps, each a workgroup of its own
+  int parts;          // ranges of the batch, summed apart
+} gradient_tile;
+
+static int quads_of(const tensor *x) { return x ? round_up(x->shape.c, 8) / 4 : 0; }
+
+static gradient_tile choose_gradient_tile(const weight_gradient_product *product) {
+  enum { INVOCATIONS = 64, STAGE_PIXELS = 16, MOST_ROWS = 4 };
+  shape x = product->x->shape;
+  int halves = round_up(product->out_channels, 8) / 4, quads = quads_of(product->x) + quads_of(product->second);
+  gradient_tile t = {.halves = smaller(8, power_of_two_from(halves))};
+  t.quads = smaller(INVOCATIONS / t.halves, power_of_two_from(quads));
+  t.halves = smaller(INVOCATIONS / t.quads, power_of_two_from(halves));
+  // Equal passes along a row, none wider than a stage; narrow images fill it with several rows.
+  int passes = divide_up(x.w, STAGE_PIXELS);
+  t.columns = divide_up(x.w, passes);
+  t.rows = smaller(MOST_ROWS, STAGE_PIXELS / t.columns);
+  t.tiles = divide_up(halves, t.halves) * divide_up(quads, t.quads);
+  t.lines = product->kernel * product->square * product->square;
+  int stages = divide_up(x.n * x.h, t.rows) * passes, wanted = divide_up(WANTED_GRADIENT_GROUPS, t.tiles * t.lines);
+  t.parts = smaller(smaller(MOST_PARTS, wanted), divide_up(stages, LEAST_STAGES));
+  return t;
+}
+
+typedef struct gradient_matrix_tile {
+  int inputs, outputs;  // channels, in sixteens: of a workgroup and of a wave
+  int waves;
+  int tiles;            // of the channels
+  int taps;             // each a workgroup of its own
+  int parts;            // ranges of the batch, summed apart
+} gradient_matrix_tile;
+
+static bool prefers_gradient_matrices(const device_caps *caps, const weight_gradient_product *product) {
+  int quads = quads_of(product->x) + quads_of(product->second);
+  return caps->kernels == MOTE_KERNELS_MATRIX && 4 * quads >= MATRIX && product->out_channels >= MATRIX;
+}
+
+static gradient_matrix_tile choose_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product) {
+  shape x = product->x->shape;
+  int inputs = divide_up(quads_of(product->x) + quads_of(product->second), MATRIX / 4);
+  int outputs = divide_up(product->out_channels, MATRIX);
+  gradient_matrix_tile t = {.inputs = smaller(4, power_of_two_from(inputs)), .outputs = 1};
+  t.waves = smaller(matrix_waves(caps), power_of_two_from(outputs));
+  t.tiles = divide_up(inputs, t.inputs) * divide_up(outputs, t.waves * t.outputs);
+  t.taps = product->kernel * product->kernel * product->square * product->square;
+  int stages = divide_up(x.n * x.h * x.w, CONV_WEIGHT_GRADIENT_STAGE);
+  int wanted = divide_up(WANTED_GRADIENT_GROUPS, t.tiles * t.taps);
+  t.parts = smaller(smaller(MOST_PARTS, wanted), divide_up(stages, LEAST_STAGES));
+  return t;
+}
+
+bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product) {
+  int parts = prefers_gradient_matrices(graph->caps, product) ? choose_gradient_matrix_tile(graph->caps, product).parts
+                                                              : choose_gradient_tile(product).parts;
+  shape floats = {parts, (int)(tensor_bytes(node->outputs[0]) / 4), 1, 1};
+  return parts == 1 || node_output(graph, node, floats, LAYOUT_RAW);
+}
+
+// dw = Σ parts
+static mote_status sum_parts(const node *node, program *program, int parts, mote_error *error) {
+  tensor *dw = node->outputs[0];
+  struct conv_weight_gradient_sum_parameters push = {.quads = (uint)(tensor_bytes(dw) / 16), .parts = (uint)parts};
+  step step = {.shader = "conv_weight_gradient_sum",
+               .bindings = {node->outputs[1], dw},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+// Fills in shader, tile constants and workgroups, and returns the parts.
+static int take_gradient_tile(const weight_gradient_product *product, step *step) {
+  gradient_tile t = choose_gradient_tile(product);
+  step->shader = "conv_weight_gradient_tiled";
+  step->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.halves * t.quads);
+  step->spec[CONV_WEIGHT_GRADIENT_HALVES] = (uint)t.halves;
+  step->spec[CONV_WEIGHT_GRADIENT_QUADS] = (uint)t.quads;
+  step->spec[CONV_WEIGHT_GRADIENT_ROWS] = (uint)t.rows;
+  step->spec[CONV_WEIGHT_GRADIENT_COLUMNS] = (uint)t.columns;
+  step->groups[0] = (uint)t.tiles;
+  step->groups[1] = (uint)t.lines;
+  step->groups[2] = (uint)t.parts;
+  return t.parts;
+}
+
+static int take_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product, step *step) {
+  gradient_matrix_tile t = choose_gradient_matrix_tile(caps, product);
+  int wave = matrix_wave(caps);
+  step->shader = caps->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
+  step->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.waves * wave);
+  step->spec[CONV_WEIGHT_GRADIENT_WAVE] = (uint)wave;
+  step->spec[CONV_WEIGHT_GRADIENT_INPUTS] = (uint)t.inputs;
+  step->spec[CONV_WEIGHT_GRADIENT_OUTPUTS] = (uint)t.outputs;
+  step->groups[0] = (uint)t.tiles;
+  step->groups[1] = (uint)t.taps;
+  step->groups[2] = (uint)t.parts;
+  return t.parts;
+}
+
+mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
+                                     mote_error *error) {
+  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2];
+  const float *dy_scale = (const void *)node->attributes;
+  const device_caps *caps = program_caps(program);
+  struct conv_weight_gradient_parameters push = {.batch = (uint)x->shape.n,
+                                                 .height = (uint)x->shape.h,
+                                                 .width = (uint)x->shape.w,
+                                                 .first_quads = (uint)quads_of(x),
+                                                 .second_quads = (uint)quads_of(second),
+                                                 .out_blocks = (uint)round_up(product->out_channels, 8) / 8,
+                                                 .dy_scale = *dy_scale};
+  step step = {.spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)product->kernel,
+                        [CONV_WEIGHT_GRADIENT_SECOND] = second != NULL,
+                        [CONV_WEIGHT_GRADIENT_SQUARE] = (uint)product->square},
+               .spec_count = 8,
+               .bindings = {x, second ? second : x, dy, node->outputs[0]},
+               .binding_count = 4,
+               .push = &push,
+               .push_bytes = sizeof push};
+  int parts = prefers_gradient_matrices(caps, product) ? take_gradient_matrix_tile(caps, product, &step)
+                                                       : take_gradient_tile(product, &step);
+  if (parts > 1) step.bindings[3] = node->outputs[1];
+  TRY(program_dispatch(program, node, &step, error));
+  return parts > 1 ? sum_parts(node, program, parts, error) : MOTE_OK;
+}

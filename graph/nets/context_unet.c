@@ -1,0 +1,115 @@
+// context_unet.c: builds the UNet of the sprite diffusion course, f = n_feat features wide.
+#include "graph/nets/context_unet.h"
+
+#include "graph/nets/layers.h"
+#include "graph/ops/ops.h"
+
+static tensor *square_conv_transpose(graph *graph, tensor *x, const char *weight, const char *bias, int channels,
+                                     int kernel) {
+  if (!x) return NULL;
+  tensor *w = graph_parameter(graph, weight, (shape){x->shape.c, channels, kernel, kernel}, LAYOUT_WEIGHT_TRANSPOSED);
+  return conv_transpose(graph, x, w, channel_vector(graph, bias, channels));
+}
+
+static tensor *block(graph *graph, const char *name, tensor *x, int channels, bool train) {
+  graph_push(graph, name);
+  x = conv_norm_gelu(graph, "conv1", x, channels, train);
+  x = conv_norm_gelu(graph, "conv2", x, channels, train);
+  graph_pop(graph);
+  return x;
+}
+
+// The first block, (shortcut(x) + conv2(conv1(x))) / 1.414. 1.414 is what the original divides by, not √2.
+static tensor *residual_block(graph *graph, tensor *x, int channels, bool train) {
+  graph_push(graph, "init_conv");
+  graph_push(graph, "shortcut");
+  tensor *shortcut = square_conv(graph, x, "weight", "bias", channels, 1);
+  graph_pop(graph);
+  x = conv_norm_gelu(graph, "conv1", x, channels, train);
+  x = conv_norm_gelu(graph, "conv2", x, channels, train);
+  x = add(graph, shortcut, x, 1 / 1.414f);
+  graph_pop(graph);
+  return x;
+}
+
+static tensor *down(graph *graph, const char *name, tensor *x, int channels, bool train) {
+  graph_push(graph, name);
+  x = block(graph, "model.0", x, channels, train);
+  x = block(graph, "model.1", x, channels, train);
+  graph_push(graph, "model.2");
+  x = max_pool(graph, x);
+  graph_pop(graph);
+  graph_pop(graph);
+  return x;
+}
+
+// (N, in) → linear, GELU, linear → (N, channels).
+static tensor *embed(graph *graph, const char *name, tensor *x, int channels) {
+  graph_push(graph, name);
+  tensor *first = graph_parameter(graph, "model.0.weight", (shape){channels, x->shape.c, 1, 1}, LAYOUT_WEIGHT);
+  x = gelu(graph, linear(graph, x, first, channel_vector(graph, "model.0.bias", channels)));
+  tensor *second = graph_parameter(graph, "model.2.weight", (shape){channels, channels, 1, 1}, LAYOUT_WEIGHT);
+  x = linear(graph, x, second, channel_vector(graph, "model.2.bias", channels));
+  graph_pop(graph);
+  return x;
+}
+
+static tensor *norm_relu(graph *graph, tensor *x, const char *gamma, const char *beta) {
+  if (!x) return NULL;
+  return relu(graph, group_norm(graph, x, channel_vector(graph, gamma, x->shape.c), channel_vector(graph, beta, x->shape.c)));
+}
+
+// Context and time in, the skip connection beside it, twice the size.
+static tensor *up(graph *graph, const char *name, tensor *x, tensor *skip, int channels, bool train) {
+  graph_push(graph, name);
+  graph_push(graph, "model.0");
+  x = square_conv_transpose(graph, concat(graph, x, skip), "weight", "bias", channels, 2);
+  graph_pop(graph);
+  x = block(graph, "model.1", x, channels, train);
+  x = block(graph, "model.2", x, channels, train);
+  graph_pop(graph);
+  return x;
+}
+
+static tensor *condition(graph *graph, const char *name, tensor *x, tensor *context, tensor *time, tensor *step) {
+  graph_push(graph, name);
+  x = scale_shift(graph, x, context, time, step);
+  graph_pop(graph);
+  return x;
+}
+
+tensor *context_unet(graph *graph, const mote_model_info *info, const context_unet_inputs *inputs) {
+  if (!inputs->x || !inputs->time || !inputs->context) return NULL;
+  int f = info->n_feat, h = info->height;
+  bool train = inputs->train;
+  phase phase = graph->phase;
+  if (inputs->step) graph->phase = PHASE_ONCE;
+  tensor *context1 = embed(graph, "contextembed1", inputs->context, 2 * f);
+  tensor *time1 = embed(graph, "timeembed1", inputs->time, 2 * f);
+  tensor *context2 = embed(graph, "contextembed2", inputs->context, f);
+  tensor *time2 = embed(graph, "timeembed2", inputs->time, f);
+  graph->phase = phase;
+
+  tensor *first = residual_block(graph, inputs->x, f, train);           // (N, f, h, h)
+  tensor *down1 = down(graph, "down1", first, f, train);                // (N, f, h/2, h/2)
+  tensor *down2 = down(graph, "down2", down1, 2 * f, train);            // (N, 2f, h/4, h/4)
+  graph_push(graph, "to_vec");
+  tensor *bottleneck = gelu(graph, mean_pool(graph, down2));            // (N, 2f, 1, 1)
+  graph_pop(graph);
+
+  graph_push(graph, "up0");
+  tensor *x = square_conv_transpose(graph, bottleneck, "0.weight", "0.bias", 2 * f, h / 4);
+  x = norm_relu(graph, x, "1.weight", "1.bias");                        // (N, 2f, h/4, h/4)
+  graph_pop(graph);
+  x = condition(graph, "condition1", x, context1, time1, inputs->step);
+  x = up(graph, "up1", x, down2, f, train);                             // (N, f, h/2, h/2)
+  x = condition(graph, "condition2", x, context2, time2, inputs->step);
+  x = up(graph, "up2", x, down1, f, train);                             // (N, f, h, h)
+
+  graph_push(graph, "out");
+  x = square_conv(graph, concat(graph, x, first), "0.weight", "0.bias", f, 3);
+  x = norm_relu(graph, x, "1.weight", "1.bias");
+  x = square_conv(graph, x, "3.weight", "3.bias", info->channels, 3);   // (N, C, h, h)
+  graph_pop(graph);
+  return x;
+}

@@ -1,0 +1,85 @@
+// metadata_check.c: what a model may be, whether a file or a caller describes it.
+#include <math.h>
+#include <string.h>
+
+#include "graph/nets/context_unet.h"
+#include "graph/nets/metadata.h"
+#include "graph/nets/sprite_classifier.h"
+#include "runtime/text.h"
+
+static mote_status check_size(const described *by, const char *name, int value, int low, int high, int multiple,
+                              mote_error *error) {
+  if (value >= low && value <= high && value % multiple == 0) return MOTE_OK;
+  return fail(error, by->status, "%s: %s is %d, expected %d to %d%s%.0d", by->where, name, value, low, high,
+              multiple > 1 ? " in steps of " : "", multiple > 1 ? multiple : 0);
+}
+
+static mote_status check_number(const described *by, const char *name, double value, double high, mote_error *error) {
+  if (value >= 0 && value <= high) return MOTE_OK;
+  return fail(error, by->status, "%s: %s is %g, expected 0 to %g", by->where, name, value, high);
+}
+
+static mote_status check_beta(const described *by, const char *name, double value, mote_error *error) {
+  if (value > 0 && value < 1) return MOTE_OK;
+  return fail(error, by->status, "%s: %s is %g, expected more than 0 and less than 1", by->where, name, value);
+}
+
+static mote_status check_diffusion(const described *by, const mote_model_info *info, mote_error *error) {
+  if ((unsigned)info->schedule > MOTE_SCHEDULE_COSINE)
+    return fail(error, by->status, "%s: schedule %d is unknown", by->where, (int)info->schedule);
+  if ((unsigned)info->prediction > MOTE_PREDICT_X0)
+    return fail(error, by->status, "%s: prediction %d is unknown", by->where, (int)info->prediction);
+  if (is_classifier(info) && info->timesteps == 0) return MOTE_OK;  // it knows no noise
+  TRY(check_size(by, "timesteps", info->timesteps, 1, 100000, 1, error));
+  TRY(check_beta(by, "beta_start", info->beta_start, error));
+  TRY(check_beta(by, "beta_end", info->beta_end, error));
+  if (info->beta_start > info->beta_end)
+    return fail(error, by->status, "%s: beta_start is %g, expected at most beta_end, which is %g", by->where,
+                info->beta_start, info->beta_end);
+  TRY(check_number(by, "context_drop", info->context_drop, 1, error));
+  TRY(check_size(by, "steps", info->steps, 0, info->timesteps, 1, error));
+  return check_number(by, "guidance", info->guidance, 100, error);
+}
+
+mote_status metadata_check_label(const described *by, int index, const char *text, size_t bytes, mote_error *error) {
+  const char *fault = text_label_fault(text, bytes);
+  if (!fault) return MOTE_OK;
+  return fail(error, by->status, "%s: label %d of labels is \"%.*s\", %s", by->where, index + 1,
+              (int)(bytes < 60 ? bytes : 60), text, fault);
+}
+
+static mote_status check_labels(const described *by, const mote_model_info *info, mote_error *error) {
+  if (info->label_count < 0 || info->label_count > MOTE_MAX_LABELS ||
+      (info->label_count > 0 && info->label_count != info->n_cfeat))
+    return fail(error, by->status, "%s: labels names %d, expected none or n_cfeat, which is %d, and at most %d", by->where,
+                info->label_count, info->n_cfeat, MOTE_MAX_LABELS);
+  for (int i = 0; i < info->label_count; i++) {
+    const char *label = info->labels[i];
+    TRY(metadata_check_label(by, i, label, strnlen(label, sizeof info->labels[i]), error));
+    for (int k = 0; k < i; k++)
+      if (!strcmp(label, info->labels[k]))
+        return fail(error, by->status, "%s: labels %d and %d of labels are both \"%s\", expected each once", by->where,
+                    k + 1, i + 1, label);
+  }
+  return MOTE_OK;
+}
+
+mote_status metadata_check(const described *by, const mote_model_info *info, mote_error *error) {
+  if (!memchr(info->architecture, 0, sizeof info->architecture) ||
+      (!is_classifier(info) && strcmp(info->architecture, CONTEXT_UNET)))
+    return fail(error, by->status, "%s: architecture is \"%.31s\", expected " CONTEXT_UNET " or " SPRITE_CLASSIFIER,
+                by->where, info->architecture);
+  TRY(check_size(by, "channels", info->channels, 1, 4, 1, error));
+  TRY(check_size(by, "n_feat", info->n_feat, 8, 1024, 8, error));
+  TRY(check_size(by, "n_cfeat", info->n_cfeat, 1, MOTE_MAX_CONTEXT, 1, error));
+  TRY(check_size(by, "height", info->height, 4, 256, 4, error));
+  TRY(check_diffusion(by, info, error));
+  if (info->premultiplied && info->channels % 2)
+    return fail(error, by->status, "%s: premultiplied with channels %d, expected 2 or 4, of which one is alpha",
+                by->where, info->channels);
+  TRY(check_labels(by, info, error));
+  const size_t bytes = strnlen(info->trained_on, sizeof info->trained_on);
+  if (bytes < sizeof info->trained_on && text_is_clean(info->trained_on, bytes)) return MOTE_OK;
+  return fail(error, by->status, "%s: trained_on is \"%.60s\", expected up to %zu bytes of UTF-8 without control characters",
+              by->where, info->trained_on, sizeof info->trained_on - 1);
+}

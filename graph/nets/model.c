@@ -1,0 +1,230 @@
+// model.c: weights from a safetensors file onto the device.
+#include "graph/nets/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/ir/layout.h"
+#include "graph/ir/philox.h"
+#include "graph/nets/context_unet.h"
+#include "graph/nets/sprite_classifier.h"
+#include "shaders/streams.h"
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), end_length = strlen(end);
+  return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Filling the parameters
+
+typedef struct loader {
+  mote_model *model;
+  const char *name;
+  safetensors *file;
+  mote_error *error;
+} loader;
+
+static bool is_shortcut(const char *name) { return strncmp(name, "init_conv.shortcut.", 19) == 0; }
+
+// The widely copied original draws this layer anew at every call, so its checkpoints lack it: uniform in ±1/√C, as
+// PyTorch initialises a convolution, from a fixed seed.
+static void seed_shortcut(const tensor *tensor, int channels, float *rows) {
+  double bound = 1 / sqrt(channels);
+  bool weight = ends_with(tensor->name, ".weight");
+  size_t count = tensor_elements(tensor);
+  for (size_t i = 0; i < count; i++) {
+    const philox_block counter = {{(uint32_t)i, weight, 0, STREAM_TRAIN_WEIGHTS}};
+    rows[i] = (float)(bound * philox_uniform(counter, 1));
+  }
+}
+
+static mote_status check_shape(const loader *l, const tensor *tensor, const safetensors_entry *entry) {
+  uint64_t from[4];
+  int count = parameter_dims(tensor, from);
+  if (entry->dim_count == count && memcmp(entry->dims, from, (size_t)count * sizeof *from) == 0) return MOTE_OK;
+  char found[80] = "", wanted[80] = "";
+  for (int i = 0; i < entry->dim_count; i++)
+    snprintf(found + strlen(found), sizeof found - strlen(found), "%s%llu", i ? ", " : "",
+             (unsigned long long)entry->dims[i]);
+  for (int i = 0; i < count; i++)
+    snprintf(wanted + strlen(wanted), sizeof wanted - strlen(wanted), "%s%llu", i ? ", " : "",
+             (unsigned long long)from[i]);
+  return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %s has shape (%s), expected (%s)", l->name, tensor->name, found,
+              wanted);
+}
+
+// What the header tells of one tensor, before its numbers are read.
+static mote_status check_entry(const loader *l, const tensor *tensor) {
+  const safetensors_entry *entry = safetensors_find(l->file, tensor->name);
+  if (!entry && is_shortcut(tensor->name)) return MOTE_OK;
+  if (!entry) return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %s is missing", l->name, tensor->name);
+  TRY(check_shape(l, tensor, entry));
+  if (safetensors_dtype_is_float(entry->dtype)) return MOTE_OK;
+  return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %s is of type %s, expected F32, F16, BF16 or F64", l->name,
+              tensor->name, safetensors_dtype_name(entry->dtype));
+}
+
+// Counters that PyTorch keeps beside the weights are passed over.
+static bool is_counter(const safetensors_entry *entry) {
+  return entry->element_count <= 1 && (ends_with(entry->name, ".num_batches_tracked") || !strcmp(entry->name, "n_averaged"));
+}
+
+static mote_status check_surplus(const loader *l) {
+  for (size_t i = 0; i < l->file->count; i++) {
+    const char *name = l->file->entries[i].name;
+    const tensor *known = graph_find(l->model->parameters.list, name);
+    if ((known && known->kind == TENSOR_PARAMETER) || is_counter(&l->file->entries[i])) continue;
+    return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %.100s is not part of a %s", l->name, name,
+                l->model->info.architecture);
+  }
+  return MOTE_OK;
+}
+
+static const char *find_after(const safetensors *file, size_t prefix, const char *name) {
+  for (size_t i = 0; i < file->count; i++) {
+    const char *found = file->entries[i].name;
+    if (strlen(found) > prefix && !strcmp(found + prefix, name)) return found;
+  }
+  return NULL;
+}
+
+// DataParallel writes "module." before every name, torch.compile "_orig_mod.", others "model." or "ema_model."; what is left
+// must be the names of a network.
+static void drop_prefix(const loader *l) {
+  const size_t length = safetensors_common_prefix(l->file);
+  if (length == 0) return;
+  const char *name = find_after(l->file, length, CONTEXT_UNET_FIRST);
+  if (!name && find_after(l->file, length, "classes.weight")) name = find_after(l->file, length, SPRITE_CLASSIFIER_FIRST);
+  if (!name) return;
+  device_log(l->model->device, "%s: the prefix %.*s that all tensors share is left out of their names", l->name, (int)length,
+             name);
+  safetensors_drop_prefix(l->file, length);
+}
+
+// All that the header tells: after this the file holds no more than the network needs.
+static mote_status describe(const loader *l) {
+  mote_model *model = l->model;
+  drop_prefix(l);
+  TRY(metadata_read(model->device, l->name, l->file, &model->info, l->error));
+  TRY(parameters_create(model->device, &model->info, &model->parameters, l->error));
+  TRY(check_surplus(l));
+  const graph *list = model->parameters.list;
+  for (int i = 0; i < list->tensor_count; i++)
+    if (list->tensors[i]->kind == TENSOR_PARAMETER) TRY(check_entry(l, list->tensors[i]));
+  return MOTE_OK;
+}
+
+static mote_status read_rows(const loader *l, const tensor *tensor, float *rows) {
+  const safetensors_entry *entry = safetensors_find(l->file, tensor->name);
+  if (entry) {
+    safetensors_read_float(entry, rows);
+    return parameter_check(l->name, tensor, rows, l->error);
+  }
+  seed_shortcut(tensor, l->model->info.channels, rows);
+  device_log(l->model->device, "%s: no tensor %s: a seeded one stands in for the shortcut", l->name, tensor->name);
+  return MOTE_OK;
+}
+
+// Uploads what the file holds.
+static mote_status load_parameters(const loader *l) {
+  mote_model *model = l->model;
+  const graph *list = model->parameters.list;
+  size_t bytes = model->parameters.bytes;
+  float *rows = malloc(bytes), *packed = calloc(1, bytes);
+  mote_status status = rows && packed ? MOTE_OK : fail(l->error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < list->tensor_count && !status; i++) {
+    const tensor *tensor = list->tensors[i];
+    if (tensor->kind != TENSOR_PARAMETER) continue;
+    status = read_rows(l, tensor, rows);
+    if (!status) layout_pack(tensor, rows, packed + tensor->home.offset / 4);
+  }
+  if (!status) status = buffer_create(model->device, bytes, "parameters", &model->buffer, l->error);
+  if (!status) status = buffer_upload(model->buffer, 0, packed, bytes, l->error);
+  free(rows);
+  free(packed);
+  return status;
+}
+
+mote_status batch_check(int batch, mote_error *error) {
+  if (batch >= 1 && batch <= MOTE_BATCH_MAX) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "batch is %d, expected 1 to %d", batch, MOTE_BATCH_MAX);
+}
+
+mote_status timesteps_check(const mote_model_info *info, const int32_t *timesteps, int batch, mote_error *error) {
+  for (int i = 0; i < batch; i++)
+    if (timesteps[i] < 0 || timesteps[i] > info->timesteps)
+      return fail(error, MOTE_ERROR_USAGE, "steps[%d] is %d, expected 0 to %d", i, timesteps[i], info->timesteps);
+  return MOTE_OK;
+}
+
+mote_status model_check(const mote_model *model, const char *architecture, mote_error *error) {
+  if (!strcmp(model->info.architecture, architecture)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "found a model that is a %s, expected a %s", model->info.architecture,
+              architecture);
+}
+
+mote_status model_bind(const mote_model *model, graph *graph, mote_error *error) {
+  return parameters_bind(&model->parameters, model->buffer, NULL, graph, error);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Public
+
+static mote_status create(mote_device *device, mote_model **model, mote_error *error) {
+  *model = calloc(1, sizeof **model);
+  if (!*model) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  (*model)->device = device;
+  return MOTE_OK;
+}
+
+mote_status mote_model_load_memory(mote_device *device, const char *name, const void *data, size_t bytes,
+                                   mote_model **out, mote_error *error) {
+  if (out) *out = NULL;
+  ENTER(error, device, name, data, out);
+  safetensors *file = NULL;
+  TRY(safetensors_parse(name, data, bytes, &file, error));
+  mote_model *model = NULL;
+  mote_status status = create(device, &model, error);
+  const loader l = {model, name, file, error};
+  if (!status) status = describe(&l);
+  if (!status) status = load_parameters(&l);
+  safetensors_destroy(&file);
+  if (status)
+    mote_model_destroy(&model);
+  else
+    *out = model;
+  return status;
+}
+
+mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **out, mote_error *error) {
+  if (out) *out = NULL;
+  ENTER(error, device, path, out);
+  safetensors_file file;
+  TRY(safetensors_open(path, &file, error));
+  mote_model *model = NULL;
+  mote_status status = create(device, &model, error);
+  const loader l = {model, path, file.header, error};
+  if (!status) status = describe(&l);
+  if (!status) status = safetensors_read_data(&file, error);
+  if (!status) status = load_parameters(&l);
+  safetensors_close(&file);
+  if (status)
+    mote_model_destroy(&model);
+  else
+    *out = model;
+  return status;
+}
+
+void mote_model_destroy(mote_model **pointer) {
+  mote_model *model = *pointer;
+  *pointer = NULL;
+  if (!model) return;
+  parameters_destroy(&model->parameters);
+  buffer_destroy(&model->buffer);
+  free(model);
+}
+
+const mote_model_info *mote_model_get_info(const mote_model *model) { return &model->info; }

@@ -1,0 +1,26 @@
+// model.h: what the layers beside model.c may see of a model: its metadata and where its parameters lie.
+#ifndef MOTE_GRAPH_NETS_MODEL_H
+#define MOTE_GRAPH_NETS_MODEL_H
+
+#include "graph/ir/graph.h"
+#include "graph/nets/metadata.h"
+#include "graph/nets/parameters.h"
+
+struct mote_model {
+  mote_device *device;
+  mote_model_info info;
+  parameters parameters;
+  buffer *buffer;  // the weights
+};
+
+// Fails with MOTE_ERROR_USAGE if the model is another network than `architecture`.
+mote_status model_check(const mote_model *model, const char *architecture, mote_error *error);
+
+// Fail with MOTE_ERROR_USAGE unless `batch` is 1 to MOTE_BATCH_MAX, and each of so many timesteps 0 to T.
+mote_status batch_check(int batch, mote_error *error);
+mote_status timesteps_check(const mote_model_info *info, const int32_t *timesteps, int batch, mote_error *error);
+
+// Sets the home of every parameter of `graph` to where the model keeps the tensor of that name.
+mote_status model_bind(const mote_model *model, graph *graph, mote_error *error);
+
+#endif

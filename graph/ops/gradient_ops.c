@@ -1,0 +1,125 @@
+// gradient_ops.c: nodes and dispatches that several backward rules share.
+#include "graph/ops/gradient_ops.h"
+
+#include "graph/compile/liveness.h"
+#include "graph/ir/views.h"
+#include "graph/kernels/norm_lanes.h"
+#include "shaders/channel_sum.h"
+#include "shaders/weight_transpose.h"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// channel_sum
+
+static mote_status channel_sum_forward(const node *node, program *program, mote_error *error) {
+  shape s = node->inputs[0]->shape;
+  uint lanes = norm_lanes(program_caps(program), node->inputs[0], MOST_LANES);
+  struct channel_sum_parameters push = {.batch = (uint)s.n,
+                                        .channel_blocks = (uint)round_up(s.c, 8) / 8,
+                                        .pixels = (uint)(s.h * s.w),
+                                        .columns = norm_columns(lanes, s.h * s.w)};
+  step step = {.shader = VECTOR_SHADER(program, "channel_sum", node->inputs[0]),
+               .spec = {[CHANNEL_SUM_LANES] = lanes},
+               .spec_count = 1,
+               .bindings = {node->inputs[0], node->outputs[0]},
+               .binding_count = 2,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread(push.channel_blocks, 1, step.groups);
+  return program_dispatch(program, node, &step, error);
+}
+
+static const op channel_sum_op = {.name = "channel_sum", .forward = channel_sum_forward};
+
+tensor *channel_sum(graph *graph, tensor *dy) {
+  node *node = graph_append(graph, &channel_sum_op, &dy, 1, 0, NULL, 0);
+  return node ? node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8) : NULL;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// weight_transpose
+
+typedef struct weight_transpose_attributes {
+  uint32_t flips;          // a bit a weight
+  tensor *weights, *whole; // of several: what holds all inputs, and all outputs; of one: NULL
+  tensor *table;           // a row a weight, of WEIGHT_TRANSPOSE_WORDS
+} weight_transpose_attributes;
+_Static_assert(WEIGHT_TRANSPOSE_COUNT <= MAX_INPUTS && WEIGHT_TRANSPOSE_COUNT <= MAX_OUTPUTS, "a node holds all weights");
+
+static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
+  const weight_transpose_attributes *attributes = (const void *)node->attributes;
+  tensor *weights = attributes->whole ? attributes->weights : node->inputs[0];
+  tensor *whole = attributes->whole ? attributes->whole : node->outputs[0];
+  step step = {.shader = VECTOR_SHADER(program, "weight_transpose", weights),
+               .bindings = {weights, whole, attributes->table},
+               .binding_count = 3,
+               .groups = {0, 0, (uint)node->input_count}};
+  for (int i = 0; i < node->input_count; i++) {
+    const tensor *output = node->outputs[i];
+    shape transposed = output->shape;  // (C, O, k, k)
+    uint *words = attributes->table->contents + i * WEIGHT_TRANSPOSE_WORDS;
+    words[WEIGHT_TRANSPOSE_FROM] = share_offset(weights, node->inputs[i]);
+    words[WEIGHT_TRANSPOSE_TO] = share_offset(whole, output);
+    words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(transposed.c, 8) / 4 | (uint)round_up(transposed.n, 8) / 4 << 16;
+    words[WEIGHT_TRANSPOSE_TAPS] = (uint)(transposed.h * transposed.w) | (attributes->flips >> i & 1) << 16;
+    uint across = (uint)(transposed.c + 31) / 32, along = (uint)(transposed.n + 7) / 8;
+    if (across > step.groups[0]) step.groups[0] = across;
+    if (along > step.groups[1]) step.groups[1] = along;
+  }
+  return program_dispatch(program, node, &step, error);
+}
+
+const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};
+
+bool weight_transpose_join(graph *graph, node *first, node *other) {
+  weight_transpose_attributes *a = (void *)first->attributes;
+  const weight_transpose_attributes *from = (const void *)other->attributes;
+  const tensor *weights = a->weights ? a->weights : first->inputs[0];
+  const tensor *whole = a->whole ? a->whole : first->outputs[0];
+  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || !share_fits(graph, weights, other->inputs[0]) ||
+      !share_fits(graph, whole, other->outputs[0]))
+    return false;
+  if (!a->whole) {
+    a->weights = share_begin(graph, first->inputs[0]);
+    a->whole = share_begin(graph, first->outputs[0]);
+    if (!a->weights || !a->whole) return false;
+  }
+  if (!graph_join_tables(graph, a->table, from->table)) return false;
+  share_add(graph, a->weights, other->inputs[0]);
+  share_add(graph, a->whole, other->outputs[0]);
+  a->flips |= from->flips << first->input_count;
+  first->inputs[first->input_count++] = other->inputs[0];
+  first->outputs[first->output_count++] = other->outputs[0];
+  other->outputs[0]->producer = first;
+  other->removed = true;
+  return true;
+}
+
+tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
+  const weight_transpose_attributes attributes = {.flips = flip,
+                                                  .table = graph_table(graph, "transpose", WEIGHT_TRANSPOSE_WORDS)};
+  node *node = graph_append(graph, &weight_transpose_op, &weight, 1, 0, &attributes, sizeof attributes);
+  if (!node) return NULL;
+  shape w = weight->shape;
+  shape transposed = weight->layout == LAYOUT_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
+  return node_output(graph, node, transposed, LAYOUT_WEIGHT);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Data gradients
+
+static bool can_be_part(const tensor *tensor) {
+  return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && !tensor->view_of;
+}
+
+bool data_gradient_join(graph *graph, node *first, node *other, tensor **both) {
+  tensor *dx = first->outputs[0], *second = other->outputs[0];
+  if (!can_be_part(dx) || !can_be_part(second) || !share_fits(graph, dx, second) ||
+      !alive_can_share(graph, &(alive_pair){dx, second}, 1, other->index))
+    return false;
+  *both = share_begin(graph, dx);
+  if (!*both || !share_add(graph, *both, second)) return false;
+  first->outputs[first->output_count++] = second;
+  second->producer = first;
+  other->removed = true;
+  return true;
+}

@@ -1,0 +1,101 @@
+// ops.h: the builders of all ops, from the list in ops.def, and the attributes that rewrite rules know.
+#ifndef MOTE_GRAPH_OPS_OPS_H
+#define MOTE_GRAPH_OPS_OPS_H
+
+#include "graph/ir/graph.h"
+
+// What batch_norm needs beside its input: all (1, C, 1, 1).
+typedef struct batch_norm_tensors {
+  tensor *gamma, *beta, *running_mean, *running_var;
+} batch_norm_tensors;
+
+typedef struct normal_noise_desc {
+  uint32_t stream, step;  // words of the Philox counter
+  bool bits;              // the raw random words instead, for tests
+} normal_noise_desc;
+
+// A training batch from data on the device.
+typedef struct draw_batch_desc {
+  tensor *pixels;    // (1, words, 1, 1) raw: count × height × height × channels bytes
+  tensor *contexts;  // (count, K, 1, 1) raw
+  tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw; row 0 is never drawn
+  tensor *state;     // (1, TRAIN_WORDS, 1, 1) raw
+  int batch, channels, height, prediction, shift;
+  int step_draws, first_draw;  // images of one training step, and those of them that come before this batch
+  float context_drop, flip;
+} draw_batch_desc;
+
+typedef struct draw_batch_tensors {
+  tensor *x, *target;  // (N, C, h, h)
+  tensor *time;        // (N, 1, 1, 1)
+  tensor *context;     // (N, K, 1, 1)
+  tensor *weight;      // (N, 1, 1, 1)
+  tensor *index;       // (1, N, 1, 1) raw: which images were taken
+  tensor *row;         // (1, N, 1, 1) raw: t of each image, the row of the noise table
+} draw_batch_tensors;
+
+typedef struct train_control_desc {
+  tensor *gradients;  // flat: (1, count, 1, 1) raw
+  tensor *weights;    // flat, statistics included; looked at for numbers that are not finite
+  tensor *loss;       // from mse
+  tensor *state;      // (1, TRAIN_WORDS, 1, 1) raw
+  tensor *ring;       // (1, TRAIN_RING, 1, 1) raw
+  uint32_t schedule, warmup;
+  float learning_rate, weight_decay, ema, clip, beta1, beta2;
+} train_control_desc;
+
+// Flat buffers of one layout; `weights` and `average` hold statistics after the learned parameters.
+typedef struct adamw_desc {
+  tensor *weights, *gradients, *first, *second, *average, *state;
+  float beta1, beta2;
+} adamw_desc;
+
+// Attributes of mse and cross_entropy, whose outputs are the loss, the gradient and the parts that add up to the loss.
+typedef struct loss_attributes {
+  float share;        // factor of the sum
+  uint32_t in_parts;  // only the parts are written; another node adds them up
+} loss_attributes;
+
+double loss_share(const node *loss);
+
+#define BLEND_TERMS 4
+
+// y[n] = Σ table[row[n]][column + k] · terms[k][n]
+typedef struct blend_desc {
+  tensor *table;               // (rows, words, 1, 1) raw
+  tensor *row;                 // (1, N, 1, 1) raw: a row of the table for each image
+  int column;                  // of the first term's factor
+  tensor *terms[BLEND_TERMS];  // (N, C, H, W), all of one shape; the first NULL ends them
+} blend_desc;
+
+// What a denoising step works on.
+typedef struct sampler_tensors {
+  tensor *x;         // (N, C, H, W), H · W a multiple of 4; updated in place
+  tensor *model;     // what the network predicted, as x; (2N, C, H, W) is guided: the context's, then those to avoid
+  tensor *table;     // (steps, ROW_WORDS, 1, 1) raw
+  tensor *step;      // the step buffer
+  tensor *limit;     // (N, 1, 1, 1) raw: what x_0 is clamped to and divided by; NULL: it is left alone
+  tensor *previous;  // as x: the last step's x_0, which is updated; NULL: the sampler looks at none
+} sampler_tensors;
+
+// Lets the node of a sampler_update advance `step` too; false if it reads another step buffer, or does so already.
+bool sampler_update_advance(node *update, const tensor *step);
+
+#define TRAIN_CONTROL_LOSS 1  // place of the loss among the inputs of a train_control
+
+// Lets the node of a train_control add up the loss that the node `loss` makes, an mse or a cross_entropy.
+void train_control_add_loss(node *control, node *loss);
+
+// Whether the node is a linear layer or one of the gradients of one.
+bool is_linear(const node *node);
+
+// Lets `first` compute the layer of `other` too and removes `other`; false if that cannot be. Neither may take what the other makes.
+bool linear_join(graph *graph, node *first, node *other);
+
+#define OP(name, builder)     \
+  extern const op name##_op;  \
+  builder;
+#include "graph/ops/ops.def"
+#undef OP
+
+#endif
