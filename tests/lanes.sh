@@ -221,7 +221,7 @@ lane_parity() {
   count_test "backward against PyTorch" "$python" tests/parity/test_backward.py "${mote[@]}"
   count_test "twenty AdamW steps against PyTorch" "$python" tests/parity/test_train_steps.py "${mote[@]}"
   count_test "the classifier against PyTorch" "$python" tests/parity/test_classifier.py "${mote[@]}"
-  count_test "training, twenty times killed" "$python" tests/test_train.py "${mote[@]}" --kills 20 --only '^test_(?!minutes)'
+  count_test "training, eight times killed" "$python" tests/test_train.py "${mote[@]}" --kills 8 --only '^test_(?!minutes)'
   alone count_test "training by the clock" "$python" tests/test_train.py "${mote[@]}" --only '^test_minutes'
   alone count_test "profile" "$python" tests/test_profile.py "${mote[@]}"
   run_test "tools/compare runs" "$python" tools/compare "${mote[@]}" --what sample,train --n-feat 8 --batch 1 \
@@ -246,7 +246,6 @@ lane_swiftshader() {
   count_test "sampling on SwiftShader" on_swiftshader "$python" tests/parity/test_sample.py --small "${there[@]}"
   count_test "backward on SwiftShader" on_swiftshader "$python" tests/parity/test_backward.py --small "${there[@]}"
   count_test "twenty AdamW steps on SwiftShader" on_swiftshader "$python" tests/parity/test_train_steps.py "${there[@]}"
-  count_test "training on SwiftShader" on_swiftshader "$python" tests/test_train.py "${there[@]}" --only '^test_files$'
   count_test "one seed, two drivers" with_every_driver "$python" tests/test_across_devices.py --mote build-gcc/mote \
     --noise build-gcc/tests/test_noise_bits --weights "$weights"
 }
@@ -317,7 +316,8 @@ lane_sanitizer() {
   cc -shared -fPIC -o build-asan/keep_drivers.so tests/keep_drivers.c
   # What is sanitized is the host's code: of each op, each class of kernels, and the tuner, once.
   run_test "op tests, sanitized" sanitized build-asan/tests/test_ops overruns
-  ctest_test "unit tests, sanitized" sanitized run_ctest build-asan -E '^test_(ops|tune)$'
+  # Two long ones show what the trainer's and the command line's tests show of the host's memory too.
+  ctest_test "unit tests, sanitized" sanitized run_ctest build-asan -E '^test_(ops|tune|distill|profile)$'
   for kernels in plain tiled matrix; do
     run_test "backward, $kernels kernels, sanitized" sanitized small_backward build-asan/mote --kernels "$kernels" --tune off
   done
@@ -393,7 +393,7 @@ lane_embedding() {
   fi
   run_test "a seeded leak is seen, debian" canary_is_seen debian core_sync leak
   run_test "a host, debian core_sync" silent debian core_sync build-gcc/tests/test_embedding
-  if swiftshader; then run_test "a host on SwiftShader" on_swiftshader build-gcc/tests/test_embedding; fi
+  if swiftshader; then run_test "a host that records, on SwiftShader" on_swiftshader build-gcc/tests/test_embedding '*record*'; fi
 }
 
 lane_profiling() {

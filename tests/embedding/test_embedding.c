@@ -696,7 +696,9 @@ static void two_devices_work_at_once(void **state) {
   }
 }
 
-int main(void) {
+// `test_embedding PATTERN`: only the tests whose names match, such as '*record*'.
+int main(int argument_count, char **arguments) {
+  if (argument_count > 1) cmocka_set_test_filter(arguments[1]);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(recorded_runs_give_the_bits_of_the_library),
       cmocka_unit_test(pixels_reach_the_hosts_buffer),
