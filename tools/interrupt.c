@@ -2,19 +2,29 @@
 #include "tools/interrupt.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
 // A signal handler has nothing but a global to leave word in.
 static volatile sig_atomic_t seen;
+static atomic_flag noted = ATOMIC_FLAG_INIT;
 
 // The first WANTED_COUNT are sent by someone who wants an end now: one more of them ends the program at once. The others come
 // several times for one event, SIGHUP from the shell and from the kernel when a terminal closes, SIGXCPU every second.
 static const int watched[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGXCPU};
 enum { WATCHED_COUNT = sizeof watched / sizeof watched[0], WANTED_COUNT = 3 };
 
+static bool is_wanted(int number) {
+  for (int i = 0; i < WANTED_COUNT; i++)
+    if (watched[i] == number) return true;
+  return false;
+}
+
 static void note_signal(int number) {
-  (void)number;
+  bool second = atomic_flag_test_and_set(&noted);
   seen = 1;
   for (int i = 0; i < WANTED_COUNT; i++) signal(watched[i], SIG_DFL);
+  // Two signals at once can reach two threads, both before the line above: the later one waits until this handler returns.
+  if (second && is_wanted(number)) raise(number);
 }
 
 void interrupt_watch(void) {
