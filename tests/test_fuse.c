@@ -131,17 +131,17 @@ static void a_pass_takes_three_variants_of_winograds_kernel(void **state) {
   MUST(model_bind(model, graph, &error));
   program *program;
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "variants"}, &program, &error));
-  const step *found[8];
+  const launch *found[8];
   int variants = 0, all = 0;
   for (int i = 0; i < program_dispatch_count(program, PHASE_STEP); i++) {
-    const step *step = program_get_step(program, PHASE_STEP, i);
-    if (strcmp(step->shader, "conv_winograd")) continue;
+    const launch *launch = program_get_launch(program, PHASE_STEP, i);
+    if (strcmp(launch->shader, "conv_winograd")) continue;
     all++;
     bool known = false;
     for (int k = 0; k < variants; k++)
-      known |= !memcmp(found[k]->spec, step->spec, step->spec_count * sizeof *step->spec);
+      known |= !memcmp(found[k]->spec, launch->spec, launch->spec_count * sizeof *launch->spec);
     assert_true(known || variants < (int)COUNT(found));
-    if (!known) found[variants++] = step;
+    if (!known) found[variants++] = launch;
   }
   assert_int_equal(variants, takes_winograd() ? 3 : 0);  // with GELU for 8 x 8 and, with edges, 4 x 4 pixels; without
   assert_true(variants == 0 || all > 8);

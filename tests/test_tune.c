@@ -30,20 +30,20 @@ static candidate candidates[3];
 static int candidate_count, inexact_count;
 static uint32_t left_out, push_places;  // so many elements are not computed, and which words of push the key leaves out
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0];
   struct gelu_parameters push = {.quads = (uint)(tensor_bytes(x) / 16) - left_out};
-  step steps[3];
+  launch choices[3];
   for (int i = 0; i < candidate_count; i++) {
-    steps[i] = (step){.shader = candidates[i].shader,
+    choices[i] = (launch){.shader = candidates[i].shader,
                       .bindings = {x, node->outputs[0]},
                       .binding_count = 2,
                       .push = &push,
                       .push_bytes = sizeof push,
                       .push_places = push_places};
-    spread((uint64_t)push.quads * candidates[i].wasted, PLAIN_LOCAL_SIZE, steps[i].groups);
+    spread((uint64_t)push.quads * candidates[i].wasted, PLAIN_LOCAL_SIZE, choices[i].groups);
   }
-  return program_dispatch_one_of(program, node, steps, candidate_count, inexact_count, error);
+  return launches_add_one_of(to, choices, candidate_count, inexact_count, error);
 }
 
 static const op several_op = {.name = "several", .forward = forward};
@@ -57,7 +57,7 @@ static int chosen(mote_device *device) {
   node *node = graph_append(graph, &several_op, &x, 1, 0, NULL, 0);
   node_output(graph, node, x->shape, LAYOUT_C8);
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "several"}, &program, &error));
-  const step *taken = program_get_step(program, PHASE_STEP, 0);
+  const launch *taken = program_get_launch(program, PHASE_STEP, 0);
   int found = -1;
   for (int i = 0; i < candidate_count; i++) {
     uint32_t groups[3] = {0};

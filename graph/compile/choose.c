@@ -104,8 +104,8 @@ static mote_status compare(work *w, int *best, mote_error *error) {
 
 // The best candidate by measuring, or -1.
 static mote_status measure(work *w, int *choice, mote_error *error) {
-  const step *step = program_get_step(w->program, w->phase, w->index);
-  w->made = step->bindings[step->binding_count - 1];
+  const launch *launch = program_get_launch(w->program, w->phase, w->index);
+  w->made = launch->bindings[launch->binding_count - 1];
   w->wanted = malloc(tensor_bytes(w->made));
   w->found = malloc(tensor_bytes(w->made));
   mote_status status = w->wanted && w->found ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");

@@ -1,4 +1,4 @@
-// program.c: lowers a graph to dispatches, places its tensors, and records one command buffer a phase.
+// program.c: lowers a graph to launches, places its tensors, and records one command buffer a phase.
 #include "graph/compile/program.h"
 
 #include <stdio.h>
@@ -7,20 +7,11 @@
 
 #include "graph/compile/choose.h"
 #include "graph/ir/layout.h"
+#include "runtime/hash.h"
 #include "runtime/tuning.h"
 #include "shaders/types.h"
 
 enum { GUARD_BYTE = 0xA5 };
-
-// A step as it was given, with its own copy of the push constants.
-typedef struct lowered {
-  const node *node;
-  step step;
-  unsigned char push[MAX_PUSH_BYTES];
-  struct step *choices;  // to be compared, choice_count of them, or NULL
-  int choice_count;
-  uint64_t key;          // of the choices
-} lowered;
 
 struct program {
   mote_device *device;
@@ -28,9 +19,7 @@ struct program {
   const char *name;
   bool timed;
   size_t guard_bytes;
-  phase phase;  // being lowered
-  lowered *steps[PHASE_COUNT];
-  int step_counts[PHASE_COUNT];
+  launches launches[PHASE_COUNT];
   buffer **buffers;  // the arenas, or one a tensor
   int buffer_count;
   commands *commands[PHASE_COUNT];  // NULL where the phase is empty
@@ -44,93 +33,60 @@ const device_caps *program_caps(const program *program) { return device_get_caps
 graph *program_graph(program *program) { return program->graph; }
 mote_device *program_device(const program *program) { return program->device; }
 
-void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
-  uint64_t needed = (invocations + local - 1) / local;
-  uint64_t along_y = (needed + 65534) / 65535;
-  groups[0] = (uint32_t)((needed + along_y - 1) / along_y);
-  groups[1] = (uint32_t)along_y;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Lowering
 
-static void count_groups(step *step) {
-  for (int i = 0; i < 3; i++)
-    if (step->groups[i] == 0) step->groups[i] = 1;
-}
-
-mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error) {
-  phase phase = program->phase;
-  int count = program->step_counts[phase];
-  if ((count & (count - 1)) == 0) {
-    lowered *grown = realloc(program->steps[phase], (count ? 2 * (size_t)count : 1) * sizeof *grown);
-    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-    program->steps[phase] = grown;
-  }
-  if (step->push_bytes > MAX_PUSH_BYTES)
-    return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", step->shader, step->push_bytes,
-                MAX_PUSH_BYTES);
-  lowered *lowered = &program->steps[phase][count];
-  *lowered = (struct lowered){.node = node, .step = *step};
-  count_groups(&lowered->step);
-  if (step->push_bytes) memcpy(lowered->push, step->push, step->push_bytes);
-  program->step_counts[phase]++;
-  return MOTE_OK;
-}
-
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const unsigned char *)data)[i]) * 1099511628211u;
-  return hash;
-}
-
-static uint64_t hash_choices(const step *steps, int count) {
-  uint64_t hash = 14695981039346656037u;
-  for (uint32_t word = 0; word < steps->push_bytes / 4; word++)
-    if (!(steps->push_places >> word & 1)) hash = hash_bytes(hash, (const unsigned char *)steps->push + 4 * word, 4);
-  for (uint32_t b = 0; b < steps->binding_count; b++) {
-    const shape bound = steps->bindings[b] ? steps->bindings[b]->shape : (shape){0};
+// What the choices of an entry are, wherever their tensors lie.
+static uint64_t hash_choices(const launch_entry *entry) {
+  uint64_t hash = HASH_START;
+  const launch *first = entry->choices;
+  for (uint32_t word = 0; word < first->push_bytes / 4; word++)
+    if (!(first->push_places >> word & 1)) hash = hash_bytes(hash, entry->push + 4 * (size_t)word, 4);
+  for (uint32_t b = 0; b < first->binding_count; b++) {
+    const shape bound = first->bindings[b] ? first->bindings[b]->shape : (shape){0};
     hash = hash_bytes(hash, &bound, sizeof bound);
   }
-  for (int i = 0; i < count; i++) {
-    hash = hash_bytes(hash, steps[i].shader, strlen(steps[i].shader));
-    hash = hash_bytes(hash, steps[i].spec, steps[i].spec_count * sizeof *steps[i].spec);
-    hash = hash_bytes(hash, steps[i].groups, sizeof steps[i].groups);
+  for (int i = 0; i < entry->choice_count; i++) {
+    const launch *choice = &entry->choices[i];
+    hash = hash_bytes(hash, choice->shader, strlen(choice->shader));
+    hash = hash_bytes(hash, choice->spec, choice->spec_count * sizeof *choice->spec);
+    hash = hash_bytes(hash, choice->groups, sizeof choice->groups);
   }
   return hash;
 }
 
-mote_status program_dispatch_one_of(program *program, const node *node, const step *steps, int count, int inexact,
-                                    mote_error *error) {
+static void end_choice(launch_entry *entry, int choice) {
+  entry->launch = entry->choices[choice];
+  free(entry->choices);
+  entry->choices = NULL;
+}
+
+// Leaves those choices that the tuner is to compare: none where it may not, or knows the answer already.
+static void narrow_choices(const program *program, launch_entry *entry) {
   mote_tune tune = device_tunes(program->device);
-  if (tune != MOTE_TUNE_FULL) count -= inexact;
-  if (tune == MOTE_TUNE_OFF || program_caps(program)->separate_buffers || count < 2)
-    return program_dispatch(program, node, steps, error);
-  uint64_t key = hash_choices(steps, count);
-  int known = tuning_find(program->device, key);
-  if (known >= 0) return program_dispatch(program, node, &steps[known < count ? known : 0], error);
-  TRY(program_dispatch(program, node, steps, error));
-  lowered *lowered = &program->steps[program->phase][program->step_counts[program->phase] - 1];
-  lowered->choices = malloc((size_t)count * sizeof *steps);
-  if (!lowered->choices) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  memcpy(lowered->choices, steps, (size_t)count * sizeof *steps);
-  for (int i = 0; i < count; i++) count_groups(&lowered->choices[i]);
-  lowered->choice_count = count;
-  lowered->key = key;
-  return MOTE_OK;
+  if (!entry->choices) return;
+  if (tune != MOTE_TUNE_FULL) entry->choice_count = entry->exact_count;
+  if (tune == MOTE_TUNE_OFF || program_caps(program)->separate_buffers || entry->choice_count < 2) {
+    end_choice(entry, 0);
+    return;
+  }
+  entry->key = hash_choices(entry);
+  int known = tuning_find(program->device, entry->key);
+  if (known >= 0) end_choice(entry, known < entry->choice_count ? known : 0);
 }
 
 int program_choice_count(const program *program, phase phase, int index) {
-  const lowered *lowered = &program->steps[phase][index];
-  return lowered->choices ? lowered->choice_count : 1;
+  const launch_entry *entry = &program->launches[phase].entries[index];
+  return entry->choices ? entry->choice_count : 1;
 }
 
 void program_choose(program *program, phase phase, int index, int choice) {
-  lowered *lowered = &program->steps[phase][index];
-  if (lowered->choices) lowered->step = lowered->choices[choice];
+  launch_entry *entry = &program->launches[phase].entries[index];
+  if (entry->choices) entry->launch = entry->choices[choice];
 }
 
 uint64_t program_choice_key(const program *program, phase phase, int index) {
-  return program->steps[phase][index].key;
+  return program->launches[phase].entries[index].key;
 }
 
 buffer *program_buffer(program *program, int index) {
@@ -139,11 +95,16 @@ buffer *program_buffer(program *program, int index) {
 
 static mote_status lower(program *program, mote_error *error) {
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
-    program->phase = (enum phase)phase;
+    launches *launches = &program->launches[phase];
+    launches->caps = program_caps(program);
+    launches->train = program->graph->train;
     for (int i = 0; i < program->graph->node_count; i++) {
       const node *node = program->graph->nodes[i];
-      if (node->phase == program->phase && !node->removed) TRY(node->op->forward(node, program, error));
+      if (node->phase != (enum phase)phase || node->removed) continue;
+      launches->node = node;
+      TRY(node->op->forward(node, launches, error));
     }
+    for (int i = 0; i < launches->count; i++) narrow_choices(program, &launches->entries[i]);
   }
   return MOTE_OK;
 }
@@ -160,15 +121,15 @@ typedef struct lifetime {
 static const tensor *owner(const tensor *tensor) { return tensor->view_of ? tensor->view_of : tensor; }
 
 static void find_lifetimes(const program *program, lifetime *lifetimes) {
-  int at = 0, phase_of[2] = {0, program->step_counts[PHASE_ONCE]};
-  int end = phase_of[1] + program->step_counts[PHASE_STEP];
+  int at = 0, phase_of[2] = {0, program->launches[PHASE_ONCE].count};
+  int end = phase_of[1] + program->launches[PHASE_STEP].count;
   for (int i = 0; i < program->graph->tensor_count; i++) lifetimes[i] = (lifetime){-1, -1};
   for (int phase = 0; phase < PHASE_COUNT; phase++)
-    for (int i = 0; i < program->step_counts[phase]; i++, at++) {
-      const step *step = &program->steps[phase][i].step;
-      for (uint32_t b = 0; b < step->binding_count; b++) {
-        if (!step->bindings[b]) continue;
-        lifetime *life = &lifetimes[owner(step->bindings[b])->index];
+    for (int i = 0; i < program->launches[phase].count; i++, at++) {
+      const launch *launch = &program->launches[phase].entries[i].launch;
+      for (uint32_t b = 0; b < launch->binding_count; b++) {
+        if (!launch->bindings[b]) continue;
+        lifetime *life = &lifetimes[owner(launch->bindings[b])->index];
         if (life->first < 0) life->first = at;
         // What the first phase made and replays use stays for all of them.
         life->last = phase == PHASE_STEP && life->first < phase_of[1] ? end : at;
@@ -282,28 +243,28 @@ static mote_status place(program *program, mote_error *error) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Recording
 
-static mote_status record_step(program *program, commands *commands, const lowered *lowered, mote_error *error) {
-  const step *step = &lowered->step;
-  dispatch dispatch = {.label = lowered->node->label,
-                       .binding_count = step->binding_count,
-                       .push = lowered->push,
-                       .push_bytes = step->push_bytes,
-                       .groups = {step->groups[0], step->groups[1], step->groups[2]}};
-  TRY(kernel_get(program->device, step->shader, step->spec, step->spec_count, &dispatch.kernel, error));
-  for (uint32_t i = 0; i < step->binding_count; i++) {
-    if (!step->bindings[i]) continue;
-    dispatch.bindings[i] = step->bindings[i]->home;
-    dispatch.names[i] = step->bindings[i]->name;
+static mote_status record_launch(program *program, commands *commands, const launch_entry *entry, mote_error *error) {
+  const launch *launch = &entry->launch;
+  dispatch dispatch = {.label = entry->node->label,
+                       .binding_count = launch->binding_count,
+                       .push = entry->push,
+                       .push_bytes = launch->push_bytes,
+                       .groups = {launch->groups[0], launch->groups[1], launch->groups[2]}};
+  TRY(kernel_get(program->device, launch->shader, launch->spec, launch->spec_count, &dispatch.kernel, error));
+  for (uint32_t i = 0; i < launch->binding_count; i++) {
+    if (!launch->bindings[i]) continue;
+    dispatch.bindings[i] = launch->bindings[i]->home;
+    dispatch.names[i] = launch->bindings[i]->name;
   }
   return commands_dispatch(commands, &dispatch, error);
 }
 
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
-  int end = span->count ? span->first + span->count : program->step_counts[span->phase];
+  int end = span->count ? span->first + span->count : program->launches[span->phase].count;
   TRY(commands_create(program->device, program->name, span->timed, out, error));
   mote_status status = MOTE_OK;
   for (int i = span->first; i < end && !status; i++)
-    status = record_step(program, *out, &program->steps[span->phase][i], error);
+    status = record_launch(program, *out, &program->launches[span->phase].entries[i], error);
   if (!status) status = commands_finish(*out, error);
   if (status) commands_destroy(out);
   return status;
@@ -311,23 +272,23 @@ mote_status program_record(program *program, const program_span *span, commands 
 
 static mote_status record(program *program, mote_error *error) {
   for (int phase = 0; phase < PHASE_COUNT; phase++)
-    if (program->step_counts[phase])
+    if (program->launches[phase].count)
       TRY(program_record(program, &(program_span){.phase = (enum phase)phase, .timed = program->timed},
                          &program->commands[phase], error));
   return MOTE_OK;
 }
 
-// Together, so that the device may make them at once; record_step finds them.
+// Together, so that the device may make them at once; record_launch finds them.
 static mote_status make_kernels(const program *program, mote_error *error) {
   size_t count = 0;
-  for (int phase = 0; phase < PHASE_COUNT; phase++) count += (size_t)program->step_counts[phase];
+  for (int phase = 0; phase < PHASE_COUNT; phase++) count += (size_t)program->launches[phase].count;
   kernel_request *requests = calloc(count + 1, sizeof *requests);
   if (!requests) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   count = 0;
   for (int phase = 0; phase < PHASE_COUNT; phase++)
-    for (int i = 0; i < program->step_counts[phase]; i++) {
-      const step *step = &program->steps[phase][i].step;
-      requests[count++] = (kernel_request){step->shader, step->spec, step->spec_count};
+    for (int i = 0; i < program->launches[phase].count; i++) {
+      const launch *launch = &program->launches[phase].entries[i].launch;
+      requests[count++] = (kernel_request){launch->shader, launch->spec, launch->spec_count};
     }
   mote_status status = kernels_make(program->device, requests, count, error);
   free(requests);
@@ -369,17 +330,17 @@ static mote_status plan(const program_desc *desc, program_needs *needs, program 
   return status;
 }
 
-static bool same_kernel(const step *a, const step *b) {
+static bool same_kernel(const launch *a, const launch *b) {
   return strcmp(a->shader, b->shader) == 0 && a->spec_count == b->spec_count &&
          memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec) == 0;
 }
 
-// Whether a step before the `index`th of `phase` takes the same kernel.
+// Whether a launch before the `index`th of `phase` takes the same kernel.
 static bool repeats_kernel(const program *program, int phase, int index) {
-  const step *step = &program->steps[phase][index].step;
+  const launch *launch = &program->launches[phase].entries[index].launch;
   for (int p = 0; p <= phase; p++)
-    for (int i = 0; i < (p < phase ? program->step_counts[p] : index); i++)
-      if (same_kernel(step, &program->steps[p][i].step)) return true;
+    for (int i = 0; i < (p < phase ? program->launches[p].count : index); i++)
+      if (same_kernel(launch, &program->launches[p].entries[i].launch)) return true;
   return false;
 }
 
@@ -387,10 +348,10 @@ mote_status program_measure(const program_desc *desc, program_needs *needs, mote
   program *planned;
   mote_status status = plan(desc, needs, &planned, error);
   for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
-    for (int i = 0; i < planned->step_counts[phase]; i++) {
-      const step *step = &planned->steps[phase][i].step;
+    for (int i = 0; i < planned->launches[phase].count; i++) {
+      const launch *launch = &planned->launches[phase].entries[i].launch;
       bool known = repeats_kernel(planned, phase, i) ||
-                   kernel_is_made(desc->device, step->shader, step->spec, step->spec_count);
+                   kernel_is_made(desc->device, launch->shader, launch->spec, launch->spec_count);
       needs->kernels += !known;
     }
   for (int i = 0; !status && i < planned->graph->tensor_count; i++) {
@@ -433,8 +394,7 @@ void program_destroy(program **pointer) {
   if (!program) return;
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
     commands_destroy(&program->commands[phase]);
-    for (int i = 0; i < program->step_counts[phase]; i++) free(program->steps[phase][i].choices);
-    free(program->steps[phase]);
+    launches_finish(&program->launches[phase]);
   }
   for (int i = 0; i < program->buffer_count; i++) buffer_destroy(&program->buffers[i]);
   free(program->buffers);
@@ -495,23 +455,23 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
 
 commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
 
-int program_dispatch_count(const program *program, phase phase) { return program->step_counts[phase]; }
+int program_dispatch_count(const program *program, phase phase) { return program->launches[phase].count; }
 
-const step *program_get_step(const program *program, phase phase, int index) {
-  return &program->steps[phase][index].step;
+const launch *program_get_launch(const program *program, phase phase, int index) {
+  return &program->launches[phase].entries[index].launch;
 }
 
 program_work program_get_work(const program *program, phase phase, int index) {
-  const lowered *lowered = &program->steps[phase][index];
-  const node *node = lowered->node;
-  program_work work = {.label = node->label, .op = node->op->name, .kernel = lowered->step.shader,
+  const launch_entry *entries = program->launches[phase].entries, *entry = &entries[index];
+  const node *node = entry->node;
+  program_work work = {.label = node->label, .op = node->op->name, .kernel = entry->launch.shader,
                        .shape = node->output_count ? node->outputs[0]->shape : node->inputs[0]->shape};
-  bool first = index == 0 || program->steps[phase][index - 1].node != node;
+  bool first = index == 0 || entries[index - 1].node != node;
   if (first && node->op->multiply_adds) work.operations = 2 * node->op->multiply_adds(node);
-  for (uint32_t i = 0; i < lowered->step.binding_count; i++) {
-    const tensor *bound = lowered->step.bindings[i];
+  for (uint32_t i = 0; i < entry->launch.binding_count; i++) {
+    const tensor *bound = entry->launch.bindings[i];
     for (uint32_t j = 0; j < i && bound; j++)
-      if (lowered->step.bindings[j] == bound) bound = NULL;
+      if (entry->launch.bindings[j] == bound) bound = NULL;
     if (bound) work.bytes += (double)(bound->held_bytes ? bound->held_bytes : tensor_bytes(bound));
   }
   return work;

@@ -1,27 +1,11 @@
-// program.h: a graph made ready to run: dispatches, memory, and one recorded command buffer a phase.
+// program.h: a graph made ready to run: launches, memory, and one recorded command buffer a phase.
 #ifndef MOTE_GRAPH_COMPILE_PROGRAM_H
 #define MOTE_GRAPH_COMPILE_PROGRAM_H
-
-#include <stddef.h>
 
 #include "graph/compile/fuse.h"
 #include "graph/compile/place.h"
 #include "graph/ir/graph.h"
-
-// One dispatch of a kernel on tensors, as an op's `forward` describes it.
-typedef struct step {
-  const char *shader;                // file name in shaders/ without .comp
-  uint32_t spec[MAX_SPEC_CONSTANTS]; // specialization constants 0, 1, …
-  uint32_t spec_count;
-  tensor *bindings[MAX_BINDINGS];    // by binding number; all that the shader declares must be there
-  uint32_t binding_count;
-  const void *push;                  // the shader's parameter struct
-  uint32_t push_bytes;
-  uint32_t push_places;              // PUSH_PLACE bits of its members that say where the work lies, not what it is
-  uint32_t groups[3];                // workgroups; 0 counts as 1
-} step;
-
-#define PUSH_PLACE(parameters, member) (1u << (offsetof(struct parameters, member) / 4))
+#include "graph/kernels/launch.h"
 
 typedef struct program program;
 
@@ -56,15 +40,6 @@ mote_status program_make_kernels(const program_desc *desc, mote_error *error);
 mote_status program_create(const program_desc *desc, program **out, mote_error *error);
 void program_destroy(program **program);
 
-// Appends one dispatch of `node`; called by ops.
-mote_status program_dispatch(program *program, const node *node, const step *step, mote_error *error);
-
-// Appends one of several that do the same, which differ in shader, constants and workgroups alone: the one that was found to be
-// the fastest, else the first, until program_choose picks another. Their last binding is what they make. The last `inexact` of
-// them are for a full search alone: they need not give the bits of the first, or are hardly ever faster.
-mote_status program_dispatch_one_of(program *program, const node *node, const step *steps, int count, int inexact,
-                                    mote_error *error);
-
 // What a dispatch could be: 1, or as many as the tuner should compare. They are numbered from 0, the first.
 int program_choice_count(const program *program, phase phase, int index);
 void program_choose(program *program, phase phase, int index, int choice);
@@ -75,9 +50,6 @@ uint64_t program_choice_key(const program *program, phase phase, int index);
 // The memory that the program made for itself, buffer by buffer; NULL after the last.
 buffer *program_buffer(program *program, int index);
 const device_caps *program_caps(const program *program);
-
-// Workgroups along x and y for `invocations` in groups of `local`; shaders/index.glsl undoes the split.
-void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]);
 
 // Runs one phase's commands `repeat` times in one submission.
 mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error);
@@ -103,7 +75,7 @@ typedef struct program_span {
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
 
 int program_dispatch_count(const program *program, phase phase);
-const step *program_get_step(const program *program, phase phase, int index);
+const launch *program_get_launch(const program *program, phase phase, int index);
 
 // What one dispatch is and has to do at least. Strings live as long as the program.
 typedef struct program_work {

@@ -60,12 +60,12 @@ typedef struct tensor {
 typedef enum phase { PHASE_ONCE, PHASE_STEP } phase;
 enum { PHASE_COUNT = 2 };
 
-struct program;
+struct launches;
 
-// An op: how its node becomes dispatches, and which nodes make its gradients. Shapes are checked by its builder.
+// An op: how its node becomes launches, and which nodes make its gradients. Shapes are checked by its builder.
 typedef struct op {
   const char *name;
-  mote_status (*forward)(const node *node, struct program *program, mote_error *error);
+  mote_status (*forward)(const node *node, struct launches *to, mote_error *error);
   // Appends the nodes that make the gradients of the node's inputs from that of its output; it may give the node outputs that
   // these need. NULL: no gradient flows through.
   void (*backward)(graph *graph, node *node);

@@ -90,20 +90,20 @@ static conv_tile suiting_tile(const device_caps *caps, const conv_product *produ
   return t;
 }
 
-static void take_tile(const conv_product *product, conv_tile t, step *step) {
+static void take_tile(const conv_product *product, conv_tile t, launch *launch) {
   uint64_t wide = (uint64_t)(t.lanes * t.pixels);
-  step->shader = "conv_tiled";
-  step->spec[CONV_TILE_LOCAL] = (uint)local_size(t);
-  step->spec[CONV_TILE_BLOCKS] = (uint)t.blocks;
-  step->spec[CONV_TILE_LANES] = (uint)t.lanes;
-  step->spec[CONV_TILE_PIXELS] = (uint)t.pixels;
-  step->spec[CONV_TILE_SPLIT] = (uint)t.split;
-  step->spec[CONV_TILE_UNITS] = (uint)t.units;
-  step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
-  step->spec[CONV_TILE_SQUARE] = (uint)product->square;
-  step->spec_count = 13;
-  spread((pixels_of(product) + wide - 1) / wide, 1, step->groups);
-  step->groups[2] = (uint)divide_up(out_blocks_of(product), t.blocks);
+  launch->shader = "conv_tiled";
+  launch->spec[CONV_TILE_LOCAL] = (uint)local_size(t);
+  launch->spec[CONV_TILE_BLOCKS] = (uint)t.blocks;
+  launch->spec[CONV_TILE_LANES] = (uint)t.lanes;
+  launch->spec[CONV_TILE_PIXELS] = (uint)t.pixels;
+  launch->spec[CONV_TILE_SPLIT] = (uint)t.split;
+  launch->spec[CONV_TILE_UNITS] = (uint)t.units;
+  launch->spec[CONV_TILE_STRIDE] = (uint)product->stride;
+  launch->spec[CONV_TILE_SQUARE] = (uint)product->square;
+  launch->spec_count = 13;
+  spread((pixels_of(product) + wide - 1) / wide, 1, launch->groups);
+  launch->groups[2] = (uint)divide_up(out_blocks_of(product), t.blocks);
 }
 
 // Tiles that differ from each other can be the same once they fit the channels.
@@ -138,55 +138,55 @@ static int matrix_waves(const device_caps *caps) {
   return waves;
 }
 
-static void take_matrix_tile(const device_caps *caps, const conv_product *product, matrix_tile t, step *step) {
+static void take_matrix_tile(const device_caps *caps, const conv_product *product, matrix_tile t, launch *launch) {
   int wave = matrix_wave(caps), waves = matrix_waves(caps);
   uint64_t wide = (uint64_t)(MATRIX * t.columns * waves);
-  step->shader = caps->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
-  step->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
-  step->spec[CONV_MATRIX_WAVE] = (uint)wave;
-  step->spec[CONV_MATRIX_ROWS] = (uint)t.rows;
-  step->spec[CONV_MATRIX_COLUMNS] = (uint)t.columns;
-  step->spec[CONV_TILE_STRIDE] = (uint)product->stride;
-  step->spec[CONV_TILE_SQUARE] = (uint)product->square;
-  step->spec_count = 13;
-  spread((pixels_of(product) + wide - 1) / wide, 1, step->groups);
-  step->groups[2] = (uint)divide_up(8 * out_blocks_of(product), MATRIX * t.rows);
+  launch->shader = caps->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
+  launch->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
+  launch->spec[CONV_MATRIX_WAVE] = (uint)wave;
+  launch->spec[CONV_MATRIX_ROWS] = (uint)t.rows;
+  launch->spec[CONV_MATRIX_COLUMNS] = (uint)t.columns;
+  launch->spec[CONV_TILE_STRIDE] = (uint)product->stride;
+  launch->spec[CONV_TILE_SQUARE] = (uint)product->square;
+  launch->spec_count = 13;
+  spread((pixels_of(product) + wide - 1) / wide, 1, launch->groups);
+  launch->groups[2] = (uint)divide_up(8 * out_blocks_of(product), MATRIX * t.rows);
 }
 
 // All sum in the same order. The first is the largest tile that fills the device, or the smallest.
-static int matrix_choices(const device_caps *caps, const conv_product *product, step *steps) {
-  const step given = steps[0];
+static int matrix_choices(const device_caps *caps, const conv_product *product, launch *choices) {
+  const launch given = choices[0];
   int count = 0, suiting = 0;
   for (int i = 0; i < MATRIX_TILE_COUNT; i++) {
     if (MATRIX * matrix_tiles[i].rows > 8 * out_blocks_of(product) && i + 1 < MATRIX_TILE_COUNT) continue;
-    steps[count] = given;
-    take_matrix_tile(caps, product, matrix_tiles[i], &steps[count]);
-    const uint32_t *groups = steps[count].groups;
+    choices[count] = given;
+    take_matrix_tile(caps, product, matrix_tiles[i], &choices[count]);
+    const uint32_t *groups = choices[count].groups;
     uint64_t all = (uint64_t)groups[0] * (groups[1] ? groups[1] : 1) * groups[2];
     if (suiting == count && all < WANTED_GROUPS) suiting++;
     count++;
   }
   if (suiting == count) suiting--;
-  const step suits = steps[suiting];
-  steps[suiting] = steps[0];
-  steps[0] = suits;
+  const launch suits = choices[suiting];
+  choices[suiting] = choices[0];
+  choices[0] = suits;
   return count;
 }
 
-int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact) {
+int conv_tile_choices(const device_caps *caps, const conv_product *product, launch choices[CONV_TILE_CHOICES], int *inexact) {
   *inexact = 0;
-  if (prefers_matrices(caps, product)) return matrix_choices(caps, product, steps);
+  if (prefers_matrices(caps, product)) return matrix_choices(caps, product, choices);
   conv_tile taken[CONV_TILE_CHOICES] = {suiting_tile(caps, product)};
   int count = 1;
-  take_tile(product, taken[0], steps);
+  take_tile(product, taken[0], choices);
   for (int exact = 1; exact >= 0; exact--)
     for (int i = 0; i < CONV_TILE_COUNT && count < CONV_TILE_CHOICES; i++) {
       conv_tile t = fit_channels(conv_tiles[i], out_blocks_of(product));
       bool adds_alike = t.split == taken[0].split && t.units == taken[0].units;
       if (adds_alike != exact || is_among(t, taken, count) || !count_across(caps, product, t)) continue;
       taken[count] = t;
-      steps[count] = steps[0];
-      take_tile(product, t, &steps[count++]);
+      choices[count] = choices[0];
+      take_tile(product, t, &choices[count++]);
       *inexact += !exact;
     }
   return count;
@@ -258,52 +258,52 @@ bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_p
 }
 
 // dw = Σ parts
-static mote_status sum_parts(const node *node, program *program, int parts, mote_error *error) {
+static mote_status sum_parts(const node *node, launches *to, int parts, mote_error *error) {
   tensor *dw = node->outputs[0];
   struct conv_weight_gradient_sum_parameters push = {.quads = (uint)(tensor_bytes(dw) / 16), .parts = (uint)parts};
-  step step = {.shader = "conv_weight_gradient_sum",
+  launch launch = {.shader = "conv_weight_gradient_sum",
                .bindings = {node->outputs[1], dw},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // Fills in shader, tile constants and workgroups, and returns the parts.
-static int take_gradient_tile(const weight_gradient_product *product, step *step) {
+static int take_gradient_tile(const weight_gradient_product *product, launch *launch) {
   gradient_tile t = choose_gradient_tile(product);
-  step->shader = "conv_weight_gradient_tiled";
-  step->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.halves * t.quads);
-  step->spec[CONV_WEIGHT_GRADIENT_HALVES] = (uint)t.halves;
-  step->spec[CONV_WEIGHT_GRADIENT_QUADS] = (uint)t.quads;
-  step->spec[CONV_WEIGHT_GRADIENT_ROWS] = (uint)t.rows;
-  step->spec[CONV_WEIGHT_GRADIENT_COLUMNS] = (uint)t.columns;
-  step->groups[0] = (uint)t.tiles;
-  step->groups[1] = (uint)t.lines;
-  step->groups[2] = (uint)t.parts;
+  launch->shader = "conv_weight_gradient_tiled";
+  launch->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.halves * t.quads);
+  launch->spec[CONV_WEIGHT_GRADIENT_HALVES] = (uint)t.halves;
+  launch->spec[CONV_WEIGHT_GRADIENT_QUADS] = (uint)t.quads;
+  launch->spec[CONV_WEIGHT_GRADIENT_ROWS] = (uint)t.rows;
+  launch->spec[CONV_WEIGHT_GRADIENT_COLUMNS] = (uint)t.columns;
+  launch->groups[0] = (uint)t.tiles;
+  launch->groups[1] = (uint)t.lines;
+  launch->groups[2] = (uint)t.parts;
   return t.parts;
 }
 
-static int take_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product, step *step) {
+static int take_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product, launch *launch) {
   gradient_matrix_tile t = choose_gradient_matrix_tile(caps, product);
   int wave = matrix_wave(caps);
-  step->shader = caps->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
-  step->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.waves * wave);
-  step->spec[CONV_WEIGHT_GRADIENT_WAVE] = (uint)wave;
-  step->spec[CONV_WEIGHT_GRADIENT_INPUTS] = (uint)t.inputs;
-  step->spec[CONV_WEIGHT_GRADIENT_OUTPUTS] = (uint)t.outputs;
-  step->groups[0] = (uint)t.tiles;
-  step->groups[1] = (uint)t.taps;
-  step->groups[2] = (uint)t.parts;
+  launch->shader = caps->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
+  launch->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.waves * wave);
+  launch->spec[CONV_WEIGHT_GRADIENT_WAVE] = (uint)wave;
+  launch->spec[CONV_WEIGHT_GRADIENT_INPUTS] = (uint)t.inputs;
+  launch->spec[CONV_WEIGHT_GRADIENT_OUTPUTS] = (uint)t.outputs;
+  launch->groups[0] = (uint)t.tiles;
+  launch->groups[1] = (uint)t.taps;
+  launch->groups[2] = (uint)t.parts;
   return t.parts;
 }
 
-mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
+mote_status weight_gradient_dispatch(const node *node, launches *to, const weight_gradient_product *product,
                                      mote_error *error) {
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2];
   const float *dy_scale = (const void *)node->attributes;
-  const device_caps *caps = program_caps(program);
+  const device_caps *caps = to->caps;
   struct conv_weight_gradient_parameters push = {.batch = (uint)x->shape.n,
                                                  .height = (uint)x->shape.h,
                                                  .width = (uint)x->shape.w,
@@ -311,7 +311,7 @@ mote_status weight_gradient_dispatch(const node *node, program *program, const w
                                                  .second_quads = (uint)quads_of(second),
                                                  .out_blocks = (uint)round_up(product->out_channels, 8) / 8,
                                                  .dy_scale = *dy_scale};
-  step step = {.spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)product->kernel,
+  launch launch = {.spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)product->kernel,
                         [CONV_WEIGHT_GRADIENT_SECOND] = second != NULL,
                         [CONV_WEIGHT_GRADIENT_SQUARE] = (uint)product->square},
                .spec_count = 8,
@@ -319,9 +319,9 @@ mote_status weight_gradient_dispatch(const node *node, program *program, const w
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  int parts = prefers_gradient_matrices(caps, product) ? take_gradient_matrix_tile(caps, product, &step)
-                                                       : take_gradient_tile(product, &step);
-  if (parts > 1) step.bindings[3] = node->outputs[1];
-  TRY(program_dispatch(program, node, &step, error));
-  return parts > 1 ? sum_parts(node, program, parts, error) : MOTE_OK;
+  int parts = prefers_gradient_matrices(caps, product) ? take_gradient_matrix_tile(caps, product, &launch)
+                                                       : take_gradient_tile(product, &launch);
+  if (parts > 1) launch.bindings[3] = node->outputs[1];
+  TRY(launches_add(to, &launch, error));
+  return parts > 1 ? sum_parts(node, to, parts, error) : MOTE_OK;
 }

@@ -3,7 +3,7 @@
 #ifndef MOTE_GRAPH_KERNELS_CONV_TILE_H
 #define MOTE_GRAPH_KERNELS_CONV_TILE_H
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 
 // Whether a convolution of such images takes these kernels, which keep row and column in 16 bits each.
 static inline bool prefers_tiles(const device_caps *caps, shape x) {
@@ -22,10 +22,10 @@ typedef struct conv_product {
 
 #define CONV_TILE_CHOICES 14
 
-// Fills in shader, tile constants and workgroups of steps[0], the tile that should suit, and of others that could, and returns
-// how many there are. The constants that all convolution kernels share, bindings and push constants are in steps[0] already.
-// The last `*inexact` of them add up in another order than the first: see program_dispatch_one_of.
-int conv_tile_choices(const device_caps *caps, const conv_product *product, step steps[CONV_TILE_CHOICES], int *inexact);
+// Fills in shader, tile constants and workgroups of choices[0], the tile that should suit, and of others that could, and returns
+// how many there are. The constants that all convolution kernels share, bindings and push constants are in choices[0] already.
+// The last `*inexact` of them add up in another order than the first: see launches_add_one_of.
+int conv_tile_choices(const device_caps *caps, const conv_product *product, launch choices[CONV_TILE_CHOICES], int *inexact);
 
 // The convolution whose weight's gradient is made.
 typedef struct weight_gradient_product {
@@ -40,7 +40,7 @@ bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_p
 
 // Appends the dispatches that make node->outputs[0] of its inputs x, second and dy. The node's attributes are one float, what
 // dy is multiplied by while it is in half precision.
-mote_status weight_gradient_dispatch(const node *node, program *program, const weight_gradient_product *product,
+mote_status weight_gradient_dispatch(const node *node, launches *to, const weight_gradient_product *product,
                                      mote_error *error);
 
 #endif

@@ -19,6 +19,6 @@ static inline bool prefers_texels(const device_caps *caps, const tensor *const *
 }
 
 // The variant of a shader that includes shaders/vectors.glsl, for reading `tensor`.
-#define VECTOR_SHADER(program, name, tensor) (reads_texels(program_caps(program), tensor) ? name "_texel" : name)
+#define VECTOR_SHADER(caps, name, tensor) (reads_texels(caps, tensor) ? name "_texel" : name)
 
 #endif

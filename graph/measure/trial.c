@@ -30,9 +30,9 @@ static void snapshot_finish(snapshot *s) {
   *s = (snapshot){{NULL}};
 }
 
-static mote_status snapshot_take(snapshot *s, const step *step, mote_error *error) {
-  for (uint32_t i = 0; i < step->binding_count; i++) {
-    const tensor *tensor = step->bindings[i];
+static mote_status snapshot_take(snapshot *s, const launch *launch, mote_error *error) {
+  for (uint32_t i = 0; i < launch->binding_count; i++) {
+    const tensor *tensor = launch->bindings[i];
     if (!tensor) continue;
     s->bytes[i] = malloc(tensor_bytes(tensor));
     if (!s->bytes[i]) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
@@ -41,9 +41,9 @@ static mote_status snapshot_take(snapshot *s, const step *step, mote_error *erro
   return MOTE_OK;
 }
 
-static mote_status snapshot_restore(const snapshot *s, const step *step, mote_error *error) {
-  for (uint32_t i = 0; i < step->binding_count; i++) {
-    const tensor *tensor = step->bindings[i];
+static mote_status snapshot_restore(const snapshot *s, const launch *launch, mote_error *error) {
+  for (uint32_t i = 0; i < launch->binding_count; i++) {
+    const tensor *tensor = launch->bindings[i];
     if (tensor) TRY(buffer_upload(tensor->home.buffer, tensor->home.offset, s->bytes[i], tensor_bytes(tensor), error));
   }
   return MOTE_OK;
@@ -95,20 +95,20 @@ static mote_status run_one(const session *s, int index, bool replaced, mote_erro
 }
 
 static mote_status check_one(const session *s, int index, trial_row *row, mote_error *error) {
-  const step *step = program_get_step(s->program, PHASE_STEP, index);
+  const launch *launch = program_get_launch(s->program, PHASE_STEP, index);
   const program_work work = program_get_work(s->program, PHASE_STEP, index);
   snapshot before = {{NULL}}, wanted = {{NULL}}, found = {{NULL}};
   mote_status status = MOTE_OK;
-  TRY_GOTO(end, snapshot_take(&before, step, error));
+  TRY_GOTO(end, snapshot_take(&before, launch, error));
   TRY_GOTO(end, run_one(s, index, false, error));
-  TRY_GOTO(end, snapshot_take(&wanted, step, error));
-  TRY_GOTO(end, snapshot_restore(&before, step, error));
+  TRY_GOTO(end, snapshot_take(&wanted, launch, error));
+  TRY_GOTO(end, snapshot_restore(&before, launch, error));
   TRY_GOTO(end, run_one(s, index, true, error));
-  TRY_GOTO(end, snapshot_take(&found, step, error));
-  TRY_GOTO(end, snapshot_restore(&wanted, step, error));
+  TRY_GOTO(end, snapshot_take(&found, launch, error));
+  TRY_GOTO(end, snapshot_restore(&wanted, launch, error));
   row->dispatches++;
-  for (uint32_t i = 0; i < step->binding_count; i++)
-    if (step->bindings[i]) compare(row, &work, step->bindings[i], wanted.bytes[i], found.bytes[i]);
+  for (uint32_t i = 0; i < launch->binding_count; i++)
+    if (launch->bindings[i]) compare(row, &work, launch->bindings[i], wanted.bytes[i], found.bytes[i]);
 end:
   snapshot_finish(&before);
   snapshot_finish(&wanted);
@@ -119,7 +119,7 @@ end:
 static mote_status check(const session *s, mote_error *error) {
   TRY(begin(s, error));
   for (int i = 0; i < program_dispatch_count(s->program, PHASE_STEP); i++) {
-    trial_row *row = row_of(s, program_get_step(s->program, PHASE_STEP, i)->shader);
+    trial_row *row = row_of(s, program_get_launch(s->program, PHASE_STEP, i)->shader);
     TRY(row ? check_one(s, i, row, error) : run_one(s, i, false, error));
   }
   return MOTE_OK;

@@ -1,7 +1,7 @@
 // adamw.c: the optimiser and the average of the weights, over all parameters in one dispatch.
 #include "shaders/adamw.h"
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 
 typedef struct adamw_attributes {
@@ -15,7 +15,7 @@ bool adamw(graph *graph, const adamw_desc *desc) {
   return graph_append(graph, &adamw_op, inputs, 6, 0, &attributes, sizeof attributes);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const adamw_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs;
   struct adamw_parameters push = {.learned_quads = (uint)(tensor_bytes(in[1]) / 16),
@@ -23,13 +23,13 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                   .beta1 = attributes->beta1,
                                   .beta2 = attributes->beta2,
                                   .epsilon = 1e-8f};
-  step step = {.shader = "adamw",
+  launch launch = {.shader = "adamw",
                .bindings = {in[0], in[1], in[2], in[3], in[4], in[5]},
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op adamw_op = {.name = "adamw", .forward = forward};

@@ -1,5 +1,5 @@
 // add.c: the scaled sum of two tensors.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/add.h"
 
@@ -13,16 +13,16 @@ tensor *add(graph *graph, tensor *a, tensor *b, float scale) {
   return node ? node_output(graph, node, a->shape, a->layout) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   struct add_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16), .scale = attributes->scale};
-  step step = {.shader = "add",
+  launch launch = {.shader = "add",
                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // da = db = scale · dy. Half of dy and half of it again are added, so that the one kernel serves.

@@ -1,5 +1,5 @@
 // batch_norm.c: batch normalisation (Ioffe & Szegedy 2015) with PyTorch's constants.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/batch_norm.h"
@@ -28,16 +28,16 @@ static uint32_t find_follower(const node *node) {
 }
 
 // One dispatch, or of several slices two: their sums, and what follows from them. `part`: which constant says which.
-static mote_status dispatch_slices(const node *node, program *program, step *step, int part, uint32_t channel_blocks,
+static mote_status dispatch_slices(const node *node, launches *to, launch *launch, int part, uint32_t channel_blocks,
                                    mote_error *error) {
-  uint32_t slices = norm_slices(program_caps(program), node->inputs[X]->shape);
-  spread((uint64_t)channel_blocks * slices, 1, step->groups);
-  step->spec[part] = PART_WHOLE;
-  if (slices == 1) return program_dispatch(program, node, step, error);
-  step->spec[part] = PART_SUMS;
-  TRY(program_dispatch(program, node, step, error));
-  step->spec[part] = PART_RESULT;
-  return program_dispatch(program, node, step, error);
+  uint32_t slices = norm_slices(to->caps, node->inputs[X]->shape);
+  spread((uint64_t)channel_blocks * slices, 1, launch->groups);
+  launch->spec[part] = PART_WHOLE;
+  if (slices == 1) return launches_add(to, launch, error);
+  launch->spec[part] = PART_SUMS;
+  TRY(launches_add(to, launch, error));
+  launch->spec[part] = PART_RESULT;
+  return launches_add(to, launch, error);
 }
 
 // x (N, C, H, W) gives its like. `train`: mean and biased variance of this batch, which become outputs 1 and 2, and
@@ -60,22 +60,22 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
   return y;
 }
 
-static mote_status forward_train(const node *node, program *program, mote_error *error) {
+static mote_status forward_train(const node *node, launches *to, mote_error *error) {
   const batch_norm_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
-  uint lanes = norm_lanes(program_caps(program), in[X], MOST_LANES), follower = find_follower(node);
+  uint lanes = norm_lanes(to->caps, in[X], MOST_LANES), follower = find_follower(node);
   int shared = x.h * x.w / (follower == FOLLOWER_POOL ? 4 : 1);  // pixels or squares of an image
   struct batch_norm_train_parameters push = {.batch = (uint)x.n,
                                              .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                              .pixels = (uint)(x.h * x.w),
                                              .columns = norm_columns(lanes, shared),
-                                             .slices = norm_slices(program_caps(program), x),
+                                             .slices = norm_slices(to->caps, x),
                                              .epsilon = 1e-5f,
                                              .factor = attributes->epilogue.scale,
                                              .square_columns = (uint)x.w / 2};
   bool update = attributes->update_running;
-  step step = {.shader = VECTOR_SHADER(program, "batch_norm_train", in[X]),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
                         [BATCH_NORM_LANES] = lanes,
@@ -89,18 +89,18 @@ static mote_status forward_train(const node *node, program *program, mote_error 
                .binding_count = 12,
                .push = &push,
                .push_bytes = sizeof push};
-  return dispatch_slices(node, program, &step, BATCH_NORM_PART, push.channel_blocks, error);
+  return dispatch_slices(node, to, &launch, BATCH_NORM_PART, push.channel_blocks, error);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
-  if (node->output_count > 1) return forward_train(node, program, error);
+static mote_status forward(const node *node, launches *to, mote_error *error) {
+  if (node->output_count > 1) return forward_train(node, to, error);
   const epilogue *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
   struct batch_norm_parameters push = {.blocks = (uint)x->shape.n * (uint)round_up(x->shape.c, 8) / 8,
                                        .channel_quads = (uint)round_up(x->shape.c, 8) / 4,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  step step = {.shader = VECTOR_SHADER(program, "batch_norm", node->inputs[X]),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm", node->inputs[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA], node->inputs[RUNNING_MEAN],
@@ -108,8 +108,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.blocks * PLAIN_LOCAL_SIZE, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -123,22 +123,22 @@ static uint32_t find_follower_backward(const node *node) {
   return node->inputs[B_SCALE] ? FOLLOWER_SCALE : FOLLOWER_NOTHING;
 }
 
-static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
   bool scaled = in[B_SCALE];
-  uint lanes = norm_lanes(program_caps(program), in[B_X], MOST_LANES), follower = find_follower_backward(node);
+  uint lanes = norm_lanes(to->caps, in[B_X], MOST_LANES), follower = find_follower_backward(node);
   // What pairs of lanes share: pixels or squares of an image, or none, so that sums over an image stay within a pair.
   int shared = scaled ? 1 : x.h * x.w / (follower == FOLLOWER_POOL ? 4 : 1);
   struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
                                                 .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .columns = norm_columns(lanes, shared),
-                                                .slices = norm_slices(program_caps(program), x),
+                                                .slices = norm_slices(to->caps, x),
                                                 .epsilon = 1e-5f,
                                                 .square_columns = (uint)x.w / 2};
-  step step = {.shader = VECTOR_SHADER(program, "batch_norm_backward", in[B_X]),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_backward", in[B_X]),
                .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [BATCH_NORM_BACKWARD_LANES] = lanes,
                         [BATCH_NORM_BACKWARD_FOLLOWER] = follower},
@@ -149,7 +149,7 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .binding_count = 13,
                .push = &push,
                .push_bytes = sizeof push};
-  return dispatch_slices(node, program, &step, BATCH_NORM_BACKWARD_PART, push.channel_blocks, error);
+  return dispatch_slices(node, to, &launch, BATCH_NORM_BACKWARD_PART, push.channel_blocks, error);
 }
 
 static const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};

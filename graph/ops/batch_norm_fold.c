@@ -1,5 +1,5 @@
 // batch_norm_fold.c: weights and bias of a convolution with the batch normalisation after it folded in.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/batch_norm_fold.h"
 
@@ -17,20 +17,20 @@ bool batch_norm_fold(graph *graph, tensor **weight, tensor **bias, tensor *const
   return true;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   shape w = node->inputs[0]->shape;
   struct batch_norm_fold_parameters push = {.in_quads = (uint)round_up(w.c, 8) / 4,
                                             .taps = (uint)(w.h * w.w),
                                             .out_blocks = (uint)round_up(w.n, 8) / 8,
                                             .epsilon = 1e-5f};
-  step step = {.shader = "batch_norm_fold",
+  launch launch = {.shader = "batch_norm_fold",
                .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3], node->inputs[4],
                             node->inputs[5], node->outputs[0], node->outputs[1]},
                .binding_count = 8,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.out_blocks * 8, 8, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.out_blocks * 8, 8, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op batch_norm_fold_op = {.name = "batch_norm_fold", .forward = forward};

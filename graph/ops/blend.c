@@ -1,5 +1,5 @@
 // blend.c: tensors added up, every image with factors of its own.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/blend.h"
 
@@ -23,7 +23,7 @@ tensor *blend(graph *graph, const blend_desc *desc) {
   return node ? node_output(graph, node, first->shape, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const int32_t *column = (const void *)node->attributes;
   tensor *y = node->outputs[0];
   struct blend_parameters push = {.quads = (uint)(tensor_bytes(y) / 16),
@@ -31,17 +31,17 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                   .words = (uint)node->inputs[TABLE]->shape.c,
                                   .column = (uint)*column};
   uint32_t terms = (uint32_t)node->input_count - TERM;
-  step step = {.shader = "blend",
+  launch launch = {.shader = "blend",
                .spec = {terms},
                .spec_count = 1,
                .bindings = {node->inputs[TABLE], node->inputs[ROW]},
                .binding_count = TERM + BLEND_TERMS + 1,
                .push = &push,
                .push_bytes = sizeof push};
-  for (uint32_t k = 0; k < BLEND_TERMS; k++) step.bindings[TERM + k] = node->inputs[TERM + (k < terms ? k : 0)];
-  step.bindings[TERM + BLEND_TERMS] = y;
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  for (uint32_t k = 0; k < BLEND_TERMS; k++) launch.bindings[TERM + k] = node->inputs[TERM + (k < terms ? k : 0)];
+  launch.bindings[TERM + BLEND_TERMS] = y;
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op blend_op = {.name = "blend", .forward = forward};

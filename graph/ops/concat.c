@@ -1,5 +1,5 @@
 // concat.c: two tensors side by side along channels; rewrite rules give both to the convolution that takes the output instead.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/concat.h"
 #include "shaders/concat_backward.h"
@@ -16,33 +16,33 @@ tensor *concat(graph *graph, tensor *a, tensor *b) {
   return node ? node_output(graph, node, shape, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const tensor *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
   struct concat_parameters push = {.quads = (uint)(tensor_bytes(y) / 16),
                                    .a_quads = (uint)(tensor_bytes(a) / 16 / (size_t)a->shape.n),
                                    .b_quads = (uint)(tensor_bytes(b) / 16 / (size_t)b->shape.n)};
-  step step = {.shader = "concat",
+  launch launch = {.shader = "concat",
                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // dy → da, db
-static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   const tensor *dy = node->inputs[0], *da = node->outputs[0], *db = node->outputs[1];
   struct concat_backward_parameters push = {.quads = (uint)(tensor_bytes(dy) / 16),
                                             .a_quads = (uint)(tensor_bytes(da) / 16 / (size_t)da->shape.n),
                                             .b_quads = (uint)(tensor_bytes(db) / 16 / (size_t)db->shape.n)};
-  step step = {.shader = "concat_backward",
+  launch launch = {.shader = "concat_backward",
                .bindings = {node->inputs[0], node->outputs[0], node->outputs[1]},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op concat_backward_op = {.name = "concat_backward", .forward = backward_forward};

@@ -1,5 +1,5 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
@@ -34,18 +34,18 @@ tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
 }
 
 // A tile of the texel kernels: `rows` rows of 8 · `groups` columns.
-static void take_texel_tile(shape y, const char *shader, int rows, int groups, step *step) {
+static void take_texel_tile(shape y, const char *shader, int rows, int groups, launch *launch) {
   if (rows > y.h) rows = y.h;
   int tiles_x = (y.w + 8 * groups - 1) / (8 * groups), tiles_y = (y.h + rows - 1) / rows;
-  step->shader = shader;
-  step->spec[CONV_ROWS] = (uint)rows;
-  step->spec[CONV_GROUPS] = (uint)groups;
-  step->spec[CONV_TILED] = tiles_x > 1;
-  step->spec[CONV_EXACT] = y.w == tiles_x * 8 * groups && y.h == tiles_y * rows;
-  step->spec_count = 10;
-  step->groups[0] = (uint)round_up(y.c, 8) / 8;
-  step->groups[1] = (uint)(tiles_x * tiles_y);
-  step->groups[2] = (uint)y.n;
+  launch->shader = shader;
+  launch->spec[CONV_ROWS] = (uint)rows;
+  launch->spec[CONV_GROUPS] = (uint)groups;
+  launch->spec[CONV_TILED] = tiles_x > 1;
+  launch->spec[CONV_EXACT] = y.w == tiles_x * 8 * groups && y.h == tiles_y * rows;
+  launch->spec_count = 10;
+  launch->groups[0] = (uint)round_up(y.c, 8) / 8;
+  launch->groups[1] = (uint)(tiles_x * tiles_y);
+  launch->groups[2] = (uint)y.n;
 }
 
 // How many columns of eight conv_texel takes at once: all of a row up to 32 pixels.
@@ -60,30 +60,30 @@ static bool fits_winograd(shape weight, shape y) { return weight.h == 3 && y.h %
 // conv_texel with tiles as wide as the image up to 32 pixels and as many rows as fill 32 accumulators. The others have not been
 // found faster anywhere; only a full search times them.
 // Sampling's layers without activation, of which one has two inputs, take one variant for both.
-static int texel_choices(const node *node, bool train, shape y, step steps[CONV_TILE_CHOICES], int *inexact) {
+static int texel_choices(const node *node, bool train, shape y, launch choices[CONV_TILE_CHOICES], int *inexact) {
   const conv_attributes *attributes = (const void *)node->attributes;
   bool winograd = fits_winograd(node->inputs[WEIGHT]->shape, y);
   bool alone = !node->inputs[SECOND], follows = attributes->inputs || (alone && !train && !attributes->epilogue.activation);
   int count = 0, groups = column_groups(y.w);
   for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
-    steps[count] = steps[0];
-    take_texel_tile(y, "conv_winograd", 4, wide, &steps[count]);
-    steps[count].spec[CONV_SPLIT] = attributes->both != NULL;
-    if (follows) steps[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
+    choices[count] = choices[0];
+    take_texel_tile(y, "conv_winograd", 4, wide, &choices[count]);
+    choices[count].spec[CONV_SPLIT] = attributes->both != NULL;
+    if (follows) choices[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
     count++;
   }
   if (attributes->inputs) {  // conv_texel wants a binding each
     *inexact = count - 1;
     return count;
   }
-  steps[count] = steps[0];
-  take_texel_tile(y, "conv_texel", 4 / groups, groups, &steps[count]);
-  steps[count++].spec[CONV_SPLIT] = attributes->both != NULL;
+  choices[count] = choices[0];
+  take_texel_tile(y, "conv_texel", 4 / groups, groups, &choices[count]);
+  choices[count++].spec[CONV_SPLIT] = attributes->both != NULL;
   *inexact = count - 1;
   return count;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const conv_attributes *attributes = (const void *)node->attributes;
   shape made = y->shape;
@@ -102,7 +102,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
       .scale = attributes->epilogue.scale,
       .x_scale = attributes->x_scale,
   };
-  step steps[CONV_TILE_CHOICES] = {
+  launch choices[CONV_TILE_CHOICES] = {
       {.shader = "conv",
        .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
                 [CONV_ACTIVATION] = attributes->epilogue.activation,
@@ -120,19 +120,19 @@ static mote_status forward(const node *node, program *program, mote_error *error
        .push_places = PUSH_PLACE(conv_parameters, second_in) | PUSH_PLACE(conv_parameters, second_at) |
                       PUSH_PLACE(conv_parameters, first_block)}};
   int count = 1, inexact = 0;
-  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    count = texel_choices(node, program_graph(program)->train, made, steps, &inexact);
-  } else if (prefers_tiles(program_caps(program), x->shape)) {
+  if (prefers_texels(to->caps, (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
+    count = texel_choices(node, to->train, made, choices, &inexact);
+  } else if (prefers_tiles(to->caps, x->shape)) {
     const conv_product product = {.pixels = made,
                                   .stride = 1,
                                   .square = 1,
                                   .channels = x->shape.c + (second ? second->shape.c : 0)};
-    count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
+    count = conv_tile_choices(to->caps, &product, choices, &inexact);
   } else {
-    spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, steps[0].groups);
-    steps[0].groups[2] = push.out_blocks;
+    spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, choices[0].groups);
+    choices[0].groups[2] = push.out_blocks;
   }
-  return program_dispatch_one_of(program, node, steps, count, inexact, error);
+  return launches_add_one_of(to, choices, count, inexact, error);
 }
 
 // A CPU driver would make Winograd's kernel once more for a second input, and once more for a residual: each for the one

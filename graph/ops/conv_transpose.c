@@ -1,5 +1,5 @@
 // conv_transpose.c: transposed convolution with stride = kernel: every input pixel becomes a k×k square of its own.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/gradient_ops.h"
@@ -27,7 +27,7 @@ tensor *conv_transpose(graph *graph, tensor *x, tensor *weight, tensor *bias) {
 }
 
 // A product in tiles, as convolutions are; the kernel's taps count as output channels.
-static mote_status forward_tiled(const node *node, program *program, mote_error *error) {
+static mote_status forward_tiled(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const epilogue *attributes = (const void *)node->attributes;
   struct conv_parameters push = {.batch = (uint)x->shape.n,
@@ -40,7 +40,7 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
                                  .scale = 1,
                                  .x_scale = 1};
   int inexact;
-  step steps[CONV_TILE_CHOICES] = {
+  launch choices[CONV_TILE_CHOICES] = {
       {.spec = {[CONV_KERNEL] = 1,
                 [CONV_ACTIVATION] = attributes->activation,
                 [CONV_SECOND] = second != NULL,
@@ -53,14 +53,14 @@ static mote_status forward_tiled(const node *node, program *program, mote_error 
                                 .stride = 1,
                                 .square = node->inputs[WEIGHT]->shape.h,
                                 .channels = x->shape.c + (second ? second->shape.c : 0)};
-  int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
-  return program_dispatch_one_of(program, node, steps, count, inexact, error);
+  int count = conv_tile_choices(to->caps, &product, choices, &inexact);
+  return launches_add_one_of(to, choices, count, inexact, error);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const epilogue *attributes = (const void *)node->attributes;
-  if (prefers_tiles(program_caps(program), y->shape)) return forward_tiled(node, program, error);
+  if (prefers_tiles(to->caps, y->shape)) return forward_tiled(node, to, error);
   struct conv_transpose_parameters push = {
       .batch = (uint)x->shape.n,
       .height = (uint)x->shape.h,
@@ -70,7 +70,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
       .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
       .kernel = (uint)node->inputs[WEIGHT]->shape.h,
   };
-  step step = {.shader = "conv_transpose",
+  launch launch = {.shader = "conv_transpose",
                .spec = {[CONV_TRANSPOSE_ACTIVATION] = attributes->activation,
                         [CONV_TRANSPOSE_SECOND] = second != NULL},
                .spec_count = 2,
@@ -79,17 +79,17 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .push = &push,
                .push_bytes = sizeof push};
   uint taps = push.kernel * push.kernel, pixels = push.batch * push.height * push.width;
-  if (prefers_texels(program_caps(program), (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    step.shader = "conv_transpose_texel";
-    step.spec_count = 1;
-    step.groups[0] = push.out_blocks;
-    step.groups[1] = (pixels + 7) / 8;
-    step.groups[2] = (taps + 3) / 4;
+  if (prefers_texels(to->caps, (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
+    launch.shader = "conv_transpose_texel";
+    launch.spec_count = 1;
+    launch.groups[0] = push.out_blocks;
+    launch.groups[1] = (pixels + 7) / 8;
+    launch.groups[2] = (taps + 3) / 4;
   } else {
-    spread((uint64_t)pixels * taps, PLAIN_LOCAL_SIZE, step.groups);
-    step.groups[2] = push.out_blocks;
+    spread((uint64_t)pixels * taps, PLAIN_LOCAL_SIZE, launch.groups);
+    launch.groups[2] = push.out_blocks;
   }
-  return program_dispatch(program, node, &step, error);
+  return launches_add(to, &launch, error);
 }
 
 static double multiply_adds(const node *node) {
@@ -129,15 +129,15 @@ static bool makes_texels(const device_caps *caps, const tensor *x, const tensor 
 }
 
 // x, second or NULL, dy → dw, and db where the texel kernel makes it
-static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
+static mote_status weight_gradient_forward(const node *node, launches *to, mote_error *error) {
   const weight_gradient_attributes *attributes = (const void *)node->attributes;
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
-  if (prefers_tiles(program_caps(program), dy->shape)) {
+  if (prefers_tiles(to->caps, dy->shape)) {
     const weight_gradient_product product = gradient_product(x, second, dw->shape);
-    return weight_gradient_dispatch(node, program, &product, error);
+    return weight_gradient_dispatch(node, to, &product, error);
   }
   struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
-  step step = {.shader = "conv_transpose_weight_gradient",
+  launch launch = {.shader = "conv_transpose_weight_gradient",
                .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL,
                         [CONV_TRANSPOSE_GRADIENT_BIAS] = attributes->has_bias},
                .spec_count = 2,
@@ -145,17 +145,17 @@ static mote_status weight_gradient_forward(const node *node, program *program, m
                .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push};
-  if (makes_texels(program_caps(program), x, second, dy)) {
-    step.shader = "conv_transpose_weight_gradient_texel";
-    step.groups[0] = (push.first_quads + push.second_quads) / 2;
-    step.groups[1] = push.out_blocks;
-    step.groups[2] = (push.kernel * push.kernel + 3) / 4;
+  if (makes_texels(to->caps, x, second, dy)) {
+    launch.shader = "conv_transpose_weight_gradient_texel";
+    launch.groups[0] = (push.first_quads + push.second_quads) / 2;
+    launch.groups[1] = push.out_blocks;
+    launch.groups[2] = (push.kernel * push.kernel + 3) / 4;
   } else {
-    step.spec_count = 1;
-    step.binding_count = 4;
-    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
+    launch.spec_count = 1;
+    launch.binding_count = 4;
+    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
   }
-  return program_dispatch(program, node, &step, error);
+  return launches_add(to, &launch, error);
 }
 
 // As many products as the layer itself.
@@ -187,7 +187,7 @@ static uint second_at(const node *node) {
 }
 
 // A convolution of dy with stride k and no padding, in tiles.
-static mote_status data_gradient_tiled(const node *node, program *program, mote_error *error) {
+static mote_status data_gradient_tiled(const node *node, launches *to, mote_error *error) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
   shape made;
   tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = made_by(node, &made);
@@ -202,43 +202,43 @@ static mote_status data_gradient_tiled(const node *node, program *program, mote_
                                  .scale = 1,
                                  .x_scale = attributes->dy_scale};
   int inexact;
-  step steps[CONV_TILE_CHOICES] = {{.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
+  launch choices[CONV_TILE_CHOICES] = {{.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
                                     .bindings = {dy, dy, weight, dy, dy, dx},
                                     .binding_count = 6,
                                     .push = &push,
                                     .push_bytes = sizeof push}};
   const conv_product product = {
       .pixels = made, .stride = weight->shape.h, .square = 1, .channels = dy->shape.c};
-  int count = conv_tile_choices(program_caps(program), &product, steps, &inexact);
-  return program_dispatch_one_of(program, node, steps, count, inexact, error);
+  int count = conv_tile_choices(to->caps, &product, choices, &inexact);
+  return launches_add_one_of(to, choices, count, inexact, error);
 }
 
 // dy, exchanged weight → dx
-static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
+static mote_status data_gradient_forward(const node *node, launches *to, mote_error *error) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
   shape made;
   tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = made_by(node, &made);
-  if (prefers_tiles(program_caps(program), dy->shape)) return data_gradient_tiled(node, program, error);
+  if (prefers_tiles(to->caps, dy->shape)) return data_gradient_tiled(node, to, error);
   struct conv_transpose_gradient_parameters push = gradient_parameters(node->outputs[0], NULL, dy);
   push.first_block = attributes->first_block;
   push.split = push.first_quads / 2;
   push.first_quads = (uint)round_up(made.c, 8) / 4;
   push.second_at = second_at(node);
-  step step = {.shader = "conv_transpose_data_gradient",
+  launch launch = {.shader = "conv_transpose_data_gradient",
                .bindings = {dy, weight, dx},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
   uint pixels = push.batch * push.height * push.width;
-  if (prefers_texels(program_caps(program), (const tensor *[]){dy, weight}, 2)) {
-    step.shader = "conv_transpose_data_gradient_texel";
-    step.groups[0] = (push.first_quads / 2 + 1) / 2;
-    step.groups[1] = (pixels + 31) / 32;
+  if (prefers_texels(to->caps, (const tensor *[]){dy, weight}, 2)) {
+    launch.shader = "conv_transpose_data_gradient_texel";
+    launch.groups[0] = (push.first_quads / 2 + 1) / 2;
+    launch.groups[1] = (pixels + 31) / 32;
   } else {
-    spread(pixels, PLAIN_LOCAL_SIZE, step.groups);
-    step.groups[2] = push.first_quads / 2;
+    spread(pixels, PLAIN_LOCAL_SIZE, launch.groups);
+    launch.groups[2] = push.first_quads / 2;
   }
-  return program_dispatch(program, node, &step, error);
+  return launches_add(to, &launch, error);
 }
 
 static double data_gradient_multiply_adds(const node *node) {

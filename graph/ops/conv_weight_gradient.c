@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "graph/compile/liveness.h"
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
@@ -47,7 +47,7 @@ static void describe_layer(const node *node, int layer, uint *words) {
   words[CONV_WEIGHT_GRADIENT_BLOCKS] = (blocks_of(in[X]) + blocks_of(in[SECOND])) | blocks_of(in[DY]) << 16;
 }
 
-static mote_status dispatch_texels(const node *node, program *program, mote_error *error) {
+static mote_status dispatch_texels(const node *node, launches *to, mote_error *error) {
   const weight_gradient_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *dw = node->outputs[0], *x = attributes->all_x ? attributes->all_x : in[X];
   struct conv_weight_gradient_texel_parameters push = {.batch = (uint)in[X]->shape.n,
@@ -57,7 +57,7 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
                                                        .layers = (uint)(node->input_count / LAYER_INPUTS)};
   int width = in[X]->shape.w;
   bool winograd = dw->shape.h == 3;
-  step step = {.shader = winograd ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
+  launch launch = {.shader = winograd ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
                .spec = {[CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
                         [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL,
                         [CONV_WEIGHT_GRADIENT_TILES] = !winograd ? 0 : width > 8 ? 4 : width > 4 ? 2 : 1},
@@ -72,16 +72,16 @@ static mote_status dispatch_texels(const node *node, program *program, mote_erro
   for (uint layer = 0; layer < push.layers; layer++) {
     uint *words = attributes->table->contents + layer * CONV_WEIGHT_GRADIENT_WORDS;
     describe_layer(node, (int)layer, words);
-    words[CONV_WEIGHT_GRADIENT_FIRST] = step.groups[0];
-    step.groups[0] += (words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF) * (words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16);
+    words[CONV_WEIGHT_GRADIENT_FIRST] = launch.groups[0];
+    launch.groups[0] += (words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF) * (words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16);
   }
-  return program_dispatch(program, node, &step, error);
+  return launches_add(to, &launch, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The op
 
-static mote_status dispatch_plain(const node *node, program *program, mote_error *error) {
+static mote_status dispatch_plain(const node *node, launches *to, mote_error *error) {
   tensor *const *in = node->inputs, *dw = node->outputs[0];
   struct conv_weight_gradient_parameters push = {.batch = (uint)in[X]->shape.n,
                                                  .height = (uint)in[X]->shape.h,
@@ -89,7 +89,7 @@ static mote_status dispatch_plain(const node *node, program *program, mote_error
                                                  .first_quads = 2 * blocks_of(in[X]),
                                                  .second_quads = 2 * blocks_of(in[SECOND]),
                                                  .out_blocks = blocks_of(in[DY])};
-  step step = {.shader = "conv_weight_gradient",
+  launch launch = {.shader = "conv_weight_gradient",
                .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
                         [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL},
                .spec_count = 2,
@@ -97,15 +97,15 @@ static mote_status dispatch_plain(const node *node, program *program, mote_error
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
-  if (makes_texels(program_caps(program), node->inputs)) return dispatch_texels(node, program, error);
-  if (!prefers_tiles(program_caps(program), node->inputs[X]->shape)) return dispatch_plain(node, program, error);
+static mote_status forward(const node *node, launches *to, mote_error *error) {
+  if (makes_texels(to->caps, node->inputs)) return dispatch_texels(node, to, error);
+  if (!prefers_tiles(to->caps, node->inputs[X]->shape)) return dispatch_plain(node, to, error);
   const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
-  return weight_gradient_dispatch(node, program, &product, error);
+  return weight_gradient_dispatch(node, to, &product, error);
 }
 
 // As many products as the layers themselves.

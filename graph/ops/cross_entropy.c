@@ -1,7 +1,7 @@
 // cross_entropy.c: how far the classes that a network finds are from the right ones, and the gradient.
 #include "shaders/cross_entropy.h"
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/mse.h"
@@ -22,28 +22,28 @@ tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tens
   return loss;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0], *target = node->inputs[1];
   const loss_attributes *attributes = (const void *)node->attributes;
   float share = attributes->share;
   struct cross_entropy_parameters push = {.batch = (uint)x->shape.n, .classes = (uint)x->shape.c, .share = share};
-  step images = {.shader = "cross_entropy",
+  launch images = {.shader = "cross_entropy",
                  .bindings = {x, target, node->outputs[1], node->outputs[2]},
                  .binding_count = 4,
                  .push = &push,
                  .push_bytes = sizeof push};
   spread(push.batch, 8, images.groups);
-  TRY(program_dispatch(program, node, &images, error));
+  TRY(launches_add(to, &images, error));
   if (attributes->in_parts) return MOTE_OK;
   struct mse_parameters sum = {.batch = push.batch, .share = share};
-  const step total = {.shader = "mse_total",
-                      .spec = {[MSE_LANES] = norm_lanes(program_caps(program), x, MOST_LANES)},
+  const launch total = {.shader = "mse_total",
+                      .spec = {[MSE_LANES] = norm_lanes(to->caps, x, MOST_LANES)},
                       .spec_count = 1,
                       .bindings = {node->outputs[2], node->outputs[0]},
                       .binding_count = 2,
                       .push = &sum,
                       .push_bytes = sizeof sum};
-  return program_dispatch(program, node, &total, error);
+  return launches_add(to, &total, error);
 }
 
 const op cross_entropy_op = {.name = "cross_entropy", .forward = forward, .gradient_share = loss_share};

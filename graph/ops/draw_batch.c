@@ -1,7 +1,7 @@
 // draw_batch.c: a training batch, drawn, noised and labelled on the device.
 #include "shaders/draw_batch.h"
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/train_state.h"
 
@@ -37,7 +37,7 @@ bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *o
   return out->row;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const draw_batch_attributes *attributes = (const void *)node->attributes;
   shape x = node->outputs[X]->shape, contexts = node->inputs[CONTEXTS]->shape;
   struct draw_batch_parameters push = {.batch = (uint)x.n,
@@ -52,15 +52,15 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                        .shift = (uint)attributes->shift,
                                        .context_drop = attributes->context_drop,
                                        .flip = attributes->flip};
-  step step = {.shader = "draw_batch",
+  launch launch = {.shader = "draw_batch",
                .bindings = {node->inputs[PIXELS], node->inputs[CONTEXTS], node->inputs[NOISE], node->inputs[STATE],
                             node->outputs[X], node->outputs[TARGET], node->outputs[TIME], node->outputs[CONTEXT],
                             node->outputs[WEIGHT], node->outputs[INDEX], node->outputs[ROW]},
                .binding_count = 11,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.height / 4, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.height / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op draw_batch_op = {.name = "draw_batch", .forward = forward};

@@ -1,5 +1,5 @@
 // gelu.c: GELU as an op of its own; rewrite rules prefer the epilogue of the op before it.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/gelu.h"
 #include "shaders/gelu_backward.h"
@@ -10,27 +10,27 @@ tensor *gelu(graph *graph, tensor *x) {
   return node ? node_output(graph, node, x->shape, x->layout) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   struct gelu_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16)};
-  step step = {.shader = "gelu",
+  launch launch = {.shader = "gelu",
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // x, dy → dx, all alike.
-static mote_status forward_of_backward(const node *node, program *program, mote_error *error) {
+static mote_status forward_of_backward(const node *node, launches *to, mote_error *error) {
   struct gelu_backward_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16)};
-  step step = {.shader = "gelu_backward",
+  launch launch = {.shader = "gelu_backward",
                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op gelu_backward_op = {.name = "gelu_backward", .forward = forward_of_backward};

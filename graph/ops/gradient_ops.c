@@ -10,22 +10,22 @@
 // ---------------------------------------------------------------------------------------------------------------------
 // channel_sum
 
-static mote_status channel_sum_forward(const node *node, program *program, mote_error *error) {
+static mote_status channel_sum_forward(const node *node, launches *to, mote_error *error) {
   shape s = node->inputs[0]->shape;
-  uint lanes = norm_lanes(program_caps(program), node->inputs[0], MOST_LANES);
+  uint lanes = norm_lanes(to->caps, node->inputs[0], MOST_LANES);
   struct channel_sum_parameters push = {.batch = (uint)s.n,
                                         .channel_blocks = (uint)round_up(s.c, 8) / 8,
                                         .pixels = (uint)(s.h * s.w),
                                         .columns = norm_columns(lanes, s.h * s.w)};
-  step step = {.shader = VECTOR_SHADER(program, "channel_sum", node->inputs[0]),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "channel_sum", node->inputs[0]),
                .spec = {[CHANNEL_SUM_LANES] = lanes},
                .spec_count = 1,
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.channel_blocks, 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.channel_blocks, 1, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op channel_sum_op = {.name = "channel_sum", .forward = channel_sum_forward};
@@ -45,11 +45,11 @@ typedef struct weight_transpose_attributes {
 } weight_transpose_attributes;
 _Static_assert(WEIGHT_TRANSPOSE_COUNT <= MAX_INPUTS && WEIGHT_TRANSPOSE_COUNT <= MAX_OUTPUTS, "a node holds all weights");
 
-static mote_status weight_transpose_forward(const node *node, program *program, mote_error *error) {
+static mote_status weight_transpose_forward(const node *node, launches *to, mote_error *error) {
   const weight_transpose_attributes *attributes = (const void *)node->attributes;
   tensor *weights = attributes->whole ? attributes->weights : node->inputs[0];
   tensor *whole = attributes->whole ? attributes->whole : node->outputs[0];
-  step step = {.shader = VECTOR_SHADER(program, "weight_transpose", weights),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "weight_transpose", weights),
                .bindings = {weights, whole, attributes->table},
                .binding_count = 3,
                .groups = {0, 0, (uint)node->input_count}};
@@ -62,10 +62,10 @@ static mote_status weight_transpose_forward(const node *node, program *program, 
     words[WEIGHT_TRANSPOSE_QUADS] = (uint)round_up(transposed.c, 8) / 4 | (uint)round_up(transposed.n, 8) / 4 << 16;
     words[WEIGHT_TRANSPOSE_TAPS] = (uint)(transposed.h * transposed.w) | (attributes->flips >> i & 1) << 16;
     uint across = (uint)(transposed.c + 31) / 32, along = (uint)(transposed.n + 7) / 8;
-    if (across > step.groups[0]) step.groups[0] = across;
-    if (along > step.groups[1]) step.groups[1] = along;
+    if (across > launch.groups[0]) launch.groups[0] = across;
+    if (along > launch.groups[1]) launch.groups[1] = along;
   }
-  return program_dispatch(program, node, &step, error);
+  return launches_add(to, &launch, error);
 }
 
 const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};

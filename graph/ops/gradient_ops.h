@@ -2,7 +2,7 @@
 #ifndef MOTE_GRAPH_OPS_GRADIENT_OPS_H
 #define MOTE_GRAPH_OPS_GRADIENT_OPS_H
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 
 // Σ over images and pixels: (N, C, H, W) → (1, C, 1, 1), the gradient of a bias.

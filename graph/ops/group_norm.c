@@ -1,5 +1,5 @@
 // group_norm.c: group normalisation (Wu & He 2018) with eight groups and PyTorch's epsilon.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/gradient_ops.h"
 #include "graph/ops/ops.h"
@@ -35,16 +35,16 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
   return y;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs;
   const tensor *x = in[X];
-  uint cluster = find_cluster(x->shape.c), lanes = norm_lanes(program_caps(program), x, MAX_LANES);
+  uint cluster = find_cluster(x->shape.c), lanes = norm_lanes(to->caps, x, MAX_LANES);
   struct group_norm_parameters push = {.clusters = (uint)x->shape.n * (uint)x->shape.c / 8 / cluster,
                                        .channels = (uint)x->shape.c,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  step step = {.shader = VECTOR_SHADER(program, "group_norm", x),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "group_norm", x),
                .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_CLUSTER] = cluster,
                         [GROUP_NORM_LANES] = lanes,
@@ -58,8 +58,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .binding_count = 9,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.clusters, 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.clusters, 1, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -73,16 +73,16 @@ typedef struct backward_attributes {
   tensor *arrivals;  // counts the workgroups that are done
 } backward_attributes;
 
-static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   const backward_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[B_X]->shape;
-  uint cluster = find_cluster(x.c), lanes = norm_lanes(program_caps(program), in[B_X], MAX_LANES);
+  uint cluster = find_cluster(x.c), lanes = norm_lanes(to->caps, in[B_X], MAX_LANES);
   struct group_norm_backward_parameters push = {.clusters = (uint)x.n * (uint)x.c / 8 / cluster,
                                                 .channels = (uint)x.c,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .epsilon = 1e-5f};
-  step step = {.shader = VECTOR_SHADER(program, "group_norm_backward", in[B_X]),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "group_norm_backward", in[B_X]),
                .spec = {[GROUP_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_BACKWARD_CLUSTER] = cluster,
                         [GROUP_NORM_BACKWARD_LANES] = lanes,
@@ -95,8 +95,8 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .binding_count = 15,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.clusters, 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.clusters, 1, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op group_norm_backward_op = {.name = "group_norm_backward", .forward = backward_forward};

@@ -1,5 +1,5 @@
 // inpaint.c: after a denoising step, puts the pixels that are to stay back into x, or takes the step back: RePaint.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/inpaint.h"
 #include "shaders/sampler_update.h"
@@ -16,17 +16,17 @@ bool inpaint(graph *graph, const sampler_tensors *t, tensor *known, tensor *mask
   return graph_append(graph, &inpaint_op, (tensor *[]){t->x, known, mask, t->table, t->step}, 5, 0, NULL, 0);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   shape x = node->inputs[0]->shape;
   struct inpaint_parameters push = {
       .batch = (uint)x.n, .channels = (uint)x.c, .height = (uint)x.h, .width = (uint)x.w};
-  step step = {.shader = "inpaint",
+  launch launch = {.shader = "inpaint",
                .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3], node->inputs[4]},
                .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op inpaint_op = {.name = "inpaint", .forward = forward};

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ir/views.h"
 #include "graph/ops/ops.h"
 
@@ -33,11 +33,11 @@ typedef struct roles {
   size_t bytes;
 } roles;
 
-static mote_status dispatch_layers(const node *node, program *program, roles roles, mote_error *error) {
+static mote_status dispatch_layers(const node *node, launches *to, roles roles, mote_error *error) {
   const linear_attributes *attributes = (const void *)node->attributes;
   int layers = layer_count(node);
   struct linear_parameters push = {{0}};
-  step step = {.shader = node->op->name,
+  launch launch = {.shader = node->op->name,
                .spec = {[LINEAR_ACTIVATION] = attributes->epilogue.activation,
                         [LINEAR_KEEP] = part(node, 0, LINEAR_TENSORS - 1) != NULL},
                .spec_count = node->op == &linear_op ? 2 : 1,
@@ -47,7 +47,7 @@ static mote_status dispatch_layers(const node *node, program *program, roles rol
   for (int i = 0; i < LINEAR_TENSORS; i++) {
     tensor *bound = attributes->whole[i] ? attributes->whole[i] : part(node, 0, i);
     // A binding must not be empty: where a tensor is absent the one before it is bound, which the shader then does not touch.
-    step.bindings[i] = bound ? bound : step.bindings[i - 1];
+    launch.bindings[i] = bound ? bound : launch.bindings[i - 1];
   }
   uint64_t invocations = 0;
   for (int layer = 0; layer < layers; layer++) {
@@ -60,9 +60,9 @@ static mote_status dispatch_layers(const node *node, program *program, roles rol
     uint64_t own = tensor_bytes(part(node, layer, INPUTS)) / roles.bytes;
     if (own > invocations) invocations = own;
   }
-  spread(invocations, PLAIN_LOCAL_SIZE, step.groups);
-  step.groups[2] = (uint)layers;
-  return program_dispatch(program, node, &step, error);
+  spread(invocations, PLAIN_LOCAL_SIZE, launch.groups);
+  launch.groups[2] = (uint)layers;
+  return launches_add(to, &launch, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ tensor *linear(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   return node ? node_output(graph, node, (shape){x->shape.n, weight->shape.n, 1, 1}, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
-  return dispatch_layers(node, program, (roles){X, Y, 4}, error);
+static mote_status forward(const node *node, launches *to, mote_error *error) {
+  return dispatch_layers(node, to, (roles){X, Y, 4}, error);
 }
 
 static double multiply_adds(const node *node) {
@@ -99,14 +99,14 @@ static double multiply_adds(const node *node) {
 
 enum { D_DY, D_Z, D_WEIGHT, D_DX };  // D_Z is NULL without an activation
 
-static mote_status data_gradient_forward(const node *node, program *program, mote_error *error) {
-  return dispatch_layers(node, program, (roles){D_DX, D_DY, 16}, error);
+static mote_status data_gradient_forward(const node *node, launches *to, mote_error *error) {
+  return dispatch_layers(node, to, (roles){D_DX, D_DY, 16}, error);
 }
 
 enum { W_X, W_DY, W_Z, W_DW, W_DB };  // W_Z is NULL without an activation
 
-static mote_status weight_gradient_forward(const node *node, program *program, mote_error *error) {
-  return dispatch_layers(node, program, (roles){W_X, W_DY, 16}, error);
+static mote_status weight_gradient_forward(const node *node, launches *to, mote_error *error) {
+  return dispatch_layers(node, to, (roles){W_X, W_DY, 16}, error);
 }
 
 static const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};

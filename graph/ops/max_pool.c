@@ -1,5 +1,5 @@
 // max_pool.c: the largest of each 2×2 square.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/max_pool.h"
@@ -16,43 +16,43 @@ tensor *max_pool(graph *graph, tensor *x) {
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   shape y = node->outputs[0]->shape;
   struct max_pool_parameters push = {
       .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
   if (node->output_count > 1) {
-    step step = {.shader = VECTOR_SHADER(program, "max_pool_mean", node->inputs[0]),
+    launch launch = {.shader = VECTOR_SHADER(to->caps, "max_pool_mean", node->inputs[0]),
                  .spec = {[MAX_POOL_MEAN_ACTIVATION] = attributes->activation},
                  .spec_count = 1,
                  .bindings = {node->inputs[0], node->outputs[0], node->outputs[1]},
                  .binding_count = 3,
                  .push = &push,
                  .push_bytes = sizeof push};
-    spread((uint64_t)push.blocks * 2, 8, step.groups);
-    return program_dispatch(program, node, &step, error);
+    spread((uint64_t)push.blocks * 2, 8, launch.groups);
+    return launches_add(to, &launch, error);
   }
-  step step = {.shader = "max_pool",
+  launch launch = {.shader = "max_pool",
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // x, dy → dx
-static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   shape y = node->inputs[1]->shape;
   struct max_pool_backward_parameters push = {
       .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
-  step step = {.shader = "max_pool_backward",
+  launch launch = {.shader = "max_pool_backward",
                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op max_pool_backward_op = {.name = "max_pool_backward", .forward = backward_forward};

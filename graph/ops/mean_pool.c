@@ -1,5 +1,5 @@
 // mean_pool.c: the mean of each channel over the whole image.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/mean_pool.h"
@@ -13,19 +13,19 @@ tensor *mean_pool(graph *graph, tensor *x) {
   return node ? node_output(graph, node, (shape){x->shape.n, x->shape.c, 1, 1}, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   shape x = node->inputs[0]->shape;
   struct mean_pool_parameters push = {.quads = (uint)(x.n * (round_up(x.c, 8) / 4)), .pixels = (uint)(x.h * x.w)};
-  step step = {.shader = "mean_pool",
+  launch launch = {.shader = "mean_pool",
                .spec = {[MEAN_POOL_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -33,13 +33,13 @@ static mote_status forward(const node *node, program *program, mote_error *error
 
 enum { B_DY, B_X, B_RESIDUAL, B_INPUT_COUNT };  // x: with an activation; residual: put there by a rewrite rule
 
-static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *dx = node->outputs[0];
   struct mean_pool_backward_parameters push = {.quads = (uint)(tensor_bytes(in[B_DY]) / 16),
                                                .pixels = (uint)(dx->shape.h * dx->shape.w),
                                                .factor = attributes->scale};
-  step step = {.shader = VECTOR_SHADER(program, "mean_pool_backward", dx),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "mean_pool_backward", dx),
                .spec = {[MEAN_POOL_BACKWARD_ACTIVATION] = attributes->activation,
                         [MEAN_POOL_BACKWARD_RESIDUAL] = in[B_RESIDUAL] != NULL},
                .spec_count = 2,
@@ -48,8 +48,8 @@ static mote_status backward_forward(const node *node, program *program, mote_err
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, 8, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, 8, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op mean_pool_backward_op = {

@@ -1,5 +1,5 @@
 // mse.c: the weighted mean squared error of a batch, and its gradient.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/mse.h"
@@ -19,14 +19,14 @@ tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale
   return loss;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0], *target = node->inputs[1], *weight = node->inputs[2];
   const loss_attributes *attributes = (const void *)node->attributes;
   struct mse_parameters push = {.batch = (uint)x->shape.n,
                                 .image_quads = (uint)(tensor_bytes(x) / 16 / (size_t)x->shape.n),
                                 .share = attributes->share};
-  uint lanes = norm_lanes(program_caps(program), x, MOST_LANES);
-  step images = {.shader = "mse",
+  uint lanes = norm_lanes(to->caps, x, MOST_LANES);
+  launch images = {.shader = "mse",
                  .spec = {[MSE_LANES] = lanes},
                  .spec_count = 1,
                  .bindings = {x, target, weight, node->outputs[1], node->outputs[2]},
@@ -34,16 +34,16 @@ static mote_status forward(const node *node, program *program, mote_error *error
                  .push = &push,
                  .push_bytes = sizeof push};
   spread(push.batch, 1, images.groups);
-  TRY(program_dispatch(program, node, &images, error));
+  TRY(launches_add(to, &images, error));
   if (attributes->in_parts) return MOTE_OK;
-  const step total = {.shader = "mse_total",
+  const launch total = {.shader = "mse_total",
                       .spec = {[MSE_LANES] = lanes},
                       .spec_count = 1,
                       .bindings = {node->outputs[2], node->outputs[0]},
                       .binding_count = 2,
                       .push = &push,
                       .push_bytes = sizeof push};
-  return program_dispatch(program, node, &total, error);
+  return launches_add(to, &total, error);
 }
 
 const op mse_op = {.name = "mse", .forward = forward, .gradient_share = loss_share};

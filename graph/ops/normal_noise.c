@@ -1,5 +1,5 @@
 // normal_noise.c: fills a tensor with normal noise that depends on seed, sample, step and stream alone.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/normal_noise.h"
 
@@ -13,7 +13,7 @@ tensor *normal_noise(graph *graph, tensor *x, tensor *step, const normal_noise_d
   return node ? x : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const normal_noise_desc *desc = (const void *)node->attributes;
   shape x = node->inputs[0]->shape;
   struct normal_noise_parameters push = {.batch = (uint)x.n,
@@ -22,15 +22,15 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                          .width = (uint)x.w,
                                          .stream = desc->stream,
                                          .step = desc->step};
-  step step = {.shader = "normal_noise",
+  launch launch = {.shader = "normal_noise",
                .spec = {[NORMAL_NOISE_BITS] = desc->bits},
                .spec_count = 1,
                .bindings = {node->inputs[1], node->inputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.width / 4, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op normal_noise_op = {.name = "normal_noise", .forward = forward};

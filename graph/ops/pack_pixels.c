@@ -1,5 +1,5 @@
 // pack_pixels.c: images as the bytes that a texture holds.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/pack_pixels.h"
 
@@ -19,7 +19,7 @@ tensor *pack_pixels(graph *graph, tensor *x, tensor *order, int scale) {
   return node ? node_output(graph, node, packed, LAYOUT_RAW) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   shape x = node->inputs[0]->shape;
   const attributes *attributes = (const void *)node->attributes;
   const struct pack_pixels_parameters push = {.count = (uint)tensor_elements(node->outputs[0]),
@@ -27,13 +27,13 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                               .height = (uint)x.h,
                                               .width = (uint)x.w,
                                               .scale = (uint)attributes->scale};
-  step step = {.shader = "pack_pixels",
+  launch launch = {.shader = "pack_pixels",
                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
                .binding_count = 3,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.count, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.count, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op pack_pixels_op = {.name = "pack_pixels", .forward = forward};

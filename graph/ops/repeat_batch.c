@@ -1,5 +1,5 @@
 // repeat_batch.c: a batch several times over, for networks that look at the same images under different conditions.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/repeat_batch.h"
 
@@ -14,16 +14,16 @@ tensor *repeat_batch(graph *graph, tensor *x, int count) {
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   struct repeat_batch_parameters push = {.quads = (uint)(tensor_bytes(node->outputs[0]) / 16),
                                          .x_quads = (uint)(tensor_bytes(node->inputs[0]) / 16)};
-  step step = {.shader = "repeat_batch",
+  launch launch = {.shader = "repeat_batch",
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op repeat_batch_op = {.name = "repeat_batch", .forward = forward};

@@ -1,6 +1,6 @@
 // sampler_update.c: one denoising step of any sampler whose update is linear in x, the network's output or x_0, the
 // last step's x_0, and noise.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 
@@ -33,13 +33,13 @@ bool sampler_update(graph *graph, const sampler_tensors *t) {
                       sizeof attributes);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const sampler_update_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs;
   shape x = in[X]->shape;
   struct sampler_update_parameters push = {
       .batch = (uint)x.n, .channels = (uint)x.c, .height = (uint)x.h, .width = (uint)x.w};
-  step step = {.shader = "sampler_update",
+  launch launch = {.shader = "sampler_update",
                .spec = {[SAMPLER_UPDATE_GUIDED] = in[MODEL]->shape.n != x.n,
                         [SAMPLER_UPDATE_X0] = in[LIMIT] || in[PREVIOUS],
                         [SAMPLER_UPDATE_LIMITED] = in[LIMIT] != NULL,
@@ -52,8 +52,8 @@ static mote_status forward(const node *node, program *program, mote_error *error
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op sampler_update_op = {.name = "sampler_update", .forward = forward};

@@ -1,5 +1,5 @@
 // scale_shift.c: how context and time enter the network: scale · x + shift, a number a channel each.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/scale_shift.h"
@@ -17,34 +17,34 @@ tensor *scale_shift(graph *graph, tensor *x, tensor *scale, tensor *shift, tenso
   return node ? node_output(graph, node, x->shape, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0], *steps = node->inputs[3];
   struct scale_shift_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
                                         .channel_quads = (uint)x->shape.c / 4,
                                         .pixels = (uint)(x->shape.h * x->shape.w)};
-  step step = {.shader = "scale_shift",
+  launch launch = {.shader = "scale_shift",
                .spec = {[SCALE_SHIFT_ROW_FROM_STEP] = steps != NULL},
                .spec_count = 1,
                .bindings = {x, node->inputs[1], node->inputs[2], steps ? steps : x, node->outputs[0]},
                .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.quads, PLAIN_LOCAL_SIZE, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 // x, scale, dy → dx, dscale, dshift
-static mote_status backward_forward(const node *node, program *program, mote_error *error) {
+static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0], *scale = node->inputs[1], *dy = node->inputs[2];
   struct scale_shift_backward_parameters push = {.vectors = (uint)(x->shape.n * x->shape.c) / 4,
                                                  .pixels = (uint)(x->shape.h * x->shape.w)};
-  step step = {.shader = VECTOR_SHADER(program, "scale_shift_backward", x),
+  launch launch = {.shader = VECTOR_SHADER(to->caps, "scale_shift_backward", x),
                .bindings = {x, dy, scale, node->outputs[0], node->outputs[1], node->outputs[2]},
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread(push.vectors, 8, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread(push.vectors, 8, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 static const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};

@@ -1,5 +1,5 @@
 // step_advance.c: the device counts its own replays.
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/step.h"
 
@@ -11,9 +11,9 @@ bool step_advance(graph *graph, tensor *step) {
   return graph_append(graph, &step_advance_op, &step, 1, 0, NULL, 0);
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
-  const step step = {.shader = "step_advance", .bindings = {node->inputs[0]}, .binding_count = 1};
-  return program_dispatch(program, node, &step, error);
+static mote_status forward(const node *node, launches *to, mote_error *error) {
+  const launch launch = {.shader = "step_advance", .bindings = {node->inputs[0]}, .binding_count = 1};
+  return launches_add(to, &launch, error);
 }
 
 const op step_advance_op = {.name = "step_advance", .forward = forward};

@@ -1,7 +1,7 @@
 // train_control.c: the gradient's norm, and from it and the step's number all that the optimiser needs.
 #include "shaders/train_control.h"
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/train_state.h"
@@ -42,7 +42,7 @@ void train_control_add_loss(node *control, node *loss) {
   of_loss->in_parts = true;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const train_control_attributes *a = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   struct train_control_parameters push = {.gradient_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
@@ -57,15 +57,15 @@ static mote_status forward(const node *node, program *program, mote_error *error
                                           .beta2 = a->beta2,
                                           .loss_parts = a->loss_parts,
                                           .loss_share = a->loss_share};
-  step step = {.shader = "train_control",
-               .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(program_caps(program), in[GRADIENTS], MOST_LANES)},
+  launch launch = {.shader = "train_control",
+               .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(to->caps, in[GRADIENTS], MOST_LANES)},
                .spec_count = 1,
                .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1], in[LOSS], in[STATE], in[RING]},
                .binding_count = 7,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, step.groups);
-  return program_dispatch(program, node, &step, error);
+  spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, launch.groups);
+  return launches_add(to, &launch, error);
 }
 
 const op train_control_op = {.name = "train_control", .forward = forward};

@@ -1,7 +1,7 @@
 // x0_limit.c: how far a step's x_0 may reach, image by image: dynamic thresholding.
 #include <math.h>
 
-#include "graph/compile/program.h"
+#include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 #include "shaders/x0_limit.h"
@@ -25,14 +25,14 @@ tensor *x0_limit(graph *graph, const sampler_tensors *t, double quantile) {
   return node ? node_output(graph, node, (shape){x.n, 1, 1, 1}, LAYOUT_RAW) : NULL;
 }
 
-static mote_status forward(const node *node, program *program, mote_error *error) {
+static mote_status forward(const node *node, launches *to, mote_error *error) {
   const x0_limit_attributes *attributes = (const void *)node->attributes;
   shape x = node->inputs[0]->shape;
   struct x0_limit_parameters push = {.batch = (uint)x.n,
                                      .channels = (uint)x.c,
                                      .pixels = (uint)(x.h * x.w),
                                      .rank = attributes->rank};
-  const step step = {.shader = "x0_limit",
+  const launch launch = {.shader = "x0_limit",
                      .spec = {[X0_LIMIT_GUIDED] = node->inputs[1]->shape.n != x.n},
                      .spec_count = 1,
                      .bindings = {node->inputs[0], node->inputs[1], node->inputs[2], node->inputs[3], node->outputs[0]},
@@ -40,7 +40,7 @@ static mote_status forward(const node *node, program *program, mote_error *error
                      .push = &push,
                      .push_bytes = sizeof push,
                      .groups = {(uint32_t)x.n}};
-  return program_dispatch(program, node, &step, error);
+  return launches_add(to, &launch, error);
 }
 
 const op x0_limit_op = {.name = "x0_limit", .forward = forward};

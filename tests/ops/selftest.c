@@ -54,7 +54,7 @@ static bool is_word_tensor(const tensor *tensor, const op_case *test) {
 // which a maximum cannot choose.
 static bool rounds_operands(const program *program) {
   for (int i = 0; i < program_dispatch_count(program, PHASE_STEP); i++)
-    if (strstr(program_get_step(program, PHASE_STEP, i)->shader, "_matrix")) return true;
+    if (strstr(program_get_launch(program, PHASE_STEP, i)->shader, "_matrix")) return true;
   return false;
 }
 

@@ -1,0 +1,54 @@
+// launch.c: a list of launches that grows.
+#include "graph/kernels/launch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
+  uint64_t needed = (invocations + local - 1) / local;
+  uint64_t along_y = (needed + 65534) / 65535;
+  groups[0] = (uint32_t)((needed + along_y - 1) / along_y);
+  groups[1] = (uint32_t)along_y;
+}
+
+void launches_finish(launches *launches) {
+  for (int i = 0; i < launches->count; i++) free(launches->entries[i].choices);
+  free(launches->entries);
+  *launches = (struct launches){0};
+}
+
+static void count_groups(launch *launch) {
+  for (int i = 0; i < 3; i++)
+    if (launch->groups[i] == 0) launch->groups[i] = 1;
+}
+
+mote_status launches_add(launches *launches, const launch *launch, mote_error *error) {
+  int count = launches->count;
+  if ((count & (count - 1)) == 0) {
+    launch_entry *grown = realloc(launches->entries, (count ? 2 * (size_t)count : 1) * sizeof *grown);
+    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    launches->entries = grown;
+  }
+  if (launch->push_bytes > MAX_PUSH_BYTES)
+    return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", launch->shader,
+                launch->push_bytes, MAX_PUSH_BYTES);
+  launch_entry *entry = &launches->entries[count];
+  *entry = (launch_entry){.node = launches->node, .launch = *launch};
+  count_groups(&entry->launch);
+  if (launch->push_bytes) memcpy(entry->push, launch->push, launch->push_bytes);
+  launches->count++;
+  return MOTE_OK;
+}
+
+mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error) {
+  TRY(launches_add(launches, choices, error));
+  if (count < 2) return MOTE_OK;
+  launch_entry *entry = &launches->entries[launches->count - 1];
+  entry->choices = malloc((size_t)count * sizeof *choices);
+  if (!entry->choices) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  memcpy(entry->choices, choices, (size_t)count * sizeof *choices);
+  for (int i = 0; i < count; i++) count_groups(&entry->choices[i]);
+  entry->choice_count = count;
+  entry->exact_count = count - inexact;
+  return MOTE_OK;
+}

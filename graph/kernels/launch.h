@@ -1,0 +1,57 @@
+// launch.h: launches, what an op makes of its nodes: a dispatch of a kernel on tensors, described but not recorded.
+#ifndef MOTE_GRAPH_KERNELS_LAUNCH_H
+#define MOTE_GRAPH_KERNELS_LAUNCH_H
+
+#include <stddef.h>
+
+#include "graph/ir/graph.h"
+
+// One dispatch.
+struct launch {
+  const char *shader;                 // file name in shaders/ without .comp
+  uint32_t spec[MAX_SPEC_CONSTANTS];  // specialization constants 0, 1, …
+  uint32_t spec_count;
+  tensor *bindings[MAX_BINDINGS];  // by binding number; all that the shader declares must be there
+  uint32_t binding_count;
+  const void *push;  // the shader's parameter struct
+  uint32_t push_bytes;
+  uint32_t push_places;  // PUSH_PLACE bits of its members that say where the work lies, not what it is
+  uint32_t groups[3];    // workgroups; 0 counts as 1
+};
+typedef struct launch launch;
+
+#define PUSH_PLACE(parameters, member) (1u << (offsetof(struct parameters, member) / 4))
+
+// A launch with what it was made of.
+typedef struct launch_entry {
+  const node *node;
+  launch launch;  // its `push` points to what the op had; the copy is the next member
+  unsigned char push[MAX_PUSH_BYTES];
+  struct launch *choices;         // that do the same, the first of them `launch`; NULL: there is no choice
+  int choice_count, exact_count;  // all of them, and the first ones that give the bits of the first
+  uint64_t key;                   // of the choices, for the tuner's memory
+} launch_entry;
+
+// The launches of a list of nodes, in their order. All members may be read; zero is an empty list, for no device.
+typedef struct launches {
+  const device_caps *caps;  // of the device that they are for
+  bool train;               // forward passes of which gradients are taken
+  const node *node;         // whose launches are added now
+  launch_entry *entries;
+  int count;
+} launches;
+
+void launches_finish(launches *launches);
+
+// Appends a launch, which is copied with its push constants. Called by ops.
+mote_status launches_add(launches *launches, const launch *launch, mote_error *error);
+
+// Appends one of several that do the same, which differ in shader, constants and workgroups alone: the first, unless
+// the tuner finds another to be faster. Their last binding is what they make. The last `inexact` of them are for a full
+// search alone: they need not give the bits of the first, or are hardly ever faster.
+mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error);
+
+// Workgroups along x and y for `invocations` in groups of `local`; shaders/index.glsl undoes the split.
+void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]);
+
+#endif
