@@ -1,4 +1,4 @@
-// activation.glsl: the activations that epilogues apply.
+// activation.glsl: the activations that activation.comp and epilogues apply.
 #include "shaders/types.h"
 
 // erf to 1.5e-7 absolute (Abramowitz & Stegun 1964, 7.1.26): as good as fp32 gets in GELU, and the same on all drivers
@@ -16,9 +16,22 @@ float gelu(float x) {
   return abs(x) > 6.0 ? max(x, 0.0) : near;
 }
 
+// Φ(x) + x·φ(x), the derivative of GELU.
+float gelu_gradient(float x) {
+  float near = 0.5 * (1.0 + erf_approximate(x * 0.70710678118654752)) + x * 0.3989422804014327 * exp(-0.5 * x * x);
+  return abs(x) > 6.0 ? (x > 0.0 ? 1.0 : 0.0) : near;
+}
+
+// A row an activation: its number, its value at x and its derivative there.
+#define ACTIVATIONS(ROW)                          \
+  ROW(ACTIVATION_GELU, gelu(x), gelu_gradient(x)) \
+  ROW(ACTIVATION_RELU, max(x, 0.0), x > 0.0 ? 1.0 : 0.0)
+
+#define RETURN_VALUE(kind, value, derivative) if (activation == kind) return value;
+#define RETURN_DERIVATIVE(kind, value, derivative) if (activation == kind) return derivative;
+
 float activate(float x, uint activation) {
-  if (activation == ACTIVATION_GELU) return gelu(x);
-  if (activation == ACTIVATION_RELU) return max(x, 0.0);
+  ACTIVATIONS(RETURN_VALUE)
   return x;
 }
 
@@ -27,15 +40,8 @@ vec4 activate(vec4 x, uint activation) {
               activate(x.w, activation));
 }
 
-// Φ(x) + x·φ(x), the derivative of GELU.
-float gelu_gradient(float x) {
-  float near = 0.5 * (1.0 + erf_approximate(x * 0.70710678118654752)) + x * 0.3989422804014327 * exp(-0.5 * x * x);
-  return abs(x) > 6.0 ? (x > 0.0 ? 1.0 : 0.0) : near;
-}
-
 float activate_gradient(float x, uint activation) {
-  if (activation == ACTIVATION_GELU) return gelu_gradient(x);
-  if (activation == ACTIVATION_RELU) return x > 0.0 ? 1.0 : 0.0;
+  ACTIVATIONS(RETURN_DERIVATIVE)
   return 1.0;
 }
 

@@ -7,7 +7,8 @@
 typedef uint32_t uint;
 #endif
 
-// Values of the specialization constant ACTIVATION.
+// Values of the specialization constant ACTIVATION, and kinds of the op. To add one: its number here, its row in activation.glsl, and
+// a case in tests/ops/activation.c.
 #define ACTIVATION_NONE 0
 #define ACTIVATION_GELU 1
 #define ACTIVATION_RELU 2

@@ -155,7 +155,7 @@ static test_log use_cache(const char *directory) {
   mote_device *device =
       test_device((mote_device_desc){.cache_directory = directory, .log = test_log_take, .log_user = &log});
   kernel *kernel;
-  MUST(kernel_get(device, "relu", NULL, 0, &kernel, &error));
+  MUST(kernel_get(device, "activation", NULL, 0, &kernel, &error));
   MUST(kernel_get(device, "add", NULL, 0, &kernel, &error));
   assert_int_equal(mote_device_get_counters(device).pipelines_created, 2);
   snprintf(cache_file, sizeof cache_file, "%s/pipelines-%s.bin", folder, mote_device_get_info(device)->uuid);
@@ -451,7 +451,7 @@ static void pipelines_are_made_by_the_hosts_jobs_in_any_order(void **state) {
 
 static void of_kernels_that_fail_together_none_is_kept(void **state) {
   (void)state;
-  static const kernel_request requests[] = {{"relu", NULL, 0}, {"add", NULL, 0}, {"relu", NULL, 0}, {"nothing", NULL, 0}};
+  static const kernel_request requests[] = {{"activation", NULL, 0}, {"add", NULL, 0}, {"activation", NULL, 0}, {"nothing", NULL, 0}};
   static const mote_parallel_fn ways[] = {NULL, in_threads, all_but_the_last};
   for (int i = 0; i < 3; i++) {
     mote_error error = {0};
@@ -463,7 +463,7 @@ static void of_kernels_that_fail_together_none_is_kept(void **state) {
       kernels_make(device, requests, 4, &error);
       assert_error(&error, MOTE_ERROR_DEVICE, "there is no shader called nothing");
     }
-    assert_false(kernel_is_made(device, "relu", NULL, 0) || kernel_is_made(device, "add", NULL, 0));
+    assert_false(kernel_is_made(device, "activation", NULL, 0) || kernel_is_made(device, "add", NULL, 0));
     assert_int_equal(mote_device_get_counters(device).pipelines_created, 0);
     if (ways[i] != all_but_the_last) MUST(kernels_make(device, requests, 3, &error));
     assert_int_equal(mote_device_get_counters(device).pipelines_created, ways[i] == all_but_the_last ? 0 : 2);

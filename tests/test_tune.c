@@ -2,7 +2,7 @@
 #include "graph/compile/program.h"
 #include "graph/ops/ops.h"
 #include "runtime/tuning.h"
-#include "shaders/gelu.h"
+#include "shaders/activation.h"
 #include "tests/support.h"
 
 #include <dirent.h>
@@ -22,7 +22,7 @@ static mote_device *open_device(mote_tune tune, mote_kernels kernels) {
 // An op of the test's own, of which several steps can be candidates
 
 typedef struct candidate {
-  const char *shader;
+  uint32_t kind;
   uint32_t wasted;  // times as many workgroups as it needs
 } candidate;
 
@@ -32,10 +32,12 @@ static uint32_t left_out, push_places;  // so many elements are not computed, an
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0];
-  struct gelu_parameters push = {.quads = (uint)(tensor_bytes(x) / 16) - left_out};
+  struct activation_parameters push = {.quads = (uint)(tensor_bytes(x) / 16) - left_out};
   launch choices[3];
   for (int i = 0; i < candidate_count; i++) {
-    choices[i] = (launch){.shader = candidates[i].shader,
+    choices[i] = (launch){.shader = "activation",
+                      .spec = {[ACTIVATION_KIND] = candidates[i].kind},
+                      .spec_count = 1,
                       .bindings = {x, node->outputs[0]},
                       .binding_count = 2,
                       .push = &push,
@@ -62,7 +64,7 @@ static int chosen(mote_device *device) {
   for (int i = 0; i < candidate_count; i++) {
     uint32_t groups[3] = {0};
     spread((uint64_t)(tensor_bytes(x) / 16) * candidates[i].wasted, PLAIN_LOCAL_SIZE, groups);
-    if (!strcmp(taken->shader, candidates[i].shader) && taken->groups[0] == groups[0] && taken->groups[1] == groups[1])
+    if (taken->spec[ACTIVATION_KIND] == candidates[i].kind && taken->groups[0] == groups[0] && taken->groups[1] == groups[1])
       found = i;
   }
   program_destroy(&program);
@@ -87,11 +89,11 @@ static void offer(int count, int inexact, candidate first, candidate second, can
 static void test_the_faster_is_taken(void **state) {
   (void)state;
   mote_device *device = open_device(MOTE_TUNE_FAST, 0);
-  offer(2, 0, (candidate){"gelu", 60}, (candidate){"gelu", 1}, (candidate){0});
+  offer(2, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 1}, (candidate){0});
   assert_chosen(device, 1);
-  offer(2, 0, (candidate){"gelu", 1}, (candidate){"gelu", 60}, (candidate){0});
+  offer(2, 0, (candidate){ACTIVATION_GELU, 1}, (candidate){ACTIVATION_GELU, 60}, (candidate){0});
   assert_int_equal(chosen(device), 0);
-  offer(3, 1, (candidate){"gelu", 60}, (candidate){"gelu", 30}, (candidate){"gelu", 1});
+  offer(3, 1, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 30}, (candidate){ACTIVATION_GELU, 1});
   assert_chosen(device, 1);  // the third is for a full search
   test_device_end(&device);
   device = open_device(MOTE_TUNE_FULL, 0);
@@ -107,8 +109,8 @@ static void test_the_faster_is_taken(void **state) {
 static void test_the_place_of_the_work_does_not_count(void **state) {
   (void)state;
   mote_device *device = open_device(MOTE_TUNE_FULL, 0);
-  push_places = PUSH_PLACE(gelu_parameters, quads);
-  offer(2, 0, (candidate){"gelu", 50}, (candidate){"gelu", 1}, (candidate){0});
+  push_places = PUSH_PLACE(activation_parameters, quads);
+  offer(2, 0, (candidate){ACTIVATION_GELU, 50}, (candidate){ACTIVATION_GELU, 1}, (candidate){0});
   assert_chosen(device, 1);
   uint64_t submissions = mote_device_get_counters(device).submissions;
   left_out = 1;
@@ -121,14 +123,14 @@ static void test_the_place_of_the_work_does_not_count(void **state) {
   test_device_end(&device);
 }
 
-// relu is faster than sixty gelu, and is not gelu.
+// ReLU is faster than sixty GELU, and is not GELU.
 static void test_what_is_wrong_is_not_taken(void **state) {
   (void)state;
   for (mote_tune tune = MOTE_TUNE_FAST; tune <= MOTE_TUNE_FULL; tune++) {
     mote_device *device = open_device(tune, 0);
-    offer(2, 0, (candidate){"gelu", 60}, (candidate){"relu", 1}, (candidate){0});
+    offer(2, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_RELU, 1}, (candidate){0});
     assert_int_equal(chosen(device), 0);
-    offer(3, 0, (candidate){"gelu", 60}, (candidate){"relu", 1}, (candidate){"gelu", 2});
+    offer(3, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_RELU, 1}, (candidate){ACTIVATION_GELU, 2});
     assert_chosen(device, 2);
     test_device_end(&device);
   }
@@ -166,7 +168,7 @@ static void forget(void) {
   if (*path) unlink(path);
 }
 
-static void offer_known(void) { offer(2, 0, (candidate){"gelu", 60}, (candidate){"gelu", 1}, (candidate){0}); }
+static void offer_known(void) { offer(2, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 1}, (candidate){0}); }
 
 static void test_it_is_remembered(void **state) {
   (void)state;
@@ -184,7 +186,7 @@ static void test_it_is_remembered(void **state) {
   find_file(path);
   char *text = read_file(path, &bytes);
   assert_contains(text, "mote tuning 1\ndevice ");
-  assert_contains(text, " 1 gelu 8x32x32x32 several\n");
+  assert_contains(text, " 1 activation 8x32x32x32 several\n");
   free(text);
   device = open_device(MOTE_TUNE_FAST, 0);
   assert_int_equal(chosen(device), 1);
@@ -231,10 +233,10 @@ static void test_a_spoilt_file_is_not_trusted(void **state) {
   find_file(path);
   char *good = read_file(path, &bytes);
   expect_distrust("no tuning file", "mote", 0, 'M', good, bytes);
-  expect_distrust("no tuning file", "gelu", 0, 0, good, bytes);
+  expect_distrust("no tuning file", "activation", 0, 0, good, bytes);
   expect_distrust("another device, driver or mote", "device ", 8, '#', good, bytes);
   expect_distrust("another device, driver or mote", "shaders ", 9, 'x', good, bytes);
-  expect_distrust("checksum", " 1 gelu", 1, '0', good, bytes);
+  expect_distrust("checksum", " 1 activation", 1, '0', good, bytes);
   expect_distrust("truncated", "end ", 5, 'z', good, bytes);
   expect_distrust("truncated", NULL, bytes - 1, 0, good, bytes);
   expect_distrust("truncated", NULL, bytes * 3 / 4, 0, good, bytes);

@@ -8,7 +8,6 @@
 #include "graph/ops/conv_weight_gradient.h"
 #include "graph/ops/gradient_ops.h"
 #include "graph/ops/ops.h"
-#include "shaders/types.h"
 
 // How many inputs of living nodes take `tensor`; a tensor that the host reads counts as taken once more.
 static int count_uses(const graph *graph, const tensor *tensor) {
@@ -93,13 +92,13 @@ static void fuse_batch_norm(graph *graph, node *node) {
 }
 
 static void fuse_activation(graph *graph, node *node) {
-  if (node->op != &gelu_op && node->op != &relu_op) return;
+  if (node->op != &activation_op) return;
   struct node *front = sole_producer(graph, node->inputs[0]);
   if (!front || !front->op->has_epilogue) return;
   if (graph->train && node->outputs[0]->requires_grad && !front->op->differentiates_activation) return;
   epilogue *before = epilogue_of(front);
   if (before->activation != ACTIVATION_NONE || !ends_with_activation(front)) return;
-  before->activation = node->op == &gelu_op ? ACTIVATION_GELU : ACTIVATION_RELU;
+  before->activation = epilogue_of(node)->activation;
   absorb(front, node);
 }
 

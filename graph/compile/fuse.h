@@ -7,7 +7,7 @@
 enum {
   FUSE_CONCAT = 1,      // concat into the conv that takes its output, as two inputs
   FUSE_BATCH_NORM = 2,  // batch_norm with running statistics into the weights of the conv before it
-  FUSE_ACTIVATION = 4,  // gelu and relu into the epilogue of the op before them
+  FUSE_ACTIVATION = 4,  // activation into the epilogue of the op before them
   FUSE_ADD = 8,         // add into the epilogue of the conv, batch_norm or mean_pool_backward that makes its second operand
   // A bias in front of a batch_norm by the batch's statistics, which subtracts it again, gets no gradient: it is zero but
   // for rounding. Nothing writes it, so the buffer of gradients begins with zeros.

@@ -3,6 +3,7 @@
 #define MOTE_GRAPH_OPS_OPS_H
 
 #include "graph/ir/graph.h"
+#include "shaders/types.h"
 
 // What batch_norm needs beside its input: all (1, C, 1, 1).
 typedef struct batch_norm_tensors {
@@ -97,5 +98,8 @@ bool linear_join(graph *graph, node *first, node *other);
   builder;
 #include "graph/ops/ops.def"
 #undef OP
+
+static inline tensor *gelu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_GELU); }
+static inline tensor *relu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_RELU); }
 
 #endif
