@@ -113,6 +113,8 @@ static const shader *choose_shader(const mote_device *device, const char *name) 
   return shader_find(name);
 }
 
+bool kernel_writes(const kernel *kernel, uint32_t binding) { return kernel->interface.bindings[binding].writes; }
+
 bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count) {
   const shader *shader = choose_shader(device, shader_name);
   return shader && find(device, shader, spec, spec_count);

@@ -92,6 +92,9 @@ typedef struct kernel kernel;
 mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
                        kernel **out, mote_error *error);
 
+// Whether its shader declares that it writes the binding.
+bool kernel_writes(const kernel *kernel, uint32_t binding);
+
 // What kernel_get would be asked for.
 typedef struct kernel_request {
   const char *shader_name;

@@ -127,6 +127,7 @@ static void fuse_add_late(graph *graph, node *node) {
   tensor *residual = node->inputs[1];
   float scale = epilogue_of(node)->scale;
   node->op = early->op;
+  node->writes = early->writes;
   memcpy(node->label, early->label, sizeof node->label);
   memcpy(node->inputs, early->inputs, sizeof node->inputs);
   memcpy(node->attributes, early->attributes, sizeof node->attributes);

@@ -461,6 +461,10 @@ const launch *program_get_launch(const program *program, phase phase, int index)
   return &program->launches[phase].entries[index].launch;
 }
 
+const node *program_get_node(const program *program, phase phase, int index) {
+  return program->launches[phase].entries[index].node;
+}
+
 program_work program_get_work(const program *program, phase phase, int index) {
   const launch_entry *entries = program->launches[phase].entries, *entry = &entries[index];
   const node *node = entry->node;

@@ -156,6 +156,7 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
     return graph_fail_memory(graph);
   }
   node->op = op;
+  node->writes = op->writes;
   node->phase = graph->phase;
   snprintf(node->label, sizeof node->label, "%s", graph->scope[0] ? graph->scope : op->name);
   memcpy(node->inputs, inputs, (size_t)input_count * sizeof *inputs);

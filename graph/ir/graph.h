@@ -81,6 +81,7 @@ typedef struct op {
   bool (*rejects_residual)(const graph *graph, const node *node);  // NULL, or whether the node is faster without a residual
   int scale_input;     // places of scale, shift and step, as scale_shift takes them after its own first input
   int weight_input;    // place of the weight, and the bias after it, into which batch normalisation can be folded
+  unsigned writes;     // what the `writes` of its nodes begin as
 } op;
 
 // First member of the attributes of ops that finish their output with an activation, and a residual:
@@ -96,6 +97,7 @@ struct node {
   phase phase;
   int index;
   bool removed;            // by a rewrite rule
+  unsigned writes;         // bits of the inputs that it writes in place; a node writes all its outputs, and nothing else
   unsigned without_gradient;  // bits of inputs that the loss does not depend on, found by a rewrite rule
   tensor *inputs[MAX_INPUTS];  // NULL where an optional one is absent
   int input_count;

@@ -4,32 +4,36 @@
 #include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 
+enum { WEIGHTS, GRADIENTS, FIRST, SECOND, AVERAGE, STATE, INPUT_COUNT };
+
 typedef struct adamw_attributes {
   float beta1, beta2;
 } adamw_attributes;
 
 // Updates weights, moments and average in place by what train_control left in `state`.
 bool adamw(graph *graph, const adamw_desc *desc) {
-  tensor *inputs[] = {desc->weights, desc->gradients, desc->first, desc->second, desc->average, desc->state};
+  tensor *inputs[] = {[WEIGHTS] = desc->weights, [GRADIENTS] = desc->gradients, [FIRST] = desc->first,
+                      [SECOND] = desc->second,   [AVERAGE] = desc->average,     [STATE] = desc->state};
   const adamw_attributes attributes = {desc->beta1, desc->beta2};
-  return graph_append(graph, &adamw_op, inputs, 6, 0, &attributes, sizeof attributes);
+  return graph_append(graph, &adamw_op, inputs, INPUT_COUNT, 0, &attributes, sizeof attributes);
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   const adamw_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs;
-  struct adamw_parameters push = {.learned_quads = (uint)(tensor_bytes(in[1]) / 16),
-                                  .quads = (uint)(tensor_bytes(in[0]) / 16),
+  struct adamw_parameters push = {.learned_quads = (uint)(tensor_bytes(in[GRADIENTS]) / 16),
+                                  .quads = (uint)(tensor_bytes(in[WEIGHTS]) / 16),
                                   .beta1 = attributes->beta1,
                                   .beta2 = attributes->beta2,
                                   .epsilon = 1e-8f};
   launch launch = {.shader = "adamw",
-               .bindings = {in[0], in[1], in[2], in[3], in[4], in[5]},
-               .binding_count = 6,
+               .bindings = {in[WEIGHTS], in[GRADIENTS], in[FIRST], in[SECOND], in[AVERAGE], in[STATE]},
+               .binding_count = INPUT_COUNT,
                .push = &push,
                .push_bytes = sizeof push};
   spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }
 
-const op adamw_op = {.name = "adamw", .forward = forward};
+const op adamw_op = {
+    .name = "adamw", .forward = forward, .writes = 1u << WEIGHTS | 1u << FIRST | 1u << SECOND | 1u << AVERAGE};

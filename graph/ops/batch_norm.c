@@ -52,6 +52,7 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
   node *node = graph_append(graph, &batch_norm_op, inputs, train ? INPUT_COUNT : INFERENCE_INPUT_COUNT,
                             1u << RESIDUAL | 1u << SCALE | 1u << SHIFT, &attributes, sizeof attributes);
   if (!node) return NULL;
+  if (attributes.update_running) node->writes = 1u << RUNNING_MEAN | 1u << RUNNING_VAR;
   tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
   if (!train) return y;
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);

@@ -29,4 +29,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op inpaint_op = {.name = "inpaint", .forward = forward};
+const op inpaint_op = {.name = "inpaint", .forward = forward, .writes = 1u << 0};

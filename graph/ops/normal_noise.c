@@ -33,4 +33,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op normal_noise_op = {.name = "normal_noise", .forward = forward};
+const op normal_noise_op = {.name = "normal_noise", .forward = forward, .writes = 1u << 0};

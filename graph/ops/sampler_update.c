@@ -56,4 +56,6 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op sampler_update_op = {.name = "sampler_update", .forward = forward};
+// The shader declares that it writes the step, whether it advances it or not.
+const op sampler_update_op = {
+    .name = "sampler_update", .forward = forward, .writes = 1u << X | 1u << STEP | 1u << PREVIOUS};

@@ -68,4 +68,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op train_control_op = {.name = "train_control", .forward = forward};
+const op train_control_op = {.name = "train_control", .forward = forward, .writes = 1u << STATE | 1u << RING};

@@ -30,6 +30,65 @@ static void finish(run *run) {
 
 static mote_status out_of_memory(mote_error *error) { return fail(error, MOTE_ERROR_MEMORY, "out of memory"); }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// What nodes say that they write
+
+static bool lies_in(const tensor *part, const tensor *whole) {
+  const binding *a = &part->home, *b = &whole->home;
+  return a->buffer && a->buffer == b->buffer && a->offset >= b->offset && a->offset + a->bytes <= b->offset + b->bytes;
+}
+
+static bool writes_input(const node *node, int i) { return node->inputs[i] && node->writes >> i & 1; }
+
+// Does `bound` hold nothing that the node says it writes, but something that it says it only reads?
+static bool is_only_read(const node *node, const tensor *bound) {
+  bool read = false;
+  for (int i = 0; i < node->output_count; i++)
+    if (lies_in(node->outputs[i], bound)) return false;
+  for (int i = 0; i < node->input_count; i++) {
+    bool inside = node->inputs[i] && lies_in(node->inputs[i], bound);
+    if (inside && writes_input(node, i)) return false;
+    read |= inside;
+  }
+  return read;
+}
+
+// What the shader may write its node must say; notes in `written`, by index, the inputs of nodes that are written.
+static mote_status check_launch(const program *program, phase phase, int index, bool *written, mote_error *error) {
+  const launch *launch = program_get_launch(program, phase, index);
+  const node *node = program_get_node(program, phase, index);
+  kernel *kernel;
+  TRY(kernel_get(program_device(program), launch->shader, launch->spec, launch->spec_count, &kernel, error));
+  for (uint32_t b = 0; b < launch->binding_count; b++) {
+    const tensor *bound = launch->bindings[b];
+    if (!bound || !kernel_writes(kernel, b)) continue;
+    if (is_only_read(node, bound))
+      return fail(error, MOTE_ERROR_USAGE, "%s writes %s, and its node does not say so", launch->shader, bound->name);
+    for (int i = 0; i < node->input_count; i++)
+      if (writes_input(node, i) && lies_in(node->inputs[i], bound)) written[node->inputs[i]->index] = true;
+  }
+  return MOTE_OK;
+}
+
+static mote_status check_writes(program *program, mote_error *error) {
+  const graph *graph = program_graph(program);
+  bool *written = calloc((size_t)graph->tensor_count + 1, sizeof *written);
+  mote_status status = written ? MOTE_OK : out_of_memory(error);
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program_dispatch_count(program, (enum phase)phase) && !status; i++)
+      status = check_launch(program, (enum phase)phase, i, written, error);
+  for (int n = 0; n < graph->node_count; n++) {
+    const node *node = graph->nodes[n];
+    for (int i = 0; i < node->input_count && !node->removed && !status; i++)
+      if (writes_input(node, i) && !written[node->inputs[i]->index])
+        status = fail(error, MOTE_ERROR_USAGE, "%s says that it writes %s, and does not", node->label, node->inputs[i]->name);
+  }
+  free(written);
+  return status;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
 // Uniform in [0, 1), the same on every machine; `stream` keeps uses apart.
 static double uniform(size_t index, int stream) {
   philox_block block = philox((philox_block){{(uint32_t)index, (uint32_t)stream, 77, 0}}, 4711);
@@ -132,6 +191,7 @@ static mote_status prepare(mote_device *device, const op_case *test, bool gradie
                      &run->program, error);
   run->left_out = options->wanted && !options->wanted();
   if (run->left_out || status) return run->left_out ? MOTE_OK : status;
+  TRY(check_writes(run->program, error));
   for (int i = 0; i < run->input_count; i++) TRY(fill_input(run, test, i, error));
   if (run->seed) TRY(fill_seed(run, error));
   TRY(program_run(run->program, PHASE_ONCE, 1, error));
