@@ -23,7 +23,7 @@ if(WEBP_FOUND)
   target_compile_definitions(mote-images INTERFACE MOTE_WEBP)
 endif()
 
-file(GLOB TOOL_SOURCES ${MOTE_WATCHED} tools/*.c)
+file(GLOB TOOL_SOURCES ${MOTE_WATCHED} tools/*.c tools/*/*.c)
 add_executable(mote ${TOOL_SOURCES} $<TARGET_OBJECTS:mote-cases>)
 target_include_directories(mote SYSTEM PRIVATE ${STB_INCLUDE})
 target_link_libraries(mote PRIVATE libmote PkgConfig::CJSON PkgConfig::POPT mote-images Threads::Threads)
@@ -41,13 +41,13 @@ foreach(file IN LISTS include_files)
 endforeach()
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/shaders/includes.inc
   CONTENT "${texts}static const include_file include_files[] = {\n${table}};\n")
-set_source_files_properties(tools/shader_source.c PROPERTIES OBJECT_DEPENDS ${PROJECT_BINARY_DIR}/shaders/includes.inc)
+set_source_files_properties(tools/measure/shader_source.c PROPERTIES OBJECT_DEPENDS ${PROJECT_BINARY_DIR}/shaders/includes.inc)
 if(CHAFA_FOUND)
-  set_source_files_properties(tools/preview.c PROPERTIES COMPILE_DEFINITIONS MOTE_CHAFA)
+  set_source_files_properties(tools/images/preview.c PROPERTIES COMPILE_DEFINITIONS MOTE_CHAFA)
   target_link_libraries(mote PRIVATE PkgConfig::CHAFA)
 endif()
 if(RENDERDOC_INCLUDE)
-  set_source_files_properties(tools/renderdoc.c PROPERTIES COMPILE_DEFINITIONS MOTE_RENDERDOC
+  set_source_files_properties(tools/measure/renderdoc.c PROPERTIES COMPILE_DEFINITIONS MOTE_RENDERDOC
                               INCLUDE_DIRECTORIES ${RENDERDOC_INCLUDE})
 endif()
 

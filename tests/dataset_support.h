@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/dataset_options.h"
+#include "tools/data/dataset_options.h"
 
 #include <cmocka.h>  // behind the headers that it leans on
 

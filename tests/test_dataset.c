@@ -1,6 +1,6 @@
 // test_dataset.c: images to train on: what is read from folders and sheets, and what is refused and why.
 #include "tests/dataset_support.h"
-#include "tools/contact_sheet.h"
+#include "tools/data/contact_sheet.h"
 
 static void make_sub_folder(const char *name) {
   assert_int_equal(mkdir(in(name), 0777), 0);

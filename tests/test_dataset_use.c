@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/contact_sheet.h"
-#include "tools/dataset_options.h"
-#include "tools/image_fit.h"
-#include "tools/image_read.h"
-#include "tools/plot.h"
+#include "tools/data/contact_sheet.h"
+#include "tools/data/dataset_options.h"
+#include "tools/images/image_fit.h"
+#include "tools/images/image_read.h"
+#include "tools/train/plot.h"
 
 #include <cmocka.h>  // after the headers that it needs
 

@@ -149,7 +149,7 @@ def frechet(one, one_weights, other, other_weights):
 
 
 def held_out(labels):
-    """Which images are held out: half of each class, the first of a shuffle that Philox draws (tools/dataset.c)."""
+    """Which images are held out: half of each class, the first of a shuffle that Philox draws (tools/data/dataset.c)."""
     held = np.zeros(len(labels), bool)
     for label in sorted(set(labels)):
         members = [i for i, other in enumerate(labels) if other == label]

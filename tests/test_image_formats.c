@@ -17,7 +17,7 @@
 
 #include <cmocka.h>  // behind the headers that it leans on
 
-#include "tools/image_read.h"
+#include "tools/images/image_read.h"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // PNG files, chunk by chunk

@@ -10,12 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/context.h"
-#include "tools/gif.h"
-#include "tools/image.h"
-#include "tools/image_read.h"
+#include "tools/images/gif.h"
+#include "tools/images/image.h"
+#include "tools/images/image_read.h"
+#include "tools/images/palette.h"
 #include "tools/options.h"
-#include "tools/palette.h"
+#include "tools/sample/context.h"
 
 // A small generator, so that the pictures are the same everywhere.
 static uint8_t next_byte(uint32_t *state) {

@@ -35,31 +35,54 @@ forbid_includes() {  # pattern folder...: nothing in the folders includes it
   for file in $(sources "$@"); do included "$file" "$pattern"; done
 }
 
-# The folders of graph/, from the ground up: a file includes from its own and from those before it.
+# The folders of graph/ and of tools/, from the ground up: a file includes from its own and from those before it. What
+# stands on one floor, such as train and sample, knows nothing of its neighbours.
 graph_floors=(ir files kernels ops compile nets diffusion measure)
+tools_floors=(images data "train sample" measure commands)
 # What still points upwards, as "folder header"; a list that only shrinks.
 graph_exceptions=("ops compile/liveness.h")
 
-graph_arrows_up() {
-  local i j folder offenders exception
-  for ((i = 0; i < ${#graph_floors[@]}; i++)); do
-    folder=${graph_floors[i]}
-    for ((j = i + 1; j < ${#graph_floors[@]}; j++)); do
-      offenders=$(forbid_includes "graph/${graph_floors[j]}/" "graph/$folder")
-      for exception in "${graph_exceptions[@]}"; do
-        [ "${exception% *}" = "$folder" ] || continue
-        offenders=$(grep -vF "\"graph/${exception#* }\"" <<<"$offenders" || true)
+arrows_up() {  # parent floor...: includes that go up, or sideways, within the parent
+  local parent=$1 here there folder other
+  shift
+  local floors=("$@")
+  for ((here = 0; here < ${#floors[@]}; here++)); do
+    for folder in ${floors[here]}; do
+      for ((there = here; there < ${#floors[@]}; there++)); do
+        for other in ${floors[there]}; do
+          [ "$other" = "$folder" ] || forbid_includes "$parent/$other/" "$parent/$folder"
+        done
       done
-      [ -z "$offenders" ] || echo "$offenders"
     done
   done
 }
 
-graph_strangers() {  # files of graph/ in none of its folders
-  local file
-  for file in $(sources graph); do
-    [[ " ${graph_floors[*]} " == *" $(cut -d/ -f2 <<<"$file") "* ]] || echo "$file"
+graph_arrows_up() {
+  local exception offenders
+  offenders=$(arrows_up graph "${graph_floors[@]}")
+  for exception in "${graph_exceptions[@]}"; do
+    offenders=$(grep -vE "^graph/${exception% *}/.*\"graph/${exception#* }\"" <<<"$offenders" || true)
   done
+  [ -z "$offenders" ] || echo "$offenders"
+}
+
+strangers() {  # beside parent floor...: files in none of the parent's folders, nor, where `beside` is true, in the parent itself
+  local beside=$1 parent=$2 file
+  shift 2
+  for file in $(sources "$parent"); do
+    [ "$beside" = true ] && [ "$(dirname "$file")" = "$parent" ] && continue
+    [[ " $* " == *" $(cut -d/ -f2 <<<"$file") "* ]] || echo "$file"
+  done
+}
+
+# What still goes round, as "file file"; a list that only shrinks.
+circles=("graph/compile/choose graph/compile/program" "runtime/vulkan runtime/functions")
+
+circles() {  # NAME.c and NAME.h are one: files that include each other, directly or by way of others
+  local file
+  for file in $(sources runtime graph tools); do
+    sed -nE "s|^ *# *include \"((runtime\|graph\|tools)/[^\"]*)\.h\".*|${file%.*} \1|p" "$file"
+  done | awk '$1 != $2' | grep -vxF "$(printf '%s\n' "${circles[@]}")" | { tsort >/dev/null; } 2>&1 || true
 }
 
 # A comment may speak of Vulkan; code may not. Apart stand the public embedding functions, and Vulkan programs of their
@@ -117,7 +140,7 @@ uncovered_shaders() {
 # Text from outside is made fit to be shown in one place for people and in one for --json. Of the program's other files the
 # preview prints colours and the bars of progress move the cursor; the library prints nothing.
 prints_by_itself() {
-  local file apart='^tools/(say|json|preview|progress|train_report)\.c'
+  local file apart='^tools/((say|json|progress)|images/preview|train/train_report)\.c'
   for file in $(sources runtime graph tools | grep -vE "$apart"); do
     sed 's|//.*||' "$file" |
       grep -nE '(^|[^a-zA-Z_.>])(v?printf|v?dprintf|puts|putchar|perror)\(|(printf|puts|putc|fputc|write)\(.*[^_a-z](std(out|err)|STD(OUT|ERR)_FILENO)' |
@@ -135,7 +158,11 @@ not_executable() {
 rule "runtime includes nothing from above it" forbid_includes '(graph|tools|tests)/' runtime include
 rule "graph includes nothing from above it" forbid_includes '(tools|tests)/' graph
 rule "within graph, includes go downward" graph_arrows_up
-rule "every file of graph is in one of its folders" graph_strangers
+rule "every file of graph is in one of its folders" strangers false graph "${graph_floors[@]}"
+rule "within tools, includes go downward" arrows_up tools "${tools_floors[@]}"
+rule "what stands in tools itself includes none of its folders" forbid_includes 'tools/[^"/]*/' tools/*.[ch]
+rule "every file of tools is in one of its folders" strangers true tools "${tools_floors[@]}"
+rule "no circle of files" circles
 rule "runtime/vulkan.h stays in runtime" forbid_includes '(runtime/(vulkan|functions)\.h|volk|vulkan/)' graph tools tests/ops
 rule "the public headers stand alone" forbid_includes '(runtime|graph|tools|tests|vulkan/vulkan\.h|volk)' include
 rule "mote.h needs no Vulkan header" included include/mote.h '(vulkan|mote_vulkan)'

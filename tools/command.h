@@ -8,7 +8,7 @@ typedef enum command_exit {
   COMMAND_USAGE = 2,
 } command_exit;
 
-// Each gets its own words, argv[0] being the command's name, and returns a command_exit. Results go to stdout;
+// One a file of tools/commands/. Each gets its own words, argv[0] being the command's name, and returns a command_exit. Results go to stdout;
 // progress, warnings and errors to stderr.
 int command_sample(int argc, const char **argv);
 int command_train(int argc, const char **argv);

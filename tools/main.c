@@ -14,7 +14,7 @@ typedef struct command {
   const char *summary;
 } command;
 
-// To add a command: write tools/command_NAME.c, declare its function in tools/command.h, add one line here.
+// To add a command: write tools/commands/NAME.c, declare its function in tools/command.h, add one line here.
 static const command commands[] = {
     {"sample", command_sample, "make images from a model"},
     {"train", command_train, "make a model from images"},

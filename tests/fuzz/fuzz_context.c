@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/text.h"
-#include "tools/context.h"
+#include "tools/sample/context.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

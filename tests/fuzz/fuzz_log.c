@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tools/train_log.h"
+#include "tools/train/train_log.h"
 
 enum { LAST_STEP = 1000 };
 

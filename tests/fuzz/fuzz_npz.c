@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "runtime/file_kind.h"
-#include "tools/dataset.h"
+#include "tools/data/dataset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/train_options.h"
-#include "tools/train_settings.h"
+#include "tools/train/train_options.h"
+#include "tools/train/train_settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

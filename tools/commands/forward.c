@@ -1,0 +1,231 @@
+// forward.c: `mote forward`: one pass through the network, .npy in and out.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/files/npy.h"
+#include "runtime/error.h"
+#include "tools/command.h"
+#include "tools/data/tensor.h"
+#include "tools/json.h"
+#include "tools/open.h"
+#include "tools/options.h"
+#include "tools/output.h"
+
+
+enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT, OPTION_FEATURES, OPTION_MODE };
+
+static const struct poptOption table[] = {
+    {"x", 0, POPT_ARG_STRING, NULL, OPTION_X, "images (N,C,h,h), N at most 4096", "x.npy"},
+    {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "int32 timesteps (N,), 0 to the model's T", "t.npy"},
+    {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT, "contexts (N,K) (default: zeros)", "c.npy"},
+    {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "what the network predicts, float32 (N,C,h,h)", "eps.npy"},
+    {"features", 0, POPT_ARG_STRING, NULL, OPTION_FEATURES,
+     "of a classifier, which takes no --steps and makes (N,K): what its classes follow from, (N,2f)", "f.npy"},
+    {"mode", 0, POPT_ARG_STRING, NULL, OPTION_MODE,
+     "eval: BatchNorm by its running statistics; train: by the batch's own (default eval)", "eval|train"},
+    POPT_TABLEEND,
+};
+
+static const options_desc desc = {
+    .name = "forward",
+    .usage = "[MODEL] --x x.npy --steps t.npy -o eps.npy [OPTION...]",
+    .table = table,
+    .notes = "Example:\n  mote forward sprites.safetensors --x x.npy --steps t.npy --context c.npy -o eps.npy\n",
+};
+
+typedef struct forward_options {
+  options base;
+  const char *model, *x, *steps, *context, *output, *features;
+  int train;
+} forward_options;
+
+static mote_status read_options(forward_options *o, int *value, mote_error *error) {
+  static const char *const modes[] = {"eval", "train", NULL};
+  const char *text = NULL;
+  while ((*value = options_next(&o->base, &text)) > 0) {
+    if (*value == OPTION_X) o->x = text;
+    if (*value == OPTION_STEPS) o->steps = text;
+    if (*value == OPTION_CONTEXT) o->context = text;
+    if (*value == OPTION_OUTPUT) o->output = text;
+    if (*value == OPTION_FEATURES) o->features = text;
+    if (*value == OPTION_MODE) TRY(option_choice("--mode", text, modes, &o->train, error));
+  }
+  if (*value == OPTIONS_STOP) return MOTE_OK;
+  o->model = options_word(&o->base);
+  TRY(options_no_more_words(&o->base, error));
+  if (!o->x) return fail(error, MOTE_ERROR_USAGE, "--x: not given, expected the images' .npy file");
+  if (!o->output) return fail(error, MOTE_ERROR_USAGE, "-o: not given, expected the .npy file to write");
+  TRY(output_check_extension("-o", o->output, ".npy", error));
+  if (o->features) TRY(output_check_extension("--features", o->features, ".npy", error));
+  return check_model_given(o->model, error);
+}
+
+typedef struct forward_inputs {
+  tensor x_npy, steps_npy, context_npy;
+  float *x, *context, *output, *features;
+  int32_t *steps;
+} forward_inputs;
+
+static mote_status read_files(forward_inputs *in, const forward_options *o, mote_error *error) {
+  TRY(tensor_init(&in->x_npy, o->x, error));
+  if (o->steps) TRY(tensor_init(&in->steps_npy, o->steps, error));
+  return o->context ? tensor_init(&in->context_npy, o->context, error) : MOTE_OK;
+}
+
+static mote_status check_steps(const forward_inputs *in, const forward_options *o, uint64_t count, int timesteps,
+                               mote_error *error) {
+  for (uint64_t i = 0; i < count; i++)
+    if (in->steps[i] < 0 || in->steps[i] > timesteps)
+      return fail(error, MOTE_ERROR_FORMAT,
+                  "%s: found timestep %" PRId32 " at element %" PRIu64 ", expected 0 to the model's %d", o->steps,
+                  in->steps[i], i, timesteps);
+  return MOTE_OK;
+}
+
+// x decides how many there must be of the others.
+static mote_status fit_images(forward_inputs *in, const forward_options *o, const mote_model_info *model,
+                              mote_error *error) {
+  uint64_t height = (uint64_t)model->height;
+  uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
+  TRY(tensor_check_shape(&in->x_npy, dims, 4, error));
+  if (in->x_npy.array.dims[0] > MOTE_BATCH_MAX)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected at most %d", o->x,
+                in->x_npy.array.dims[0], MOTE_BATCH_MAX);
+  return tensor_to_image_floats(&in->x_npy, &in->x, error);
+}
+
+static mote_status pass_unet(forward_inputs *in, const forward_options *o, mote_model *model, mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  uint64_t count = in->x_npy.array.dims[0], context_dims[] = {count, (uint64_t)info->n_cfeat};
+  if (!o->steps) return fail(error, MOTE_ERROR_USAGE, "--steps: not given, expected the timesteps' .npy file");
+  if (o->features) return fail(error, MOTE_ERROR_USAGE, "--features: found with a %s, expected a classifier",
+                               info->architecture);
+  TRY(tensor_check_shape(&in->steps_npy, &count, 1, error));
+  if (o->context) TRY(tensor_check_shape(&in->context_npy, context_dims, 2, error));
+  TRY(tensor_to_int32s(&in->steps_npy, &in->steps, error));
+  if (o->context) TRY(tensor_to_floats(&in->context_npy, &in->context, error));
+  TRY(check_steps(in, o, count, info->timesteps, error));
+  in->output = malloc(in->x_npy.array.element_count * sizeof *in->output);
+  if (!in->output) return fail(error, MOTE_ERROR_MEMORY, "no memory for the output of %" PRIu64 " images", count);
+  const mote_forward_desc pass = {
+      .batch = (int)count, .x = in->x, .steps = in->steps, .context = in->context, .train = o->train};
+  return mote_model_forward(model, &pass, in->output, error);
+}
+
+static mote_status pass_classifier(forward_inputs *in, const forward_options *o, mote_model *model,
+                                   mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  uint64_t count = in->x_npy.array.dims[0];
+  if (o->steps || o->context || o->train)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found with a %s, expected --x, -o and --features alone",
+                o->steps     ? "--steps"
+                : o->context ? "--context"
+                             : "--mode train",
+                info->architecture);
+  in->output = malloc(count * (size_t)info->n_cfeat * sizeof *in->output);
+  in->features = malloc(count * 2 * (size_t)info->n_feat * sizeof *in->features);
+  if (!in->output || !in->features)
+    return fail(error, MOTE_ERROR_MEMORY, "no memory for the output of %" PRIu64 " images", count);
+  return mote_model_classify(model, (int)count, in->x, in->output, in->features, error);
+}
+
+static mote_status add_array(file_group *group, const char *option, const char *path, const uint64_t *dims, int dim_count,
+                             const float *values, mote_error *error) {
+  mote_error cause;
+  file_writer writer = {0};
+  mote_status status = file_writer_init(&writer, path, &cause);
+  if (!status) status = npy_stream_float(&writer, dims, dim_count, values, &cause);
+  if (!status) status = file_group_add(group, &writer, &cause);
+  file_writer_abort(&writer);
+  return status ? fail(error, status, "%s: %s", option, cause.message) : MOTE_OK;
+}
+
+static mote_status write_output(const forward_inputs *in, const forward_options *o, const mote_model_info *info,
+                                mote_error *error) {
+  uint64_t count = in->x_npy.array.dims[0];
+  const uint64_t classes[] = {count, (uint64_t)info->n_cfeat}, features[] = {count, 2 * (uint64_t)info->n_feat};
+  file_group files = {0};
+  mote_status status = in->features ? add_array(&files, "-o", o->output, classes, 2, in->output, error)
+                                    : add_array(&files, "-o", o->output, in->x_npy.array.dims, 4, in->output, error);
+  if (!status && o->features) status = add_array(&files, "--features", o->features, features, 2, in->features, error);
+  if (!status) status = file_group_commit(&files, error);
+  file_group_abort(&files);
+  return status;
+}
+
+static void inputs_finish(forward_inputs *in) {
+  tensor_finish(&in->x_npy);
+  tensor_finish(&in->steps_npy);
+  tensor_finish(&in->context_npy);
+  free(in->x);
+  free(in->steps);
+  free(in->context);
+  free(in->output);
+  free(in->features);
+}
+
+static void print_result(const forward_options *o, uint64_t count, const mote_device_info *device) {
+  if (!o->base.common.json) {
+    print("%" PRIu64 " image%s, %s mode, on %s\nwrote %s\n", count, count == 1 ? "" : "s", o->train ? "train" : "eval",
+           device->name, o->output);
+    return;
+  }
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "result");
+  json_add_uint64(json, "images", count);
+  cJSON_AddStringToObject(json, "mode", o->train ? "train" : "eval");
+  cJSON_AddStringToObject(json, "device", device->name);
+  cJSON_AddStringToObject(json, "output", o->output);
+  json_print_line(json);
+}
+
+static mote_status check_outputs(const forward_options *o, mote_error *error) {
+  file_claims claims = {0};
+  claims_read(&claims, "MODEL", o->model);
+  claims_read(&claims, "--x", o->x);
+  claims_read(&claims, "--steps", o->steps);
+  claims_read(&claims, "--context", o->context);
+  claims_write(&claims, "-o", o->output);
+  claims_write(&claims, "--features", o->features);
+  return claims_settle(&claims, error);
+}
+
+static mote_status forward(const forward_options *o, mote_error *error) {
+  forward_inputs in = {0};
+  mote_device *device = NULL;
+  mote_model *model = NULL;
+  mote_status status = MOTE_OK;
+  TRY_GOTO(end, check_outputs(o, error));
+  TRY_GOTO(end, read_files(&in, o, error));
+  TRY_GOTO(end, open_device(&o->base.common, &device, error));
+  say_device(mote_device_get_info(device));
+  TRY_GOTO(end, open_model(device, o->model, &model, error));
+  const mote_model_info *info = mote_model_get_info(model);
+  bool classifies = !strcmp(info->architecture, "sprite_classifier");
+  TRY_GOTO(end, fit_images(&in, o, info, error));
+  TRY_GOTO(end, (classifies ? pass_classifier : pass_unet)(&in, o, model, error));
+  TRY_GOTO(end, write_output(&in, o, info, error));
+  print_result(o, in.x_npy.array.dims[0], mote_device_get_info(device));
+end:
+  inputs_finish(&in);
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+  return status;
+}
+
+int command_forward(int argc, const char **argv) {
+  forward_options o = {0};
+  mote_error error;
+  int value = 0, exit_code = COMMAND_DONE;
+  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
+    exit_code = report(&error);
+  } else if (value == OPTIONS_STOP) {
+    exit_code = o.base.exit_code;
+  } else if (forward(&o, &error)) {
+    exit_code = report(&error);
+  }
+  options_finish(&o.base);
+  return exit_code;
+}

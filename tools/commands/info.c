@@ -1,0 +1,246 @@
+// info.c: `mote info`: what a model is: shapes, labels, memory and cost on the chosen device; or what a data
+// set holds.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/nets/metadata.h"
+#include "runtime/error.h"
+#include "tools/command.h"
+#include "tools/data/dataset_options.h"
+#include "tools/data/info_data.h"
+#include "tools/json.h"
+#include "tools/open.h"
+#include "tools/options.h"
+
+enum {
+  OPTION_OUTPUT = 1,
+  OPTION_CHANNELS,
+};
+
+static const struct poptOption table[] = {
+    {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "write a contact sheet of DATA", "sheet.png"},
+    {"channels", 0, POPT_ARG_STRING, NULL, OPTION_CHANNELS, "of DATA, as for mote train", "C"},
+    DATASET_OPTION_TABLE
+    POPT_TABLEEND,
+};
+
+static const options_desc desc = {
+    .name = "info",
+    .usage = "[MODEL | DATA] [OPTION...]",
+    .table = table,
+    .notes = "DATA is a folder, a sprite sheet, a .npy or .npz file, or angband for the default sheet.\n\n"
+             "Examples:\n  mote info sprites.safetensors\n  mote info angband -o sheet.png\n",
+};
+
+static const int batches[] = {1, 64};
+#define BATCH_COUNT (sizeof batches / sizeof batches[0])
+enum { TRAINING_BATCH = 100 };
+
+typedef struct info_report {
+  const char *path;
+  const mote_model_info *model;
+  const mote_device_info *device;
+  uint64_t model_bytes;                     // device memory that the weights took
+  bool samples;                             // it makes images; else it is a classifier
+  int steps;                                // of a run with the default sampler
+  mote_sampler_info samplers[BATCH_COUNT];  // for these batches
+  mote_trainer_info trainer;                // for TRAINING_BATCH, without its images
+} info_report;
+
+static mote_status measure_samplers(mote_model *model, info_report *r, mote_error *error) {
+  for (size_t i = 0; i < BATCH_COUNT; i++) {
+    mote_sampler *sampler = NULL;
+    mote_sampler_desc sampler_desc = {.model = model, .batch = batches[i], .guidance = 1};
+    TRY(mote_sampler_create(&sampler_desc, &sampler, error));
+    r->samplers[i] = mote_sampler_get_info(sampler);
+    r->steps = mote_sampler_step_count(sampler);
+    mote_sampler_destroy(&sampler);
+  }
+  return MOTE_OK;
+}
+
+// What training such a model would take, found by making a trainer on one black image.
+static mote_status measure_trainer(mote_device *device, info_report *r, mote_error *error) {
+  mote_trainer *trainer = NULL;
+  uint8_t *pixels = calloc((size_t)r->model->height * (size_t)r->model->height, (size_t)r->model->channels);
+  if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for an image");
+  const mote_trainer_desc desc = {
+      .device = device, .model = *r->model, .data = {1, pixels, NULL}, .batch = TRAINING_BATCH, .total_steps = 1};
+  mote_status status = mote_trainer_create(&desc, &trainer, error);
+  if (!status) r->trainer = mote_trainer_get_info(trainer);
+  mote_trainer_destroy(&trainer);
+  free(pixels);
+  return status;
+}
+
+// Weights, both of Adam's moments and the average, and the activations that live at one time.
+static uint64_t training_bound(const info_report *r) {
+  return r->trainer.parameter_bytes / 5 * 4 + r->trainer.activation_bound;
+}
+
+static void print_diffusion(const info_report *r) {
+  const mote_model_info *m = r->model;
+  print("diffusion       %d timesteps, %s schedule", m->timesteps, metadata_schedules[m->schedule]);
+  if (m->schedule == MOTE_SCHEDULE_LINEAR) print(", beta %g to %g", m->beta_start, m->beta_end);
+  print(", predicts %s\n", metadata_predictions[m->prediction]);
+  if (m->steps) print("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
+  if (m->steps) print(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);
+  if (m->context_drop > 0 && !m->steps)
+    print("guidance        %g by default, learned without contexts %g %% of the time\n", m->recommended_guidance,
+           100 * m->context_drop);
+}
+
+static void print_text(const info_report *r) {
+  const mote_model_info *m = r->model;
+  const double mebibyte = 1024.0 * 1024.0;
+  print("%s\n", r->path);
+  print("architecture    %s\n", m->architecture);
+  print("images          %d x %d, %d channel%s\n", m->height, m->height, m->channels, m->channels == 1 ? "" : "s");
+  print("features        %d (n_feat)\n", m->n_feat);
+  print("context         %d number%s (n_cfeat)\n", m->n_cfeat, m->n_cfeat == 1 ? "" : "s");
+  print("labels         ");
+  for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
+  print("%s\n", m->label_count ? "" : " none");
+  if (r->samples) print_diffusion(r);
+  if (m->channels % 2 == 0) print("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
+  if (m->trained_on[0]) print("trained on      %s\n", m->trained_on);
+  print("parameters      %" PRIu64 "\n", m->parameter_count);
+  print("an image        %.2f M multiply-adds", (double)m->multiply_adds / 1e6);
+  if (r->samples)
+    print(" a step, %.2f G for the default %d steps", (double)m->multiply_adds * r->steps / 1e9, r->steps);
+  print("\n");
+  print("on              %s\n", r->device->name);
+  print("  weights       %.1f MiB\n", (double)r->model_bytes / mebibyte);
+  for (size_t i = 0; i < BATCH_COUNT && r->samples; i++)
+    print("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
+           (double)r->samplers[i].memory_bytes / mebibyte, r->samplers[i].dispatches, r->samplers[i].barriers);
+  print("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
+         (double)r->trainer.memory_bytes / mebibyte, TRAINING_BATCH, (double)training_bound(r) / mebibyte,
+         r->trainer.dispatches);
+}
+
+static void add_diffusion(cJSON *json, const mote_model_info *m) {
+  cJSON_AddNumberToObject(json, "timesteps", m->timesteps);
+  cJSON_AddStringToObject(json, "schedule", metadata_schedules[m->schedule]);
+  cJSON_AddNumberToObject(json, "beta_start", m->beta_start);
+  cJSON_AddNumberToObject(json, "beta_end", m->beta_end);
+  cJSON_AddStringToObject(json, "prediction", metadata_predictions[m->prediction]);
+  cJSON_AddNumberToObject(json, "context_drop", m->context_drop);
+  if (m->steps) cJSON_AddNumberToObject(json, "steps", m->steps);
+  if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);
+}
+
+static void add_model(cJSON *json, const info_report *r) {
+  const mote_model_info *m = r->model;
+  cJSON_AddStringToObject(json, "model", r->path);
+  cJSON_AddStringToObject(json, "architecture", m->architecture);
+  cJSON_AddNumberToObject(json, "channels", m->channels);
+  cJSON_AddNumberToObject(json, "height", m->height);
+  cJSON_AddNumberToObject(json, "n_feat", m->n_feat);
+  cJSON_AddNumberToObject(json, "n_cfeat", m->n_cfeat);
+  if (r->samples) add_diffusion(json, m);
+  if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", m->premultiplied ? "premultiplied" : "straight");
+  cJSON *labels = cJSON_AddArrayToObject(json, "labels");
+  for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
+  cJSON_AddStringToObject(json, "trained_on", m->trained_on);
+  json_add_uint64(json, "parameters", m->parameter_count);
+  json_add_uint64(json, "multiply_adds", m->multiply_adds);
+}
+
+static void print_json(const info_report *r) {
+  cJSON *json = cJSON_CreateObject();
+  cJSON_AddStringToObject(json, "event", "model");
+  add_model(json, r);
+  json_add_device(json, "device", r->device);
+  json_add_uint64(json, "weights_bytes", r->model_bytes);
+  if (r->samples) cJSON_AddNumberToObject(json, "default_steps", r->steps);
+  cJSON *samplers = r->samples ? cJSON_AddArrayToObject(json, "samplers") : NULL;
+  for (size_t i = 0; i < BATCH_COUNT && samplers; i++) {
+    cJSON *sampler = cJSON_CreateObject();
+    cJSON_AddNumberToObject(sampler, "batch", batches[i]);
+    json_add_uint64(sampler, "memory_bytes", r->samplers[i].memory_bytes);
+    json_add_uint64(sampler, "activation_bytes", r->samplers[i].activation_bytes);
+    json_add_uint64(sampler, "activation_bound", r->samplers[i].activation_bound);
+    cJSON_AddNumberToObject(sampler, "dispatches", r->samplers[i].dispatches);
+    cJSON_AddNumberToObject(sampler, "barriers", r->samplers[i].barriers);
+    cJSON_AddItemToArray(samplers, sampler);
+  }
+  cJSON *training = cJSON_AddObjectToObject(json, "training");
+  cJSON_AddNumberToObject(training, "batch", TRAINING_BATCH);
+  json_add_uint64(training, "memory_bytes", r->trainer.memory_bytes);
+  json_add_uint64(training, "memory_bound", training_bound(r));
+  cJSON_AddNumberToObject(training, "dispatches", r->trainer.dispatches);
+  cJSON_AddNumberToObject(training, "barriers", r->trainer.barriers);
+  json_print_line(json);
+}
+
+static mote_status show_model(const options *o, const char *path, mote_error *error) {
+  mote_device *device = NULL;
+  mote_model *model = NULL;
+  info_report r = {.path = path ? path : "the built-in weights"};
+  mote_status status = MOTE_OK;
+  TRY_GOTO(end, open_device(&o->common, &device, error));
+  r.device = mote_device_get_info(device);
+  r.model_bytes = mote_device_get_counters(device).memory_bytes;
+  TRY_GOTO(end, open_model(device, path, &model, error));
+  r.model_bytes = mote_device_get_counters(device).memory_bytes - r.model_bytes;
+  r.model = mote_model_get_info(model);
+  r.samples = !strcmp(r.model->architecture, "context_unet");
+  if (r.samples) TRY_GOTO(end, measure_samplers(model, &r, error));
+  TRY_GOTO(end, measure_trainer(device, &r, error));
+  if (o->common.json)
+    print_json(&r);
+  else
+    print_text(&r);
+end:
+  mote_model_destroy(&model);
+  mote_device_destroy(&device);
+  return status;
+}
+
+typedef struct info_options {
+  options base;
+  const char *path, *picture;
+  dataset_desc data;
+  bool about_data;  // an option was given that is for DATA only
+} info_options;
+
+static mote_status take_option(info_options *o, int value, const char *text, mote_error *error) {
+  o->about_data = true;
+  switch (value) {
+    case OPTION_OUTPUT: o->picture = text; return MOTE_OK;
+    case OPTION_CHANNELS: return option_int("--channels", text, 1, 4, &o->data.channels, error);
+    default: return dataset_take_option(&o->data, value, text, error);
+  }
+}
+
+static mote_status read_options(info_options *o, int *value, mote_error *error) {
+  const char *text = NULL;
+  while ((*value = options_next(&o->base, &text)) > 0) TRY(take_option(o, *value, text, error));
+  if (*value == OPTIONS_STOP) return MOTE_OK;
+  o->data.path = o->path = options_word(&o->base);
+  TRY(options_no_more_words(&o->base, error));
+  if (info_is_data(o->path)) return MOTE_OK;
+  if (o->about_data)
+    return fail(error, MOTE_ERROR_USAGE, "%s: is no DATA, which -o, --tile and the like are for",
+                o->path ? o->path : "the built-in weights");
+  return check_model_given(o->path, error);
+}
+
+int command_info(int argc, const char **argv) {
+  info_options o = {0};
+  mote_error error;
+  int value = 0, exit_code = COMMAND_DONE;
+  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
+    exit_code = report(&error);
+  } else if (value == OPTIONS_STOP) {
+    exit_code = o.base.exit_code;
+  } else if (info_is_data(o.path) ? info_show_data(&o.data, o.picture, o.base.common.json, &error)
+                                  : show_model(&o.base, o.path, &error)) {
+    exit_code = report(&error);
+  }
+  options_finish(&o.base);
+  return exit_code;
+}

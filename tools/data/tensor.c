@@ -1,0 +1,89 @@
+// tensor.c: reads the .npy files that options name, with errors that show the shape found and the shape expected.
+#include "tools/data/tensor.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/file.h"
+
+#define TENSOR_MAX_BYTES ((size_t)1 << 34)
+
+mote_status tensor_init(tensor *t, const char *path, mote_error *error) {
+  *t = (tensor){0};
+  size_t bytes = 0;
+  TRY(file_read(path, TENSOR_MAX_BYTES, &t->bytes, &bytes, error));
+  mote_status status = npy_parse(path, t->bytes, bytes, &t->array, error);
+  if (status) tensor_finish(t);
+  return status;
+}
+
+void tensor_finish(tensor *t) {
+  free(t->bytes);
+  *t = (tensor){0};
+}
+
+// As Python writes a tuple: (16, 3, 16, 16), with N for a count of 0.
+static void format_shape(const uint64_t *dims, int dim_count, char *text, size_t bytes) {
+  size_t used = (size_t)snprintf(text, bytes, "(");
+  for (int i = 0; i < dim_count && used < bytes; i++) {
+    const char *separator = i + 1 < dim_count ? ", " : dim_count == 1 ? "," : "";
+    used += (size_t)(dims[i] ? snprintf(text + used, bytes - used, "%" PRIu64 "%s", dims[i], separator)
+                             : snprintf(text + used, bytes - used, "N%s", separator));
+  }
+  if (used < bytes) snprintf(text + used, bytes - used, ")");
+}
+
+void tensor_format_shape(const npy_array *array, char *text, size_t bytes) {
+  format_shape(array->dims, array->dim_count, text, bytes);
+}
+
+mote_status tensor_check_shape(const tensor *t, const uint64_t *dims, int dim_count, mote_error *error) {
+  bool equal = t->array.dim_count == dim_count && t->array.element_count > 0;
+  for (int i = 0; equal && i < dim_count; i++) equal = !dims[i] || dims[i] == t->array.dims[i];
+  if (equal) return MOTE_OK;
+  char found[192], expected[192];
+  format_shape(t->array.dims, t->array.dim_count, found, sizeof found);
+  format_shape(dims, dim_count, expected, sizeof expected);
+  if (!t->array.element_count) snprintf(found, sizeof found, "an empty array");
+  return fail(error, MOTE_ERROR_FORMAT, "%s: found shape %s, expected %s", t->array.name, found, expected);
+}
+
+mote_status tensor_to_floats(const tensor *t, float **values, mote_error *error) {
+  *values = malloc((t->array.element_count ? t->array.element_count : 1) * sizeof **values);
+  if (!*values)
+    return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %zu numbers", t->array.name, t->array.element_count);
+  npy_to_float(&t->array, *values);
+  for (size_t i = 0; i < t->array.element_count; i++) {
+    if (isfinite((*values)[i])) continue;
+    mote_status status = fail(error, MOTE_ERROR_FORMAT, "%s: found %g at element %zu, expected finite numbers",
+                              t->array.name, (double)(*values)[i], i);
+    free(*values);
+    *values = NULL;
+    return status;
+  }
+  return MOTE_OK;
+}
+
+mote_status tensor_to_image_floats(const tensor *t, float **values, mote_error *error) {
+  if (!npy_dtype_is_float(t->array.dtype))
+    return fail(error, MOTE_ERROR_FORMAT, "%s: found dtype %s, expected floating point, nominally from -1 to 1",
+                t->array.name, npy_dtype_name(t->array.dtype));
+  return tensor_to_floats(t, values, error);
+}
+
+mote_status tensor_to_int32s(const tensor *t, int32_t **values, mote_error *error) {
+  *values = malloc((t->array.element_count ? t->array.element_count : 1) * sizeof **values);
+  if (!*values)
+    return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %zu numbers", t->array.name, t->array.element_count);
+  mote_status status = npy_to_int32(&t->array, *values, error);
+  if (status) {
+    free(*values);
+    *values = NULL;
+  }
+  return status;
+}

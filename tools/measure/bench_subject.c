@@ -1,0 +1,135 @@
+// bench_subject.c: makes what `mote bench` and `mote profile` measure.
+#include "tools/measure/bench_subject.h"
+
+#include <stdlib.h>
+
+#include "tools/open.h"
+
+static mote_status take(bench_options *o, int value, const char *text, const char *const *whats, mote_error *error) {
+  switch (value) {
+    case BENCH_WHAT: return option_choice("--what", text, whats, &o->what, error);
+    case BENCH_BATCH: return option_int("--batch", text, 1, MOTE_BATCH_MAX, &o->batch, error);
+    case BENCH_REPEAT: return option_int("--repeat", text, 1, 1000, &o->repeat, error);
+    case BENCH_N_FEAT: return option_int("--n-feat", text, 8, 1024, &o->n_feat, error);
+    case BENCH_HEIGHT: return option_int("--height", text, 4, 256, &o->height, error);
+    case BENCH_CHANNELS: return option_int("--channels", text, 1, 4, &o->channels, error);
+    case BENCH_N_CFEAT: return option_int("--n-cfeat", text, 1, MOTE_MAX_CONTEXT, &o->n_cfeat, error);
+    case BENCH_SHADERS: o->shaders = text; return MOTE_OK;
+    case BENCH_COMPARE: o->compare = text; return MOTE_OK;
+    case BENCH_RENDERDOC: o->renderdoc = text; return MOTE_OK;
+    case BENCH_NPY: o->npy = text; return MOTE_OK;
+    default: o->trace = text; return MOTE_OK;
+  }
+}
+
+static mote_status check_compare(const bench_options *o, mote_error *error) {
+  if (!o->path)
+    return fail(error, MOTE_ERROR_USAGE, "--compare: found one file, %s, expected two: --compare a.json b.json",
+                o->compare);
+  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || o->n_feat || o->height || o->channels || o->n_cfeat)
+    return fail(error, MOTE_ERROR_USAGE, "--compare measures nothing: of the other options it takes --json alone");
+  return MOTE_OK;
+}
+
+static mote_status check_capture(const bench_options *o, mote_error *error) {
+  if (o->npy && !o->renderdoc)
+    return fail(error, MOTE_ERROR_USAGE, "--npy: found no --renderdoc, whose step it is the result of");
+  if (o->renderdoc && (o->trace || o->repeat))
+    return fail(error, MOTE_ERROR_USAGE, "--renderdoc captures a step and times nothing: found %s",
+                o->trace ? "--trace" : "--repeat");
+  return MOTE_OK;
+}
+
+static mote_status check_shaders(const bench_options *o, mote_error *error) {
+  if (o->shaders && (o->trace || o->renderdoc))
+    return fail(error, MOTE_ERROR_USAGE, "--shaders: found %s too, expected one of them",
+                o->trace ? "--trace" : "--renderdoc");
+  return MOTE_OK;
+}
+
+static mote_status check_shape(const bench_options *o, mote_error *error) {
+  if (o->path && (o->n_feat || o->height || o->channels || o->n_cfeat))
+    return fail(error, MOTE_ERROR_USAGE, "%s: --n-feat, --height, --channels and --n-cfeat are for random weights, "
+                "without MODEL", o->path);
+  if (o->n_feat % 8) return fail(error, MOTE_ERROR_USAGE, "--n-feat: found %d, expected a multiple of 8", o->n_feat);
+  if (o->height % 4) return fail(error, MOTE_ERROR_USAGE, "--height: found %d, expected a multiple of 4", o->height);
+  return MOTE_OK;
+}
+
+mote_status bench_read_options(bench_options *o, const char *const *whats, bool *stop, mote_error *error) {
+  const char *text = NULL;
+  int value;
+  while ((value = options_next(&o->base, &text)) > 0) TRY(take(o, value, text, whats, error));
+  *stop = value == OPTIONS_STOP;
+  if (*stop) return MOTE_OK;
+  o->path = options_word(&o->base);
+  TRY(options_no_more_words(&o->base, error));
+  if (o->compare) return check_compare(o, error);
+  TRY(check_capture(o, error));
+  TRY(check_shaders(o, error));
+  TRY(check_shape(o, error));
+  if (!o->repeat) o->repeat = 9;
+  if (!o->n_feat) o->n_feat = 64;
+  if (!o->height) o->height = 16;
+  if (!o->channels) o->channels = 3;
+  if (!o->n_cfeat) o->n_cfeat = 5;
+  return MOTE_OK;
+}
+
+static mote_status make_trainer(mote_device *device, const mote_model_info *info, const mote_model *start, int batch,
+                                mote_trainer **out, mote_error *error) {
+  size_t image = (size_t)(info->channels * info->height * info->height);
+  uint8_t *pixels = malloc((size_t)batch * image);
+  if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  uint32_t random = 1;
+  for (size_t i = 0; i < (size_t)batch * image; i++) {
+    random = random * 1664525u + 1013904223u;
+    pixels[i] = (uint8_t)(random >> 24);
+  }
+  const mote_trainer_desc desc = {.device = device,
+                                  .model = *info,
+                                  .start = start,
+                                  .data = {.count = (uint32_t)batch, .pixels = pixels},
+                                  .batch = batch,
+                                  .lr_schedule = MOTE_LR_CONSTANT};
+  mote_status status = mote_trainer_create(&desc, out, error);
+  free(pixels);
+  return status;
+}
+
+mote_status bench_open(const bench_options *o, bench_subject *out, mote_error *error) {
+  *out = (bench_subject){0};
+  mote_status status = open_device(&o->base.common, &out->device, error);
+  if (!status) say_device(mote_device_get_info(out->device));
+  if (!status && o->path) status = open_model(out->device, o->path, &out->loaded, error);
+  if (!status && !o->path) {
+    const mote_model_info info = {
+        .n_feat = o->n_feat, .height = o->height, .channels = o->channels, .n_cfeat = o->n_cfeat};
+    status = make_trainer(out->device, &info, NULL, 1, &out->random, error);
+    if (!status) status = mote_trainer_get_model(out->random, &out->model, error);
+  } else {
+    out->model = out->loaded;
+  }
+  if (status) bench_close(out);
+  return status;
+}
+
+void bench_close(bench_subject *subject) {
+  mote_model_destroy(&subject->loaded);
+  mote_trainer_destroy(&subject->random);
+  mote_device_destroy(&subject->device);
+}
+
+mote_status bench_make(const bench_subject *subject, bool train, int batch, profile_subject *out, mote_error *error) {
+  *out = (profile_subject){0};
+  const mote_model_info *info = mote_model_get_info(subject->model);
+  if (train) return make_trainer(subject->device, info, subject->model, batch, &out->trainer, error);
+  const mote_sampler_desc desc = {
+      .model = subject->model, .batch = batch, .steps = info->timesteps < 25 ? info->timesteps : 25, .guidance = 1};
+  return mote_sampler_create(&desc, &out->sampler, error);
+}
+
+void bench_release(profile_subject *subject) {
+  mote_sampler_destroy(&subject->sampler);
+  mote_trainer_destroy(&subject->trainer);
+}

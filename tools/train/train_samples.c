@@ -1,0 +1,66 @@
+// train_samples.c: the sample grids of a training run: averaged weights, always the same seed.
+#include "tools/train/train_samples.h"
+
+#include <stdlib.h>
+
+#include "runtime/error.h"
+#include "tools/data/contact_sheet.h"
+#include "tools/images/image_read.h"
+#include "tools/interrupt.h"
+
+enum { COLUMNS = 8, CLASSLESS_ROWS = 4, SAMPLES_MOST = 128 };
+
+static mote_status prepare(train_samples *s, mote_model *model, mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  s->rows = info->label_count ? info->label_count : CLASSLESS_ROWS;
+  s->columns = s->rows * COLUMNS <= SAMPLES_MOST ? COLUMNS : SAMPLES_MOST / s->rows;
+  size_t count = (size_t)(s->rows * s->columns), length = (size_t)info->n_cfeat;
+  s->contexts = calloc(count * length, sizeof *s->contexts);
+  s->pixels = malloc(count * (size_t)info->channels * (size_t)info->height * (size_t)info->height);
+  if (!s->contexts || !s->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %zu samples", count);
+  for (size_t i = 0; i < count && info->label_count; i++) s->contexts[i * length + i / (size_t)s->columns] = 1;
+  mote_sampler_desc desc = {.model = model, .batch = (int)count, .guidance = 1};
+  return mote_sampler_create(&desc, &s->sampler, error);
+}
+
+static mote_status save(const train_samples *s, const mote_model_info *info, const char *path, mote_error *error) {
+  int64_t order[SAMPLES_MOST];
+  for (int i = 0; i < s->rows * s->columns; i++) order[i] = i;
+  contact_sheet_desc desc = {.pixels = s->pixels,
+                             .order = order,
+                             .rows = s->rows,
+                             .columns = s->columns,
+                             .height = info->height,
+                             .channels = info->channels,
+                             .scale = info->height < 48 ? 48 / info->height : 1};
+  image sheet;
+  TRY(contact_sheet_init(&sheet, &desc, error));
+  mote_status status = image_save_png(&sheet, path, error);
+  image_finish(&sheet);
+  return status;
+}
+
+mote_status train_samples_write(train_samples *s, mote_trainer *trainer, uint64_t seed, const char *path,
+                                mote_error *error) {
+  mote_model *model = NULL;
+  TRY(mote_trainer_get_model(trainer, &model, error));
+  if (!s->sampler) TRY(prepare(s, model, error));
+  TRY(mote_sampler_begin(s->sampler, &(mote_sampler_request){.seed = seed, .context = s->contexts}, error));
+  // One step a submission: on a slow device Ctrl-C should not wait for all of them.
+  for (int i = 0; i < mote_sampler_step_count(s->sampler); i++) {
+    if (interrupt_seen()) return MOTE_OK;
+    TRY(mote_sampler_run(s->sampler, 1, error));
+  }
+  TRY(mote_sampler_read_pixels(s->sampler, s->pixels, error));
+  const mote_model_info *info = mote_model_get_info(model);
+  size_t pixels = (size_t)(s->rows * s->columns) * (size_t)info->height * (size_t)info->height;
+  if (info->premultiplied) pixels_unpremultiply(s->pixels, pixels, info->channels);
+  return save(s, info, path, error);
+}
+
+void train_samples_finish(train_samples *s) {
+  mote_sampler_destroy(&s->sampler);
+  free(s->contexts);
+  free(s->pixels);
+  *s = (train_samples){0};
+}
