@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/list.h"
 #include "runtime/record.h"
 #include "runtime/vulkan.h"
 
@@ -41,21 +42,12 @@ struct commands {
   VkBufferView *views;
   uint32_t view_count;
   access *pending;  // since the last barrier
-  uint32_t pending_count, pending_capacity;
+  uint32_t pending_count;
   VkQueryPool queries;  // two timestamps a dispatch; timed commands only
   bool timed;
   char label[LABEL_BYTES];  // the region that is open, "" for none
   commands_info info;
 };
-
-// A list grows by doubling; `count` is how many entries it holds.
-static mote_status grow(void **list, uint32_t count, size_t entry_bytes, mote_error *error) {
-  if (count & (count - 1)) return MOTE_OK;  // not a power of two: there is room
-  void *grown = realloc(*list, (count ? 2 * (size_t)count : 1) * entry_bytes);
-  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  *list = grown;
-  return MOTE_OK;
-}
 
 static void emit_barrier(commands *commands, VkCommandBuffer into) {
   const VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
@@ -85,7 +77,7 @@ static mote_status order_accesses(commands *commands, const dispatch *dispatch, 
   }
   if (*hazard) commands->pending_count = 0;
   for (uint32_t i = 0; i < count; i++) {
-    TRY(grow((void **)&commands->pending, commands->pending_count, sizeof *commands->pending, error));
+    if (!LIST_ROOM(commands->pending, commands->pending_count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
     commands->pending[commands->pending_count++] = accesses[i];
   }
   return MOTE_OK;
@@ -143,7 +135,8 @@ static void move_to_region(commands *commands, VkCommandBuffer into, const char 
 
 static mote_status add_descriptor_pool(commands *commands, mote_error *error) {
   mote_device *device = commands->device;
-  TRY(grow((void **)&commands->descriptor_pools, commands->descriptor_pool_count, sizeof(VkDescriptorPool), error));
+  if (!LIST_ROOM(commands->descriptor_pools, commands->descriptor_pool_count))
+    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   const VkDescriptorPoolSize sizes[] = {
       {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, SETS_A_POOL * MAX_BINDINGS},
       {VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER, SETS_A_POOL * MAX_BINDINGS}};
@@ -162,7 +155,7 @@ static mote_status add_view(commands *commands, const dispatch *dispatch, uint32
                             mote_error *error) {
   const binding *bound = &dispatch->bindings[index];
   mote_device *device = commands->device;
-  TRY(grow((void **)&commands->views, commands->view_count, sizeof(VkBufferView), error));
+  if (!LIST_ROOM(commands->views, commands->view_count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   const VkBufferViewCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
       .buffer = bound->buffer->handle,
@@ -317,7 +310,7 @@ mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote
       return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %u workgroups along %c, the device takes 1 to %u", dispatch->label,
                   dispatch->groups[i], "xyz"[i], device->caps.max_groups[i]);
   uint32_t index = commands->info.dispatches;
-  TRY(grow((void **)&commands->entries, index, sizeof *commands->entries, error));
+  if (!LIST_ROOM(commands->entries, index)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   entry *entry = &commands->entries[index];
   *entry = (struct entry){.kernel = kernel, .label = dispatch->label, .push_bytes = dispatch->push_bytes};
   memcpy(entry->groups, dispatch->groups, sizeof entry->groups);

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "runtime/error.h"
+#include "runtime/hash.h"
+#include "runtime/list.h"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Reading
@@ -392,10 +394,8 @@ mote_status file_group_add(file_group *group, file_writer *writer, mote_error *e
     file_writer_abort(writer);
     return fail_write(writer, cause, error);
   }
-  file_group_entry *grown = realloc(group->entries, (group->count + 1) * sizeof *grown);
   file_group_entry added = {.path = strdup(writer->path)};
-  bool kept = grown && added.path;
-  if (grown) group->entries = grown;
+  bool kept = added.path && LIST_ROOM(group->entries, group->count);
   if (kept && writer->temporary[0]) {
     added.target = strdup(writer->target);
     added.temporary = strdup(writer->temporary);
@@ -406,7 +406,7 @@ mote_status file_group_add(file_group *group, file_writer *writer, mote_error *e
     file_writer_abort(writer);
     return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its name", writer->path);
   }
-  grown[group->count++] = added;
+  group->entries[group->count++] = added;
   writer->temporary[0] = 0;  // the group's now
   return MOTE_OK;
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "runtime/file.h"
+#include "runtime/hash.h"
+#include "runtime/list.h"
 #include "runtime/vulkan.h"
 
 enum { FILE_MAX_BYTES = 4 << 20, ABOUT_BYTES = 96, HEAD_BYTES = 640, MOST_CHOICE = 255 };
@@ -37,12 +39,7 @@ int tuning_find(const mote_device *device, uint64_t key) {
 }
 
 static mote_status add(mote_device *device, const tuning_entry *entry, mote_error *error) {
-  size_t count = device->tuning_count;
-  if ((count & (count - 1)) == 0) {
-    tuning_entry *grown = realloc(device->tuning, (count ? 2 * count : 1) * sizeof *grown);
-    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-    device->tuning = grown;
-  }
+  if (!LIST_ROOM(device->tuning, device->tuning_count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   device->tuning[device->tuning_count++] = *entry;
   return MOTE_OK;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/list.h"
 #include "runtime/number.h"
 #include "tools/command.h"
 
@@ -90,12 +91,10 @@ static void print_help(options *o) {
 }
 
 static mote_status keep_argument(options *o, char *argument, mote_error *error) {
-  char **grown = realloc(o->owned, (o->owned_count + 1) * sizeof *grown);
-  if (!grown) {
+  if (!LIST_ROOM(o->owned, o->owned_count)) {
     free(argument);
     return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
   }
-  o->owned = grown;
   o->owned[o->owned_count++] = argument;
   return MOTE_OK;
 }

@@ -14,6 +14,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/list.h"
 
 mote_status output_check_extension(const char *option, const char *path, const char *extension, mote_error *error) {
   const char *slash = strrchr(path, '/');
@@ -63,13 +64,10 @@ struct file_claim {
 
 static void claim(file_claims *c, const file_claim *added) {
   if (!added->path) return;
-  file_claim *grown = realloc(c->claims, (c->count + 1) * sizeof *grown);
-  if (!grown) {
+  if (LIST_ROOM(c->claims, c->count))
+    c->claims[c->count++] = *added;
+  else
     c->out_of_memory = true;
-    return;
-  }
-  c->claims = grown;
-  grown[c->count++] = *added;
 }
 
 void claims_read(file_claims *c, const char *option, const char *path) {

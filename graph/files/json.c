@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/list.h"
 #include "runtime/number.h"
 #include "runtime/text.h"
 
@@ -294,15 +295,8 @@ bool json_number(const json *document, int value, double *number) {
 // Writing
 
 static bool make_room(json_text *out, size_t bytes) {
-  if (out->out_of_memory) return false;
-  if (out->length + bytes < out->capacity) return true;
-  const size_t capacity = 2 * (out->length + bytes) + 1024;
-  char *larger = realloc(out->text, capacity);
-  out->out_of_memory = !larger;
-  if (!larger) return false;
-  out->text = larger;
-  out->capacity = capacity;
-  return true;
+  if (!out->out_of_memory) out->out_of_memory = !list_reserve(&out->text, &out->capacity, out->length + bytes + 1, 1);
+  return !out->out_of_memory;
 }
 
 void json_write(json_text *out, const char *format, ...) {

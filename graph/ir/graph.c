@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/list.h"
+
 graph *graph_create(const device_caps *caps) {
   graph *made = calloc(1, sizeof *made);
   if (!made) return NULL;
@@ -55,20 +57,12 @@ void graph_pop(graph *graph) {
   *(slash ? slash : graph->scope) = 0;
 }
 
-// Makes room for one more pointer in a list that grows by doubling.
-static bool make_room(void ***list, int count) {
-  if (count & (count - 1)) return true;
-  void **grown = realloc(*list, (count ? 2 * (size_t)count : 1) * sizeof *grown);
-  if (grown) *list = grown;
-  return grown != NULL;
-}
-
 static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_layout layout, tensor_kind kind) {
   if (graph->status) return NULL;
   if (shape.n < 1 || shape.c < 1 || shape.h < 1 || shape.w < 1)
     return graph_fail(graph, "tensor %s: %s is not a shape", name, shape_format(shape).text);
   tensor *tensor = calloc(1, sizeof *tensor);
-  if (!tensor || !make_room((void ***)&graph->tensors, graph->tensor_count)) {
+  if (!tensor || !LIST_ROOM(graph->tensors, graph->tensor_count)) {
     free(tensor);
     return graph_fail_memory(graph);
   }
@@ -151,7 +145,7 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
     return graph_fail(graph, "%s: %d inputs and %zu bytes of attributes, at most %d and %d", op->name, input_count,
                       attribute_bytes, MAX_INPUTS, ATTRIBUTE_BYTES);
   node *node = calloc(1, sizeof *node);
-  if (!node || !make_room((void ***)&graph->nodes, graph->node_count)) {
+  if (!node || !LIST_ROOM(graph->nodes, graph->node_count)) {
     free(node);
     return graph_fail_memory(graph);
   }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/list.h"
+
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
   uint64_t needed = (invocations + local - 1) / local;
   uint64_t along_y = (needed + 65534) / 65535;
@@ -24,11 +26,7 @@ static void count_groups(launch *launch) {
 
 mote_status launches_add(launches *launches, const launch *launch, mote_error *error) {
   int count = launches->count;
-  if ((count & (count - 1)) == 0) {
-    launch_entry *grown = realloc(launches->entries, (count ? 2 * (size_t)count : 1) * sizeof *grown);
-    if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-    launches->entries = grown;
-  }
+  if (!LIST_ROOM(launches->entries, count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (launch->push_bytes > MAX_PUSH_BYTES)
     return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", launch->shader,
                 launch->push_bytes, MAX_PUSH_BYTES);

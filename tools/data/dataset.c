@@ -11,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "runtime/hash.h"
+#include "runtime/list.h"
 #include "runtime/text.h"
 #include "tools/images/image_fit.h"
 #include "tools/images/image_read.h"
@@ -115,18 +116,12 @@ void dataset_finish(dataset *set) {
 
 static mote_status make_room(dataset_builder *b, const char *name, mote_error *error) {
   dataset *set = b->set;
-  if (set->count < b->capacity) return MOTE_OK;
-  size_t capacity = b->capacity ? b->capacity * 2 : 64, image_bytes = (size_t)b->side * (size_t)b->side * 4;
+  size_t image_bytes = (size_t)b->side * (size_t)b->side * 4;
   if (set->count * image_bytes >= DATASET_MAX_BYTES)
     return fail(error, MOTE_ERROR_MEMORY, "%s: image %u; expected less than %zu MiB of pixels in all", name,
                 (unsigned)set->count, DATASET_MAX_BYTES >> 20);
-  uint8_t *pixels = realloc(set->pixels, capacity * image_bytes);
-  if (pixels) set->pixels = pixels;
-  int *labels = realloc(set->labels, capacity * sizeof *labels);
-  if (labels) set->labels = labels;
-  if (!pixels || !labels) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %zu images", name, capacity);
-  b->capacity = capacity;
-  return MOTE_OK;
+  if (list_make_room(&set->pixels, set->count, image_bytes) && LIST_ROOM(set->labels, set->count)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for image %u", name, (unsigned)set->count);
 }
 
 static mote_status check_size(dataset_builder *b, const image *image, const char *name, mote_error *error) {

@@ -99,7 +99,6 @@ uint64_t dataset_hash(const dataset *set);
 typedef struct dataset_builder {
   const dataset_desc *desc;
   dataset *set;
-  size_t capacity;       // images that set->pixels (RGBA so far) and set->labels have room for
   int side;              // of the images so far; 0: none yet
   int file_channels;     // the most that an image had
   bool transparent;      // a pixel was not opaque

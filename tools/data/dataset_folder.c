@@ -10,6 +10,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/list.h"
 #include "tools/data/dataset.h"
 #include "tools/images/image_read.h"
 
@@ -32,11 +33,9 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static bool add_name(char ***names, size_t *count, const char *name) {
-  char **grown = realloc(*names, (*count + 1) * sizeof *grown);
-  if (!grown) return false;
-  *names = grown;
-  grown[*count] = strdup(name);
-  return grown[*count] && ++*count;
+  char *copy = LIST_ROOM(*names, *count) ? strdup(name) : NULL;
+  if (copy) (*names)[(*count)++] = copy;
+  return copy;
 }
 
 static mote_status join(const char *folder, const char *name, char *path, mote_error *error) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/list.h"
 #include "tools/images/image.h"
 #include "tools/images/palette.h"
 
@@ -37,18 +38,12 @@ static void frame_to_rgb(const uint8_t *pixels, size_t count, int channels, uint
 
 typedef struct gif_bytes {
   uint8_t *data;
-  size_t bytes, room;
+  size_t bytes, capacity;
 } gif_bytes;
 
 static int append_bytes(GifFileType *file, const GifByteType *data, int bytes) {
   gif_bytes *out = file->UserData;
-  if (out->bytes + (size_t)bytes > out->room) {
-    size_t room = 2 * out->room + (size_t)bytes + 4096;
-    uint8_t *grown = realloc(out->data, room);
-    if (!grown) return 0;
-    out->data = grown;
-    out->room = room;
-  }
+  if (!list_reserve(&out->data, &out->capacity, out->bytes + (size_t)bytes, 1)) return 0;
   memcpy(out->data + out->bytes, data, (size_t)bytes);
   out->bytes += (size_t)bytes;
   return bytes;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/list.h"
 
 // The one file that holds stb_image_write's code; its warnings are not ours.
 #if defined(__GNUC__)
@@ -86,19 +87,15 @@ mote_status image_grid_init(image *image, const image_grid_desc *desc, mote_erro
 
 typedef struct growing_bytes {
   uint8_t *data;
-  size_t bytes;
+  size_t bytes, capacity;
   bool out_of_memory;
 } growing_bytes;
 
 static void append_bytes(void *context, void *data, int bytes) {
   growing_bytes *out = context;
-  uint8_t *grown = out->out_of_memory ? NULL : realloc(out->data, out->bytes + (size_t)bytes);
-  if (!grown) {
-    out->out_of_memory = true;
-    return;
-  }
-  memcpy(grown + out->bytes, data, (size_t)bytes);
-  out->data = grown;
+  out->out_of_memory = out->out_of_memory || !list_reserve(&out->data, &out->capacity, out->bytes + (size_t)bytes, 1);
+  if (out->out_of_memory) return;
+  memcpy(out->data + out->bytes, data, (size_t)bytes);
   out->bytes += (size_t)bytes;
 }
 

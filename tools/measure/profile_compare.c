@@ -10,6 +10,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/list.h"
 #include "tools/json.h"
 #include "tools/say.h"
 
@@ -70,10 +71,8 @@ static mote_status find_layer(comparison *c, const layer *key, layer **out, mote
     *out = &c->layers[i];
     if (!strcmp((*out)->name, key->name) && !strcmp((*out)->op, key->op)) return MOTE_OK;
   }
-  layer *grown = realloc(c->layers, (c->count + 1) * sizeof *grown);
-  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  c->layers = grown;
-  *out = &grown[c->count++];
+  if (!LIST_ROOM(c->layers, c->count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  *out = &c->layers[c->count++];
   **out = *key;
   return MOTE_OK;
 }

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/list.h"
 #include "tools/measure/shader_source.h"
 
 extern char **environ;
@@ -111,11 +112,9 @@ static mote_status add_shader(shader_set *set, const char *name, FILE *words, mo
   char *data;
   size_t bytes;
   TRY(read_back(words, &data, &bytes, error));
-  shader *grown = realloc(set->shaders, (set->count + 1) * sizeof *grown);
-  if (grown) set->shaders = grown;
-  char *copy = strdup(name);
-  if (grown && copy) {
-    grown[set->count++] = (shader){copy, (uint32_t *)(void *)data, bytes / 4};
+  char *copy = LIST_ROOM(set->shaders, set->count) ? strdup(name) : NULL;
+  if (copy) {
+    set->shaders[set->count++] = (shader){copy, (uint32_t *)(void *)data, bytes / 4};
     return MOTE_OK;
   }
   free(data);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/list.h"
 #include "runtime/number.h"
 #include "tools/images/palette.h"
 #include "tools/open.h"
@@ -131,10 +132,8 @@ static const options_desc desc = {
 };
 
 static mote_status add_spec(const char ***specs, int *count, const char *spec, mote_error *error) {
-  const char **grown = realloc(*specs, ((size_t)*count + 1) * sizeof *grown);
-  if (!grown) return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
-  *specs = grown;
-  grown[(*count)++] = spec;
+  if (!LIST_ROOM(*specs, *count)) return fail(error, MOTE_ERROR_MEMORY, "no memory to read the options");
+  (*specs)[(*count)++] = spec;
   return MOTE_OK;
 }
 

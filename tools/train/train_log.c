@@ -6,18 +6,13 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "runtime/list.h"
 #include "runtime/number.h"
 
 #define SECONDS_MOST 1e9  // 31 years
 
 bool train_rows_add(train_rows *r, const train_row *row) {
-  if (r->count == r->capacity) {
-    size_t capacity = r->capacity ? 2 * r->capacity : 1024;
-    train_row *grown = realloc(r->rows, capacity * sizeof *grown);
-    if (!grown) return false;
-    r->rows = grown;
-    r->capacity = capacity;
-  }
+  if (!LIST_ROOM(r->rows, r->count)) return false;
   r->rows[r->count++] = *row;
   return true;
 }

@@ -19,7 +19,7 @@ typedef struct train_row {
 
 typedef struct train_rows {
   train_row *rows;
-  size_t count, capacity;
+  size_t count;
 } train_rows;
 
 // False where there is no memory.
