@@ -221,8 +221,7 @@ static size_t directory_length(const char *path) {
 // long as the file system allows. Different targets, and attempts, have different ones as a rule: many files of a folder may
 // wait at once. False where it is too long.
 static bool name_temporary(const char *target, uint32_t attempt, char temporary[PATH_MAX]) {
-  uint32_t number = 2166136261u;  // FNV-1a
-  for (const char *c = target; *c; c++) number = (number ^ (uint8_t)*c) * 16777619u;
+  const uint32_t number = (uint32_t)hash_bytes(HASH_START, target, strlen(target));
   int length = snprintf(temporary, PATH_MAX, "%.*s" TEMPORARY_FORM, (int)directory_length(target), target, (long)getpid(),
                         (int)((number + attempt) & INT_MAX));
   if (length < PATH_MAX) return true;

@@ -8,16 +8,11 @@
 #include <string.h>
 
 #include "runtime/file.h"
+#include "runtime/hash.h"
 #include "runtime/vulkan.h"
 
 enum { PREFIX_BYTES = 24, CACHE_MAX_BYTES = 256 << 20 };
 static const char magic[8] = {'m', 'o', 't', 'e', 'p', 'i', 'p', 'e'};
-
-static uint64_t fnv1a(const uint8_t *data, size_t bytes) {
-  uint64_t hash = 14695981039346656037u;
-  for (size_t i = 0; i < bytes; i++) hash = (hash ^ data[i]) * 1099511628211u;
-  return hash;
-}
 
 static uint64_t read_u64(const uint8_t *bytes) {
   uint64_t value = 0;
@@ -35,7 +30,7 @@ static const char *find_fault(const mote_device *device, const uint8_t *data, si
   uint64_t length = read_u64(data + 16);
   if (length != bytes - PREFIX_BYTES) return "it is truncated";
   const uint8_t *blob = data + PREFIX_BYTES;
-  if (fnv1a(blob, length) != read_u64(data + 8)) return "its checksum does not match";
+  if (hash_bytes(HASH_START, blob, length) != read_u64(data + 8)) return "its checksum does not match";
   VkPipelineCacheHeaderVersionOne header;
   if (length < sizeof header) return "it is too short";
   memcpy(&header, blob, sizeof header);
@@ -85,7 +80,7 @@ static mote_status write_back(mote_device *device, mote_error *error) {
   if (!data) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   mote_status status = CHECK(error, device->vk.vkGetPipelineCacheData(device->handle, device->pipeline_cache, &bytes,
                                                                       data + PREFIX_BYTES));
-  uint64_t hash = status ? 0 : fnv1a(data + PREFIX_BYTES, bytes);
+  uint64_t hash = status ? 0 : hash_bytes(HASH_START, data + PREFIX_BYTES, bytes);
   if (!status && hash != device->cache_hash) {
     memcpy(data, magic, sizeof magic);
     write_u64(data + 8, hash);

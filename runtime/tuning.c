@@ -23,13 +23,6 @@ struct tuning_entry {
   char about[ABOUT_BYTES];
 };
 
-static uint64_t fnv1a(uint64_t hash, const void *data, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) hash = (hash ^ ((const uint8_t *)data)[i]) * 1099511628211u;
-  return hash;
-}
-
-static const uint64_t fnv1a_start = 14695981039346656037u;
-
 mote_tune device_tunes(const mote_device *device) { return device->tune; }
 
 int tuning_find(const mote_device *device, uint64_t key) {
@@ -58,10 +51,10 @@ mote_status tuning_keep(mote_device *device, uint64_t key, int choice, const cha
 
 // The lines that a file of this device, driver and program begins with.
 static void write_head(const mote_device *device, char head[HEAD_BYTES]) {
-  uint64_t hash = fnv1a_start;
+  uint64_t hash = HASH_START;
   const shader *shader;
   for (size_t i = 0; (shader = shader_at(i)); i++)
-    hash = fnv1a(hash, shader->words, shader->word_count * sizeof *shader->words);
+    hash = hash_bytes(hash, shader->words, shader->word_count * sizeof *shader->words);
   snprintf(head, HEAD_BYTES, "mote tuning 1\ndevice %s, %s\nshaders %016" PRIx64 "\n", device->info.name,
            device->info.driver, hash);
 }
@@ -91,7 +84,7 @@ static const char *read_text(mote_device *device, char *text, size_t bytes, mote
   char *end;
   uint64_t sum = strtoull(last + 5, &end, 16);
   if (end != text + bytes - 1 || *end != '\n') return "it is truncated";
-  if (fnv1a(fnv1a_start, text, (size_t)(last + 1 - text)) != sum) return "its checksum does not match";
+  if (hash_bytes(HASH_START, text, (size_t)(last + 1 - text)) != sum) return "its checksum does not match";
   last[1] = 0;
   for (char *line = text + head_bytes; *line;) {
     char *line_end = strchr(line, '\n');
@@ -112,7 +105,7 @@ mote_status tuning_create(mote_device *device, const char *directory, mote_error
   device->tuning_path = malloc(length);
   if (!device->tuning_path) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   snprintf(device->tuning_path, length, "%s/tuning-%s-%016" PRIx64 ".txt", directory, device->info.uuid,
-           fnv1a(fnv1a_start, head, strlen(head)));
+           hash_bytes(HASH_START, head, strlen(head)));
   uint8_t *text = NULL;
   size_t bytes;
   mote_error unreadable = {0};
@@ -132,13 +125,13 @@ static mote_status write_back(mote_device *device, mote_error *error) {
   char head[HEAD_BYTES], line[ABOUT_BYTES + 32];
   file_writer writer = {0};
   write_head(device, head);
-  uint64_t hash = fnv1a(fnv1a_start, head, strlen(head));
+  uint64_t hash = hash_bytes(HASH_START, head, strlen(head));
   TRY(file_writer_init_own(&writer, device->tuning_path, error));
   mote_status status = file_writer_write(&writer, head, strlen(head), error);
   for (size_t i = 0; i < device->tuning_count && !status; i++) {
     const tuning_entry *entry = &device->tuning[i];
     snprintf(line, sizeof line, "%016" PRIx64 " %d %s\n", entry->key, entry->choice, entry->about);
-    hash = fnv1a(hash, line, strlen(line));
+    hash = hash_bytes(hash, line, strlen(line));
     status = file_writer_write(&writer, line, strlen(line), error);
   }
   snprintf(line, sizeof line, "end %016" PRIx64 "\n", hash);

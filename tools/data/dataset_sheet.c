@@ -10,6 +10,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/hash.h"
 #include "tools/data/dataset.h"
 #include "tools/images/image_read.h"
 
@@ -140,8 +141,7 @@ static bool is_duplicate(sheet *s) {
   const dataset *set = s->builder->set;
   size_t bytes = (size_t)s->builder->side * (size_t)s->builder->side * 4;
   const uint8_t *latest = set->pixels + (set->count - 1) * bytes;
-  uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-  for (size_t i = 0; i < bytes; i++) hash = (hash ^ latest[i]) * 0x100000001b3u;
+  uint64_t hash = hash_bytes(HASH_START, latest, bytes);
   for (uint64_t slot = hash ^ hash >> 32;; slot++) {
     uint32_t *number = &s->seen[slot & s->seen_mask];
     if (*number && memcmp(set->pixels + (*number - 1) * bytes, latest, bytes)) continue;
