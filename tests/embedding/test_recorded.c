@@ -1,5 +1,5 @@
 // test_recorded.c: whatever a sampler can do, its recorded form does to the byte: every option in both forms, the recorded
-// one in portions that fit no number of steps.
+// one in portions that fit no number of steps. `test_recorded FILE` writes the recorded pixels there too, for same_bits.sh.
 #include "tests/embedding/host.h"
 
 enum { BATCH = 2, STEPS = 5, HEIGHT = 8, PIXELS = HEIGHT * HEIGHT, IMAGE = 3 * PIXELS, CONTEXT = 5, PORTION = 3 };
@@ -9,6 +9,7 @@ static mote_device *device;
 static mote_model *model;
 static float contexts[BATCH * CONTEXT], other_contexts[BATCH * CONTEXT], mixture[BATCH * CONTEXT];
 static float noise[BATCH * IMAGE], images[BATCH * IMAGE], mask[BATCH * PIXELS];
+static FILE *kept;  // NULL: not asked for
 
 static int open_all(void **state) {
   (void)state;
@@ -118,6 +119,7 @@ static void record(const option *option, float *out, uint8_t *pixels) {
   assert_int_equal(mote_sampler_steps_done(sampler), count);
   MUST(mote_sampler_read(sampler, out, &error));
   memcpy(pixels, buffer.bytes, BATCH * PIXELS * 4);
+  if (kept) assert_int_equal(fwrite(pixels, 4, BATCH * PIXELS, kept), BATCH * PIXELS);
   host_buffer_free(&the_host, &buffer);
   mote_sampler_destroy(&sampler);
 }
@@ -170,8 +172,10 @@ static void guidance_is_the_models_unless_told(void **state) {
   mote_model_destroy(&dropped);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  if (argc > 1 && !(kept = fopen(argv[1], "wb"))) return perror(argv[1]), 1;
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_option_gives_the_same_bytes_recorded),
                                      cmocka_unit_test(guidance_is_the_models_unless_told)};
-  return cmocka_run_group_tests(tests, open_all, close_all);
+  int failed = cmocka_run_group_tests(tests, open_all, close_all);
+  return failed || (kept && fclose(kept));
 }
