@@ -296,12 +296,7 @@ mote_status sampler_advance(mote_sampler *sampler, int step_count, const sampler
 }
 
 static mote_status write_now(void *user, tensor *tensor, const void *rows, mote_error *error) {
-  if (rows) return program_write(user, tensor, rows, error);
-  float *zeros = calloc(tensor_elements(tensor), sizeof *zeros);
-  if (!zeros) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  mote_status status = program_write(user, tensor, zeros, error);
-  free(zeros);
-  return status;
+  return program_write(user, tensor, rows, error);
 }
 
 static mote_status replay_now(void *user, phase phase, int times, mote_error *error) {

@@ -125,10 +125,7 @@ static mote_status write_later(void *user, tensor *tensor, const void *rows, mot
   recording *recording = route->sampler->recording;
   size_t bytes = tensor_bytes(tensor);
   (void)error;
-  if (rows)
-    layout_pack(tensor, rows, recording->packed);
-  else
-    memset(recording->packed, 0, bytes);
+  layout_pack(tensor, rows, recording->packed);
   if (!route->writing)
     record_order(recording->device, route->into, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_TRANSFER);
   route->writing = true;

@@ -166,15 +166,14 @@ static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_er
   for (int t = 0; t <= count; t++) timesteps[t] = is_classifier(&trainer->info) ? 0 : t;
   if (!trainer->desc.teacher) return MOTE_OK;
   const distill_desc *distill = &trainer->distill;
-  int contexts = batch * trainer->info.n_cfeat, words = (count + 1) * LEAP_WORDS;
-  float *numbers = calloc((size_t)(contexts + batch + words), sizeof *numbers);  // for contexts, ones, leaps
+  float *numbers = calloc((size_t)(batch + (count + 1) * LEAP_WORDS), sizeof *numbers);  // for ones, leaps
   if (!numbers) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  float *ones = numbers + contexts, *leaps = ones + batch;
+  float *ones = numbers, *leaps = ones + batch;
   for (int i = 0; i < batch; i++) ones[i] = 1;
   mote_status status = distill_table(&trainer->info, distill, leaps, timesteps, error);
   if (!status) status = program_write(trainer->program, distill->leaps, leaps, error);
   if (!status) status = program_write(trainer->program, distill->ones, ones, error);
-  if (!status && distill->none) status = program_write(trainer->program, distill->none, numbers, error);
+  if (!status && distill->none) status = program_write(trainer->program, distill->none, NULL, error);
   free(numbers);
   return status;
 }

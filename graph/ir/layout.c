@@ -31,12 +31,12 @@ static void move(const tensor *tensor, float *rows, float *device, bool pack) {
 }
 
 void layout_pack(const tensor *tensor, const float *rows, float *device) {
-  if (tensor->layout == LAYOUT_RAW) {
+  if (rows && tensor->layout == LAYOUT_RAW) {
     memcpy(device, rows, tensor_bytes(tensor));
     return;
   }
   memset(device, 0, tensor_bytes(tensor));
-  move(tensor, (float *)(uintptr_t)rows, device, true);
+  if (rows) move(tensor, (float *)(uintptr_t)rows, device, true);
 }
 
 void layout_unpack(const tensor *tensor, const float *device, float *rows) {

@@ -4,7 +4,8 @@
 
 #include "graph/ir/graph.h"
 
-// `rows` has tensor_elements(tensor) floats in row-major order, `device` tensor_bytes(tensor) bytes; padding becomes 0.
+// `rows` has tensor_elements(tensor) floats in row-major order, or is NULL for zeros, `device` tensor_bytes(tensor) bytes; padding
+// becomes 0.
 void layout_pack(const tensor *tensor, const float *rows, float *device);
 
 // The other way round; padding is dropped.
