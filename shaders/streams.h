@@ -13,5 +13,9 @@
 #define STREAM_TRAIN_DRAW 2u     // which images, timesteps and flips
 #define STREAM_TRAIN_WEIGHTS 3u  // the first weights
 #define STREAM_VALIDATION 4u     // noise of images that a loss is measured on
+#define STREAM_HOLDOUT 0x68656c64u  // "held": which images are held out
+
+// Judging.
+#define STREAM_RESAMPLE 5u  // images drawn again, for how sure a distance is
 
 #endif

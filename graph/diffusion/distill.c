@@ -46,7 +46,7 @@ tensor *distill_target(graph *graph, const distill_desc *desc, const draw_batch_
 static void fill_leap(const distill_desc *desc, const sampler_row *own, const sampler_row *teacher, float *words) {
   double with = desc->guidance, without = 1 - desc->guidance;
   const sampler_row *first = &teacher[0], *second = &teacher[1];
-  words[LEAP_TIME] = (float)((double)second->timestep / desc->teacher->info.timesteps);
+  words[LEAP_TIME] = schedule_time(&desc->teacher->info, second->timestep);
   words[LEAP_HALF] = (float)first->x;
   words[LEAP_HALF + 1] = (float)(first->model * with);
   words[LEAP_HALF + 2] = (float)(first->model * without);

@@ -136,13 +136,13 @@ static void pack_row(const sampler_row *row, float *words) {
 }
 
 static mote_status write_table(mote_sampler *sampler, const constants *constants, mote_error *error) {
-  int count = sampler->row_count, T = sampler->model->info.timesteps;
+  int count = sampler->row_count;
   sampler_row *rows = calloc((size_t)count, sizeof *rows);
   float *table = calloc((size_t)count * ROW_WORDS, sizeof *table), *time = calloc((size_t)count, sizeof *time);
   mote_status status = rows && table && time ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) status = sampler_table(&sampler->model->info, &sampler->desc, rows, error);
   for (int i = 0; i < count && !status; i++) {
-    time[i] = (float)((double)rows[i].timestep / T);
+    time[i] = schedule_time(&sampler->model->info, rows[i].timestep);
     pack_row(&rows[i], table + i * ROW_WORDS);
   }
   if (!status) status = program_write(sampler->program, constants->time, time, error);
@@ -159,10 +159,10 @@ static mote_status write_start(mote_sampler *sampler, tensor *start, mote_error 
   double *alpha_bar = malloc(((size_t)info->timesteps + 1) * sizeof *alpha_bar);
   if (!alpha_bar) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   schedule_alpha_bar(info, alpha_bar);
-  double bar = alpha_bar[sampler_first_timestep(info, &sampler->desc)];
+  const noising first = schedule_noising(alpha_bar[sampler_first_timestep(info, &sampler->desc)]);
   free(alpha_bar);
   float words[ROW_WORDS] = {0};
-  pack_row(&(sampler_row){.x = sqrt(1 - bar), .model = sqrt(bar)}, words);
+  pack_row(&(sampler_row){.x = first.noise, .model = first.signal}, words);
   return program_write(sampler->program, start, words, error);
 }
 

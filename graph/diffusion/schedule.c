@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "graph/ir/philox.h"
+#include "shaders/streams.h"
+
 static const double pi = 3.14159265358979323846;
 
 static double cosine_level(double t_over_T) {
@@ -26,12 +29,27 @@ void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar) {
   alpha_bar[0] = 1;
 }
 
+float schedule_time(const mote_model_info *model, int timestep) { return (float)((double)timestep / model->timesteps); }
+
+noising schedule_noising(double alpha_bar) { return (noising){.signal = sqrt(alpha_bar), .noise = sqrt(1 - alpha_bar)}; }
+
 noised schedule_noise(mote_prediction prediction, double alpha_bar, double x0, double epsilon) {
-  double signal = sqrt(alpha_bar), level = sqrt(1 - alpha_bar);
+  const noising n = schedule_noising(alpha_bar);
   const double targets[] = {[MOTE_PREDICT_EPSILON] = epsilon,
-                            [MOTE_PREDICT_V] = signal * epsilon - level * x0,
+                            [MOTE_PREDICT_V] = n.signal * epsilon - n.noise * x0,
                             [MOTE_PREDICT_X0] = x0};
-  return (noised){.x = signal * x0 + level * epsilon, .target = targets[prediction]};
+  return (noised){.x = n.signal * x0 + n.noise * epsilon, .target = targets[prediction]};
+}
+
+void schedule_noise_image(const mote_model_info *model, const noised_image *image) {
+  const uint32_t area = (uint32_t)(model->height * model->height), channels = (uint32_t)model->channels;
+  for (uint32_t i = 0; i < channels * area; i++) {
+    double x0 = image->pixels[i % area * channels + i / area] / 127.5 - 1;
+    double epsilon = philox_normal((philox_block){{i, image->index, 0, STREAM_VALIDATION}}, image->seed);
+    const noised made = schedule_noise(model->prediction, image->alpha_bar, x0, epsilon);
+    image->x[i] = (float)made.x;
+    image->target[i] = (float)made.target;
+  }
 }
 
 // A quantity as a combination of x and the network's output m.
@@ -41,7 +59,7 @@ typedef struct combination {
 
 // x_0 and ε at noise level `bar`, from what the network predicts.
 static void predict(mote_prediction prediction, double bar, combination *x0, combination *epsilon) {
-  double signal = sqrt(bar), noise = sqrt(1 - bar);
+  const double signal = schedule_noising(bar).signal, noise = schedule_noising(bar).noise;
   if (prediction == MOTE_PREDICT_EPSILON) {
     *epsilon = (combination){0, 1};
     *x0 = (combination){1 / signal, -noise / signal};
@@ -104,8 +122,8 @@ static sampler_row row_of(const mote_model_info *model, const mote_sampler_desc 
   predict(model->prediction, leap.t, &x0, &epsilon);
   row.x0_x = x0.x;
   row.x0_model = x0.m;
-  row.known = sqrt(leap.s);
-  row.known_noise = sqrt(1 - leap.s);
+  row.known = schedule_noising(leap.s).signal;
+  row.known_noise = schedule_noising(leap.s).noise;
   row.back = 1;
   return row;
 }
@@ -181,8 +199,8 @@ static void fill_rows(const mote_model_info *model, const mote_sampler_desc *des
       rows->timestep = timesteps[i];
       rows->guidance = guidance_at(desc, (double)timesteps[i] / model->timesteps);
       if (k + 1 == count) continue;
-      rows->back = sqrt(leap.t / leap.s);
-      rows->back_noise = sqrt(1 - leap.t / leap.s);
+      rows->back = schedule_noising(leap.t / leap.s).signal;
+      rows->back_noise = schedule_noising(leap.t / leap.s).noise;
     }
   }
 }

@@ -9,6 +9,16 @@
 // Cosine (Nichol & Dhariwal 2021): alpha_bar_t = f(t)/f(0), f(t) = cos²((t/T + 0.008)/1.008 · π/2), beta_t ≤ 0.999.
 void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar);
 
+// t/T, what networks are told of timestep t.
+float schedule_time(const mote_model_info *model, int timestep);
+
+// The factors of x_0 and of ε where a timestep has this ᾱ: √ᾱ and √(1 - ᾱ).
+typedef struct noising {
+  double signal, noise;
+} noising;
+
+noising schedule_noising(double alpha_bar);
+
 // An element x_0 noised by epsilon to a timestep of this ᾱ, x_t = √ᾱ · x_0 + √(1 - ᾱ) · ε, and what a model should predict there:
 // ε, v = √ᾱ · ε - √(1 - ᾱ) · x_0 (Salimans & Ho 2022) or x_0. shaders/draw_batch.comp does the same on the device.
 typedef struct noised {
@@ -16,6 +26,17 @@ typedef struct noised {
 } noised;
 
 noised schedule_noise(mote_prediction prediction, double alpha_bar, double x0, double epsilon);
+
+// The same for an image that a loss is measured on.
+typedef struct noised_image {
+  double alpha_bar;
+  const uint8_t *pixels;  // height × height × channels of the model; 0 … 255 becomes -1 … 1
+  uint32_t index;         // its noise follows from this and the seed
+  uint64_t seed;
+  float *x, *target;      // channels × height × height, filled
+} noised_image;
+
+void schedule_noise_image(const mote_model_info *model, const noised_image *image);
 
 // One step of a sampler: x' = x · a + m · b + z · noise + m_before · previous, m the network's output at `timestep`, z
 // normal noise. Where sampler_uses_x0, m is the x_0 that follows from the output: x0_x · x + x0_model · output.

@@ -179,8 +179,8 @@ static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_er
 }
 
 static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
-  int T = trainer->info.timesteps, count = level_count(trainer);
-  double *alpha_bar = malloc(((size_t)T + 1) * sizeof *alpha_bar);
+  int count = level_count(trainer);
+  double *alpha_bar = malloc(((size_t)trainer->info.timesteps + 1) * sizeof *alpha_bar);
   int *timesteps = malloc(((size_t)count + 1) * sizeof *timesteps);
   float *table = calloc((size_t)(count + 1) * NOISE_WORDS, sizeof *table);
   mote_status status = alpha_bar && timesteps && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
@@ -188,11 +188,11 @@ static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
   if (!status) status = find_timesteps(trainer, timesteps, error);
   for (int i = 1; i <= count && !status; i++) {
     float *row = table + i * NOISE_WORDS;
-    double bar = alpha_bar[timesteps[i]];
-    row[NOISE_SIGNAL] = (float)sqrt(bar);
-    row[NOISE_NOISE] = (float)sqrt(1 - bar);
-    row[NOISE_WEIGHT] = (float)min_snr_weight(trainer->info.prediction, bar, trainer->desc.min_snr);
-    row[NOISE_TIME] = (float)((double)timesteps[i] / T);
+    const noising noising = schedule_noising(alpha_bar[timesteps[i]]);
+    row[NOISE_SIGNAL] = (float)noising.signal;
+    row[NOISE_NOISE] = (float)noising.noise;
+    row[NOISE_WEIGHT] = (float)min_snr_weight(trainer->info.prediction, alpha_bar[timesteps[i]], trainer->desc.min_snr);
+    row[NOISE_TIME] = schedule_time(&trainer->info, timesteps[i]);
   }
   if (!status) status = program_write(trainer->program, trainer->noise, table, error);
   free(alpha_bar);

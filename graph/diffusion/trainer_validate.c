@@ -5,28 +5,22 @@
 
 #include "graph/diffusion/schedule.h"
 #include "graph/diffusion/trainer.h"
-#include "graph/ir/philox.h"
 #include "graph/nets/metadata.h"
 #include "graph/nets/sprite_classifier.h"
-#include "shaders/streams.h"
 
 // Image i is judged at one timestep, spread evenly over 1 … T, with noise of its own, the same at every call.
 static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
   const mote_model_info *m = &trainer->info;
-  size_t area = (size_t)(m->height * m->height), channels = (size_t)m->channels, each = area * channels;
+  size_t at = (size_t)i * (size_t)(m->channels * m->height * m->height);
   int t = is_classifier(m) ? 0 : 1 + (int)(((uint64_t)i * 2 + 1) * (uint64_t)m->timesteps / (2 * data->count)) % m->timesteps;
   trainer->validation.steps[i] = t;
   trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
-  for (size_t c = 0; c < channels; c++)
-    for (size_t p = 0; p < area; p++) {
-      double x0 = data->pixels[i * each + p * channels + c] / 127.5 - 1;
-      double epsilon = philox_normal((philox_block){{(uint32_t)(c * area + p), i, 0, STREAM_VALIDATION}},
-                                     trainer->desc.seed);
-      const noised made = schedule_noise(m->prediction, alpha_bar[t], x0, epsilon);
-      size_t at = i * each + c * area + p;
-      trainer->validation.x[at] = (float)made.x;
-      trainer->validation.target[at] = (float)made.target;
-    }
+  schedule_noise_image(m, &(noised_image){.alpha_bar = alpha_bar[t],
+                                          .pixels = data->pixels + at,
+                                          .index = i,
+                                          .seed = trainer->desc.seed,
+                                          .x = trainer->validation.x + at,
+                                          .target = trainer->validation.target + at});
 }
 
 mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {

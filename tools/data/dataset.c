@@ -13,6 +13,7 @@
 #include "runtime/hash.h"
 #include "runtime/list.h"
 #include "runtime/text.h"
+#include "shaders/streams.h"
 #include "tools/images/image_fit.h"
 #include "tools/images/image_read.h"
 #include "tools/say.h"
@@ -324,7 +325,7 @@ static void choose_held_out(const dataset *set, int label, double fraction, uint
   uint32_t wanted = (uint32_t)(fraction * size + 0.5);
   if (wanted && wanted >= size) wanted = size - 1;
   for (uint32_t i = 0; i < wanted; i++) {
-    philox_block block = philox((philox_block){{i, (uint32_t)label, 0, 0x68656c64}}, seed);  // "held"
+    philox_block block = philox((philox_block){{i, (uint32_t)label, 0, STREAM_HOLDOUT}}, seed);
     uint32_t other = i + (uint32_t)(((uint64_t)block.words[0] * (size - i)) >> 32), kept = members[i];
     members[i] = members[other];
     members[other] = kept;

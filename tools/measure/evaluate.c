@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "graph/diffusion/schedule.h"
-#include "graph/ir/philox.h"
 #include "runtime/error.h"
-#include "shaders/streams.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 #include "tools/sample/sample_run.h"
@@ -66,17 +64,12 @@ static uint32_t spread(const dataset *set, uint32_t count, uint32_t k) {
 
 // Row `row` of the batch: an image at noise level t, with noise of its own that is the same for all models.
 static void noise_image(loss_work *w, const dataset *set, uint32_t index, int t, int row) {
-  size_t channels = (size_t)set->channels, area = w->each / channels, at = (size_t)row * w->each;
-  const uint8_t *pixels = set->pixels + (size_t)index * w->each;
-  for (size_t c = 0; c < channels; c++)
-    for (size_t p = 0; p < area; p++) {
-      double x0 = pixels[p * channels + c] / 127.5 - 1;
-      const philox_block counter = {{(uint32_t)(c * area + p), index, 0, STREAM_VALIDATION}};
-      double epsilon = philox_normal(counter, w->desc->seed + (uint64_t)t);
-      const noised made = schedule_noise(w->model->prediction, w->alpha_bar[t], x0, epsilon);
-      w->x[at + c * area + p] = (float)made.x;
-      w->target[at + c * area + p] = (float)made.target;
-    }
+  schedule_noise_image(w->model, &(noised_image){.alpha_bar = w->alpha_bar[t],
+                                                 .pixels = set->pixels + (size_t)index * w->each,
+                                                 .index = index,
+                                                 .seed = w->desc->seed + (uint64_t)t,
+                                                 .x = w->x + (size_t)row * w->each,
+                                                 .target = w->target + (size_t)row * w->each});
   float *context = w->context + (size_t)row * (size_t)w->model->n_cfeat;
   memset(context, 0, (size_t)w->model->n_cfeat * sizeof *context);
   if (set->labels[index] >= 0) context[set->labels[index]] = 1;

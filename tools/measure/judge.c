@@ -7,6 +7,7 @@
 
 #include "graph/ir/philox.h"
 #include "runtime/error.h"
+#include "shaders/streams.h"
 
 enum { BATCH = 64, RESAMPLES = 100 };
 
@@ -198,7 +199,7 @@ static mote_status measure_frechet(const findings *found, const normal *real, co
   normal fitted = {d, numbers, numbers + d};
   for (uint32_t r = 0; r < RESAMPLES && !status; r++) {
     for (uint32_t i = 0; i < found->count; i++)
-      pick[i] = (uint32_t)((uint64_t)philox((philox_block){{i, r, 0, 5}}, seed).words[0] * found->count >> 32);
+      pick[i] = (uint32_t)((uint64_t)philox((philox_block){{i, r, 0, STREAM_RESAMPLE}}, seed).words[0] * found->count >> 32);
     fit(found, pick, &fitted);
     spread[r] = frechet(real, L, &fitted, scratch);
   }
