@@ -1,5 +1,5 @@
 // classify.c: one pass through a classifier.
-#include "graph/compile/program.h"
+#include "graph/diffusion/run_once.h"
 #include "graph/nets/model.h"
 #include "graph/nets/sprite_classifier.h"
 
@@ -12,20 +12,13 @@ mote_status mote_model_classify(mote_model *model, int batch, const float *x, fl
   graph *graph = graph_create(device_get_caps(model->device));
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   tensor *images = graph_input(graph, "x", (shape){batch, info->channels, info->height, info->height}, LAYOUT_C8);
-  classifier_outputs outputs = sprite_classifier(graph, info, images, false);
-  if (outputs.logits) outputs.logits->keep = outputs.features->keep = true;
-  mote_status status = model_bind(model, graph, error);
-  program *program = NULL;
-  if (status)
-    graph_destroy(&graph);
-  else
-    status = program_create(&(program_desc){.device = model->device, .graph = graph, .name = "classifier"}, &program,
-                            error);
-  if (!status) status = program_write(program, images, x, error);
-  if (!status) status = program_run(program, PHASE_ONCE, 1, error);
-  if (!status) status = program_run(program, PHASE_STEP, 1, error);
-  if (!status) status = program_read(program, outputs.logits, logits, error);
-  if (!status && features) status = program_read(program, outputs.features, features, error);
-  program_destroy(&program);
-  return status;
+  const classifier_outputs outputs = sprite_classifier(graph, info, images, false);
+  return run_once(&(run_once_desc){.device = model->device,
+                                   .name = "classifier",
+                                   .graph = graph,
+                                   .parameters = &model->parameters,
+                                   .weights = model->buffer,
+                                   .inputs = {{images, x}},
+                                   .outputs = {{outputs.logits, logits}, {outputs.features, features}}},
+                  error);
 }

@@ -7,6 +7,7 @@
 
 #include "graph/diffusion/trainer.h"
 #include "graph/ir/layout.h"
+#include "graph/nets/parameters_write.h"
 #include "runtime/file.h"
 #include "shaders/train_state.h"
 
@@ -19,32 +20,20 @@ static mote_status fail_unfit(const mote_trainer *trainer, const char *path, con
 
 mote_status mote_trainer_save_weights(mote_trainer *trainer, const char *path, bool half, mote_error *error) {
   ENTER(error, trainer, path);
-  const graph *list = trainer->parameters.list;
-  size_t count = 0;
-  safetensors_tensor *tensors = calloc((size_t)list->tensor_count + 1, sizeof *tensors);
   metadata_pairs *metadata = calloc(1, sizeof *metadata);
-  mote_status status = tensors && metadata ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (int i = 0; i < list->tensor_count && !status; i++) {
-    const tensor *tensor = list->tensors[i];
-    if (tensor->kind != TENSOR_PARAMETER) continue;
-    float *rows = malloc(tensor_elements(tensor) * sizeof *rows);
-    safetensors_tensor *entry = &tensors[count++];
-    *entry = (safetensors_tensor){
-        .name = tensor->name, .dtype = half ? SAFETENSORS_F16 : SAFETENSORS_F32, .data = rows};
-    entry->dim_count = parameter_dims(tensor, entry->dims);
-    status = rows ? parameters_read(trainer->flat[FLAT_AVERAGE], tensor, rows, error)
-                  : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-    mote_error fault;
-    if (!status && parameter_check("average", tensor, rows, &fault)) status = fail_unfit(trainer, path, &fault, error);
-  }
-  if (!status) {
-    metadata_describe(&trainer->info, metadata);
-    status = safetensors_write(path, tensors, count, metadata->pairs, metadata->count, error);
-  }
-  for (size_t i = 0; i < count; i++) free((void *)(uintptr_t)tensors[i].data);
-  free(tensors);
+  if (!metadata) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  metadata_describe(&trainer->info, metadata);
+  const parameters_write_desc desc = {.parameters = &trainer->parameters,
+                                      .learned = trainer->flat[FLAT_AVERAGE],
+                                      .others = trainer->flat[FLAT_AVERAGE],
+                                      .dtype = half ? SAFETENSORS_F16 : SAFETENSORS_F32,
+                                      .metadata = metadata,
+                                      .checked = "average"};
+  mote_error fault;
+  mote_status status = parameters_write(&desc, path, &fault);
   free(metadata);
-  return status;
+  if (status == MOTE_ERROR_FORMAT) return fail_unfit(trainer, path, &fault, error);
+  return status ? fail(error, status, "%s", fault.message) : MOTE_OK;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
