@@ -28,6 +28,7 @@ struct op_case {
   double tolerance;                // of ‖a - b‖ / ‖b‖; 0: bit-equal after rounding to float
   uint32_t attribute;              // for build and reference to agree on
   bool no_gradient;                // nothing flows back through this case, by design
+  bool joins;                      // one node makes the gradients of two inputs, in one tensor
 };
 
 typedef struct op_cases {
@@ -37,7 +38,6 @@ typedef struct op_cases {
 
 #define OP(name, builder) extern const op_cases name##_cases;
 #include "graph/ops/ops.def"
-#undef OP
 
 #define CASES(name, list) const op_cases name##_cases = {list, (int)(sizeof(list) / sizeof *(list))}
 
@@ -52,14 +52,15 @@ typedef struct op_cases {
 
 typedef struct selftest_options {
   bool verbose;       // print every case and not only failures
-  bool json;          // print one object a case on stdout
+  bool ops;           // print what was run for each op
+  bool json;          // print one object a case and one an op on stdout
   bool stop;          // at the first failure
   bool once;          // each case once: with its gradients where it has any
   const char *about;  // a shader's name: only the ops with whose name it begins; NULL: all
   bool (*wanted)(void);  // asked when a case's program was or was not created: false leaves it out; NULL: all are wanted
 } selftest_options;
 
-// Runs cases on `device`. Ends at once when the device is lost.
+// Runs cases on `device`. Ends at once when the device is lost. An op of which no case makes a node counts as one that failed.
 typedef struct selftest_counts {
   int passed, failed;
   bool device_lost;

@@ -124,6 +124,11 @@ untested_ops() {  # an op without a file of cases
   done
 }
 
+unlisted_ops() {  # an op that stands nowhere in the list, and a name in the list that is no op
+  diff <(sed -n 's/^\(GRADIENT_\)\?OP(\([a-z_0-9]*\),.*/\2/p' graph/ops/ops.def | sort) \
+       <(grep -rhoE '\bop [a-z_0-9]+_op =' --include='*.c' graph | sed 's/op \(.*\)_op =/\1/' | sort) || true
+}
+
 # A shader is covered when a test or a seeded fault names it, or an op that has cases does, be it through a function of the same name.
 uncovered_shaders() {
   local path name op
@@ -172,6 +177,7 @@ rule "no file has more than 800 lines" too_long
 rule "the first line of a C file says what it does" first_lines
 rule "every shader is used" unused_shaders
 rule "every op has cases" untested_ops
+rule "every op is in ops.def" unlisted_ops
 rule "every shader is covered by cases or named in a test" uncovered_shaders
 rule "what is printed goes through tools/say.c or json_print_line" prints_by_itself
 rule "scripts are executable" not_executable

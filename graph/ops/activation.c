@@ -28,7 +28,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 }
 
 // x, dy → dx
-static const op activation_backward_op = {.name = "activation_backward", .forward = forward};
+const op activation_backward_op = {.name = "activation_backward", .forward = forward};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];

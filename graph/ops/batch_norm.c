@@ -153,7 +153,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return dispatch_slices(node, to, &launch, BATCH_NORM_BACKWARD_PART, push.channel_blocks, error);
 }
 
-static const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};
+const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];

@@ -45,7 +45,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-static const op concat_backward_op = {.name = "concat_backward", .forward = backward_forward};
+const op concat_backward_op = {.name = "concat_backward", .forward = backward_forward};
 
 static void backward(graph *graph, node *forward) {
   tensor *a = forward->inputs[0], *b = forward->inputs[1];

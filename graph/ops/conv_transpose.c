@@ -163,7 +163,7 @@ static double weight_gradient_multiply_adds(const node *node) {
   return (double)tensor_elements(node->inputs[2]) * node->outputs[0]->shape.n;
 }
 
-static const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_weight_gradient",
+const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_weight_gradient",
                                                      .forward = weight_gradient_forward,
                                                      .multiply_adds = weight_gradient_multiply_adds};
 

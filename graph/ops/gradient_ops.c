@@ -28,7 +28,7 @@ static mote_status channel_sum_forward(const node *node, launches *to, mote_erro
   return launches_add(to, &launch, error);
 }
 
-static const op channel_sum_op = {.name = "channel_sum", .forward = channel_sum_forward};
+const op channel_sum_op = {.name = "channel_sum", .forward = channel_sum_forward};
 
 tensor *channel_sum(graph *graph, tensor *dy) {
   node *node = graph_append(graph, &channel_sum_op, &dy, 1, 0, NULL, 0);

@@ -99,7 +99,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-static const op group_norm_backward_op = {.name = "group_norm_backward", .forward = backward_forward};
+const op group_norm_backward_op = {.name = "group_norm_backward", .forward = backward_forward};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];

@@ -109,8 +109,8 @@ static mote_status weight_gradient_forward(const node *node, launches *to, mote_
   return dispatch_layers(node, to, (roles){W_X, W_DY, 16}, error);
 }
 
-static const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};
-static const op linear_weight_gradient_op = {.name = "linear_weight_gradient", .forward = weight_gradient_forward};
+const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};
+const op linear_weight_gradient_op = {.name = "linear_weight_gradient", .forward = weight_gradient_forward};
 
 static void backward(graph *graph, node *forward) {
   const linear_attributes *attributes = (const void *)forward->attributes;

@@ -55,7 +55,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-static const op max_pool_backward_op = {.name = "max_pool_backward", .forward = backward_forward};
+const op max_pool_backward_op = {.name = "max_pool_backward", .forward = backward_forward};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];

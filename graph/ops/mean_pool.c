@@ -52,7 +52,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-static const op mean_pool_backward_op = {
+const op mean_pool_backward_op = {
     .name = "mean_pool_backward", .forward = backward_forward, .residual_input = B_RESIDUAL};
 
 static void backward(graph *graph, node *forward) {

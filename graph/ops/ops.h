@@ -96,8 +96,8 @@ bool linear_join(graph *graph, node *first, node *other);
 #define OP(name, builder)     \
   extern const op name##_op;  \
   builder;
+#define GRADIENT_OP(name, of) extern const op name##_op;
 #include "graph/ops/ops.def"
-#undef OP
 
 static inline tensor *gelu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_GELU); }
 static inline tensor *relu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_RELU); }

@@ -47,7 +47,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-static const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};
+const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0], *scale = forward->inputs[1], *shift = forward->inputs[2];

@@ -280,7 +280,6 @@ int main(int argument_count, char **arguments) {
   const op_cases *const cases[] = {
 #define OP(name, builder) &name##_cases,
 #include "graph/ops/ops.def"
-#undef OP
   };
   mote_error error = {0};
   mote_device *device;

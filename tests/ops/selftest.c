@@ -13,6 +13,32 @@ enum { GUARD_BYTES = 256 };
 
 enum { DIRECTIONS = 3 };  // of the gradient check
 
+// Every op; those without a builder have no cases of their own.
+static const struct {
+  const char *name, *tested_by;
+  const op *op;
+  const op_cases *cases;
+} all[] = {
+#define OP(name, builder) {#name, #name, &name##_op, &name##_cases},
+#define GRADIENT_OP(name, of) {#name, #of, &name##_op, NULL},
+#include "graph/ops/ops.def"
+};
+enum { OP_COUNT = sizeof all / sizeof *all };
+
+static void count_nodes(const graph *graph, int counts[OP_COUNT]) {
+  for (int i = 0; i < graph->node_count; i++)
+    for (int k = 0; k < OP_COUNT; k++) counts[k] += !graph->nodes[i]->removed && graph->nodes[i]->op == all[k].op;
+}
+
+static bool has_joined(const graph *graph) {
+  for (int i = 0; i < graph->node_count; i++) {
+    const node *node = graph->nodes[i];
+    const tensor *both = node->removed || node->output_count < 2 ? NULL : node->outputs[0]->view_of;
+    if (both && node->outputs[1]->view_of == both) return true;
+  }
+  return false;
+}
+
 // Everything one case holds on to.
 typedef struct run {
   program *program;
@@ -21,6 +47,7 @@ typedef struct run {
   int input_count;
   const char *overrun;  // a tensor whose guard was overwritten
   bool left_out;        // options do not want its program
+  double found;         // the error of its output, or the worst of its gradients'
 } run;
 
 static void finish(run *run) {
@@ -173,7 +200,7 @@ static void append_backward(graph *graph, run *run) {
 }
 
 static mote_status prepare(mote_device *device, const op_case *test, bool gradient, const selftest_options *options,
-                           run *run, mote_error *error) {
+                           int nodes[OP_COUNT], run *run, mote_error *error) {
   graph *graph = graph_create(device_get_caps(device));
   if (!graph) return out_of_memory(error);
   for (int i = 0; i < CASE_INPUTS && test->inputs[i].shape.n; i++) {
@@ -191,7 +218,10 @@ static mote_status prepare(mote_device *device, const op_case *test, bool gradie
                      &run->program, error);
   run->left_out = options->wanted && !options->wanted();
   if (run->left_out || status) return run->left_out ? MOTE_OK : status;
+  count_nodes(program_graph(run->program), nodes);
   TRY(check_writes(run->program, error));
+  if (gradient && test->joins && !has_joined(program_graph(run->program)))
+    return fail(error, MOTE_ERROR_USAGE, "no node makes the gradients of both inputs");
   for (int i = 0; i < run->input_count; i++) TRY(fill_input(run, test, i, error));
   if (run->seed) TRY(fill_seed(run, error));
   TRY(program_run(run->program, PHASE_ONCE, 1, error));
@@ -268,28 +298,18 @@ static mote_status compare_gradient(run *run, const op_case *test, int index, do
   return status;
 }
 
-// The error of one case's output, or with `gradient` the worst of its gradients; infinity where a guard was hit.
-static mote_status run_case(mote_device *device, const op_case *test, bool gradient, const selftest_options *options,
-                            double *found, const char **overrun, bool *left_out, mote_error *error) {
-  run run = {0};
-  mote_status status = prepare(device, test, gradient, options, &run, error);
-  *left_out = !status && run.left_out;
-  if (*left_out) {
-    finish(&run);
-    return MOTE_OK;
+// Finds the error of one case's output, or with `gradient` the worst of its gradients; infinity where a guard was hit.
+static mote_status compare(run *run, const op_case *test, bool gradient, mote_error *error) {
+  int checked = 0;
+  run->found = 0;
+  if (!gradient) TRY(compare_output(run, test, &run->found, error));
+  for (int i = 0; i < run->input_count && gradient; i++) {
+    if (!run->inputs[i]->grad) continue;
+    TRY(compare_gradient(run, test, i, &run->found, error));
+    checked++;
   }
-  if (!status && !gradient) status = compare_output(&run, test, found, error);
-  if (!status && gradient) {
-    int checked = 0;
-    *found = 0;
-    for (int i = 0; i < run.input_count && !status; i++)
-      if (run.inputs[i]->grad) status = compare_gradient(&run, test, i, found, error), checked++;
-    if (!checked) *found = INFINITY;
-  }
-  *overrun = run.overrun;
-  if (*overrun) *found = INFINITY;
-  finish(&run);
-  return status;
+  if (run->overrun || (gradient && !checked)) run->found = INFINITY;
+  return MOTE_OK;
 }
 
 // Prints one result; returns whether it passed.
@@ -314,41 +334,60 @@ static double tolerance_of(const mote_device *device, const op_case *test, bool 
 }
 
 // One comparison, counted. False where nothing more is to be run.
-static bool run_and_count(mote_device *device, const char *op, const op_case *test, bool gradient,
-                          const selftest_options *options, selftest_counts *counts) {
-  double found = INFINITY;
-  const char *overrun = NULL;
-  bool left_out;
+static bool run_and_count(mote_device *device, int op, const op_case *test, bool gradient, const selftest_options *options,
+                          int nodes[OP_COUNT], selftest_counts *counts) {
   mote_error error = {0};
-  mote_status status = run_case(device, test, gradient, options, &found, &overrun, &left_out, &error);
-  if (left_out) return true;
-  const char *why = status ? error.message : overrun ? "written behind a tensor" : "";
+  run run = {.found = INFINITY};
+  mote_status status = prepare(device, test, gradient, options, nodes, &run, &error);
+  if (!status && !run.left_out) status = compare(&run, test, gradient, &error);
+  bool left_out = !status && run.left_out;
+  const char *why = status ? error.message : run.overrun ? "written behind a tensor" : "";
   double tolerance = tolerance_of(device, test, gradient);
-  bool passed = report(op, test, gradient, tolerance, found, why, options->verbose, options->json);
+  bool passed = left_out || report(all[op].name, test, gradient, tolerance, status ? INFINITY : run.found, why, options->verbose, options->json);
+  finish(&run);
+  if (left_out) return true;
   counts->passed += passed;
   counts->failed += !passed;
   counts->device_lost = status == MOTE_ERROR_DEVICE_LOST;
   return !counts->device_lost && (passed || !options->stop);
 }
 
+// All cases of one op. False where nothing more is to be run.
+static bool run_op(mote_device *device, int index, const selftest_options *options, int nodes[OP_COUNT], selftest_counts *counts) {
+  for (int k = 0; k < all[index].cases->count; k++) {
+    const op_case *test = &all[index].cases->cases[k];
+    const int last = !test->no_gradient;  // with gradients, which takes the forward pass too
+    for (int gradient = options->once ? last : 0; gradient <= last; gradient++)
+      if (!run_and_count(device, index, test, gradient, options, nodes, counts)) return false;
+  }
+  return true;
+}
+
+// Prints which ops' nodes the cases of one made, and counts those that they should have made and did not.
+static void report_op(int index, const selftest_options *options, const int nodes[OP_COUNT], selftest_counts *counts) {
+  const char *name = all[index].name, *separator = "";
+  if (options->json) printf("{\"event\":\"op\",\"op\":\"%s\",\"cases\":%d,\"nodes\":{", name, all[index].cases->count);
+  else if (options->ops) printf("%-16s %2d case%s, nodes of", name, all[index].cases->count, all[index].cases->count == 1 ? "" : "s");
+  for (int k = 0; k < OP_COUNT && (options->json || options->ops); k++) {
+    if (!nodes[k]) continue;
+    printf(options->json ? "%s\"%s\":%d" : "%s %s %d", separator, all[k].name, nodes[k]);
+    separator = ",";
+  }
+  if (options->json || options->ops) printf(options->json ? "}}\n" : "\n");
+  for (int k = 0; k < OP_COUNT; k++) {
+    if (nodes[k] || strcmp(all[k].tested_by, name)) continue;
+    fprintf(stderr, "%s: no case of %s makes a node of it\n", all[k].name, name);
+    counts->failed++;
+  }
+}
+
 selftest_counts selftest_run(mote_device *device, const selftest_options *options) {
-  static const struct {
-    const char *op;
-    const op_cases *cases;
-  } all[] = {
-#define OP(name, builder) {#name, &name##_cases},
-#include "graph/ops/ops.def"
-#undef OP
-  };
   selftest_counts counts = {0};
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    if (options->about && strncmp(options->about, all[i].op, strlen(all[i].op))) continue;
-    for (int k = 0; k < all[i].cases->count; k++) {
-      const op_case *test = &all[i].cases->cases[k];
-      const int last = !test->no_gradient;  // with gradients, which takes the forward pass too
-      for (int gradient = options->once ? last : 0; gradient <= last; gradient++)
-        if (!run_and_count(device, all[i].op, test, gradient, options, &counts)) return counts;
-    }
+  for (int i = 0; i < OP_COUNT; i++) {
+    int nodes[OP_COUNT] = {0};
+    if (!all[i].cases || (options->about && strncmp(options->about, all[i].name, strlen(all[i].name)))) continue;
+    if (!run_op(device, i, options, nodes, &counts)) return counts;
+    if (!options->wanted) report_op(i, options, nodes, &counts);
   }
   return counts;
 }

@@ -53,7 +53,7 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
   TRY(open_device(&o->common, &device, error));
   print_environment(mote_device_get_info(device), o->common.json);
   selftest_counts counts = selftest_run(
-      device, &(selftest_options){.verbose = o->common.verbose, .json = o->common.json});
+      device, &(selftest_options){.verbose = o->common.verbose, .ops = true, .json = o->common.json});
   if (o->common.json) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "event", "result");
