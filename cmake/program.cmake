@@ -31,7 +31,7 @@ target_link_libraries(mote PRIVATE libmote PkgConfig::CJSON PkgConfig::POPT mote
 # What shaders include goes into the program too, so that `--shaders` works anywhere.
 set(texts "")
 set(table "")
-file(GLOB include_files RELATIVE ${PROJECT_SOURCE_DIR}/shaders ${MOTE_WATCHED} shaders/*.h shaders/*.glsl)
+file(GLOB include_files RELATIVE ${PROJECT_SOURCE_DIR}/shaders ${MOTE_WATCHED} shaders/*.h shaders/glsl/*.glsl)
 foreach(file IN LISTS include_files)
   string(MAKE_C_IDENTIFIER ${file} name)
   file(READ shaders/${file} bytes HEX)

@@ -5,7 +5,7 @@
 set(shader_folder ${PROJECT_SOURCE_DIR}/shaders)
 set(shader_words ${PROJECT_BINARY_DIR}/shaders)
 file(GLOB shader_sources RELATIVE ${shader_folder} ${MOTE_WATCHED} shaders/*.comp)
-file(GLOB shader_files ${MOTE_WATCHED} shaders/*.comp shaders/*.glsl shaders/*.h)
+file(GLOB shader_files ${MOTE_WATCHED} shaders/*.comp shaders/*.h shaders/glsl/*.glsl)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${shader_files})
 file(MAKE_DIRECTORY ${shader_words})
 
@@ -67,10 +67,10 @@ function(mote_shader source suffix define)
   set(shader_table "${shader_table}" PARENT_SCOPE)
 endfunction()
 
-foreach(source IN LISTS shader_sources)  # some are compiled a second time, see shaders/vectors.glsl and shaders/matrices.glsl
+foreach(source IN LISTS shader_sources)  # some are compiled a second time, see shaders/glsl/vectors.glsl and shaders/glsl/matrices.glsl
   mote_shader(${source} "" "")
-  file(STRINGS ${shader_folder}/${source} vectors REGEX "shaders/vectors.glsl")
-  file(STRINGS ${shader_folder}/${source} matrices REGEX "shaders/matrices.glsl")
+  file(STRINGS ${shader_folder}/${source} vectors REGEX "shaders/glsl/vectors.glsl")
+  file(STRINGS ${shader_folder}/${source} matrices REGEX "shaders/glsl/matrices.glsl")
   if(vectors)
     mote_shader(${source} _texel -DTEXELS)
   endif()

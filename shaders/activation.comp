@@ -1,9 +1,9 @@
 // activation.comp: y = f(x), f of the table in activation.glsl. One invocation: four elements.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
 #include "shaders/activation.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(constant_id = ACTIVATION_KIND) const uint KIND = ACTIVATION_NONE;

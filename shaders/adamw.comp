@@ -4,7 +4,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/adamw.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/train_state.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

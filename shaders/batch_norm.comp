@@ -2,10 +2,10 @@
 // workgroup: eight channels of one image. One invocation: four of them, of every 32nd pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
 #include "shaders/batch_norm.h"
-#include "shaders/index.glsl"
-#include "shaders/vectors.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 VECTORS(0, X, x);                                                   // (N, C, H, W) C8

@@ -5,10 +5,10 @@
 // slice of the images. A pair of lanes: every p.columns'th pixel or square of some of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
 #include "shaders/batch_norm_backward.h"
-#include "shaders/index.glsl"
-#include "shaders/vectors.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 
 layout(local_size_x_id = BATCH_NORM_BACKWARD_LANES) in;
 VECTORS(0, X, x);                                                   // (N, C, H, W) C8
@@ -30,8 +30,8 @@ layout(constant_id = BATCH_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACT
 layout(constant_id = BATCH_NORM_BACKWARD_PART) const uint PART = PART_WHOLE;
 layout(constant_id = BATCH_NORM_BACKWARD_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
-#include "shaders/lane_sums.glsl"
-#include "shaders/squares.glsl"
+#include "shaders/glsl/lane_sums.glsl"
+#include "shaders/glsl/squares.glsl"
 
 // Four channels.
 struct channels {

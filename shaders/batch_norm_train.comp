@@ -4,10 +4,10 @@
 // of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
 #include "shaders/batch_norm.h"
-#include "shaders/index.glsl"
-#include "shaders/vectors.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 
 layout(local_size_x_id = BATCH_NORM_LANES) in;
 VECTORS(0, X, x);                                                        // (N, C, H, W) C8
@@ -35,8 +35,8 @@ layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
 layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
 layout(constant_id = BATCH_NORM_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
-#include "shaders/moments.glsl"
-#include "shaders/squares.glsl"
+#include "shaders/glsl/moments.glsl"
+#include "shaders/glsl/squares.glsl"
 
 // What this lane's part of the slice's images comes to.
 moments read_images(uint slice, uint block) {

@@ -3,7 +3,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/blend.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(constant_id = 0) const uint TERMS = 4;
 

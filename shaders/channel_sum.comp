@@ -3,15 +3,15 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/channel_sum.h"
-#include "shaders/index.glsl"
-#include "shaders/vectors.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 
 layout(local_size_x_id = CHANNEL_SUM_LANES) in;
 VECTORS(0, Dy, dy);                                      // (N, C, H, W) C8
 layout(binding = 1) writeonly buffer Db { vec4 db[]; };  // (1, C, 1, 1) C8
 layout(push_constant) uniform Push { channel_sum_parameters p; };
 
-#include "shaders/lane_sums.glsl"
+#include "shaders/glsl/lane_sums.glsl"
 
 void main() {
   uint block = workgroup_index(), lane = gl_LocalInvocationID.x;

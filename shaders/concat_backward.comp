@@ -2,7 +2,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/concat_backward.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer Dy { vec4 dy[]; };   // (N, Ca + Cb, H, W) C8

@@ -3,10 +3,10 @@
 // channels of one pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
 #include "shaders/conv.h"
-#include "shaders/index.glsl"
-#include "shaders/split.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/split.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer X { vec4 x[]; };              // (N, C1, H, W) C8

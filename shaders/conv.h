@@ -13,7 +13,7 @@
 #define CONV_GROUPS 6      // columns of the tile, in eights
 #define CONV_TILED 7       // 1: several tiles along a row, so that columns beside the tile are loaded too
 #define CONV_EXACT 8       // 1: tiles cover the image exactly, so that stores need no check
-#define CONV_SPLIT 9       // 1: the output is two tensors, see shaders/split.glsl; of the texel kernels, others always ask
+#define CONV_SPLIT 9       // 1: the output is two tensors, see shaders/glsl/split.glsl; of the texel kernels, others always ask
 
 // And of conv_tiled.comp alone; sizes of tiles are powers of two.
 #define CONV_TILE_LOCAL 5   // invocations: BLOCKS · LANES · SPLIT
@@ -44,7 +44,7 @@ struct conv_parameters {
   uint first_quads;   // input channels / 4 of the first tensor
   uint second_quads;  // and of the second, or 0
   uint out_blocks;    // output channels / 8, of both where there are two
-  uint split;         // of the first output, or of the only one: shaders/split.glsl
+  uint split;         // of the first output, or of the only one: shaders/glsl/split.glsl
   uint second_at;     // where the second output begins, in vec4s
   uint second_in;     // where the second input begins in the first one's binding, in vec4s: CONV_SECOND_FOLLOWS
   uint first_block;   // of the weights, in eights of output channels

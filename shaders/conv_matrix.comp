@@ -6,7 +6,7 @@
 // UNITS units.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/conv_patches.glsl"
+#include "shaders/glsl/conv_patches.glsl"
 
 layout(local_size_x_id = CONV_MATRIX_LOCAL) in;
 layout(constant_id = CONV_MATRIX_LOCAL) const int LOCAL = 128;
@@ -25,7 +25,7 @@ const int PATCHES_AT = 16 * ROWS * ROW;
 const int OPERANDS = PATCHES_AT + TILE * ROW;
 const int RESULTS = 256 * WAVES;  // of each wave one matrix
 
-#include "shaders/matrices.glsl"
+#include "shaders/glsl/matrices.glsl"
 
 // What an invocation loads: the vectors LOCAL apart of a stage, all sizes being powers of two. They belong to at most
 // PLACES pixels.

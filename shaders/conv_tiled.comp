@@ -6,7 +6,7 @@
 // are few, SPLIT groups of invocations share the tile, each summing every SPLITth unit; their sums are added in order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/conv_patches.glsl"
+#include "shaders/glsl/conv_patches.glsl"
 
 layout(local_size_x_id = CONV_TILE_LOCAL) in;
 layout(constant_id = CONV_TILE_LOCAL) const int LOCAL = 128;  // BLOCKS · LANES · SPLIT

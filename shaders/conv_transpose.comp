@@ -3,9 +3,9 @@
 // makes eight output channels of one output pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
 #include "shaders/conv_transpose.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer X { vec4 x[]; };            // (N, C1, H, W) C8

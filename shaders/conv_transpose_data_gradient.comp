@@ -3,8 +3,8 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/conv_transpose_gradient.h"
-#include "shaders/index.glsl"
-#include "shaders/split.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/split.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer Dy { vec4 dy[]; };          // (N, O, k·H, k·W) C8

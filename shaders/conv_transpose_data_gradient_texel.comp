@@ -7,7 +7,7 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/conv_transpose_gradient.h"
-#include "shaders/split.glsl"
+#include "shaders/glsl/split.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer dy;      // (N, O, k·H, k·W) C8

@@ -13,6 +13,6 @@ struct conv_transpose_gradient_parameters {
   uint out_blocks;    // output channels / 8
   uint kernel;        // kernel size = stride
   uint first_block;   // data gradient: input channels / 8 in front of the tensor's own
-  uint split;         // data gradient: input channels / 8 of the first tensor, or of the only one: shaders/split.glsl
+  uint split;         // data gradient: input channels / 8 of the first tensor, or of the only one: shaders/glsl/split.glsl
   uint second_at;     // data gradient: where the second begins, in vec4s
 };

@@ -3,7 +3,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/conv_weight_gradient.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer X { vec4 x[]; };            // (N, C1, H, W) C8

@@ -37,7 +37,7 @@ const int ROW = X_VECTORS + DY_VECTORS + 2;
 const int OPERANDS = STAGE * ROW;
 const int RESULTS = 256 * WAVES;  // of each wave one matrix
 
-#include "shaders/matrices.glsl"
+#include "shaders/glsl/matrices.glsl"
 
 // What an invocation loads: the vectors LOCAL apart of a stage, all sizes being powers of two. They belong to at most
 // PLACES pixels.

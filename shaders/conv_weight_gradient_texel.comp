@@ -3,7 +3,7 @@
 // constant lanes.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/conv_weight_gradient_texel.glsl"
+#include "shaders/glsl/conv_weight_gradient_texel.glsl"
 
 const int PASS = 16;
 

@@ -8,11 +8,11 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
-#include "shaders/activation.glsl"
 #include "shaders/conv.h"
-#include "shaders/schedule.glsl"
-#include "shaders/split.glsl"
-#include "shaders/winograd.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/schedule.glsl"
+#include "shaders/glsl/split.glsl"
+#include "shaders/glsl/winograd.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8

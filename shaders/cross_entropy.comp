@@ -3,7 +3,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/cross_entropy.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0) readonly buffer X { float x[]; };            // (N, K, 1, 1) C8

@@ -6,9 +6,9 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/draw_batch.h"
-#include "shaders/index.glsl"
-#include "shaders/permutation.glsl"
-#include "shaders/philox.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/permutation.glsl"
+#include "shaders/glsl/philox.glsl"
 #include "shaders/train_state.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

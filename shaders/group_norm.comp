@@ -3,11 +3,11 @@
 // image, CLUSTER blocks of eight channels. A pair of lanes: every LANES/2'th pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 #include "shaders/group_norm.h"
-#include "shaders/index.glsl"
 #include "shaders/step.h"
-#include "shaders/vectors.glsl"
 
 layout(local_size_x_id = GROUP_NORM_LANES) in;
 VECTORS(0, X, x);                                                     // (N, C, H, W) C8
@@ -26,7 +26,7 @@ layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
 layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
 layout(constant_id = GROUP_NORM_ROW_FROM_STEP) const uint ROW_FROM_STEP = 0;
 
-#include "shaders/moments.glsl"
+#include "shaders/glsl/moments.glsl"
 
 shared vec4 channel_mean[CLUSTER * 2], channel_deviation[CLUSTER * 2];
 shared float group_mean[8], group_variance[8];  // of the workgroup's

@@ -5,10 +5,10 @@
 // that is done sums dβ = Σ_n sum, dγ = Σ_n product in order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 #include "shaders/group_norm_backward.h"
-#include "shaders/index.glsl"
-#include "shaders/vectors.glsl"
 
 layout(local_size_x_id = GROUP_NORM_BACKWARD_LANES) in;
 VECTORS(0, X, x);                                                    // (N, C, H, W) C8
@@ -34,8 +34,8 @@ layout(constant_id = GROUP_NORM_BACKWARD_SCALED) const uint SCALED = 0;
 
 #define ARRIVED arrivals[0]
 #define ARRIVING p.clusters
-#include "shaders/arrival.glsl"
-#include "shaders/lane_sums.glsl"
+#include "shaders/glsl/arrival.glsl"
+#include "shaders/glsl/lane_sums.glsl"
 
 shared vec4 channel_a[CLUSTER * 2], channel_b[CLUSTER * 2];  // γ · sum, γ · product
 shared float group_a[8], group_b[8];                         // of the workgroup's groups

@@ -3,9 +3,9 @@
 // else x' = x. One invocation: four neighbouring elements of a channel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/philox.glsl"
 #include "shaders/inpaint.h"
-#include "shaders/philox.glsl"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 

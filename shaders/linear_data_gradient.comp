@@ -2,9 +2,9 @@
 // input features of one row of one layer.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
-#include "shaders/index.glsl"
-#include "shaders/linear.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/linear.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;  // all: of several layers
 layout(binding = 0) readonly buffer Dy { float dy[]; };         // (N, O, 1, 1) C8

@@ -1,7 +1,7 @@
 // max_pool.comp: y = the largest of each 2×2 square of x. One invocation: four channels of one output pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/max_pool.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

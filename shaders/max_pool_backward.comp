@@ -2,7 +2,7 @@
 // One invocation: four channels of one output pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/max_pool_backward.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

@@ -2,10 +2,10 @@
 // of one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
-#include "shaders/index.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 #include "shaders/max_pool.h"
-#include "shaders/vectors.glsl"
 
 layout(local_size_x = 8) in;
 VECTORS(0, X, x);                                      // (N, C, 2H, 2W) C8

@@ -1,8 +1,8 @@
 // mean_pool.comp: y = activation(mean of x over the image). One invocation: four channels of one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
-#include "shaders/index.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/mean_pool.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

@@ -2,10 +2,10 @@
 // all pixels. One invocation: four channels of one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/activation.glsl"
-#include "shaders/index.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 #include "shaders/mean_pool_backward.h"
-#include "shaders/vectors.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0) readonly buffer Dy { vec4 dy[]; };   // (N, C, 1, 1) C8

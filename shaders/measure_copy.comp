@@ -2,7 +2,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/measure_copy.h"
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(std430, binding = 0) readonly buffer From { vec4 from[]; };

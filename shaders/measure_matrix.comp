@@ -4,7 +4,7 @@
 // One wave runs MEASURE_MATRIX_SUMS chains; each of its invocations stores a sum of their ends, so that none can be left out.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/measure_matrix.h"
 
 layout(local_size_x_id = MEASURE_MATRIX_LOCAL) in;
@@ -17,7 +17,7 @@ const int ROW = 6;  // as conv_matrix.comp spaces them
 const int OPERANDS = 32 * ROW;
 const int RESULTS = LOCAL / WAVE * 256;
 
-#include "shaders/matrices.glsl"
+#include "shaders/glsl/matrices.glsl"
 
 void main() {
   for (int i = int(gl_LocalInvocationID.x); i < OPERANDS; i += LOCAL) operands[i] = to_half_vector(vec4(p.value));

@@ -2,7 +2,7 @@
 // weight[n] · (x - target), M = N·C·H·W. One workgroup: one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/mse.h"
 
 layout(local_size_x_id = MSE_LANES) in;
@@ -13,7 +13,7 @@ layout(binding = 3) writeonly buffer Dx { vec4 dx[]; };         // as x
 layout(binding = 4) writeonly buffer Sums { float sums[]; };    // (1, N, 1, 1) raw
 layout(push_constant) uniform Push { mse_parameters p; };
 
-#include "shaders/workgroup_sum.glsl"
+#include "shaders/glsl/workgroup_sum.glsl"
 
 void main() {
   uint n = workgroup_index(), lane = gl_LocalInvocationID.x;

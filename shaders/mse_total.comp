@@ -8,7 +8,7 @@ layout(binding = 0) readonly buffer Sums { float sums[]; };   // (1, N, 1, 1) ra
 layout(binding = 1) writeonly buffer Loss { float loss[]; };  // (1, 4, 1, 1) raw: the loss and three zeros
 layout(push_constant) uniform Push { mse_parameters p; };
 
-#include "shaders/workgroup_sum.glsl"
+#include "shaders/glsl/workgroup_sum.glsl"
 
 void main() {
   uint lane = gl_LocalInvocationID.x;

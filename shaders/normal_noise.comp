@@ -3,9 +3,9 @@
 // One invocation: four neighbouring elements of one channel; channels of the padding are zeros.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/philox.glsl"
 #include "shaders/normal_noise.h"
-#include "shaders/philox.glsl"
 #include "shaders/step.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

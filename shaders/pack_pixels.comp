@@ -3,7 +3,7 @@
 // One invocation: one pixel of the output.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/pack_pixels.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

@@ -1,7 +1,7 @@
 // repeat_batch.comp: y[n] = x[n mod N], the batch over and over. One invocation: four channels of one pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/repeat_batch.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

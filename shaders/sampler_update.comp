@@ -4,8 +4,8 @@
 // whose noise is that of normal_noise.comp at step index + 1.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
-#include "shaders/philox.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/philox.glsl"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 

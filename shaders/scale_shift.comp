@@ -2,7 +2,7 @@
 // modulation, Perez et al. 2018). One invocation: four channels of one pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
 #include "shaders/scale_shift.h"
 #include "shaders/step.h"
 

@@ -2,9 +2,9 @@
 // invocation: four channels of one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/vectors.glsl"
 #include "shaders/scale_shift_backward.h"
-#include "shaders/vectors.glsl"
 
 layout(local_size_x = 8) in;
 VECTORS(0, X, x);                                                // (N, C, H, W) C8

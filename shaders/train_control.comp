@@ -6,8 +6,8 @@
 // up, and its first lane decides.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/index.glsl"
-#include "shaders/philox.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/philox.glsl"
 #include "shaders/train_control.h"
 #include "shaders/train_state.h"
 
@@ -23,8 +23,8 @@ layout(push_constant) uniform Push { train_control_parameters p; };
 
 #define ARRIVED state[TRAIN_ARRIVED]
 #define ARRIVING gl_NumWorkGroups.x * gl_NumWorkGroups.y
-#include "shaders/arrival.glsl"
-#include "shaders/workgroup_sum.glsl"
+#include "shaders/glsl/arrival.glsl"
+#include "shaders/glsl/workgroup_sum.glsl"
 
 uint count_pieces(uint quads) { return (quads + TRAIN_CONTROL_QUADS - 1) / TRAIN_CONTROL_QUADS; }
 

@@ -5,7 +5,7 @@
 // Worth it: llvmpipe (Mesa 22.3), the 22 weights of f 64: 4 ms; one element an invocation, with divisions, 24 ms.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/vectors.glsl"
+#include "shaders/glsl/vectors.glsl"
 #include "shaders/weight_transpose.h"
 
 layout(local_size_x = 8, local_size_y = 8) in;

@@ -29,8 +29,8 @@ faults=(
   'batch_norm_train.comp     s/s < p\.slices; s += /s + 1 < p.slices; s += /'
   'batch_norm_train.comp     s/= slice_moments(vec4(all\.count)/= slice_moments(vec4(1.0)/'
   'batch_norm_train.comp     s/lane < 2 \&\& slice == 0/lane < 2 \&\& slice == 1/'
-  'moments.glsl              s/delta \* delta \* (a\.count \* share)/delta * delta * share/'
-  'moments.glsl              s/vec4 d = AT(x, from + i \* stride) - mean;/vec4 d = AT(x, from + i * stride);/'
+  'glsl/moments.glsl         s/delta \* delta \* (a\.count \* share)/delta * delta * share/'
+  'glsl/moments.glsl         s/vec4 d = AT(x, from + i \* stride) - mean;/vec4 d = AT(x, from + i * stride);/'
   'concat.comp               s/b\[n \* p\.b_quads + at - p\.a_quads\]/b[n * p.b_quads]/'
   'concat_backward.comp      s/db\[n \* p\.b_quads + at - p\.a_quads\]/db[n * p.b_quads]/'
   'conv.comp                 s|tap % KERNEL - KERNEL / 2;|tap % KERNEL;|'
@@ -40,15 +40,15 @@ faults=(
   'conv_matrix.comp          s/k < 2 \* UNITS; k += 4/k < 2 * UNITS - 4; k += 4/'
   'conv_matrix.comp          s/i \/ COLUMNS \* 2 + v % 4/i \/ COLUMNS + v % 4/'
   'conv_matrix.comp          s/half_block) \* p\.x_scale/half_block)/'
-  'matrices.glsl             s/right + at \/ 16 \* ROW/right + at % 16 * ROW/'
-  'matrices.glsl             s/operand(left + k \* ROW + left_row \/ 4)/operand(left + k * ROW)/'
-  'conv_patches.glsl         s/uint(row) >= height || //'
+  'glsl/matrices.glsl        s/right + at \/ 16 \* ROW/right + at % 16 * ROW/'
+  'glsl/matrices.glsl        s/operand(left + k \* ROW + left_row \/ 4)/operand(left + k * ROW)/'
+  'glsl/conv_patches.glsl    s/uint(row) >= height || //'
   'conv_tiled.comp           s/g < SPLIT; g++/g < SPLIT - 1; g++/'
-  'conv_patches.glsl         s/block - first_blocks) \* pixels/block) * pixels/'
-  'conv_patches.glsl         s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
-  'conv_patches.glsl         s/y_column + within_square % SQUARE/y_column/'
+  'glsl/conv_patches.glsl    s/block - first_blocks) \* pixels/block) * pixels/'
+  'glsl/conv_patches.glsl    s/ \* STRIDE + tap % KERNEL/ + tap % KERNEL/'
+  'glsl/conv_patches.glsl    s/y_column + within_square % SQUARE/y_column/'
   'conv_winograd.comp        s/odd + 8\.0 \* odd_2 + m\[5\]/odd + 8.0 * odd_2/'
-  'winograd.glsl             s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
+  'glsl/winograd.glsl        s/4\.0 \* (d\[1\] - d\[3\])/4.0 * d[1]/'
   'conv_transpose.comp       s/row % p\.kernel \* p\.kernel + column % p\.kernel;/column % p.kernel * p.kernel + row % p.kernel;/'
   'conv_transpose_texel.comp s/const int TAPS = 4;/const int TAPS = 3;/'
   'group_norm.comp           s/(quad \* 4 + k) \/ members/quad * 4 \/ members/'
@@ -57,7 +57,7 @@ faults=(
   'group_norm.comp           s/outer_factor = scale\[first_quad + quad\]/outer_factor = scale[c]/'
   'linear.comp               s/float sum = bias\[.*\];/float sum = 0.0;/'
   'linear.comp               s/l\.first\[2\] \* 4 + o/o/'
-  'linear.glsl               s/gl_WorkGroupID\.z \* LINEAR_WORDS/0/'
+  'glsl/linear.glsl          s/gl_WorkGroupID\.z \* LINEAR_WORDS/0/'
   'max_pool.comp             s/max(x\[below\], x\[below + 2\])/x[below]/'
   'max_pool_mean.comp        s/sum \/ float(pixels)/sum \/ float(pixels + 1)/'
   'max_pool_mean.comp        s/max(AT(x, below), AT(x, below + 2))/AT(x, below)/'
@@ -80,9 +80,9 @@ faults=(
   'x0_limit.comp             s/max(1\.0, \(.*\));/\1;/'
   'scale_shift.comp          s/shift\[row \* p\.channel_quads + c\]/shift[c]/'
   'step_advance.comp         s/ += 1/ += 2/'
-  'activation.glsl           s/0\.254829592/0.255829592/'
-  'activation.glsl           s/max(x, 0\.0), x > 0/max(x, -0.01), x > 0/'
-  'activation.glsl           s/x > 0\.0 ? 1\.0 : 0\.0)$/x > -1.0 ? 1.0 : 0.0)/'
+  'glsl/activation.glsl      s/0\.254829592/0.255829592/'
+  'glsl/activation.glsl      s/max(x, 0\.0), x > 0/max(x, -0.01), x > 0/'
+  'glsl/activation.glsl      s/x > 0\.0 ? 1\.0 : 0\.0)$/x > -1.0 ? 1.0 : 0.0)/'
   'adamw.comp                s/ \* of_state(TRAIN_ROOT)//'
   'batch_norm_backward.comp  s/ - here\.normal \* m\.product//'
   'batch_norm_backward.comp  s/s < p\.slices; s += /s + 1 < p.slices; s += /'
@@ -92,8 +92,8 @@ faults=(
   'batch_norm_backward.comp  s/activate_gradient(chosen, ACTIVATION) \* g/g/'
   'batch_norm_backward.comp  s/dz\[i\] \* here\.normal\[i\];/dz[i] * here.normal[0];/'
   'batch_norm_backward.comp  s/dscale\[image_channel\] = scale_sum/dscale[image_channel] = shift_sum/'
-  'squares.glsl              s/walk\.at\.y + 1/walk.at.y/'
-  'squares.glsl              s/walk\.columns \* 4 + 2)/walk.columns * 4)/'
+  'glsl/squares.glsl         s/walk\.at\.y + 1/walk.at.y/'
+  'glsl/squares.glsl         s/walk\.columns \* 4 + 2)/walk.columns * 4)/'
   'batch_norm_train.comp     s/normalise(k, at\[3\])/normalise(k, at[2])/'
   'batch_norm_train.comp     s/(value + AT(residual, at))/value/'
   'batch_norm_train.comp     s/scale\[image_channel\] \* value/scale[image_channel % 2] * value/'
@@ -108,15 +108,15 @@ faults=(
   'conv_weight_gradient.comp s/max(0, -dc)/0/'
   'conv_weight_gradient_texel.comp           s/bias_sum += sum/bias_sum = sum/'
   'conv_weight_gradient_texel.comp           s/g\[k + i\];  /g[i];  /'
-  'turn.glsl                 s/lane % 4 < 2/lane % 4 < 3/'
-  'conv_weight_gradient_texel.glsl           s/pair % input_blocks, /pair % 2, /'
+  'glsl/turn.glsl            s/lane % 4 < 2/lane % 4 < 3/'
+  'glsl/conv_weight_gradient_texel.glsl      s/pair % input_blocks, /pair % 2, /'
   'conv_weight_gradient_winograd.comp        s/bias_sum += even + odd/bias_sum += even - odd/'
   'conv_weight_gradient_winograd.comp        s/(row) < int(p\.height) \&\& //'
   'conv_weight_gradient_winograd.comp        s/ \&\& column + lane \/ 2 < int(p\.width)//'
   'conv_weight_gradient_winograd.comp        s/ \&\& column + j < int(p\.width)//'
   'conv_weight_gradient_winograd.comp        s/here\[i\] = 0\.0/here[i] = 1.0/'
   'conv_weight_gradient_winograd.comp        s/4\.0 \* wide + s\[5\]/4.0 * wide/'
-  'split.glsl                s/second_at + (image/(image/'
+  'glsl/split.glsl           s/second_at + (image/(image/'
   'conv_weight_gradient_sum.comp             s/part < p\.parts/part < p.parts - 1/'
   'conv_weight_gradient_tiled.comp           s/ || uint(row) >= p\.height//'
   'conv_weight_gradient_tiled.comp           s/ + place % SQUARE;/;/'
@@ -130,7 +130,7 @@ faults=(
   'conv_weight_gradient_matrix.comp           s/min(stages, (part + 1) \* share)/min(stages - 1, (part + 1) * share)/'
   'draw_batch.comp           s/t += 1;/t += 2;/'
   'batch_norm_backward.comp  s/product += here\.dz \* here\.normal/product += here.dz/'
-  'lane_sums.glsl            s/lane_sums\[lane\]\[1\] += lane_sums\[lane + count\]\[1\];//'
+  'glsl/lane_sums.glsl       s/lane_sums\[lane\]\[1\] += lane_sums\[lane + count\]\[1\];//'
   'group_norm_backward.comp  s/ - here\.normal \* b)/)/'
   'group_norm_backward.comp  s/channel_b\[quad\] = k\.gamma \* t/channel_b[quad] = t/'
   'group_norm_backward.comp  s/(k\.factor \* g)/g/'
@@ -145,11 +145,11 @@ faults=(
   'mse.comp                  s/squares += d \* d/squares += d/'
   'mse.comp                  s/w \* sum/sum/'
   'mse_total.comp            s/total \* p\.share/total/'
-  'workgroup_sum.glsl        s/lane < count/lane + 1 < count/'
+  'glsl/workgroup_sum.glsl   s/lane < count/lane + 1 < count/'
   'group_norm_backward.comp  s/dbeta\[c\] = s/dbeta[c] = t/'
-  'arrival.glsl              s/return arrived == (ARRIVING)/return arrived == 1/'
-  'permutation.glsl          s/round < 4u/round < 3u/'
-  'philox.glsl               s/round < 10/round < 9/'
+  'glsl/arrival.glsl         s/return arrived == (ARRIVING)/return arrived == 1/'
+  'glsl/permutation.glsl     s/round < 4u/round < 3u/'
+  'glsl/philox.glsl          s/round < 10/round < 9/'
   'scale_shift_backward.comp s/factor = scale\[i\]/factor = scale[i % 2]/'
   'scale_shift_backward.comp s/t += g;/t += AT(x, at);/'
   'train_control.comp        s/piece \* TRAIN_CONTROL_QUADS,/piece * TRAIN_CONTROL_QUADS + 1,/'
@@ -186,7 +186,7 @@ report() {  # ok|FAIL text
 users_of() {  # file of shaders/: the shaders that include it, through others or by themselves; a shader is its own
   local user
   case $1 in *.comp) echo "$1"; return ;; esac
-  for user in $(grep -lF "#include \"shaders/$1\"" shaders/*); do
+  for user in $(grep -lF "#include \"shaders/$1\"" shaders/*.* shaders/glsl/*); do
     users_of "${user#shaders/}"
   done | sort -u
 }
@@ -206,15 +206,16 @@ shader_is_noticed() {  # folder file: exits as seeded_fault does; 3: does not co
     source=shaders/$user
     [ "$user" != "$2" ] || source=$1/shaders/$user
     compile_shader "$1" "$source" "${user%.comp}" || return 3
-    if grep -qF shaders/vectors.glsl "$source"; then
+    if grep -qF shaders/glsl/vectors.glsl "$source"; then
       compile_shader "$1" "$source" "${user%.comp}_texel" -DTEXELS || return 3
     fi
-    if [ "$matrices" = yes ] && grep -qF shaders/matrices.glsl "$source"; then
+    if [ "$matrices" = yes ] && grep -qF shaders/glsl/matrices.glsl "$source"; then
       compile_shader "$1" "$source" "${user%.comp}_cooperative" -DCOOPERATIVE || return 3
     fi
   done
   # Where what is included is no op's, the op that takes most of it.
-  local name=${2%.*}
+  local name=${2##*/}
+  name=${name%.*}
   timeout 900 "$build/tests/seeded_fault" "$1" "${name/conv_patches/conv_transpose}"
 }
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -166,9 +167,8 @@ SHADERS = pathlib.Path(__file__).parent.parent / "shaders"
 def try_shaders(mote, where, texts, *words, command="profile"):
     """Runs `mote profile --shaders` on a folder that holds `texts`; returns (process, lines of JSON by kernel)."""
     folder = pathlib.Path(where) / "replaced"
-    folder.mkdir(exist_ok=True)
-    for path in folder.iterdir():
-        path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "glsl").mkdir(parents=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     done = run(mote, *SMALL, "--height", "8", "--repeat", "1", "--shaders", folder, "--json", *words, command=command)
@@ -225,7 +225,7 @@ def test_a_replaced_shader_that_computes_something_else_fails_alone(mote, where)
 
 def test_includes_come_from_the_folder_and_else_from_the_program(mote, where):
     texts = {"max_pool.comp": shader("max_pool.comp", "y[i] = max(", "y[i] = FACTOR * max("),
-             "index.glsl": shader("index.glsl") + "\n#define FACTOR 1\n"}
+             "glsl/index.glsl": shader("glsl/index.glsl") + "\n#define FACTOR 1\n"}
     done, rows = try_shaders(mote, where, texts)
     expect(done.returncode == 0 and rows["max_pool"]["passed"], done.stderr)
 
@@ -236,14 +236,14 @@ def test_shaders_that_do_not_compile_are_shown_with_file_and_line(mote, where):
             ({"max_pool.comp": shader("max_pool.comp", "main() {\n", "main() {\n  oops = 1;\n")}, 1,
              f"replaced/max_pool.comp:{line}: error: 'oops'"),
             ({"max_pool.comp": "oops\n" + shader("max_pool.comp")}, 1, "replaced/max_pool.comp:1: error: "),
-            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": "\noops\n"}, 1, "replaced/index.glsl:2: error: "),
-            ({"max_pool.comp": shader("max_pool.comp", "index.glsl", "none.glsl")}, 1, "none.glsl"),
-            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": '#include "index.glsl"\n'}, 1,
-             "replaced/index.glsl:1: a file includes itself: max_pool.comp > index.glsl > index.glsl"),
-            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": '#include "a.glsl"\n',
-              "a.glsl": '\n # include "shaders/index.glsl"\n'}, 1,
-             "replaced/a.glsl:2: a file includes itself: max_pool.comp > index.glsl > a.glsl > index.glsl"),
-            ({"max_pool.comp": shader("max_pool.comp"), "index.glsl": '#include "1.glsl"\n' * 2,
+            ({"max_pool.comp": shader("max_pool.comp"), "glsl/index.glsl": "\noops\n"}, 1, "replaced/glsl/index.glsl:2: error: "),
+            ({"max_pool.comp": shader("max_pool.comp", "glsl/index.glsl", "none.glsl")}, 1, "none.glsl"),
+            ({"max_pool.comp": shader("max_pool.comp"), "glsl/index.glsl": '#include "glsl/index.glsl"\n'}, 1,
+             "replaced/glsl/index.glsl:1: a file includes itself: max_pool.comp > glsl/index.glsl > glsl/index.glsl"),
+            ({"max_pool.comp": shader("max_pool.comp"), "glsl/index.glsl": '#include "a.glsl"\n',
+              "a.glsl": '\n # include "shaders/glsl/index.glsl"\n'}, 1,
+             "replaced/a.glsl:2: a file includes itself: max_pool.comp > glsl/index.glsl > a.glsl > glsl/index.glsl"),
+            ({"max_pool.comp": shader("max_pool.comp"), "glsl/index.glsl": '#include "1.glsl"\n' * 2,
               **{f"{i}.glsl": f'#include "{i + 1}.glsl"\n' * 2 for i in range(1, 25)}, "25.glsl": "int x;\n" * 99}, 1,
              "longer than 4 MiB"),
             ({"other.comp": "#version 450\nvoid main() {}\n"}, 2, "no shader called other"), ({}, 1, "no .comp file")):
@@ -264,22 +264,22 @@ def test_shaders_that_include_without_end(mote, where):
     """A shader that includes itself, by whatever way, ends soon with an error that says by which."""
     head, tail = "#version 450\n", "void main() {}\n"
     twice = '#include "{0}.glsl"\n#include "{0}.glsl"\n'
-    for texts, text in (({"relu.comp": f'{head}#include "relu.comp"\n{tail}'}, "relu.comp > relu.comp"),
-                        ({"relu.comp": head + twice.format("a") + tail, "a.glsl": twice.format("b"), "b.glsl": twice.format("a")},
-                         "relu.comp > a.glsl > b.glsl > a.glsl"),
-                        ({"relu.comp": head + twice.format("0") + tail, "30.glsl": "",
+    for texts, text in (({"activation.comp": f'{head}#include "activation.comp"\n{tail}'}, "activation.comp > activation.comp"),
+                        ({"activation.comp": head + twice.format("a") + tail, "a.glsl": twice.format("b"), "b.glsl": twice.format("a")},
+                         "activation.comp > a.glsl > b.glsl > a.glsl"),
+                        ({"activation.comp": head + twice.format("0") + tail, "30.glsl": "",
                           **{f"{i}.glsl": twice.format(i + 1) for i in range(30)}}, "longer than"),
-                        ({"relu.comp": head + '#include "0.glsl"\n' + tail,
-                          **{f"{i}.glsl": f'#include "{i + 1}.glsl"\n' for i in range(2000)}}, "more than 32 files in one another: relu.comp > 0.glsl > "),
-                        ({"relu.comp": head + '#include "a.glsl"\n' * 9 + tail, "a.glsl": "//" + "x" * (2 << 20) + "\n"},
+                        ({"activation.comp": head + '#include "0.glsl"\n' + tail,
+                          **{f"{i}.glsl": f'#include "{i + 1}.glsl"\n' for i in range(2000)}}, "more than 32 files in one another: activation.comp > 0.glsl > "),
+                        ({"activation.comp": head + '#include "a.glsl"\n' * 9 + tail, "a.glsl": "//" + "x" * (2 << 20) + "\n"},
                          "longer than")):
         done, _ = try_shaders(mote, where, texts)
         expect(done.returncode == 1 and text in done.stderr, f"{done.returncode}: {done.stderr}")
     folder = pathlib.Path(where) / "pipes"
     folder.mkdir()
-    os.mkfifo(folder / "relu.comp")
+    os.mkfifo(folder / "activation.comp")
     done = run(mote, *SMALL, "--height", "8", "--shaders", folder)
-    expect(done.returncode == 1 and "relu.comp: is a pipe" in done.stderr, done.stderr)
+    expect(done.returncode == 1 and "activation.comp: is a pipe" in done.stderr, done.stderr)
 
 
 def test_wrong_usage(mote, where):

@@ -1,4 +1,4 @@
-// philox.h: the random numbers of shaders/philox.glsl on the host.
+// philox.h: the random numbers of shaders/glsl/philox.glsl on the host.
 #ifndef MOTE_GRAPH_IR_PHILOX_H
 #define MOTE_GRAPH_IR_PHILOX_H
 

@@ -51,7 +51,7 @@ mote_status launches_add(launches *launches, const launch *launch, mote_error *e
 // search alone: they need not give the bits of the first, or are hardly ever faster.
 mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error);
 
-// Workgroups along x and y for `invocations` in groups of `local`; shaders/index.glsl undoes the split.
+// Workgroups along x and y for `invocations` in groups of `local`; shaders/glsl/index.glsl undoes the split.
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]);
 
 #endif

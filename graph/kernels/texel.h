@@ -18,7 +18,7 @@ static inline bool prefers_texels(const device_caps *caps, const tensor *const *
   return true;
 }
 
-// The variant of a shader that includes shaders/vectors.glsl, for reading `tensor`.
+// The variant of a shader that includes shaders/glsl/vectors.glsl, for reading `tensor`.
 #define VECTOR_SHADER(caps, name, tensor) (reads_texels(caps, tensor) ? name "_texel" : name)
 
 #endif

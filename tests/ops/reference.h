@@ -16,7 +16,7 @@ static inline size_t at(shape s, int n, int c, int y, int x) {
 
 static inline double reference_gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2))); }
 
-// Normal number `which` of a Philox block, as shaders/philox.glsl makes it.
+// Normal number `which` of a Philox block, as shaders/glsl/philox.glsl makes it.
 static inline double reference_normal(const uint32_t *words, int which) {
   double u = ((words[which & ~1] >> 8) + 1) / 16777216.0, radius = sqrt(-2 * log(u));
   uint32_t b = words[which | 1];

@@ -18,7 +18,7 @@ def counters(first, second, third, fourth):
 
 
 def normals(words):
-    """Box & Muller: pairs of words to pairs of normals, with the quarter turns of shaders/philox.glsl."""
+    """Box & Muller: pairs of words to pairs of normals, with the quarter turns of shaders/glsl/philox.glsl."""
     a, b = words[..., 0::2], words[..., 1::2]
     radius = np.sqrt(-2 * np.log(((a >> np.uint64(8)) + np.uint64(1)) / 2.0**24))
     within = ((b & np.uint64(0x3FFFFFFF)) >> np.uint64(6)) / 2.0**24 - 0.5

@@ -16,7 +16,7 @@ typedef struct include_file {
   size_t bytes;
 } include_file;
 
-// Written by the build: `static const include_file include_files[]`, one entry a file of shaders/*.h and *.glsl.
+// Written by the build: `static const include_file include_files[]`, one entry a file of shaders/*.h and glsl/*.glsl.
 #include "shaders/includes.inc"
 
 // A file that is being put in, and by whom.
@@ -109,7 +109,7 @@ static mote_status check_way(const source_file *includer, int line, const char *
 static mote_status put_include(const source *s, const source_file *includer, int line, const char *name, bool *found,
                                mote_error *error) {
   TRY(check_way(includer, line, name, error));
-  if (!includer->includer && !strcmp(name, "vectors.glsl")) *s->vectors = true;
+  if (!includer->includer && !strcmp(name, "glsl/vectors.glsl")) *s->vectors = true;
   source_file file = {.includer = includer, .name = name};
   char *text;
   TRY(read_text(s, &file, &text, error));

@@ -3,8 +3,8 @@
 // with images of one size may make one dispatch; with BIAS, it makes db[o] = Σ_n Σ_y Σ_x dy[n, o, y, x] of the first, too.
 #extension GL_EXT_control_flow_attributes : require
 #include "shaders/conv_weight_gradient.h"
-#include "shaders/schedule.glsl"
-#include "shaders/turn.glsl"
+#include "shaders/glsl/schedule.glsl"
+#include "shaders/glsl/turn.glsl"
 
 layout(local_size_x = 8) in;
 layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8, of every layer

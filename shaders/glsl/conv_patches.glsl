@@ -5,10 +5,10 @@
 // The formulas of conv_transpose.comp and conv_transpose_data_gradient.comp are such products too. For the first, SQUARE
 // is the kernel's size: each pixel becomes SQUARE × SQUARE, and the taps count as output channels. For the second, STRIDE
 // is: the taps of a pixel lie STRIDE · pixel apart and nothing surrounds them.
-#include "shaders/activation.glsl"
 #include "shaders/conv.h"
-#include "shaders/index.glsl"
-#include "shaders/split.glsl"
+#include "shaders/glsl/activation.glsl"
+#include "shaders/glsl/index.glsl"
+#include "shaders/glsl/split.glsl"
 
 layout(binding = 0) readonly buffer X { vec4 x[]; };              // (N, C1, H, W) C8
 layout(binding = 1) readonly buffer Second { vec4 second[]; };    // (N, C2, H, W) C8
