@@ -217,7 +217,7 @@ def test_profiles_and_shaders(where):
     mote("profile", "--compare", "a", "b", where=where, code=1)
     folder = os.path.join(where.encode(), FOUL)
     os.mkdir(folder)
-    for name, text in ((b"relu.comp", b"#version 450\n#error " + FOUL + b"\n"), (FOUL + b".comp", b"")):
+    for name, text in ((b"activation.comp", b"#version 450\n#error " + FOUL + b"\n"), (FOUL + b".comp", b"")):
         pathlib.Path(os.fsdecode(os.path.join(folder, name))).write_bytes(text)
     mote("profile", "--n-feat", 8, "--height", 8, "--shaders", FOUL, where=where, json_too=False)
     os.remove(os.fsdecode(os.path.join(folder, FOUL + b".comp")))
