@@ -199,7 +199,8 @@ typedef enum mote_prediction { MOTE_PREDICT_EPSILON = 0, MOTE_PREDICT_V = 1, MOT
 typedef struct mote_model_info {
   char architecture[32];    // "context_unet", or "sprite_classifier", which judges images (mote_model_classify)
   int channels;             // C, 1 to 4
-  int height;               // h = w, pixels, a multiple of 4
+  int height;               // h, pixels, a multiple of 4
+  int width;                // w, pixels; 0 in a description: height
   int n_feat;               // f, a multiple of 8
   int n_cfeat;              // K, length of the context vector
   int timesteps;            // T
@@ -215,6 +216,10 @@ typedef struct mote_model_info {
   // Of 1 to 31 bytes, UTF-8 without control characters, commas and equals signs, each once; not "none".
   char labels[MOTE_MAX_LABELS][32];
   char trained_on[256];     // provenance of the data, UTF-8 without control characters, may be empty
+  char settings[512];       // those of the architecture that have no field here, "name=value;name=value"; absent ones: as usual
+  const struct mote_network *network;  // one that is none of mote's, whose name is `architecture`; NULL: the one of that name
+  bool classifies;          // it judges images (mote_model_classify) and makes none
+  int feature_count;        // of one that classifies: numbers of an image's features (mote_model_classify)
   uint64_t parameter_count; // learned numbers, running statistics not among them
   uint64_t multiply_adds;   // of one image through the network
 } mote_model_info;
@@ -246,7 +251,7 @@ MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_de
 
 // Which class images are of, as a model finds that is a sprite_classifier: `x` holds batch × channels × height × height numbers
 // in [-1, 1] (NCHW), `logits` receives batch × n_cfeat numbers whose softmax is each class's probability. `features`, NULL or
-// batch × 2 n_feat, receives what the classes follow from: the means of its last layer. Batches of 1 to MOTE_BATCH_MAX.
+// batch × feature_count, receives what the classes follow from: the means of its last layer. Batches of 1 to MOTE_BATCH_MAX.
 MOTE_API mote_status mote_model_classify(mote_model *model, int batch, const float *x, float *logits, float *features,
                                          mote_error *error);
 

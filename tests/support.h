@@ -13,7 +13,7 @@
 #include "graph/files/safetensors.h"
 #include "graph/ir/half.h"
 #include "graph/ir/philox.h"
-#include "graph/nets/context_unet.h"
+#include "graph/nets/network.h"
 #include "runtime/file.h"
 
 #include <cmocka.h>  // after the headers: it makes a macro of `fail`
@@ -110,7 +110,7 @@ typedef struct weights {
   safetensors_tensor tensors[TEST_TENSORS];
   char names[TEST_TENSORS][NAME_BYTES];
   size_t count;
-  safetensors_pair metadata[16];
+  safetensors_pair metadata[24];
   size_t metadata_count;
   char numbers[4][16];  // of channels, height, n_feat, n_cfeat
 } weights;
@@ -193,11 +193,8 @@ static inline weights *weights_make(const mote_model_info *info) {
   weights *w = calloc(1, sizeof *w);
   graph *graph = graph_create(NULL);
   assert_true(w && graph);
-  const context_unet_inputs inputs = {
-      .x = graph_input(graph, "x", (shape){1, info->channels, info->height, info->height}, LAYOUT_C8),
-      .time = graph_input(graph, "time", (shape){1, 1, 1, 1}, LAYOUT_C8),
-      .context = graph_input(graph, "context", (shape){1, info->n_cfeat, 1, 1}, LAYOUT_C8)};
-  assert_non_null(context_unet(graph, info, &inputs));
+  const network_inputs inputs = network_make_inputs(graph, info, 1, false);
+  assert_non_null(network_build(graph, info, &inputs).y);
   for (int i = 0; i < graph->tensor_count; i++) {
     const tensor *t = graph->tensors[i];
     if (t->kind != TENSOR_PARAMETER) continue;

@@ -25,11 +25,8 @@ static uint32_t pass(bool train, unsigned keep_unfused, float *output) {
   mote_error error = {0};
   const mote_model_info *info = mote_model_get_info(model);
   graph *graph = graph_create(device_get_caps(device));
-  const context_unet_inputs inputs = {.x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8),
-                                      .time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, LAYOUT_C8),
-                                      .context = graph_input(graph, "context", (shape){BATCH, 5, 1, 1}, LAYOUT_C8),
-                                      .train = train};
-  tensor *y = context_unet(graph, info, &inputs);
+  const network_inputs inputs = network_make_inputs(graph, &SMALL_MODEL, BATCH, train);
+  tensor *y = network_build(graph, info, &inputs).y;
   assert_non_null(y);
   y->keep = true;
   MUST(model_bind(model, graph, &error));
@@ -124,10 +121,8 @@ static void a_pass_takes_three_variants_of_winograds_kernel(void **state) {
   (void)state;
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
-  const context_unet_inputs inputs = {.x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8),
-                                      .time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, LAYOUT_C8),
-                                      .context = graph_input(graph, "context", (shape){BATCH, 5, 1, 1}, LAYOUT_C8)};
-  assert_non_null(context_unet(graph, mote_model_get_info(model), &inputs));
+  const network_inputs inputs = network_make_inputs(graph, &SMALL_MODEL, BATCH, false);
+  assert_non_null(network_build(graph, mote_model_get_info(model), &inputs).y);
   MUST(model_bind(model, graph, &error));
   program *program;
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "variants"}, &program, &error));
@@ -155,13 +150,10 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned keep
   size_t bytes = of->parameters.bytes;
   graph *graph = graph_create(device_get_caps(on));
   graph->train = true;
-  const context_unet_inputs inputs = {.x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8),
-                                      .time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, LAYOUT_C8),
-                                      .context = graph_input(graph, "context", (shape){BATCH, 5, 1, 1}, LAYOUT_C8),
-                                      .train = true};
+  const network_inputs inputs = network_make_inputs(graph, &SMALL_MODEL, BATCH, true);
   tensor *target = graph_input(graph, "target", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
   tensor *weight = graph_input(graph, "weight", (shape){BATCH, 1, 1, 1}, LAYOUT_C8);
-  tensor *y = context_unet(graph, mote_model_get_info(of), &inputs), *dy = NULL;
+  tensor *y = network_build(graph, mote_model_get_info(of), &inputs).y, *dy = NULL;
   assert_non_null(mse(graph, y, target, weight, 1, &dy));
   MUST(fuse(graph, FUSE_FORWARD & ~keep_unfused, &error));
   graph_backward(graph, y, dy);

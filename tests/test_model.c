@@ -146,6 +146,26 @@ static void absent_metadata_is_inferred_and_said(void **state) {
   weights_free(&w);
 }
 
+static void metadata_that_no_network_has_are_passed_over_and_said_in_one_line(void **state) {
+  (void)state;
+  weights *w = make();
+  float with[IMAGE], without[IMAGE];
+  load_and_answer(w, without);
+  weights_set(w, "format", "pt");
+  weights_set(w, "attention_head_dim", "8");
+  said = (test_log){0};
+  load_and_answer(w, with);
+  assert_int_equal(said.count, 1);
+  assert_contains(said.text, "test.st: metadata attention_head_dim is no setting of a context_unet and is passed over");
+  assert_memory_equal(with, without, sizeof with);
+  weights_set(w, "norm_eps", "1e-5");
+  said = (test_log){0};
+  load_and_answer(w, with);
+  assert_int_equal(said.count, 1);
+  assert_contains(said.text, "test.st: metadata attention_head_dim, as are others, is no setting of a context_unet");
+  weights_free(&w);
+}
+
 static void batch_counters_of_pytorch_are_passed_over(void **state) {
   (void)state;
   weights *w = make();
@@ -340,6 +360,8 @@ static void metadata_that_cannot_be_is_named_with_what_was_found(void **state) {
       {"n_feat", "nan", "metadata n_feat is 'nan', an integer"},
       {"n_cfeat", "6", "metadata n_cfeat is 6, but the tensors' shapes say 5"},
       {"n_cfeat", "-1", "metadata n_cfeat is -1, but"},
+      {"width", "16", "width is 16, expected the height, which is 8"},
+      {"width", "12.5", "metadata width is '12.5', an integer was expected"},
       {"labels", "a,b,c,d", "labels names 4, expected none or n_cfeat, which is 5"},
       {"labels", "a,b,c,d,e,f", "labels names 6, expected none or n_cfeat, which is 5"},
       {"labels", "a,,b,c,d", "label 2 of labels is \"\", expected 1 to 31 bytes"},
@@ -364,7 +386,7 @@ static void shapes_out_of_range_are_refused_without_metadata_too(void **state) {
     uint64_t dims[4];
   } cases[] = {
       {"channels", "init_conv.conv1.0.weight", "channels is 5, expected 1 to 4", 4, {8, 5, 3, 3}},
-      {"n_feat", "init_conv.conv1.0.weight", "n_feat is 12, expected 8 to 1024 in steps of 8", 4, {12, 3, 3, 3}},
+      {"n_feat", "init_conv.conv1.0.weight", "n_feat is 12, expected 8 to 1024, a multiple of 8", 4, {12, 3, 3, 3}},
       {"n_feat", "init_conv.conv1.0.weight", "n_feat is 0, expected 8", 4, {0, 3, 3, 3}},
       {"n_cfeat", "contextembed1.model.0.weight", "n_cfeat is 257, expected 1 to 256", 2, {16, 257}},
       {"height", "up0.0.weight", "height is 0, expected 4 to 256", 4, {16, 16, 0, 0}},
@@ -528,6 +550,7 @@ int main(void) {
       cmocka_unit_test(the_default_network_has_1481027_parameters_and_150_66_million_multiply_adds),
       cmocka_unit_test(metadata_is_taken_as_it_stands),
       cmocka_unit_test(absent_metadata_is_inferred_and_said),
+      cmocka_unit_test(metadata_that_no_network_has_are_passed_over_and_said_in_one_line),
       cmocka_unit_test(batch_counters_of_pytorch_are_passed_over),
       cmocka_unit_test(a_missing_shortcut_is_said_and_seeded_alike_every_time),
       cmocka_unit_test(half_weights_answer_like_the_floats_that_they_are),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "graph/nets/network.h"
 #include "runtime/error.h"
 #include "tools/default_model.h"
 #include "tools/parallel.h"
@@ -84,10 +85,10 @@ mote_status open_model(mote_device *device, const char *path, mote_model **model
 }
 
 mote_status check_makes_images(const mote_model *model, const char *path, mote_error *error) {
-  const char *architecture = mote_model_get_info(model)->architecture;
-  if (!strcmp(architecture, "context_unet")) return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE, "%s: is a %s, expected a context_unet", path ? path : DEFAULT_MODEL_NAME,
-              architecture);
+  const mote_model_info *info = mote_model_get_info(model);
+  if (!info->classifies) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s: is a %s, expected %s", path ? path : DEFAULT_MODEL_NAME, info->architecture,
+              network_list_of(false).text);
 }
 
 bool default_classifier_given(void) {

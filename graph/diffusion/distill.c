@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "graph/diffusion/schedule.h"
-#include "graph/nets/context_unet.h"
+#include "graph/nets/network.h"
 
 // What the teacher predicts, under the context and, where it is guided, without.
 typedef struct prediction {
@@ -18,9 +18,9 @@ static prediction ask_teacher(graph *graph, const distill_desc *desc, const draw
   bool frozen = graph->frozen;
   graph->frozen = true;
   graph_push(graph, "teacher");
-  made.with = context_unet(graph, info, &(context_unet_inputs){.x = x, .time = time, .context = batch->context});
+  made.with = network_build(graph, info, &(network_inputs){.x = x, .time = time, .context = batch->context}).y;
   if (desc->none)
-    made.without = context_unet(graph, info, &(context_unet_inputs){.x = x, .time = time, .context = desc->none});
+    made.without = network_build(graph, info, &(network_inputs){.x = x, .time = time, .context = desc->none}).y;
   graph_pop(graph);
   graph->frozen = frozen;
   return made;

@@ -3,23 +3,19 @@
 
 #include "graph/diffusion/run_once.h"
 #include "graph/diffusion/schedule.h"
-#include "graph/nets/context_unet.h"
 #include "graph/nets/model.h"
+#include "graph/nets/network.h"
 
 mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output, mote_error *error) {
   ENTER(error, model, desc, output);
   ENTER(error, desc->x, desc->steps);
   const mote_model_info *info = &model->info;
-  TRY(model_check(model, CONTEXT_UNET, error));
+  TRY(model_check(model, false, error));
   TRY(batch_check(desc->batch, error));
   TRY(timesteps_check(info, desc->steps, desc->batch, error));
   graph *graph = graph_create(device_get_caps(model->device));
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  const context_unet_inputs inputs = {
-      .x = graph_input(graph, "x", (shape){desc->batch, info->channels, info->height, info->height}, LAYOUT_C8),
-      .time = graph_input(graph, "time", (shape){desc->batch, 1, 1, 1}, LAYOUT_C8),
-      .context = graph_input(graph, "context", (shape){desc->batch, info->n_cfeat, 1, 1}, LAYOUT_C8),
-      .train = desc->train};
+  const network_inputs inputs = network_make_inputs(graph, info, desc->batch, desc->train);
   float time[MOTE_BATCH_MAX];
   for (int i = 0; i < desc->batch; i++) time[i] = schedule_time(info, desc->steps[i]);
   return run_once(&(run_once_desc){.device = model->device,
@@ -28,6 +24,6 @@ mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc,
                                    .parameters = &model->parameters,
                                    .weights = model->buffer,
                                    .inputs = {{inputs.x, desc->x}, {inputs.time, time}, {inputs.context, desc->context}},
-                                   .outputs = {{context_unet(graph, info, &inputs), output}}},
+                                   .outputs = {{network_build(graph, info, &inputs).y, output}}},
                   error);
 }

@@ -4,8 +4,8 @@
 #include "graph/compile/fuse.h"
 #include "graph/diffusion/run_once.h"
 #include "graph/diffusion/schedule.h"
-#include "graph/nets/context_unet.h"
 #include "graph/nets/model.h"
+#include "graph/nets/network.h"
 #include "graph/nets/parameters_write.h"
 #include "graph/ops/ops.h"
 
@@ -13,7 +13,7 @@ typedef struct backward_run {
   const mote_model *model;
   const mote_backward_desc *desc;
   buffer *weights, *gradients;  // weights: a copy, whose running statistics move
-  context_unet_inputs inputs;
+  network_inputs inputs;
   tensor *target, *weight, *loss;
   float *x, *targets;
   float time[MOTE_BATCH_MAX], ones[MOTE_BATCH_MAX];
@@ -25,15 +25,10 @@ static graph *build(backward_run *run) {
   graph *graph = graph_create(device_get_caps(run->model->device));
   if (!graph) return NULL;
   graph->train = true;
-  shape image = {batch, info->channels, info->height, info->height};
-  run->inputs = (context_unet_inputs){
-      .x = graph_input(graph, "x", image, LAYOUT_C8),
-      .time = graph_input(graph, "time", (shape){batch, 1, 1, 1}, LAYOUT_C8),
-      .context = graph_input(graph, "context", (shape){batch, info->n_cfeat, 1, 1}, LAYOUT_C8),
-      .train = true};
-  run->target = graph_input(graph, "target", image, LAYOUT_C8);
+  run->inputs = network_make_inputs(graph, info, batch, true);
+  run->target = graph_input(graph, "target", network_image_shape(info, batch), LAYOUT_C8);
   run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, LAYOUT_C8);
-  tensor *y = context_unet(graph, info, &run->inputs), *dy = NULL;
+  tensor *y = network_build(graph, info, &run->inputs).y, *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
   if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward(graph, y, dy);
@@ -102,7 +97,7 @@ mote_status mote_model_backward(mote_model *model, const mote_backward_desc *des
                                 mote_error *error) {
   ENTER(error, model, desc, path, loss);
   ENTER(error, desc->x0, desc->noise, desc->steps);
-  TRY(model_check(model, CONTEXT_UNET, error));
+  TRY(model_check(model, false, error));
   TRY(batch_check(desc->batch, error));
   TRY(timesteps_check(&model->info, desc->steps, desc->batch, error));
   backward_run run = {.model = model, .desc = desc};

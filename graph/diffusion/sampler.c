@@ -9,7 +9,7 @@
 #include "graph/compile/program.h"
 #include "graph/diffusion/sampler.h"
 #include "graph/diffusion/schedule.h"
-#include "graph/nets/context_unet.h"
+#include "graph/nets/network.h"
 #include "graph/nets/model.h"
 #include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
@@ -42,7 +42,7 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
 static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *out, mote_error *error) {
   *out = *desc;
   if (!desc->model) return fail(error, MOTE_ERROR_USAGE, "a sampler needs a model");
-  TRY(model_check(desc->model, CONTEXT_UNET, error));
+  TRY(model_check(desc->model, false, error));
   if ((unsigned)out->kind > MOTE_SAMPLER_DPMPP_SDE)
     return fail(error, MOTE_ERROR_USAGE, "sampler kind %d is unknown", (int)out->kind);
   if (out->strength == 0) out->strength = 1;
@@ -112,11 +112,12 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   build_start(graph, sampler, constants);
   graph->phase = PHASE_STEP;
   tensor *x = branches > 1 ? repeat_batch(graph, sampler->x, branches) : sampler->x;
-  tensor *model = context_unet(graph, info,
-                               &(context_unet_inputs){.x = x,
-                                                      .time = constants->time,
-                                                      .context = sampler->context,
-                                                      .step = sampler->step});
+  tensor *model = network_build(graph, info,
+                                &(network_inputs){.x = x,
+                                                  .time = constants->time,
+                                                  .context = sampler->context,
+                                                  .step = sampler->step})
+                      .y;
   build_update(graph, sampler, constants, model);
   return graph;
 }

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "graph/diffusion/schedule.h"
-#include "graph/nets/context_unet.h"
 #include "graph/nets/initial_weights.h"
-#include "graph/nets/sprite_classifier.h"
+#include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 #include "shaders/draw_batch.h"
 #include "shaders/train_state.h"
@@ -28,7 +27,7 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
 
 // Noise levels that are drawn: timesteps, a student's steps, or none but images as they are.
 static int level_count(const mote_trainer *trainer) {
-  if (is_classifier(&trainer->info)) return 1;
+  if (network_of(&trainer->info)->classifies) return 1;
   return trainer->desc.teacher ? trainer->desc.distill_steps : trainer->info.timesteps;
 }
 
@@ -78,16 +77,11 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
                                 .flip = (float)desc->flip},
              &batch);
   float share = 1 / (float)desc->accumulate;
-  tensor *y, *dy = NULL, *error;
-  if (is_classifier(&trainer->info)) {
-    y = sprite_classifier(graph, &trainer->info, batch.x, true).logits;
-    error = cross_entropy(graph, y, batch.context, share, &dy);
-  } else {
-    const context_unet_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
-    tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
-    y = context_unet(graph, &trainer->info, &inputs);
-    error = mse(graph, y, target, batch.weight, share, &dy);
-  }
+  const network_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
+  tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
+  tensor *y = network_build(graph, &trainer->info, &inputs).y, *dy = NULL;
+  tensor *error = network_of(&trainer->info)->classifies ? cross_entropy(graph, y, batch.context, share, &dy)
+                                                         : mse(graph, y, target, batch.weight, share, &dy);
   if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
   return loss ? add(graph, loss, error, 1) : error;
@@ -163,7 +157,7 @@ double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma
 // timesteps[1 …] of the levels, and of a student the coefficients of its steps.
 static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_error *error) {
   int count = level_count(trainer), batch = trainer->desc.batch;
-  for (int t = 0; t <= count; t++) timesteps[t] = is_classifier(&trainer->info) ? 0 : t;
+  for (int t = 0; t <= count; t++) timesteps[t] = network_of(&trainer->info)->classifies ? 0 : t;
   if (!trainer->desc.teacher) return MOTE_OK;
   const distill_desc *distill = &trainer->distill;
   float *numbers = calloc((size_t)(batch + (count + 1) * LEAP_WORDS), sizeof *numbers);  // for ones, leaps
@@ -210,7 +204,7 @@ static void weigh_classes(mote_trainer *trainer, const mote_dataset *data) {
   for (int k = 0; k < classes; k++) present += sums[k] > 0;
   for (int k = 0; k < classes; k++)
     trainer->class_weights[k] =
-        is_classifier(&trainer->info) && sums[k] > 0 ? (float)(data->count / (present * sums[k])) : 1;
+        network_of(&trainer->info)->classifies && sums[k] > 0 ? (float)(data->count / (present * sums[k])) : 1;
 }
 
 void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts) {

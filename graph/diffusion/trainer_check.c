@@ -1,13 +1,13 @@
 // trainer_check.c: which descriptions a trainer can be made from.
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/diffusion/schedule.h"
 #include "graph/diffusion/trainer.h"
-#include "graph/nets/context_unet.h"
 #include "graph/nets/metadata.h"
-#include "graph/nets/sprite_classifier.h"
+#include "graph/nets/network.h"
 
 static mote_status check_range(const char *name, double value, double low, double high, mote_error *error) {
   if (value >= low && value <= high) return MOTE_OK;
@@ -23,8 +23,11 @@ static void set_defaults(mote_trainer_desc *desc) {
   if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
   if (desc->ema == 0) desc->ema = 0.999;
   if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
-  if (!desc->model.architecture[0]) strcpy(desc->model.architecture, CONTEXT_UNET);
-  if (is_classifier(&desc->model)) desc->min_snr = desc->context_drop = 0;  // images are as they are
+  const network *network = network_of(&desc->model);
+  if (network && !desc->model.architecture[0])
+    snprintf(desc->model.architecture, sizeof desc->model.architecture, "%s", network->name);
+  if (!desc->model.width) desc->model.width = desc->model.height;
+  if (network && network->classifies) desc->min_snr = desc->context_drop = 0;  // images are as they are
   desc->model.context_drop = desc->context_drop;
   desc->model.steps = desc->teacher ? desc->distill_steps : 0;
   desc->model.guidance = !desc->teacher                ? 0
@@ -32,17 +35,24 @@ static void set_defaults(mote_trainer_desc *desc) {
                                                        : desc->teacher->info.guidance;
 }
 
+static mote_status fail_other(const char *found, const network_setting *setting, const mote_model_info *other,
+                              const mote_model_info *wanted, mote_error *error) {
+  const setting_value has = setting_get(other, setting), wants = setting_get(wanted, setting);
+  return fail(error, MOTE_ERROR_USAGE, "%s %s %s, expected %s", found, setting->name, setting_format(setting, &has).text,
+              setting_format(setting, &wants).text);
+}
+
 // The student sees the teacher's images at the teacher's noise.
 static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *error) {
   if (!desc->teacher) return MOTE_OK;
   const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
-  TRY(model_check(desc->teacher, CONTEXT_UNET, error));
-  if (is_classifier(m)) return fail(error, MOTE_ERROR_USAGE, "teacher: a " SPRITE_CLASSIFIER " learns from none");
+  TRY(model_check(desc->teacher, false, error));
+  if (network_of(m) && network_of(m)->classifies)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: a %s learns from none", m->architecture);
   if (desc->teacher->device != desc->device)
     return fail(error, MOTE_ERROR_USAGE, "teacher: lies on another device, expected the trainer's");
-  if (t->channels != m->channels || t->height != m->height || t->n_cfeat != m->n_cfeat)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: found channels %d, height %d, n_cfeat %d, expected %d, %d, %d",
-                t->channels, t->height, t->n_cfeat, m->channels, m->height, m->n_cfeat);
+  const network_setting *other = settings_differ(t, m, true);
+  if (other) return fail_other("teacher: found", other, t, m, error);
   if (t->timesteps != m->timesteps || t->schedule != m->schedule || t->beta_start != m->beta_start ||
       t->beta_end != m->beta_end)
     return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
@@ -65,13 +75,8 @@ static mote_status check_start(const mote_trainer_desc *desc, mote_error *error)
   if (strcmp(start->architecture, wanted->architecture))
     return fail(error, MOTE_ERROR_USAGE, "start: found weights of a %s, expected a %s", start->architecture,
                 wanted->architecture);
-  if (start->channels == wanted->channels && start->height == wanted->height && start->n_feat == wanted->n_feat &&
-      start->n_cfeat == wanted->n_cfeat)
-    return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE,
-              "start: found weights of channels %d, height %d, n_feat %d, n_cfeat %d, expected %d, %d, %d, %d",
-              start->channels, start->height, start->n_feat, start->n_cfeat, wanted->channels, wanted->height,
-              wanted->n_feat, wanted->n_cfeat);
+  const network_setting *other = settings_differ(start, wanted, false);
+  return other ? fail_other("start: found weights of", other, start, wanted, error) : MOTE_OK;
 }
 
 // Sizes on the device are counted with 31 bits, of words.

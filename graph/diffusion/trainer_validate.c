@@ -6,13 +6,13 @@
 #include "graph/diffusion/schedule.h"
 #include "graph/diffusion/trainer.h"
 #include "graph/nets/metadata.h"
-#include "graph/nets/sprite_classifier.h"
+#include "graph/nets/network.h"
 
 // Image i is judged at one timestep, spread evenly over 1 … T, with noise of its own, the same at every call.
 static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
   const mote_model_info *m = &trainer->info;
   size_t at = (size_t)i * (size_t)(m->channels * m->height * m->height);
-  int t = is_classifier(m) ? 0 : 1 + (int)(((uint64_t)i * 2 + 1) * (uint64_t)m->timesteps / (2 * data->count)) % m->timesteps;
+  int t = network_of(m)->classifies ? 0 : 1 + (int)(((uint64_t)i * 2 + 1) * (uint64_t)m->timesteps / (2 * data->count)) % m->timesteps;
   trainer->validation.steps[i] = t;
   trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
   schedule_noise_image(m, &(noised_image){.alpha_bar = alpha_bar[t],
@@ -128,7 +128,7 @@ mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_erro
   double sum = 0;
   for (uint32_t first = 0; first < count; first += most) {
     uint32_t batch = count - first < most ? count - first : most;
-    TRY((is_classifier(&trainer->info) ? sum_cross_entropies : sum_squares)(trainer, model, first, batch, &sum, error));
+    TRY((network_of(&trainer->info)->classifies ? sum_cross_entropies : sum_squares)(trainer, model, first, batch, &sum, error));
   }
   *loss = sum / count;
   return MOTE_OK;

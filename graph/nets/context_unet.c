@@ -1,7 +1,8 @@
 // context_unet.c: builds the UNet of the sprite diffusion course, f = n_feat features wide.
-#include "graph/nets/context_unet.h"
+#include <stdio.h>
 
 #include "graph/nets/layers.h"
+#include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 
 static tensor *square_conv_transpose(graph *graph, tensor *x, const char *weight, const char *bias, int channels,
@@ -78,8 +79,7 @@ static tensor *condition(graph *graph, const char *name, tensor *x, tensor *cont
   return x;
 }
 
-tensor *context_unet(graph *graph, const mote_model_info *info, const context_unet_inputs *inputs) {
-  if (!inputs->x || !inputs->time || !inputs->context) return NULL;
+static network_outputs build(graph *graph, const mote_model_info *info, const network_inputs *inputs) {
   int f = info->n_feat, h = info->height;
   bool train = inputs->train;
   phase phase = graph->phase;
@@ -111,5 +111,25 @@ tensor *context_unet(graph *graph, const mote_model_info *info, const context_un
   x = norm_relu(graph, x, "1.weight", "1.bias");
   x = square_conv(graph, x, "3.weight", "3.bias", info->channels, 3);   // (N, C, h, h)
   graph_pop(graph);
-  return x;
+  return (network_outputs){.y = x};
 }
+
+// The way back up begins with a kernel as large as what is left of the image, which is square.
+static bool check(const mote_model_info *info, char *text, size_t bytes) {
+  if (!info->width || info->width == info->height) return true;
+  snprintf(text, bytes, "width is %d, expected the height, which is %d", info->width, info->height);
+  return false;
+}
+
+#define FIRST "init_conv.conv1.0.weight"
+
+static const network_setting settings[] = {
+    {SETTING_CHANNELS, .tensor = FIRST, .dim = 1, .factor = 1},
+    {SETTING_HEIGHT, .multiple = 4, .tensor = "up0.0.weight", .dim = 2, .factor = 4},
+    {SETTING_WIDTH, .multiple = 4},
+    {SETTING_FEATURES, .usual = "64", .usual_on_cpu = "32", .tensor = FIRST, .dim = 0, .factor = 1},
+    {SETTING_CONTEXT, .tensor = "contextembed1.model.0.weight", .dim = 1, .factor = 1},
+    {0},
+};
+
+const network context_unet_network = {.name = "context_unet", .settings = settings, .check = check, .build = build};

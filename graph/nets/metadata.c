@@ -1,13 +1,9 @@
 // metadata.c: reads a model's metadata, infers what is absent, and refuses what cannot be.
 #include "graph/nets/metadata.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "graph/nets/context_unet.h"
-#include "graph/nets/sprite_classifier.h"
 #include "runtime/number.h"
 #include "runtime/text.h"
 
@@ -16,7 +12,6 @@ typedef struct reader {
   const char *name;
   const safetensors *file;
   mote_error *error;
-  const char *architecture;
 } reader;
 
 // Dimension `dim` of a tensor of the network, or -1 where there is no such tensor.
@@ -26,26 +21,45 @@ static int64_t dimension(const reader *r, const char *tensor, int dim) {
   return (int64_t)entry->dims[dim];
 }
 
-// An integer from metadata, else `inferred` (said), which also must agree with metadata where both are known (>= 0).
-static mote_status read_size(const reader *r, const char *key, int64_t inferred, int *out) {
+static mote_status read_int(const reader *r, const char *key, int *out) {
+  static const network_setting whole = {.type = VALUE_INT};
   const char *text = safetensors_metadata(r->file, key);
-  int64_t value = inferred;
-  if (text) {
-    char *end;
-    value = strtoll(text, &end, 10);
-    if (end == text || *end || value < INT_MIN || value > INT_MAX)
-      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is '%.40s', an integer was expected", r->name, key, text);
-    if (inferred >= 0 && value != inferred)
-      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is %lld, but the tensors' shapes say %lld", r->name, key,
-                  (long long)value, (long long)inferred);
-  } else if (inferred < 0) {
-    return fail(r->error, MOTE_ERROR_FORMAT, "%s: no metadata %s, and no tensor to infer it from: not a %s",
-                r->name, key, r->architecture);
-  } else {
-    device_log(r->device, "%s: no metadata %s: %lld, from the tensors' shapes", r->name, key, (long long)value);
-  }
-  *out = (int)value;
+  setting_value value;
+  if (!setting_parse(&whole, text, &value))
+    return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is '%.40s', an integer was expected", r->name, key, text);
+  *out = (int)value.numbers[0];
   return MOTE_OK;
+}
+
+// From metadata, else from a tensor's shape, else as usual, which is said. What metadata and shape both tell must agree.
+static mote_status read_setting(const reader *r, const network_setting *setting, mote_model_info *info) {
+  const char *text = safetensors_metadata(r->file, setting->name);
+  const int64_t told = setting->tensor ? dimension(r, setting->tensor, setting->dim) : -1;
+  setting_value value = {1, {(double)(told * setting->factor)}};
+  if (text) {
+    setting_value said;
+    if (!setting_parse(setting, text, &said))
+      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is '%.40s', %s expected", r->name, setting->name, text,
+                  setting_type_name(setting));
+    if (told >= 0 && !setting_equal(&said, &value))
+      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is %s, but the tensors' shapes say %s", r->name, setting->name,
+                  setting_format(setting, &said).text, setting_format(setting, &value).text);
+    value = said;
+  } else if (told >= 0) {
+    device_log(r->device, "%s: no metadata %s: %s, from the tensors' shapes", r->name, setting->name,
+               setting_format(setting, &value).text);
+  } else if (!setting->field) {
+    value = setting_get(info, setting);
+    device_log(r->device, "%s: no metadata %s: %s assumed", r->name, setting->name, setting_format(setting, &value).text);
+  } else if (setting->like) {
+    value = setting_get(info, setting);
+  } else {
+    return fail(r->error, MOTE_ERROR_FORMAT, "%s: no metadata %s, and no tensor to infer it from: not a %s", r->name,
+                setting->name, info->architecture);
+  }
+  if (setting_put(info, setting, &value)) return MOTE_OK;
+  return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s: all settings take more than %zu bytes", r->name, setting->name,
+              sizeof info->settings - 1);
 }
 
 // A number from metadata. Where it is absent `*out` stays as it is.
@@ -93,27 +107,11 @@ static mote_status read_labels(const reader *r, const described *by, mote_model_
   return MOTE_OK;
 }
 
-static mote_status read_classifier_shapes(const reader *r, mote_model_info *info) {
-  TRY(read_size(r, "channels", dimension(r, SPRITE_CLASSIFIER_FIRST, 1), &info->channels));
-  TRY(read_size(r, "n_feat", dimension(r, SPRITE_CLASSIFIER_FIRST, 0), &info->n_feat));
-  TRY(read_size(r, "n_cfeat", dimension(r, "classes.weight", 0), &info->n_cfeat));
-  return read_size(r, "height", -1, &info->height);
-}
-
-static mote_status read_shapes(const reader *r, mote_model_info *info) {
-  if (is_classifier(info)) return read_classifier_shapes(r, info);
-  int64_t quarter = dimension(r, "up0.0.weight", 2);
-  TRY(read_size(r, "channels", dimension(r, CONTEXT_UNET_FIRST, 1), &info->channels));
-  TRY(read_size(r, "n_feat", dimension(r, CONTEXT_UNET_FIRST, 0), &info->n_feat));
-  TRY(read_size(r, "n_cfeat", dimension(r, "contextembed1.model.0.weight", 1), &info->n_cfeat));
-  return read_size(r, "height", quarter < 0 ? -1 : 4 * quarter, &info->height);
-}
-
 // Noise, and what the network makes of it; steps and guidance are of models of few steps alone.
 static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   int choice;
   if (safetensors_metadata(r->file, "timesteps")) {
-    TRY(read_size(r, "timesteps", -1, &info->timesteps));
+    TRY(read_int(r, "timesteps", &info->timesteps));
   } else {
     info->timesteps = 500;
     device_log(r->device, "%s: no metadata timesteps: 500 assumed", r->name);
@@ -126,25 +124,42 @@ static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   info->prediction = (mote_prediction)choice;
   TRY(read_number(r, "context_drop", &info->context_drop));
   if (!safetensors_metadata(r->file, "steps")) return MOTE_OK;
-  TRY(read_size(r, "steps", -1, &info->steps));
+  TRY(read_int(r, "steps", &info->steps));
   if (info->steps == 0) return fail(r->error, MOTE_ERROR_FORMAT, "%s: steps is 0, expected 1 or more", r->name);
   return read_number(r, "guidance", &info->guidance);
 }
 
+// Says what nothing here reads, in one line: a setting that was meant for another network, or is misspelt.
+static void say_unknown(const reader *r, const network *network) {
+  static const char *const known[] = {"architecture", "timesteps", "schedule", "beta_start", "beta_end",   "prediction", "alpha",
+                                      "steps",        "guidance",  "labels",   "trained_on", "context_drop", "format"};
+  const char *first = NULL;
+  bool more = false;
+  for (size_t i = 0; i < r->file->metadata_count; i++) {
+    const char *key = r->file->metadata[i].key;
+    bool is_known = setting_find(network, key) != NULL;
+    for (size_t k = 0; k < sizeof known / sizeof *known && !is_known; k++) is_known = !strcmp(key, known[k]);
+    more |= first && !is_known;
+    if (!first && !is_known) first = key;
+  }
+  if (!first) return;
+  device_log(r->device, "%s: metadata %.40s%s is no setting of a %s and is passed over", r->name, first,
+             more ? ", as are others," : "", network->name);
+}
+
 double metadata_guidance(const mote_model_info *info) { return info->context_drop > 0 && !info->steps ? 2 : 1; }
 
-mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, mote_model_info *info,
-                          mote_error *error) {
-  static const char *const architectures[] = {CONTEXT_UNET, SPRITE_CLASSIFIER, NULL};
+mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, const network *own,
+                          mote_model_info *info, mote_error *error) {
   const described by = {name, MOTE_ERROR_FORMAT};
-  reader r = {device, name, file, error, architectures[0]};
-  *info = (mote_model_info){0};
-  int choice;
-  TRY(read_choice(&r, "architecture", architectures, &choice));
-  r.architecture = architectures[choice];
-  snprintf(info->architecture, sizeof info->architecture, "%s", r.architecture);
-  TRY(read_shapes(&r, info));
-  if (!is_classifier(info)) TRY(read_diffusion(&r, info));
+  reader r = {device, name, file, error};
+  *info = (mote_model_info){.network = own};
+  int choice = 0;
+  if (!own) TRY(read_choice(&r, "architecture", network_names, &choice));
+  const network *network = own ? own : network_at(choice);
+  snprintf(info->architecture, sizeof info->architecture, "%s", network->name);
+  for (const network_setting *setting = network->settings; setting->name; setting++) TRY(read_setting(&r, setting, info));
+  if (!network->classifies) TRY(read_diffusion(&r, info));
   if (info->channels % 2 == 0 && safetensors_metadata(file, "alpha")) {
     TRY(read_choice(&r, "alpha", metadata_alphas, &choice));
     info->premultiplied = choice == 1;
@@ -153,5 +168,6 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
   info->recommended_guidance = metadata_guidance(info);
   const char *trained_on = safetensors_metadata(file, "trained_on");
   if (trained_on) text_show(info->trained_on, sizeof info->trained_on, trained_on, "");
+  say_unknown(&r, network);
   return metadata_check(&by, info, error);
 }

@@ -3,12 +3,13 @@
 #define MOTE_GRAPH_NETS_METADATA_H
 
 #include "graph/files/safetensors.h"
-#include "runtime/runtime.h"
+#include "graph/nets/settings.h"
 
 // Fills `info` from the metadata of `file`, from shapes where metadata is absent (said through the device's log), and
-// checks that both agree and metadata_check allows it. `name` stands for the path in messages.
-mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, mote_model_info *info,
-                          mote_error *error);
+// checks that both agree and metadata_check allows it. `name` stands for the path in messages, `own` is the network, NULL: one
+// of mote's.
+mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, const network *own,
+                          mote_model_info *info, mote_error *error);
 
 // Who described a model: the file of that name, or a caller.
 typedef struct described {
@@ -22,7 +23,7 @@ mote_status metadata_check(const described *by, const mote_model_info *info, mot
 // The part of it that judges one label, of `bytes` bytes.
 mote_status metadata_check_label(const described *by, int index, const char *text, size_t bytes, mote_error *error);
 
-enum { METADATA_PAIRS = 20, METADATA_BYTES = 4200 };
+enum { METADATA_PAIRS = 64, METADATA_BYTES = 8192 };
 
 // Metadata under construction: values are written into `text`.
 typedef struct metadata_pairs {

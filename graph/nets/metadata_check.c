@@ -2,16 +2,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/nets/context_unet.h"
 #include "graph/nets/metadata.h"
-#include "graph/nets/sprite_classifier.h"
 #include "runtime/text.h"
 
-static mote_status check_size(const described *by, const char *name, int value, int low, int high, int multiple,
-                              mote_error *error) {
-  if (value >= low && value <= high && value % multiple == 0) return MOTE_OK;
-  return fail(error, by->status, "%s: %s is %d, expected %d to %d%s%.0d", by->where, name, value, low, high,
-              multiple > 1 ? " in steps of " : "", multiple > 1 ? multiple : 0);
+static mote_status check_int(const described *by, const char *name, int value, int low, int high, mote_error *error) {
+  if (value >= low && value <= high) return MOTE_OK;
+  return fail(error, by->status, "%s: %s is %d, expected %d to %d", by->where, name, value, low, high);
 }
 
 static mote_status check_number(const described *by, const char *name, double value, double high, mote_error *error) {
@@ -29,15 +25,15 @@ static mote_status check_diffusion(const described *by, const mote_model_info *i
     return fail(error, by->status, "%s: schedule %d is unknown", by->where, (int)info->schedule);
   if ((unsigned)info->prediction > MOTE_PREDICT_X0)
     return fail(error, by->status, "%s: prediction %d is unknown", by->where, (int)info->prediction);
-  if (is_classifier(info) && info->timesteps == 0) return MOTE_OK;  // it knows no noise
-  TRY(check_size(by, "timesteps", info->timesteps, 1, 100000, 1, error));
+  if (network_of(info)->classifies && info->timesteps == 0) return MOTE_OK;  // it knows no noise
+  TRY(check_int(by, "timesteps", info->timesteps, 1, 100000, error));
   TRY(check_beta(by, "beta_start", info->beta_start, error));
   TRY(check_beta(by, "beta_end", info->beta_end, error));
   if (info->beta_start > info->beta_end)
     return fail(error, by->status, "%s: beta_start is %g, expected at most beta_end, which is %g", by->where,
                 info->beta_start, info->beta_end);
   TRY(check_number(by, "context_drop", info->context_drop, 1, error));
-  TRY(check_size(by, "steps", info->steps, 0, info->timesteps, 1, error));
+  TRY(check_int(by, "steps", info->steps, 0, info->timesteps, error));
   return check_number(by, "guidance", info->guidance, 100, error);
 }
 
@@ -64,15 +60,41 @@ static mote_status check_labels(const described *by, const mote_model_info *info
   return MOTE_OK;
 }
 
+static mote_status check_network(const described *by, const mote_model_info *info, mote_error *error) {
+  const bool ends = memchr(info->architecture, 0, sizeof info->architecture) != NULL;
+  const network *network = ends ? network_of(info) : NULL;
+  if (network && info->architecture[0] && !strcmp(network->name, info->architecture)) return MOTE_OK;
+  char known[160] = "";
+  for (int i = 0; network_names[i]; i++)
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? " or " : "", network_names[i]);
+  return fail(error, by->status, "%s: architecture is \"%.31s\", expected %s", by->where, info->architecture,
+              info->network ? info->network->name : known);
+}
+
+static mote_status check_settings(const described *by, const mote_model_info *info, mote_error *error) {
+  const network *network = network_of(info);
+  setting_entry entry;
+  if (!memchr(info->settings, 0, sizeof info->settings))
+    return fail(error, by->status, "%s: settings have no end, expected up to %zu bytes", by->where, sizeof info->settings - 1);
+  for (const char *at = info->settings; (at = settings_next(at, &entry));) {
+    const network_setting *known = setting_find(network, entry.name);
+    if (!known || known->field)
+      return fail(error, by->status, "%s: settings name \"%s\", which a %s has not", by->where, entry.name, network->name);
+  }
+  for (const network_setting *setting = network->settings; setting->name; setting++) {
+    const setting_value value = setting_get(info, setting);
+    if (!setting_in_range(setting, &value))
+      return fail(error, by->status, "%s: %s is %s, expected %s", by->where, setting->name,
+                  value.count ? setting_format(setting, &value).text : "of another type", setting_range(setting).text);
+  }
+  char fault[200];
+  if (!network->check || network->check(info, fault, sizeof fault)) return MOTE_OK;
+  return fail(error, by->status, "%s: %s", by->where, fault);
+}
+
 mote_status metadata_check(const described *by, const mote_model_info *info, mote_error *error) {
-  if (!memchr(info->architecture, 0, sizeof info->architecture) ||
-      (!is_classifier(info) && strcmp(info->architecture, CONTEXT_UNET)))
-    return fail(error, by->status, "%s: architecture is \"%.31s\", expected " CONTEXT_UNET " or " SPRITE_CLASSIFIER,
-                by->where, info->architecture);
-  TRY(check_size(by, "channels", info->channels, 1, 4, 1, error));
-  TRY(check_size(by, "n_feat", info->n_feat, 8, 1024, 8, error));
-  TRY(check_size(by, "n_cfeat", info->n_cfeat, 1, MOTE_MAX_CONTEXT, 1, error));
-  TRY(check_size(by, "height", info->height, 4, 256, 4, error));
+  TRY(check_network(by, info, error));
+  TRY(check_settings(by, info, error));
   TRY(check_diffusion(by, info, error));
   if (info->premultiplied && info->channels % 2)
     return fail(error, by->status, "%s: premultiplied with channels %d, expected 2 or 4, of which one is alpha",

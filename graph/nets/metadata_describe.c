@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "graph/nets/metadata.h"
-#include "graph/nets/sprite_classifier.h"
 #include "runtime/number.h"
 
 const char *const metadata_schedules[] = {[MOTE_SCHEDULE_LINEAR] = "linear", [MOTE_SCHEDULE_COSINE] = "cosine", NULL};
@@ -45,11 +44,12 @@ void metadata_describe(const mote_model_info *info, metadata_pairs *list) {
   for (int i = 0; i < info->label_count; i++)
     used += (size_t)snprintf(labels + used, sizeof labels - used, "%s%s", i ? "," : "", info->labels[i]);
   metadata_add(list, "architecture", info->architecture);
-  add_size(list, "channels", info->channels);
-  add_size(list, "height", info->height);
-  add_size(list, "n_feat", info->n_feat);
-  add_size(list, "n_cfeat", info->n_cfeat);
-  if (!is_classifier(info)) describe_diffusion(info, list);
+  for (const network_setting *setting = network_of(info)->settings; setting->name; setting++) {
+    const setting_value value = setting_get(info, setting);
+    const setting_value usual = setting->like ? setting_of(info, setting->like) : (setting_value){0};
+    if (!setting_equal(&value, &usual)) metadata_add(list, setting->name, setting_format(setting, &value).text);
+  }
+  if (!network_of(info)->classifies) describe_diffusion(info, list);
   if (info->channels % 2 == 0) metadata_add(list, "alpha", metadata_alphas[info->premultiplied]);
   metadata_add(list, "labels", labels);
   metadata_add(list, "trained_on", info->trained_on);

@@ -8,8 +8,6 @@
 
 #include "graph/ir/layout.h"
 #include "graph/ir/philox.h"
-#include "graph/nets/context_unet.h"
-#include "graph/nets/sprite_classifier.h"
 #include "shaders/streams.h"
 
 static bool ends_with(const char *text, const char *end) {
@@ -22,6 +20,7 @@ static bool ends_with(const char *text, const char *end) {
 
 typedef struct loader {
   mote_model *model;
+  const network *own;  // NULL: one of mote's
   const char *name;
   safetensors *file;
   mote_error *error;
@@ -91,13 +90,21 @@ static const char *find_after(const safetensors *file, size_t prefix, const char
   return NULL;
 }
 
+// One of the tensors that tell the network's settings, their names beginning after `prefix` bytes; NULL unless all are there.
+static const char *find_network(const network *network, const safetensors *file, size_t prefix) {
+  const char *found = NULL;
+  for (const network_setting *setting = network->settings; setting->name; setting++)
+    if (setting->tensor && !(found = find_after(file, prefix, setting->tensor))) return NULL;
+  return found;
+}
+
 // DataParallel writes "module." before every name, torch.compile "_orig_mod.", others "model." or "ema_model."; what is left
 // must be the names of a network.
 static void drop_prefix(const loader *l) {
   const size_t length = safetensors_common_prefix(l->file);
   if (length == 0) return;
-  const char *name = find_after(l->file, length, CONTEXT_UNET_FIRST);
-  if (!name && find_after(l->file, length, "classes.weight")) name = find_after(l->file, length, SPRITE_CLASSIFIER_FIRST);
+  const char *name = l->own ? find_network(l->own, l->file, length) : NULL;
+  for (int i = 0; !l->own && !name && network_at(i); i++) name = find_network(network_at(i), l->file, length);
   if (!name) return;
   device_log(l->model->device, "%s: the prefix %.*s that all tensors share is left out of their names", l->name, (int)length,
              name);
@@ -108,7 +115,7 @@ static void drop_prefix(const loader *l) {
 static mote_status describe(const loader *l) {
   mote_model *model = l->model;
   drop_prefix(l);
-  TRY(metadata_read(model->device, l->name, l->file, &model->info, l->error));
+  TRY(metadata_read(model->device, l->name, l->file, l->own, &model->info, l->error));
   TRY(parameters_create(model->device, &model->info, &model->parameters, l->error));
   TRY(check_surplus(l));
   const graph *list = model->parameters.list;
@@ -160,10 +167,10 @@ mote_status timesteps_check(const mote_model_info *info, const int32_t *timestep
   return MOTE_OK;
 }
 
-mote_status model_check(const mote_model *model, const char *architecture, mote_error *error) {
-  if (!strcmp(model->info.architecture, architecture)) return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE, "found a model that is a %s, expected a %s", model->info.architecture,
-              architecture);
+mote_status model_check(const mote_model *model, bool classifies, mote_error *error) {
+  if (network_of(&model->info)->classifies == classifies) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "found a model that is a %s, expected %s", model->info.architecture,
+              network_list_of(classifies).text);
 }
 
 mote_status model_bind(const mote_model *model, graph *graph, mote_error *error) {
@@ -188,7 +195,7 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
   TRY(safetensors_parse(name, data, bytes, &file, error));
   mote_model *model = NULL;
   mote_status status = create(device, &model, error);
-  const loader l = {model, name, file, error};
+  const loader l = {model, NULL, name, file, error};
   if (!status) status = describe(&l);
   if (!status) status = load_parameters(&l);
   safetensors_destroy(&file);
@@ -199,14 +206,14 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
   return status;
 }
 
-mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **out, mote_error *error) {
+mote_status model_load_own(mote_device *device, const char *path, const network *own, mote_model **out, mote_error *error) {
   if (out) *out = NULL;
   ENTER(error, device, path, out);
   safetensors_file file;
   TRY(safetensors_open(path, &file, error));
   mote_model *model = NULL;
   mote_status status = create(device, &model, error);
-  const loader l = {model, path, file.header, error};
+  const loader l = {model, own, path, file.header, error};
   if (!status) status = describe(&l);
   if (!status) status = safetensors_read_data(&file, error);
   if (!status) status = load_parameters(&l);
@@ -216,6 +223,10 @@ mote_status mote_model_load_file(mote_device *device, const char *path, mote_mod
   else
     *out = model;
   return status;
+}
+
+mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **out, mote_error *error) {
+  return model_load_own(device, path, NULL, out, error);
 }
 
 void mote_model_destroy(mote_model **pointer) {

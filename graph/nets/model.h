@@ -13,8 +13,11 @@ struct mote_model {
   buffer *buffer;  // the weights
 };
 
-// Fails with MOTE_ERROR_USAGE if the model is another network than `architecture`.
-mote_status model_check(const mote_model *model, const char *architecture, mote_error *error);
+// mote_model_load_file, of a file whose network is `own`, which outlives the model.
+mote_status model_load_own(mote_device *device, const char *path, const network *own, mote_model **model, mote_error *error);
+
+// Fails with MOTE_ERROR_USAGE unless the model tells classes apart, or makes images.
+mote_status model_check(const mote_model *model, bool classifies, mote_error *error);
 
 // Fail with MOTE_ERROR_USAGE unless `batch` is 1 to MOTE_BATCH_MAX, and each of so many timesteps 0 to T.
 mote_status batch_check(int batch, mote_error *error);

@@ -6,21 +6,18 @@
 #include <string.h>
 
 #include "graph/ir/layout.h"
-#include "graph/nets/context_unet.h"
-#include "graph/nets/sprite_classifier.h"
+#include "graph/nets/network.h"
 
 // The network for one image, on no device.
-static graph *describe(const mote_model_info *info) {
+static graph *describe(mote_model_info *info) {
   graph *graph = graph_create(NULL);
   if (!graph) return NULL;
-  const context_unet_inputs inputs = {
-      .x = graph_input(graph, "x", (shape){1, info->channels, info->height, info->height}, LAYOUT_C8),
-      .time = graph_input(graph, "time", (shape){1, 1, 1, 1}, LAYOUT_C8),
-      .context = graph_input(graph, "context", (shape){1, info->n_cfeat, 1, 1}, LAYOUT_C8)};
-  if (is_classifier(info))
-    sprite_classifier(graph, info, inputs.x, false);
-  else
-    context_unet(graph, info, &inputs);
+  const network_inputs inputs = {.x = graph_input(graph, "x", network_image_shape(info, 1), LAYOUT_C8),
+                                 .time = graph_input(graph, "time", (shape){1, 1, 1, 1}, LAYOUT_C8),
+                                 .context = graph_input(graph, "context", (shape){1, info->n_cfeat, 1, 1}, LAYOUT_C8)};
+  const network_outputs outputs = network_build(graph, info, &inputs);
+  info->classifies = network_of(info)->classifies;
+  info->feature_count = outputs.features ? outputs.features->shape.c : 0;
   return graph;
 }
 

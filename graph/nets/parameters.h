@@ -12,7 +12,7 @@ typedef struct parameters {
   size_t bytes;
 } parameters;
 
-// Lists the parameters of the network that `info` describes and fills `info`'s parameter_count and multiply_adds.
+// Lists the parameters of the network that `info` describes and fills `info`'s counts.
 mote_status parameters_create(const mote_device *device, mote_model_info *info, parameters *out, mote_error *error);
 void parameters_destroy(parameters *parameters);
 

@@ -1,12 +1,7 @@
 // sprite_classifier.c: builds the network that judges generated images, f = n_feat features wide.
-#include "graph/nets/sprite_classifier.h"
-
-#include <string.h>
-
 #include "graph/nets/layers.h"
+#include "graph/nets/network.h"
 #include "graph/ops/ops.h"
-
-bool is_classifier(const mote_model_info *info) { return !strcmp(info->architecture, SPRITE_CLASSIFIER); }
 
 static tensor *half_size(graph *graph, const char *name, tensor *x) {
   graph_push(graph, name);
@@ -15,10 +10,13 @@ static tensor *half_size(graph *graph, const char *name, tensor *x) {
   return x;
 }
 
-classifier_outputs sprite_classifier(graph *graph, const mote_model_info *info, tensor *x, bool train) {
-  classifier_outputs out = {0};
+// Two convolutions f wide at h × h, two 2f wide at h/2, one at h/4, each with BatchNorm and GELU; features are its means over the
+// image, (N, 2f, 1, 1).
+static network_outputs build(graph *graph, const mote_model_info *info, const network_inputs *inputs) {
+  network_outputs out = {0};
   int f = info->n_feat;
-  if (!x) return out;
+  bool train = inputs->train;
+  tensor *x = inputs->x;
   x = conv_norm_gelu(graph, "conv1", x, f, train);      // (N, f, h, h)
   x = conv_norm_gelu(graph, "conv2", x, f, train);
   x = half_size(graph, "pool1", x);
@@ -29,7 +27,21 @@ classifier_outputs sprite_classifier(graph *graph, const mote_model_info *info, 
   graph_push(graph, "classes");
   out.features = mean_pool(graph, x);
   tensor *weight = graph_parameter(graph, "weight", (shape){info->n_cfeat, 2 * f, 1, 1}, LAYOUT_WEIGHT);
-  out.logits = linear(graph, out.features, weight, channel_vector(graph, "bias", info->n_cfeat));
+  out.y = linear(graph, out.features, weight, channel_vector(graph, "bias", info->n_cfeat));
   graph_pop(graph);
   return out;
 }
+
+#define FIRST "conv1.0.weight"
+
+static const network_setting settings[] = {
+    {SETTING_CHANNELS, .tensor = FIRST, .dim = 1, .factor = 1},
+    {SETTING_HEIGHT, .multiple = 4},
+    {SETTING_WIDTH, .multiple = 4},
+    {SETTING_FEATURES, .usual = "32", .tensor = FIRST, .dim = 0, .factor = 1},
+    {SETTING_CONTEXT, .tensor = "classes.weight", .dim = 0, .factor = 1},
+    {0},
+};
+
+const network sprite_classifier_network = {
+    .name = "sprite_classifier", .classifies = true, .settings = settings, .build = build};

@@ -16,7 +16,7 @@
 
 #include "mote_vulkan.h"
 
-#include "graph/nets/context_unet.h"
+#include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 #include "runtime/cooperative.h"
 #include "shaders/measure_matrix.h"
@@ -238,11 +238,8 @@ static void make_network(mote_device *device, int batch, bool train) {
   if (!graph) stop("network", "out of memory");
   graph->train = train;
   shape image = {batch, 3, 16, 16};
-  const context_unet_inputs inputs = {.x = graph_input(graph, "x", image, LAYOUT_C8),
-                                      .time = graph_input(graph, "time", (shape){batch, 1, 1, 1}, LAYOUT_C8),
-                                      .context = graph_input(graph, "context", (shape){batch, 5, 1, 1}, LAYOUT_C8),
-                                      .train = train};
-  tensor *y = context_unet(graph, &info, &inputs), *dy = NULL;
+  const network_inputs inputs = network_make_inputs(graph, &info, batch, train);
+  tensor *y = network_build(graph, &info, &inputs).y, *dy = NULL;
   if (train) {
     tensor *target = graph_input(graph, "target", image, LAYOUT_C8);
     tensor *weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, LAYOUT_C8);

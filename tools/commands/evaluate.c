@@ -127,7 +127,7 @@ static mote_status open_judge(const evaluate_options *o, mote_device *device, co
   if (!path && !default_classifier_given()) return MOTE_OK;
   TRY(open_classifier(device, path, out, error));
   const mote_model_info *info = mote_model_get_info(*out);
-  bool judges = !strcmp(info->architecture, "sprite_classifier");
+  bool judges = info->classifies;
   if (judges && info->height == train->height && info->channels == train->channels && train->class_count &&
       dataset_has_labels(train, info))
     return MOTE_OK;

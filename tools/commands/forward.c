@@ -125,7 +125,7 @@ static mote_status pass_classifier(forward_inputs *in, const forward_options *o,
                              : "--mode train",
                 info->architecture);
   in->output = malloc(count * (size_t)info->n_cfeat * sizeof *in->output);
-  in->features = malloc(count * 2 * (size_t)info->n_feat * sizeof *in->features);
+  in->features = malloc(count * (size_t)info->feature_count * sizeof *in->features);
   if (!in->output || !in->features)
     return fail(error, MOTE_ERROR_MEMORY, "no memory for the output of %" PRIu64 " images", count);
   return mote_model_classify(model, (int)count, in->x, in->output, in->features, error);
@@ -145,7 +145,7 @@ static mote_status add_array(file_group *group, const char *option, const char *
 static mote_status write_output(const forward_inputs *in, const forward_options *o, const mote_model_info *info,
                                 mote_error *error) {
   uint64_t count = in->x_npy.array.dims[0];
-  const uint64_t classes[] = {count, (uint64_t)info->n_cfeat}, features[] = {count, 2 * (uint64_t)info->n_feat};
+  const uint64_t classes[] = {count, (uint64_t)info->n_cfeat}, features[] = {count, (uint64_t)info->feature_count};
   file_group files = {0};
   mote_status status = in->features ? add_array(&files, "-o", o->output, classes, 2, in->output, error)
                                     : add_array(&files, "-o", o->output, in->x_npy.array.dims, 4, in->output, error);
@@ -203,7 +203,7 @@ static mote_status forward(const forward_options *o, mote_error *error) {
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_model(device, o->model, &model, error));
   const mote_model_info *info = mote_model_get_info(model);
-  bool classifies = !strcmp(info->architecture, "sprite_classifier");
+  bool classifies = info->classifies;
   TRY_GOTO(end, fit_images(&in, o, info, error));
   TRY_GOTO(end, (classifies ? pass_classifier : pass_unet)(&in, o, model, error));
   TRY_GOTO(end, write_output(&in, o, info, error));

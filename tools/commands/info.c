@@ -187,7 +187,7 @@ static mote_status show_model(const options *o, const char *path, mote_error *er
   TRY_GOTO(end, open_model(device, path, &model, error));
   r.model_bytes = mote_device_get_counters(device).memory_bytes - r.model_bytes;
   r.model = mote_model_get_info(model);
-  r.samples = !strcmp(r.model->architecture, "context_unet");
+  r.samples = !r.model->classifies;
   if (r.samples) TRY_GOTO(end, measure_samplers(model, &r, error));
   TRY_GOTO(end, measure_trainer(device, &r, error));
   if (o->common.json)

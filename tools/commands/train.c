@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/nets/network.h"
 #include "runtime/error.h"
 #include "runtime/text.h"
 #include "tools/command.h"
@@ -123,7 +124,8 @@ static void describe_model(const training *t, mote_model_info *model) {
                              .prediction = (mote_prediction)o->target,
                              .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
-  if (o->classifier) strcpy(model->architecture, "sprite_classifier");
+  for (int i = 0; o->classifier && !network_of(model)->classifies; i++)
+    snprintf(model->architecture, sizeof model->architecture, "%s", network_names[i]);
   memcpy(model->labels, t->train.classes, sizeof model->labels);
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
 }

@@ -43,7 +43,7 @@ static void unpack(const uint8_t *pixels, const mote_model_info *info, float *x)
 static mote_status look_at(mote_model *classifier, const uint8_t *pixels, uint32_t count, findings *out,
                            mote_error *error) {
   const mote_model_info *info = mote_model_get_info(classifier);
-  size_t each = (size_t)(info->channels * info->height * info->height), width = 2 * (size_t)info->n_feat;
+  size_t each = (size_t)(info->channels * info->height * info->height), width = (size_t)info->feature_count;
   float *x = malloc(BATCH * each * sizeof *x), *logits = malloc(BATCH * (size_t)info->n_cfeat * sizeof *logits);
   *out = (findings){count, malloc(count * sizeof *out->classes + 1), malloc(count * width * sizeof *out->features + 1),
                     malloc(count * sizeof *out->weights + 1)};
@@ -216,7 +216,7 @@ static mote_status measure_frechet(const findings *found, const normal *real, co
 
 static mote_status compare_features(const judge_desc *desc, const findings *samples, findings *held_out,
                                     judgement *result, mote_error *error) {
-  size_t d = 2 * (size_t)mote_model_get_info(desc->classifier)->n_feat;
+  size_t d = (size_t)mote_model_get_info(desc->classifier)->feature_count;
   double *numbers = malloc((d + 2 * d * d) * sizeof *numbers), *L = numbers + d + d * d;
   if (!numbers) return fail(error, MOTE_ERROR_MEMORY, "no memory to compare features");
   normal real = {d, numbers, numbers + d};

@@ -8,7 +8,7 @@
 #include "tools/measure/estimate.h"
 
 typedef struct judge_desc {
-  mote_model *classifier;           // a sprite_classifier of the images' size, channels and classes
+  mote_model *classifier;           // a classifier of the images' size, channels and classes
   const dataset *train, *held_out;  // labelled
   const uint8_t *samples;           // count × height × height × channels; image i was asked for as class i mod classes
   int count;

@@ -1,0 +1,65 @@
+// network.c: finds the networks of nets.def and builds them.
+#include "graph/nets/network.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NETWORK(name) &name##_network,
+static const network *const networks[] = {
+#include "graph/nets/nets.def"
+};
+#undef NETWORK
+
+#define NETWORK(name) #name,
+const char *const network_names[] = {
+#include "graph/nets/nets.def"
+    NULL};
+#undef NETWORK
+
+const network *network_at(int index) {
+  return index < (int)(sizeof networks / sizeof *networks) ? networks[index] : NULL;
+}
+
+const network *network_find(const char *name) {
+  if (!name[0]) return network_at(0);
+  for (int i = 0; network_at(i); i++)
+    if (!strcmp(network_at(i)->name, name)) return network_at(i);
+  return NULL;
+}
+
+const network *network_of(const mote_model_info *info) {
+  return info->network ? info->network : network_find(info->architecture);
+}
+
+network_list network_list_of(bool classifies) {
+  network_list list = {""};
+  for (int i = 0; network_at(i); i++) {
+    const size_t used = strlen(list.text);
+    if (network_at(i)->classifies == classifies)
+      snprintf(list.text + used, sizeof list.text - used, "%sa %s", used ? " or " : "", network_at(i)->name);
+  }
+  return list;
+}
+
+shape network_image_shape(const mote_model_info *info, int batch) {
+  return (shape){batch, info->channels, info->height, info->width ? info->width : info->height};
+}
+
+size_t network_image_size(const mote_model_info *info) {
+  shape image = network_image_shape(info, 1);
+  return (size_t)image.c * (size_t)image.h * (size_t)image.w;
+}
+
+network_inputs network_make_inputs(graph *graph, const mote_model_info *info, int batch, bool train) {
+  network_inputs made = {.x = graph_input(graph, "x", network_image_shape(info, batch), LAYOUT_C8), .train = train};
+  if (network_of(info)->classifies) return made;
+  made.time = graph_input(graph, "time", (shape){batch, 1, 1, 1}, LAYOUT_C8);
+  made.context = graph_input(graph, "context", (shape){batch, info->n_cfeat, 1, 1}, LAYOUT_C8);
+  return made;
+}
+
+network_outputs network_build(graph *graph, const mote_model_info *info, const network_inputs *inputs) {
+  const network *network = network_of(info);
+  if (!inputs->x || (!network->classifies && !(inputs->time && inputs->context))) return (network_outputs){0};
+  return network->build(graph, info, inputs);
+}
