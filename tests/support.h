@@ -14,6 +14,7 @@
 #include "graph/ir/half.h"
 #include "graph/ir/philox.h"
 #include "graph/nets/network.h"
+#include "graph/nets/parameters.h"
 #include "runtime/file.h"
 
 #include <cmocka.h>  // after the headers: it makes a macro of `fail`
@@ -198,9 +199,9 @@ static inline weights *weights_make(const mote_model_info *info) {
   for (int i = 0; i < graph->tensor_count; i++) {
     const tensor *t = graph->tensors[i];
     if (t->kind != TENSOR_PARAMETER) continue;
-    uint64_t dims[4] = {(uint64_t)t->shape.n, (uint64_t)t->shape.c, (uint64_t)t->shape.h, (uint64_t)t->shape.w};
-    bool vector = t->layout == LAYOUT_C8, linear = !vector && strstr(t->name, "embed");
-    weights_scale(weights_add(w, t->name, vector ? 1 : linear ? 2 : 4, vector ? dims + 1 : dims));
+    uint64_t dims[4];
+    const int dim_count = parameter_dims(t, dims);
+    weights_scale(weights_add(w, t->name, dim_count, dims));
   }
   graph_destroy(&graph);
   const int numbers[4] = {info->channels, info->height, info->n_feat, info->n_cfeat};

@@ -289,7 +289,7 @@ static void test_refused(void **state) {
   desc = student_desc(teacher);
   desc.model.n_cfeat = 4;
   assert_int_equal(mote_trainer_create(&desc, &trainer, &error), MOTE_ERROR_USAGE);
-  assert_error(&error, MOTE_ERROR_USAGE, "teacher: found channels");
+  assert_error(&error, MOTE_ERROR_USAGE, "teacher: found n_cfeat 5, expected 4");
   assert_null(trainer);
   mote_model_destroy(&teacher);
   mote_model_info divided = info_of(MOTE_PREDICT_EPSILON);

@@ -22,8 +22,10 @@ static tensor *input(shape shape) { return graph_input(made, "input", shape, LAY
 
 // x → conv → y, both of one shape.
 static tensor *convolve(shape shape) {
-  tensor *weight = graph_parameter(made, "weight", (struct shape){shape.c, shape.c, 1, 1}, LAYOUT_WEIGHT);
-  return conv(made, input(shape), weight, graph_parameter(made, "bias", (struct shape){1, shape.c, 1, 1}, LAYOUT_C8));
+  tensor *weight = graph_parameter(
+      made, "weight", &(parameter_desc){.role = PARAMETER_WEIGHT, .dim_count = 4, .dims = {shape.c, shape.c, 1, 1}});
+  return conv(made, input(shape), weight, graph_parameter(
+      made, "bias", &(parameter_desc){.role = PARAMETER_VECTOR, .dim_count = 1, .dims = {shape.c}}));
 }
 
 // What the weight's gradient multiplies dy by once the backward pass of `y` is there.

@@ -110,14 +110,19 @@ bool graph_join_tables(graph *graph, tensor *table, tensor *more) {
   return true;
 }
 
-tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout) {
-  tensor *parameter = add_named(graph, name, shape, layout, TENSOR_PARAMETER);
-  if (parameter) parameter->requires_grad = !graph->frozen;
+tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *desc) {
+  const bool vector = desc->role >= PARAMETER_VECTOR;
+  const int *dims = desc->dims;
+  const shape weight = {dims[0], dims[1], desc->dim_count > 2 ? dims[2] : 1, desc->dim_count > 3 ? dims[3] : 1};
+  tensor *parameter = add_named(graph, name, vector ? (shape){1, dims[0], 1, 1} : weight,
+                                vector                                      ? LAYOUT_C8
+                                : desc->role == PARAMETER_WEIGHT_TRANSPOSED ? LAYOUT_WEIGHT_TRANSPOSED
+                                                                            : LAYOUT_WEIGHT,
+                                TENSOR_PARAMETER);
+  if (!parameter) return NULL;
+  parameter->parameter = *desc;
+  parameter->requires_grad = !graph->frozen && desc->role <= PARAMETER_VECTOR;
   return parameter;
-}
-
-tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layout layout) {
-  return add_named(graph, name, shape, layout, TENSOR_PARAMETER);
 }
 
 tensor *graph_external(graph *graph, const char *name, shape shape, binding home) {

@@ -35,6 +35,23 @@ typedef enum tensor_kind {
   TENSOR_EXTERNAL,    // lives where the caller said; the host and nodes may write it
 } tensor_kind;
 
+// What a parameter is for, which says how it lies in memory and whether it is learned.
+typedef enum parameter_role {
+  PARAMETER_WEIGHT,             // of a convolution, (out, in, h, w), or a linear layer, (out, in)
+  PARAMETER_WEIGHT_TRANSPOSED,  // of a transposed convolution, (in, out, h, w)
+  PARAMETER_VECTOR,             // (channels): a bias, a norm's scale and shift
+  PARAMETER_MEAN,               // (channels): a running statistic, not learned
+  PARAMETER_VARIANCE,           // the same, and never negative
+} parameter_role;
+
+// What is said of a parameter where it is born.
+typedef struct parameter_desc {
+  parameter_role role;
+  int dim_count, dims[4];  // as PyTorch and files have them
+  double constant, bound;  // initial values: uniform in constant ± bound
+  bool optional;           // a file may lack it: it is drawn then, from a fixed seed
+} parameter_desc;
+
 typedef struct node node;
 typedef struct graph graph;
 
@@ -43,6 +60,7 @@ typedef struct tensor {
   shape shape;
   tensor_layout layout;
   tensor_kind kind;
+  parameter_desc parameter;  // of one
   bool requires_grad;  // a learned parameter, or made from one
   bool keep;           // an activation that the host reads after a run: never aliased
   int index;           // in graph->tensors
@@ -132,9 +150,7 @@ void graph_pop(graph *graph);
 // New tensors, except that a parameter of a known name is that parameter again, and learned unless the graph is `frozen`.
 // Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
-tensor *graph_parameter(graph *graph, const char *name, shape shape, tensor_layout layout);
-// A parameter that is not learned: running statistics.
-tensor *graph_statistic(graph *graph, const char *name, shape shape, tensor_layout layout);
+tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *desc);
 // An input of `count` words that the program fills with its `contents` when it is made: zeros, until nodes set them while they
 // become dispatches. Nodes may update it.
 tensor *graph_table(graph *graph, const char *name, int count);

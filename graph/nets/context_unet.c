@@ -5,13 +5,6 @@
 #include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 
-static tensor *square_conv_transpose(graph *graph, tensor *x, const char *weight, const char *bias, int channels,
-                                     int kernel) {
-  if (!x) return NULL;
-  tensor *w = graph_parameter(graph, weight, (shape){x->shape.c, channels, kernel, kernel}, LAYOUT_WEIGHT_TRANSPOSED);
-  return conv_transpose(graph, x, w, channel_vector(graph, bias, channels));
-}
-
 static tensor *block(graph *graph, const char *name, tensor *x, int channels, bool train) {
   graph_push(graph, name);
   x = conv_norm_gelu(graph, "conv1", x, channels, train);
@@ -24,7 +17,7 @@ static tensor *block(graph *graph, const char *name, tensor *x, int channels, bo
 static tensor *residual_block(graph *graph, tensor *x, int channels, bool train) {
   graph_push(graph, "init_conv");
   graph_push(graph, "shortcut");
-  tensor *shortcut = square_conv(graph, x, "weight", "bias", channels, 1);
+  tensor *shortcut = optional_conv(graph, "", x, channels, 1);
   graph_pop(graph);
   x = conv_norm_gelu(graph, "conv1", x, channels, train);
   x = conv_norm_gelu(graph, "conv2", x, channels, train);
@@ -47,24 +40,17 @@ static tensor *down(graph *graph, const char *name, tensor *x, int channels, boo
 // (N, in) → linear, GELU, linear → (N, channels).
 static tensor *embed(graph *graph, const char *name, tensor *x, int channels) {
   graph_push(graph, name);
-  tensor *first = graph_parameter(graph, "model.0.weight", (shape){channels, x->shape.c, 1, 1}, LAYOUT_WEIGHT);
-  x = gelu(graph, linear(graph, x, first, channel_vector(graph, "model.0.bias", channels)));
-  tensor *second = graph_parameter(graph, "model.2.weight", (shape){channels, channels, 1, 1}, LAYOUT_WEIGHT);
-  x = linear(graph, x, second, channel_vector(graph, "model.2.bias", channels));
+  x = gelu(graph, linear_layer(graph, "model.0.", x, channels));
+  x = linear_layer(graph, "model.2.", x, channels);
   graph_pop(graph);
   return x;
-}
-
-static tensor *norm_relu(graph *graph, tensor *x, const char *gamma, const char *beta) {
-  if (!x) return NULL;
-  return relu(graph, group_norm(graph, x, channel_vector(graph, gamma, x->shape.c), channel_vector(graph, beta, x->shape.c)));
 }
 
 // Context and time in, the skip connection beside it, twice the size.
 static tensor *up(graph *graph, const char *name, tensor *x, tensor *skip, int channels, bool train) {
   graph_push(graph, name);
   graph_push(graph, "model.0");
-  x = square_conv_transpose(graph, concat(graph, x, skip), "weight", "bias", channels, 2);
+  x = square_conv_transpose(graph, "", concat(graph, x, skip), channels, 2);
   graph_pop(graph);
   x = block(graph, "model.1", x, channels, train);
   x = block(graph, "model.2", x, channels, train);
@@ -98,8 +84,8 @@ static network_outputs build(graph *graph, const mote_model_info *info, const ne
   graph_pop(graph);
 
   graph_push(graph, "up0");
-  tensor *x = square_conv_transpose(graph, bottleneck, "0.weight", "0.bias", 2 * f, h / 4);
-  x = norm_relu(graph, x, "1.weight", "1.bias");                        // (N, 2f, h/4, h/4)
+  tensor *x = square_conv_transpose(graph, "0.", bottleneck, 2 * f, h / 4);
+  x = relu(graph, group_norm_layer(graph, "1.", x));                    // (N, 2f, h/4, h/4)
   graph_pop(graph);
   x = condition(graph, "condition1", x, context1, time1, inputs->step);
   x = up(graph, "up1", x, down2, f, train);                             // (N, f, h/2, h/2)
@@ -107,9 +93,9 @@ static network_outputs build(graph *graph, const mote_model_info *info, const ne
   x = up(graph, "up2", x, down1, f, train);                             // (N, f, h, h)
 
   graph_push(graph, "out");
-  x = square_conv(graph, concat(graph, x, first), "0.weight", "0.bias", f, 3);
-  x = norm_relu(graph, x, "1.weight", "1.bias");
-  x = square_conv(graph, x, "3.weight", "3.bias", info->channels, 3);   // (N, C, h, h)
+  x = square_conv(graph, "0.", concat(graph, x, first), f, 3);
+  x = relu(graph, group_norm_layer(graph, "1.", x));
+  x = square_conv(graph, "3.", x, info->channels, 3);                   // (N, C, h, h)
   graph_pop(graph);
   return (network_outputs){.y = x};
 }

@@ -1,14 +1,19 @@
-// layers.h: what networks are built of: parameters and their ops, named as in PyTorch.
+// layers.h: what networks are built of: parameters and their ops, named and initialised as in PyTorch.
 #ifndef MOTE_GRAPH_NETS_LAYERS_H
 #define MOTE_GRAPH_NETS_LAYERS_H
 
 #include "graph/ir/graph.h"
 
-// A parameter that is a number a channel.
-tensor *channel_vector(graph *graph, const char *name, int channels);
+// Each of these is to `channels` channels, with its parameters NAMEweight and NAMEbias: `name` is "", or ends in a dot.
+tensor *linear_layer(graph *graph, const char *name, tensor *x, int channels);
+tensor *square_conv(graph *graph, const char *name, tensor *x, int channels, int kernel);
+tensor *square_conv_transpose(graph *graph, const char *name, tensor *x, int channels, int kernel);
 
-// A kernel × kernel convolution to `channels` channels, its parameters under these names.
-tensor *square_conv(graph *graph, tensor *x, const char *weight, const char *bias, int channels, int kernel);
+// The same convolution, whose parameters a file may lack.
+tensor *optional_conv(graph *graph, const char *name, tensor *x, int channels, int kernel);
+
+tensor *group_norm_layer(graph *graph, const char *name, tensor *x);
+tensor *batch_norm_layer(graph *graph, const char *name, tensor *x, bool train);
 
 // conv3×3, BatchNorm, GELU under the name `name`.
 tensor *conv_norm_gelu(graph *graph, const char *name, tensor *x, int channels, bool train);

@@ -1,7 +1,6 @@
 // model.c: weights from a safetensors file onto the device.
 #include "graph/nets/model.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,17 +25,13 @@ typedef struct loader {
   mote_error *error;
 } loader;
 
-static bool is_shortcut(const char *name) { return strncmp(name, "init_conv.shortcut.", 19) == 0; }
-
-// The widely copied original draws this layer anew at every call, so its checkpoints lack it: uniform in ±1/√C, as
-// PyTorch initialises a convolution, from a fixed seed.
-static void seed_shortcut(const tensor *tensor, int channels, float *rows) {
-  double bound = 1 / sqrt(channels);
-  bool weight = ends_with(tensor->name, ".weight");
+// The widely copied original of context_unet draws its shortcut anew at every call, so its checkpoints lack it.
+static void draw_optional(const tensor *tensor, float *rows) {
+  const parameter_desc *desc = &tensor->parameter;
   size_t count = tensor_elements(tensor);
   for (size_t i = 0; i < count; i++) {
-    const philox_block counter = {{(uint32_t)i, weight, 0, STREAM_TRAIN_WEIGHTS}};
-    rows[i] = (float)(bound * philox_uniform(counter, 1));
+    const philox_block counter = {{(uint32_t)i, desc->dim_count > 1, 0, STREAM_TRAIN_WEIGHTS}};
+    rows[i] = (float)(desc->constant + desc->bound * philox_uniform(counter, 1));
   }
 }
 
@@ -58,7 +53,7 @@ static mote_status check_shape(const loader *l, const tensor *tensor, const safe
 // What the header tells of one tensor, before its numbers are read.
 static mote_status check_entry(const loader *l, const tensor *tensor) {
   const safetensors_entry *entry = safetensors_find(l->file, tensor->name);
-  if (!entry && is_shortcut(tensor->name)) return MOTE_OK;
+  if (!entry && tensor->parameter.optional) return MOTE_OK;
   if (!entry) return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %s is missing", l->name, tensor->name);
   TRY(check_shape(l, tensor, entry));
   if (safetensors_dtype_is_float(entry->dtype)) return MOTE_OK;
@@ -130,8 +125,8 @@ static mote_status read_rows(const loader *l, const tensor *tensor, float *rows)
     safetensors_read_float(entry, rows);
     return parameter_check(l->name, tensor, rows, l->error);
   }
-  seed_shortcut(tensor, l->model->info.channels, rows);
-  device_log(l->model->device, "%s: no tensor %s: a seeded one stands in for the shortcut", l->name, tensor->name);
+  draw_optional(tensor, rows);
+  device_log(l->model->device, "%s: no tensor %s: a seeded one stands in for it", l->name, tensor->name);
   return MOTE_OK;
 }
 
@@ -207,8 +202,7 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
 }
 
 mote_status model_load_own(mote_device *device, const char *path, const network *own, mote_model **out, mote_error *error) {
-  if (out) *out = NULL;
-  ENTER(error, device, path, out);
+  *out = NULL;
   safetensors_file file;
   TRY(safetensors_open(path, &file, error));
   mote_model *model = NULL;
@@ -226,6 +220,8 @@ mote_status model_load_own(mote_device *device, const char *path, const network 
 }
 
 mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **out, mote_error *error) {
+  if (out) *out = NULL;
+  ENTER(error, device, path, out);
   return model_load_own(device, path, NULL, out, error);
 }
 

@@ -96,13 +96,8 @@ mote_status parameters_read(buffer *from, const tensor *tensor, float *rows, mot
   return status;
 }
 
-static bool is_variance(const tensor *tensor) {
-  const size_t length = strlen(tensor->name), end = strlen(".running_var");
-  return length > end && !strcmp(tensor->name + length - end, ".running_var");
-}
-
 mote_status parameter_check(const char *where, const tensor *tensor, const float *rows, mote_error *error) {
-  const bool variance = is_variance(tensor);
+  const bool variance = tensor->parameter.role == PARAMETER_VARIANCE;
   const size_t count = tensor_elements(tensor);
   for (size_t i = 0; i < count; i++) {
     if (!isfinite(rows[i]))
@@ -116,14 +111,6 @@ mote_status parameter_check(const char *where, const tensor *tensor, const float
 }
 
 int parameter_dims(const tensor *tensor, uint64_t dims[4]) {
-  shape s = tensor->shape;
-  if (tensor->layout == LAYOUT_C8) {
-    dims[0] = (uint64_t)s.c;
-    return 1;
-  }
-  dims[0] = (uint64_t)s.n;
-  dims[1] = (uint64_t)s.c;
-  dims[2] = (uint64_t)s.h;
-  dims[3] = (uint64_t)s.w;
-  return strstr(tensor->name, "embed") || !strncmp(tensor->name, "classes.", 8) ? 2 : 4;
+  for (int i = 0; i < tensor->parameter.dim_count; i++) dims[i] = (uint64_t)tensor->parameter.dims[i];
+  return tensor->parameter.dim_count;
 }

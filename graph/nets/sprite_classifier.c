@@ -26,8 +26,7 @@ static network_outputs build(graph *graph, const mote_model_info *info, const ne
   x = conv_norm_gelu(graph, "conv5", x, 2 * f, train);  // (N, 2f, h/4, h/4)
   graph_push(graph, "classes");
   out.features = mean_pool(graph, x);
-  tensor *weight = graph_parameter(graph, "weight", (shape){info->n_cfeat, 2 * f, 1, 1}, LAYOUT_WEIGHT);
-  out.y = linear(graph, out.features, weight, channel_vector(graph, "bias", info->n_cfeat));
+  out.y = linear_layer(graph, "", out.features, info->n_cfeat);
   graph_pop(graph);
   return out;
 }
