@@ -96,6 +96,7 @@ buffer *program_buffer(program *program, int index) {
 static mote_status lower(program *program, mote_error *error) {
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
     launches *launches = &program->launches[phase];
+    launches->graph = program->graph;
     launches->caps = program_caps(program);
     launches->train = program->graph->train;
     for (int i = 0; i < program->graph->node_count; i++) {

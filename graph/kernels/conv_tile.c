@@ -250,19 +250,12 @@ static gradient_matrix_tile choose_gradient_matrix_tile(const device_caps *caps,
   return t;
 }
 
-bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product) {
-  int parts = prefers_gradient_matrices(graph->caps, product) ? choose_gradient_matrix_tile(graph->caps, product).parts
-                                                              : choose_gradient_tile(product).parts;
-  shape floats = {parts, (int)(tensor_bytes(node->outputs[0]) / 4), 1, 1};
-  return parts == 1 || node_output(graph, node, floats, LAYOUT_RAW);
-}
-
 // dw = Σ parts
-static mote_status sum_parts(const node *node, launches *to, int parts, mote_error *error) {
-  tensor *dw = node->outputs[0];
-  struct conv_weight_gradient_sum_parameters push = {.quads = (uint)(tensor_bytes(dw) / 16), .parts = (uint)parts};
+static mote_status sum_parts(tensor *dw, tensor *parts, launches *to, mote_error *error) {
+  uint quads = (uint)(tensor_bytes(dw) / 16);
+  struct conv_weight_gradient_sum_parameters push = {.quads = quads, .parts = (uint)(tensor_bytes(parts) / 16) / quads};
   launch launch = {.shader = "conv_weight_gradient_sum",
-               .bindings = {node->outputs[1], dw},
+               .bindings = {parts, dw},
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
@@ -321,7 +314,8 @@ mote_status weight_gradient_dispatch(const node *node, launches *to, const weigh
                .push_bytes = sizeof push};
   int parts = prefers_gradient_matrices(caps, product) ? take_gradient_matrix_tile(caps, product, &launch)
                                                        : take_gradient_tile(product, &launch);
-  if (parts > 1) launch.bindings[3] = node->outputs[1];
+  if (parts == 1) return launches_add(to, &launch, error);
+  TRY(launches_scratch(to, parts * (int)(tensor_bytes(node->outputs[0]) / 4), &launch.bindings[3], error));
   TRY(launches_add(to, &launch, error));
-  return parts > 1 ? sum_parts(node, to, parts, error) : MOTE_OK;
+  return sum_parts(node->outputs[0], launch.bindings[3], to, error);
 }

@@ -35,9 +35,6 @@ typedef struct weight_gradient_product {
   int square;                // their kernel size; else 1
 } weight_gradient_product;
 
-// Where the batch is summed in several parts, gives the node one more output, which holds the parts. False on failure.
-bool weight_gradient_add_parts(graph *graph, node *node, const weight_gradient_product *product);
-
 // Appends the dispatches that make node->outputs[0] of its inputs x, second and dy. The node's attributes are one float, what
 // dy is multiplied by while it is in half precision.
 mote_status weight_gradient_dispatch(const node *node, launches *to, const weight_gradient_product *product,

@@ -1,6 +1,7 @@
 // launch.c: a list of launches that grows.
 #include "graph/kernels/launch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,25 @@ void launches_finish(launches *launches) {
   for (int i = 0; i < launches->count; i++) free(launches->entries[i].choices);
   free(launches->entries);
   *launches = (struct launches){0};
+}
+
+static mote_status check_made(const launches *launches, const tensor *made, mote_error *error) {
+  const graph *graph = launches->graph;
+  return made ? MOTE_OK : fail(error, graph->status, "%s", graph->error.message);
+}
+
+mote_status launches_scratch(const launches *launches, int count, tensor **out, mote_error *error) {
+  char name[NAME_BYTES];
+  snprintf(name, sizeof name, "%.70s:%.15s scratch", launches->node->label, launches->node->op->name);
+  *out = graph_activation(launches->graph, name, (shape){1, count, 1, 1}, LAYOUT_RAW);
+  return check_made(launches, *out, error);
+}
+
+mote_status launches_table(const launches *launches, int count, tensor **out, mote_error *error) {
+  char name[NAME_BYTES];
+  snprintf(name, sizeof name, "%.70s:%.15s table", launches->node->label, launches->node->op->name);
+  *out = graph_table(launches->graph, name, count);
+  return check_made(launches, *out, error);
 }
 
 static void count_groups(launch *launch) {

@@ -34,6 +34,7 @@ typedef struct launch_entry {
 
 // The launches of a list of nodes, in their order. All members may be read; zero is an empty list, for no device.
 typedef struct launches {
+  graph *graph;             // of the nodes; NULL: nothing asks for scratch
   const device_caps *caps;  // of the device that they are for
   bool train;               // forward passes of which gradients are taken
   const node *node;         // whose launches are added now
@@ -50,6 +51,11 @@ mote_status launches_add(launches *launches, const launch *launch, mote_error *e
 // the tuner finds another to be faster. Their last binding is what they make. The last `inexact` of them are for a full
 // search alone: they need not give the bits of the first, or are hardly ever faster.
 mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error);
+
+// What the launches of one node need beside its inputs and outputs: a tensor of `count` words. Scratch is dead once the last of them
+// has run. A table stays: its `contents`, zeros or what the caller makes of them, are there before the first run.
+mote_status launches_scratch(const launches *launches, int count, tensor **out, mote_error *error);
+mote_status launches_table(const launches *launches, int count, tensor **out, mote_error *error);
 
 // Workgroups along x and y for `invocations` in groups of `local`; shaders/glsl/index.glsl undoes the split.
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]);

@@ -7,7 +7,7 @@
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
 enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by rewrite rules
-enum { Y, MEAN, VARIANCE, SLICES };  // all but Y in training only
+enum { Y, MEAN, VARIANCE };  // all but Y in training only
 
 typedef struct batch_norm_attributes {
   epilogue epilogue;
@@ -15,9 +15,8 @@ typedef struct batch_norm_attributes {
 } batch_norm_attributes;
 
 // What a kernel keeps of the slices of images: `vectors` of four channels each.
-static tensor *slices_output(graph *graph, node *node, shape x, int vectors) {
-  int slices = (int)norm_slices(graph->caps, x);
-  return node_output(graph, node, (shape){1, slices * round_up(x.c, 8) * vectors, 1, 1}, LAYOUT_RAW);
+static mote_status slices_scratch(const launches *to, shape x, int vectors, tensor **slices, mote_error *error) {
+  return launches_scratch(to, (int)norm_slices(to->caps, x) * round_up(x.c, 8) * vectors, slices, error);
 }
 
 // What is done after the activation: where a rewrite rule gave the node max_pool's output, it pools.
@@ -57,7 +56,6 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
   if (!train) return y;
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
-  slices_output(graph, node, x->shape, 3);
   return y;
 }
 
@@ -76,6 +74,8 @@ static mote_status forward_train(const node *node, launches *to, mote_error *err
                                              .factor = attributes->epilogue.scale,
                                              .square_columns = (uint)x.w / 2};
   bool update = attributes->update_running;
+  tensor *slices;
+  TRY(slices_scratch(to, x, 3, &slices, error));
   launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_UPDATE] = update,
@@ -85,7 +85,7 @@ static mote_status forward_train(const node *node, launches *to, mote_error *err
                // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
                             update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y],
-                            out[SLICES], in[RESIDUAL] ? in[RESIDUAL] : in[X], in[SCALE] ? in[SCALE] : in[X],
+                            slices, in[RESIDUAL] ? in[RESIDUAL] : in[X], in[SCALE] ? in[SCALE] : in[X],
                             in[SHIFT] ? in[SHIFT] : in[X]},
                .binding_count = 12,
                .push = &push,
@@ -117,7 +117,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // Backward, through the activation too
 
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA, B_SLICES, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
+enum { B_DX, B_DGAMMA, B_DBETA, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
 static uint32_t find_follower_backward(const node *node) {
   if (node->inputs[B_DY]->shape.h != node->inputs[B_X]->shape.h) return FOLLOWER_POOL;
@@ -139,13 +139,15 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
                                                 .slices = norm_slices(to->caps, x),
                                                 .epsilon = 1e-5f,
                                                 .square_columns = (uint)x.w / 2};
+  tensor *slices;
+  TRY(slices_scratch(to, x, 2, &slices, error));
   launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_backward", in[B_X]),
                .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [BATCH_NORM_BACKWARD_LANES] = lanes,
                         [BATCH_NORM_BACKWARD_FOLLOWER] = follower},
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
-                            out[B_DBETA], out[B_DX], out[B_SLICES], scaled ? in[B_SCALE] : in[B_X],
+                            out[B_DBETA], out[B_DX], slices, scaled ? in[B_SCALE] : in[B_X],
                             scaled ? out[B_DSCALE] : out[B_DX], scaled ? out[B_DSHIFT] : out[B_DX]},
                .binding_count = 13,
                .push = &push,
@@ -175,7 +177,6 @@ static void backward(graph *graph, node *forward) {
   tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
   tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
   tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
-  slices_output(graph, node, x->shape, 2);
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);

@@ -274,9 +274,7 @@ static void add_weight_gradient(graph *graph, const node *forward, tensor *dy) {
   node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, &attributes,
                             sizeof attributes);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
-  const weight_gradient_product product = gradient_product(x, second, weight->shape);
-  bool tiled = graph->caps && prefers_tiles(graph->caps, dy->shape);
-  if (!dw || (tiled && !weight_gradient_add_parts(graph, node, &product))) return;
+  if (!dw) return;
   db = attributes.has_bias ? node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8) : channel_sum(graph, dy);
   graph_add_gradient(graph, weight, dw);
   graph_add_gradient(graph, forward->inputs[BIAS], db);

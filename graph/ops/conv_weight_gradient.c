@@ -130,10 +130,6 @@ tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor
       graph_append(graph, &conv_weight_gradient_op, inputs, LAYER_INPUTS, 1u << SECOND, &attributes, sizeof attributes);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
   if (!dw) return NULL;
-  if (graph->caps && !texels && prefers_tiles(graph->caps, inputs[X]->shape)) {
-    const weight_gradient_product product = product_of(inputs, weight->shape);
-    if (!weight_gradient_add_parts(graph, node, &product)) return NULL;
-  }
   if (!db) return dw;
   if (!texels) {
     *db = channel_sum(graph, inputs[DY]);

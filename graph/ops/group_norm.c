@@ -66,32 +66,30 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // Backward, through the activation too
 
 enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA, B_SUM, B_PRODUCT, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
-
-typedef struct backward_attributes {
-  uint32_t activation;
-  tensor *arrivals;  // counts the workgroups that are done
-} backward_attributes;
+enum { B_DX, B_DGAMMA, B_DBETA, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
-  const backward_attributes *attributes = (const void *)node->attributes;
-  tensor *const *in = node->inputs, *const *out = node->outputs;
+  const epilogue *attributes = (const void *)node->attributes;
+  tensor *const *in = node->inputs, *const *out = node->outputs, *sums, *products, *arrivals;
   shape x = in[B_X]->shape;
   uint cluster = find_cluster(x.c), lanes = norm_lanes(to->caps, in[B_X], MAX_LANES);
   struct group_norm_backward_parameters push = {.clusters = (uint)x.n * (uint)x.c / 8 / cluster,
                                                 .channels = (uint)x.c,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .epsilon = 1e-5f};
+  TRY(launches_scratch(to, x.n * x.c, &sums, error));
+  TRY(launches_scratch(to, x.n * x.c, &products, error));
+  TRY(launches_table(to, 1, &arrivals, error));  // counts the workgroups that are done
   launch launch = {.shader = VECTOR_SHADER(to->caps, "group_norm_backward", in[B_X]),
                .spec = {[GROUP_NORM_BACKWARD_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_BACKWARD_CLUSTER] = cluster,
                         [GROUP_NORM_BACKWARD_LANES] = lanes,
                         [GROUP_NORM_BACKWARD_SCALED] = in[B_SCALE] != NULL},
                .spec_count = 4,
-               .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_SUM],
-                            out[B_PRODUCT], out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
+               .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], sums,
+                            products, out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
                             in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SCALE] ? out[B_DSHIFT] : out[B_DX], out[B_DGAMMA],
-                            out[B_DBETA], attributes->arrivals},
+                            out[B_DBETA], arrivals},
                .binding_count = 15,
                .push = &push,
                .push_bytes = sizeof push};
@@ -111,17 +109,12 @@ static void backward(graph *graph, node *forward) {
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
                                    beta, forward->outputs[MEAN],    forward->outputs[VARIANCE],
                                    scale};
-  const backward_attributes attributes = {((const epilogue *)(const void *)forward->attributes)->activation,
-                                          graph_table(graph, "arrivals", 1)};
-  node *node =
-      graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, &attributes, sizeof attributes);
+  node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
+                            sizeof(epilogue));
   if (!node) return;
-  shape channels = {x->shape.n, x->shape.c, 1, 1};
   tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
   tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
   tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
-  node_output(graph, node, channels, LAYOUT_C8);
-  node_output(graph, node, channels, LAYOUT_C8);
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);
