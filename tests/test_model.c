@@ -1,7 +1,9 @@
 // test_model.c: which weights files load, what is said about those that do not, and that a failure leaves nothing held.
 #include "tests/support.h"
 
+#include "graph/ir/layout.h"
 #include "graph/ir/philox.h"
+#include "graph/nets/initial_weights.h"
 #include "shaders/streams.h"
 
 static mote_device *device;
@@ -261,6 +263,34 @@ static void other_sizes_load_and_run_from_a_file(void **state) {
     mote_model_destroy(&model);
     weights_free(&w);
   }
+}
+
+// Whatever else the network is made of: how a layer is computed does not change what it begins with.
+static void initial_weights_are_drawn_by_the_place_among_the_parameters(void **state) {
+  (void)state;
+  mote_error error = {0};
+  mote_model_info info = SMALL_MODEL;
+  parameters parameters;
+  uint32_t place = 0;
+  MUST(parameters_create(device, &info, &parameters, &error));
+  float *packed = malloc(parameters.bytes), *rows = malloc(parameters.bytes);
+  MUST(parameters_draw(&parameters, 9, packed, &error));
+  for (int i = 0; i < parameters.list->tensor_count; i++) {
+    const tensor *tensor = parameters.list->tensors[i];
+    if (tensor->kind != TENSOR_PARAMETER) continue;
+    const double bound = 1 / sqrt((double)tensor->shape.c * tensor->shape.h * tensor->shape.w);  // fan_in
+    layout_unpack(tensor, packed + tensor->home.offset / 4, rows);
+    for (uint32_t k = 0; k < tensor_elements(tensor); k++) {
+      const philox_block counter = {{k, place, 0, STREAM_TRAIN_WEIGHTS}};
+      if (tensor->parameter.dim_count > 1) assert_true(rows[k] == (float)(bound * philox_uniform(counter, 9)));
+      if (name_ends(tensor->name, "running_mean")) assert_true(rows[k] == 0);
+      if (name_ends(tensor->name, "running_var") || name_ends(tensor->name, "conv1.1.weight")) assert_true(rows[k] == 1);
+    }
+    place++;
+  }
+  free(packed);
+  free(rows);
+  parameters_destroy(&parameters);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -550,6 +580,7 @@ int main(void) {
       cmocka_unit_test(the_default_network_has_1481027_parameters_and_150_66_million_multiply_adds),
       cmocka_unit_test(metadata_is_taken_as_it_stands),
       cmocka_unit_test(absent_metadata_is_inferred_and_said),
+      cmocka_unit_test(initial_weights_are_drawn_by_the_place_among_the_parameters),
       cmocka_unit_test(metadata_that_no_network_has_are_passed_over_and_said_in_one_line),
       cmocka_unit_test(batch_counters_of_pytorch_are_passed_over),
       cmocka_unit_test(a_missing_shortcut_is_said_and_seeded_alike_every_time),

@@ -12,9 +12,7 @@
 static graph *describe(mote_model_info *info) {
   graph *graph = graph_create(NULL);
   if (!graph) return NULL;
-  const network_inputs inputs = {.x = graph_input(graph, "x", network_image_shape(info, 1), LAYOUT_C8),
-                                 .time = graph_input(graph, "time", (shape){1, 1, 1, 1}, LAYOUT_C8),
-                                 .context = graph_input(graph, "context", (shape){1, info->n_cfeat, 1, 1}, LAYOUT_C8)};
+  const network_inputs inputs = network_make_inputs(graph, info, 1, false);
   const network_outputs outputs = network_build(graph, info, &inputs);
   info->classifies = network_of(info)->classifies;
   info->feature_count = outputs.features ? outputs.features->shape.c : 0;
