@@ -39,7 +39,7 @@ static void build(fixture *f, const mote_model *teacher, double guidance) {
   assert_non_null(f->target);
   assert_false(f->target->requires_grad);
   f->target->keep = true;
-  MUST(fuse(graph, FUSE_FORWARD, &error));  // as the trainer does before the student's backward pass
+  MUST(passes_apply(graph, PASS_FORWARD, &error));  // as the trainer does before the student's backward pass
   MUST(distill_bind(teacher, graph, &error));
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "distill"}, &f->program, &error));
 }

@@ -1,6 +1,7 @@
 // test_gradient_scale.c: a loss says how small its gradients begin, and half precision multiplies them to about 1.
 #include "tests/support.h"
 
+#include "graph/compile/differentiate.h"
 #include "graph/ops/conv_weight_gradient.h"
 #include "graph/ops/ops.h"
 

@@ -39,8 +39,6 @@ forbid_includes() {  # pattern folder...: nothing in the folders includes it
 # stands on one floor, such as train and sample, knows nothing of its neighbours.
 graph_floors=(ir files kernels ops compile nets diffusion measure)
 tools_floors=(images data "train sample" measure commands)
-# What still points upwards, as "folder header"; a list that only shrinks.
-graph_exceptions=("ops compile/liveness.h")
 
 arrows_up() {  # parent floor...: includes that go up, or sideways, within the parent
   local parent=$1 here there folder other
@@ -55,15 +53,6 @@ arrows_up() {  # parent floor...: includes that go up, or sideways, within the p
       done
     done
   done
-}
-
-graph_arrows_up() {
-  local exception offenders
-  offenders=$(arrows_up graph "${graph_floors[@]}")
-  for exception in "${graph_exceptions[@]}"; do
-    offenders=$(grep -vE "^graph/${exception% *}/.*\"graph/${exception#* }\"" <<<"$offenders" || true)
-  done
-  [ -z "$offenders" ] || echo "$offenders"
 }
 
 strangers() {  # beside parent floor...: files in none of the parent's folders, nor, where `beside` is true, in the parent itself
@@ -162,7 +151,8 @@ not_executable() {
 
 rule "runtime includes nothing from above it" forbid_includes '(graph|tools|tests)/' runtime include
 rule "graph includes nothing from above it" forbid_includes '(tools|tests)/' graph
-rule "within graph, includes go downward" graph_arrows_up
+rule "within graph, includes go downward" arrows_up graph "${graph_floors[@]}"
+rule "compiling knows ops by their traits" forbid_includes 'graph/ops/' graph/compile
 rule "every file of graph is in one of its folders" strangers false graph "${graph_floors[@]}"
 rule "within tools, includes go downward" arrows_up tools "${tools_floors[@]}"
 rule "what stands in tools itself includes none of its folders" forbid_includes 'tools/[^"/]*/' tools/*.[ch]

@@ -1,17 +1,10 @@
 // differentiate.c: reverse-mode differentiation over the list of nodes.
+#include "graph/compile/differentiate.h"
+
 #include <math.h>
 #include <stdio.h>
 
-#include "graph/ops/ops.h"
-
-void graph_add_gradient(graph *graph, tensor *of, tensor *d) {
-  if (!of || !d || !of->requires_grad) return;
-  of->grad = of->grad ? add(graph, of->grad, d, 1) : d;
-}
-
 void graph_scale_gradients(graph *graph, double share) { graph->gradient_scale = ldexpf(1, -ilogb(share)); }
-
-double loss_share(const node *loss) { return ((const loss_attributes *)(const void *)loss->attributes)->share; }
 
 void graph_backward_from(graph *graph, int first_node, tensor *output, tensor *seed) {
   char scope[NAME_BYTES];

@@ -1,16 +1,23 @@
-// liveness.h: which activations a list of nodes holds at one time, for rewrite rules that must not let them grow.
+// liveness.h: from where to where tensors are alive, counted in nodes or in launches.
 #ifndef MOTE_GRAPH_COMPILE_LIVENESS_H
 #define MOTE_GRAPH_COMPILE_LIVENESS_H
 
 #include "graph/ir/graph.h"
 
-// Two activations, or views, that are to become parts of one.
-typedef struct alive_pair {
-  const tensor *a, *b;
-} alive_pair;
+// The first and the last place that uses a tensor; first > last: none does.
+typedef struct life {
+  int first, last;
+} life;
+
+// One for each tensor of the graph, by its index, none of them used yet; of a view, the life is that of what it is a part of.
+// NULL: out of memory. The caller frees it.
+life *liveness_create(const graph *graph);
+
+// Notes that place `at` uses `tensor`, which may be NULL.
+void liveness_use(life *lives, const tensor *tensor, int at);
 
 // Would no more bytes be alive at any node than are now at the worst one, if the two of each pair lived from the first use of
 // either to the last, or to `last_node`? False, too, for want of memory to count in.
-bool alive_can_share(const graph *graph, const alive_pair *pairs, int pair_count, int last_node);
+bool liveness_can_share(const graph *graph, const join_pairs *pairs, int last_node);
 
 #endif

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "graph/compile/choose.h"
+#include "graph/compile/liveness.h"
+#include "graph/compile/record.h"
 #include "graph/ir/layout.h"
-#include "runtime/hash.h"
-#include "runtime/tuning.h"
 #include "shaders/types.h"
 
 enum { GUARD_BYTE = 0xA5 };
@@ -29,69 +29,12 @@ struct program {
   size_t scratch_bytes;
 };
 
-const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
+static const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
 graph *program_graph(program *program) { return program->graph; }
 mote_device *program_device(const program *program) { return program->device; }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Lowering
-
-// What the choices of an entry are, wherever their tensors lie.
-static uint64_t hash_choices(const launch_entry *entry) {
-  uint64_t hash = HASH_START;
-  const launch *first = entry->choices;
-  for (uint32_t word = 0; word < first->push_bytes / 4; word++)
-    if (!(first->push_places >> word & 1)) hash = hash_bytes(hash, entry->push + 4 * (size_t)word, 4);
-  for (uint32_t b = 0; b < first->binding_count; b++) {
-    const shape bound = first->bindings[b] ? first->bindings[b]->shape : (shape){0};
-    hash = hash_bytes(hash, &bound, sizeof bound);
-  }
-  for (int i = 0; i < entry->choice_count; i++) {
-    const launch *choice = &entry->choices[i];
-    hash = hash_bytes(hash, choice->shader, strlen(choice->shader));
-    hash = hash_bytes(hash, choice->spec, choice->spec_count * sizeof *choice->spec);
-    hash = hash_bytes(hash, choice->groups, sizeof choice->groups);
-  }
-  return hash;
-}
-
-static void end_choice(launch_entry *entry, int choice) {
-  entry->launch = entry->choices[choice];
-  free(entry->choices);
-  entry->choices = NULL;
-}
-
-// Leaves those choices that the tuner is to compare: none where it may not, or knows the answer already.
-static void narrow_choices(const program *program, launch_entry *entry) {
-  mote_tune tune = device_tunes(program->device);
-  if (!entry->choices) return;
-  if (tune != MOTE_TUNE_FULL) entry->choice_count = entry->exact_count;
-  if (tune == MOTE_TUNE_OFF || program_caps(program)->separate_buffers || entry->choice_count < 2) {
-    end_choice(entry, 0);
-    return;
-  }
-  entry->key = hash_choices(entry);
-  int known = tuning_find(program->device, entry->key);
-  if (known >= 0) end_choice(entry, known < entry->choice_count ? known : 0);
-}
-
-int program_choice_count(const program *program, phase phase, int index) {
-  const launch_entry *entry = &program->launches[phase].entries[index];
-  return entry->choices ? entry->choice_count : 1;
-}
-
-void program_choose(program *program, phase phase, int index, int choice) {
-  launch_entry *entry = &program->launches[phase].entries[index];
-  if (entry->choices) entry->launch = entry->choices[choice];
-}
-
-uint64_t program_choice_key(const program *program, phase phase, int index) {
-  return program->launches[phase].entries[index].key;
-}
-
-buffer *program_buffer(program *program, int index) {
-  return index < program->buffer_count ? program->buffers[index] : NULL;
-}
 
 static mote_status lower(program *program, mote_error *error) {
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
@@ -105,39 +48,28 @@ static mote_status lower(program *program, mote_error *error) {
       launches->node = node;
       TRY(node->op->forward(node, launches, error));
     }
-    for (int i = 0; i < launches->count; i++) narrow_choices(program, &launches->entries[i]);
   }
-  return MOTE_OK;
+  return choose(program->device, program->launches, PHASE_COUNT, !program->needs, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Memory
 
-// Where a tensor is first and last touched, counted over both phases; first < 0: never.
-typedef struct lifetime {
-  int first, last;
-} lifetime;
-
-// The tensor whose memory it lies in.
-static const tensor *owner(const tensor *tensor) { return tensor->view_of ? tensor->view_of : tensor; }
-
-static void find_lifetimes(const program *program, lifetime *lifetimes) {
-  int at = 0, phase_of[2] = {0, program->launches[PHASE_ONCE].count};
-  int end = phase_of[1] + program->launches[PHASE_STEP].count;
-  for (int i = 0; i < program->graph->tensor_count; i++) lifetimes[i] = (lifetime){-1, -1};
-  for (int phase = 0; phase < PHASE_COUNT; phase++)
+// Places are launches, counted over both phases. What the first phase made and replays use stays for all of them.
+static life *find_lives(const program *program) {
+  life *lives = liveness_create(program->graph);
+  int at = 0, steps = program->launches[PHASE_ONCE].count, end = steps + program->launches[PHASE_STEP].count;
+  for (int phase = 0; phase < PHASE_COUNT && lives; phase++)
     for (int i = 0; i < program->launches[phase].count; i++, at++) {
       const launch *launch = &program->launches[phase].entries[i].launch;
-      for (uint32_t b = 0; b < launch->binding_count; b++) {
-        if (!launch->bindings[b]) continue;
-        lifetime *life = &lifetimes[owner(launch->bindings[b])->index];
-        if (life->first < 0) life->first = at;
-        // What the first phase made and replays use stays for all of them.
-        life->last = phase == PHASE_STEP && life->first < phase_of[1] ? end : at;
-      }
+      for (uint32_t b = 0; b < launch->binding_count; b++) liveness_use(lives, launch->bindings[b], at);
     }
-  for (int i = 0; i < program->graph->tensor_count; i++)
-    if (program->graph->tensors[i]->keep && lifetimes[i].first >= 0) lifetimes[i].last = end;
+  for (int i = 0; lives && i < program->graph->tensor_count; i++) {
+    life *life = &lives[i];
+    bool replayed = life->first < steps && life->last >= steps;
+    if (replayed || (program->graph->tensors[i]->keep && life->last >= 0)) life->last = end;
+  }
+  return lives;
 }
 
 static mote_status add_buffer(program *program, size_t bytes, const char *name, buffer **out, mote_error *error) {
@@ -182,7 +114,7 @@ static mote_status place_separately(program *program, mote_error *error) {
 }
 
 // Inputs stand one after the other; activations where the planner puts them.
-static mote_status place_together(program *program, const lifetime *lifetimes, mote_error *error) {
+static mote_status place_together(program *program, const life *lives, mote_error *error) {
   graph *graph = program->graph;
   size_t alignment = program_caps(program)->alignment, input_bytes = 0;
   plan_item *items = calloc((size_t)graph->tensor_count + 1, sizeof *items);
@@ -193,8 +125,8 @@ static mote_status place_together(program *program, const lifetime *lifetimes, m
     if (tensor->view_of) continue;
     if (tensor->kind == TENSOR_INPUT)
       input_bytes += (tensor_bytes(tensor) + alignment - 1) / alignment * alignment;
-    if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
-      items[count++] = (plan_item){tensor_bytes(tensor), lifetimes[i].first, lifetimes[i].last, 0};
+    if (tensor->kind == TENSOR_ACTIVATION && lives[i].last >= 0)
+      items[count++] = (plan_item){tensor_bytes(tensor), lives[i].first, lives[i].last, 0};
   }
   buffer *inputs = NULL, *activations = NULL;
   mote_status status = plan_place(items, count, alignment, &program->activations, error);
@@ -211,7 +143,7 @@ static mote_status place_together(program *program, const lifetime *lifetimes, m
       tensor->home = (binding){inputs, input_at, bound};
       input_at += (bytes + alignment - 1) / alignment * alignment;
     }
-    if (tensor->kind == TENSOR_ACTIVATION && lifetimes[i].first >= 0)
+    if (tensor->kind == TENSOR_ACTIVATION && lives[i].last >= 0)
       tensor->home = (binding){activations, items[count++].offset, bound};
   }
   free(items);
@@ -222,15 +154,11 @@ static mote_status place(program *program, mote_error *error) {
   graph *graph = program->graph;
   for (int i = 0; i < graph->tensor_count; i++) TRY(check_binding(program, graph->tensors[i], error));
   program->buffers = calloc((size_t)graph->tensor_count + 2, sizeof *program->buffers);
-  lifetime *lifetimes = calloc((size_t)graph->tensor_count + 1, sizeof *lifetimes);
-  if (!program->buffers || !lifetimes) {
-    free(lifetimes);
-    return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  }
-  find_lifetimes(program, lifetimes);
-  mote_status status = program_caps(program)->separate_buffers ? place_separately(program, error)
-                                                               : place_together(program, lifetimes, error);
-  free(lifetimes);
+  life *lives = find_lives(program);
+  mote_status status = !program->buffers || !lives               ? fail(error, MOTE_ERROR_MEMORY, "out of memory")
+                       : program_caps(program)->separate_buffers ? place_separately(program, error)
+                                                                 : place_together(program, lives, error);
+  free(lives);
   for (int i = 0; i < graph->tensor_count; i++) {
     tensor *view = graph->tensors[i];
     if (!view->view_of) continue;
@@ -244,28 +172,12 @@ static mote_status place(program *program, mote_error *error) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Recording
 
-static mote_status record_launch(program *program, commands *commands, const launch_entry *entry, mote_error *error) {
-  const launch *launch = &entry->launch;
-  dispatch dispatch = {.label = entry->node->label,
-                       .binding_count = launch->binding_count,
-                       .push = entry->push,
-                       .push_bytes = launch->push_bytes,
-                       .groups = {launch->groups[0], launch->groups[1], launch->groups[2]}};
-  TRY(kernel_get(program->device, launch->shader, launch->spec, launch->spec_count, &dispatch.kernel, error));
-  for (uint32_t i = 0; i < launch->binding_count; i++) {
-    if (!launch->bindings[i]) continue;
-    dispatch.bindings[i] = launch->bindings[i]->home;
-    dispatch.names[i] = launch->bindings[i]->name;
-  }
-  return commands_dispatch(commands, &dispatch, error);
-}
-
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
   int end = span->count ? span->first + span->count : program->launches[span->phase].count;
   TRY(commands_create(program->device, program->name, span->timed, out, error));
   mote_status status = MOTE_OK;
   for (int i = span->first; i < end && !status; i++)
-    status = record_launch(program, *out, &program->launches[span->phase].entries[i], error);
+    status = record_launch(program->device, *out, &program->launches[span->phase].entries[i], NULL, error);
   if (!status) status = commands_finish(*out, error);
   if (status) commands_destroy(out);
   return status;
@@ -325,7 +237,7 @@ static mote_status plan(const program_desc *desc, program_needs *needs, program 
   if (status)
     fail(error, status, "%s", made->graph->error.message);
   else
-    status = fuse(made->graph, FUSE_ALL & ~desc->keep_unfused, error);
+    status = passes_apply(made->graph, PASS_ALL & ~desc->without_passes, error);
   if (!status) status = lower(made, error);
   if (!status) status = place(made, error);
   return status;
@@ -377,8 +289,7 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
   program *made;
   *out = NULL;
   mote_status status = plan(desc, NULL, &made, error);
-  if (!status) status = tune(made, error);
-  if (!status) status = fill_tables(made, error);  // the tuner leaves its own numbers everywhere
+  if (!status) status = fill_tables(made, error);
   if (!status) status = make_kernels(made, error);
   if (!status) status = record(made, error);
   if (status) {

@@ -2,7 +2,7 @@
 #ifndef MOTE_GRAPH_COMPILE_PROGRAM_H
 #define MOTE_GRAPH_COMPILE_PROGRAM_H
 
-#include "graph/compile/fuse.h"
+#include "graph/compile/passes.h"
 #include "graph/compile/place.h"
 #include "graph/ir/graph.h"
 #include "graph/kernels/launch.h"
@@ -13,7 +13,7 @@ typedef struct program_desc {
   mote_device *device;
   graph *graph;          // owned by the program from here on, also on failure
   const char *name;      // shown by debuggers
-  unsigned keep_unfused; // rewrite rules to leave out, FUSE_… bits
+  unsigned without_passes; // PASS_… bits to leave out
   bool timed;            // read the device's clock around every dispatch
   size_t guard_bytes;    // with separate buffers: known bytes after every tensor, inside its binding (tests)
 } program_desc;
@@ -39,17 +39,6 @@ mote_status program_make_kernels(const program_desc *desc, mote_error *error);
 
 mote_status program_create(const program_desc *desc, program **out, mote_error *error);
 void program_destroy(program **program);
-
-// What a dispatch could be: 1, or as many as the tuner should compare. They are numbered from 0, the first.
-int program_choice_count(const program *program, phase phase, int index);
-void program_choose(program *program, phase phase, int index, int choice);
-
-// Stands for the work and all its candidates, wherever their tensors lie, for the tuner's memory.
-uint64_t program_choice_key(const program *program, phase phase, int index);
-
-// The memory that the program made for itself, buffer by buffer; NULL after the last.
-buffer *program_buffer(program *program, int index);
-const device_caps *program_caps(const program *program);
 
 // Runs one phase's commands `repeat` times in one submission.
 mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error);

@@ -1,7 +1,8 @@
 // model_backward.c: loss and gradients of one given batch, for comparison with other implementations.
 #include <stdlib.h>
 
-#include "graph/compile/fuse.h"
+#include "graph/compile/differentiate.h"
+#include "graph/compile/passes.h"
 #include "graph/diffusion/run_once.h"
 #include "graph/diffusion/schedule.h"
 #include "graph/nets/model.h"
@@ -30,7 +31,7 @@ static graph *build(backward_run *run) {
   run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, LAYOUT_C8);
   tensor *y = network_build(graph, info, &run->inputs).y, *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
-  if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
+  if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward(graph, y, dy);
   return graph;
 }

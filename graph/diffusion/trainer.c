@@ -1,5 +1,6 @@
 // trainer.c: one recorded training step, replayed. Data, weights, moments, counters and random numbers lie on the
 // device; M steps are one submission, and the host only reads losses from a ring after them.
+#include "graph/compile/differentiate.h"
 #include "graph/diffusion/trainer.h"
 
 #include <math.h>
@@ -82,7 +83,7 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
   tensor *y = network_build(graph, &trainer->info, &inputs).y, *dy = NULL;
   tensor *error = network_of(&trainer->info)->classifies ? cross_entropy(graph, y, batch.context, share, &dy)
                                                          : mse(graph, y, target, batch.weight, share, &dy);
-  if (fuse(graph, FUSE_FORWARD, &graph->error)) graph->status = graph->error.status;
+  if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
   return loss ? add(graph, loss, error, 1) : error;
 }

@@ -80,6 +80,41 @@ enum { PHASE_COUNT = 2 };
 
 struct launches;
 
+// Places that ops offer to nodes beside theirs: the node that goes there disappears, and the other does its work too.
+typedef enum slot {
+  SLOT_NONE,
+  SLOT_SECOND,      // before it: what is concatenated after input 0
+  SLOT_WEIGHT,      // after it: normalisation, folded into the weight, and the bias behind it
+  SLOT_ACTIVATION,  // after it: the epilogue's
+  SLOT_RESIDUAL,    // after it: a sum, of which this is the other term
+  SLOT_SCALE,       // after it: a factor, a term and the step that chooses them, as the inputs behind the first of that node
+  SLOT_POOL,        // after it: pooling
+  SLOT_MEAN,        // beside it: the mean of its first input, one more output
+  SLOT_ADVANCE,     // right after it: what goes on to the next step
+  SLOT_LOSS,        // before it: the sum of the parts of a loss
+  SLOT_COUNT
+} slot;
+
+// Activations that would have to lie in one tensor, to be parts of it.
+enum { JOIN_PAIRS = 2 };
+typedef struct join_pairs {
+  const tensor *of[JOIN_PAIRS][2];
+  int count;
+} join_pairs;
+
+// How several nodes of an op become one, and one launch does the work of all.
+typedef struct join {
+  enum {
+    JOIN_EARLIER,  // into a node before it, where the inputs of both are ready
+    JOIN_LATER,    // into a node after it: nobody takes the outputs before all nodes have run
+    JOIN_NEIGHBOUR // into the node right before it
+  } where;
+  // Whether `node` could do the work of `other`, and which pairs, none unless named, would lie in one tensor then.
+  bool (*fits)(const graph *graph, const node *node, const struct node *other, join_pairs *pairs);
+  // Lets it, where it fits; the caller removes `other`. False, perhaps with the graph's failure: nothing was joined.
+  bool (*take)(graph *graph, node *node, struct node *other);
+} join;
+
 // An op: how its node becomes launches, and which nodes make its gradients. Shapes are checked by its builder.
 typedef struct op {
   const char *name;
@@ -89,17 +124,20 @@ typedef struct op {
   void (*backward)(graph *graph, node *node);
   double (*gradient_share)(const node *node);        // a loss: what one term of it counts, more than 0; else NULL
   double (*multiply_adds)(const node *node);         // NULL: not worth counting
-  // What rewrite rules may do to its nodes; a place of 0 says no.
-  bool has_epilogue;   // attributes begin with an epilogue
-  bool differentiates_activation;  // backward goes through the epilogue's activation too
-  int second_input;    // place of the tensor that is concatenated after input 0
-  int residual_input;  // place of the tensor that is added after the activation
-  // NULL, or whether the node can take x and `second` for its input, made ready for that: see conv.c.
-  bool (*prepare_second)(graph *graph, node *node, struct tensor *x, struct tensor *second);
-  bool (*rejects_residual)(const graph *graph, const node *node);  // NULL, or whether the node is faster without a residual
-  int scale_input;     // places of scale, shift and step, as scale_shift takes them after its own first input
-  int weight_input;    // place of the weight, and the bias after it, into which batch normalisation can be folded
-  unsigned writes;     // what the `writes` of its nodes begin as
+
+  // Traits: what passes may do to its nodes.
+  slot fills;                         // where a node can go, beside another
+  unsigned char slots[SLOT_COUNT];    // what it offers: the place of the slot's first input, or 1 where it has none; 0: nothing
+  bool (*offers)(const graph *graph, const node *node, slot slot);  // NULL, or whether this node does
+  // Gives the node what no input says: NULL if there is no such thing. SLOT_SECOND: makes it ready for `other`'s inputs.
+  // False: it cannot be.
+  bool (*take)(graph *graph, node *node, slot slot, struct node *other);
+  // Appends the node that folds this one, in a SLOT_WEIGHT, into *weight and *bias. False if it cannot be folded.
+  bool (*fold)(graph *graph, const node *node, tensor **weight, tensor **bias);
+  bool (*cancels_bias)(const node *node);  // NULL, or whether it subtracts again what the bias before it added
+  bool differentiates_activation;          // backward goes through the epilogue's activation too
+  const join *join;                        // NULL: a launch does the work of one node
+  unsigned writes;                         // what the `writes` of its nodes begin as
 } op;
 
 // First member of the attributes of ops that finish their output with an activation, and a residual:
@@ -114,9 +152,9 @@ struct node {
   char label[NAME_BYTES];  // path of the layer, "down1/model.0/conv1"
   phase phase;
   int index;
-  bool removed;            // by a rewrite rule
+  bool removed;            // by a pass
   unsigned writes;         // bits of the inputs that it writes in place; a node writes all its outputs, and nothing else
-  unsigned without_gradient;  // bits of inputs that the loss does not depend on, found by a rewrite rule
+  unsigned without_gradient;  // bits of inputs that the loss does not depend on, found by a pass
   tensor *inputs[MAX_INPUTS];  // NULL where an optional one is absent
   int input_count;
   tensor *outputs[MAX_OUTPUTS];
@@ -127,7 +165,7 @@ struct node {
 struct graph {
   const device_caps *caps;
   phase phase;             // of nodes appended now
-  bool train;              // gradients will be asked for: rewrite rules keep what they need
+  bool train;              // gradients will be asked for: passes keep what they need
   float gradient_scale;    // of gradients while they are in half precision: a power of two
   bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
   char scope[NAME_BYTES];  // prefix of names and labels appended now
@@ -175,22 +213,6 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 
 // Gives the node one more output.
 tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout);
-
-// Adds `d` to the gradient of `of`; called by ops. NULL tensors, and those that need no gradient, are passed over.
-void graph_add_gradient(graph *graph, tensor *of, tensor *d);
-
-// What graph_backward multiplies gradients by where kernels round them to half precision, so that those of a loss whose terms
-// count `share` each, more than 0, come near 1; without it, 1. For seeds that no loss made: a loss says its share itself.
-void graph_scale_gradients(graph *graph, double share);
-
-// Walks the nodes back from `output`, whose gradient is `seed`, and appends those that make the gradients of all
-// tensors that require one. Gradients of parameters become TENSOR_GRADIENT.
-void graph_backward(graph *graph, tensor *output, tensor *seed);
-
-// The two halves of it, for graphs that hold several forward passes: walks back only as far as node `first_node`, and
-// marks the gradients of parameters once all passes are done.
-void graph_backward_from(graph *graph, int first_node, tensor *output, tensor *seed);
-void graph_finish_gradients(graph *graph);
 
 // Multiply-adds of all nodes of a phase: convolutions and linear layers, as the field counts.
 double graph_multiply_adds(const graph *graph, phase phase);

@@ -1,4 +1,4 @@
-// activation.c: an activation as an op of its own; rewrite rules prefer the epilogue of the op before it.
+// activation.c: an activation as an op of its own; passes prefer the epilogue of the op before it.
 #include "shaders/activation.h"
 
 #include "graph/kernels/launch.h"
@@ -37,4 +37,4 @@ static void backward(graph *graph, node *forward) {
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
 }
 
-const op activation_op = {.name = "activation", .forward = forward, .backward = backward};
+const op activation_op = {.name = "activation", .forward = forward, .backward = backward, .fills = SLOT_ACTIVATION};

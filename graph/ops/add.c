@@ -34,4 +34,4 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, forward->inputs[1], scaled);
 }
 
-const op add_op = {.name = "add", .forward = forward, .backward = backward};
+const op add_op = {.name = "add", .forward = forward, .backward = backward, .fills = SLOT_RESIDUAL};

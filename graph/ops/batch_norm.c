@@ -6,7 +6,7 @@
 #include "shaders/batch_norm_backward.h"
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
-enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by rewrite rules
+enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by passes
 enum { Y, MEAN, VARIANCE };  // all but Y in training only
 
 typedef struct batch_norm_attributes {
@@ -19,7 +19,7 @@ static mote_status slices_scratch(const launches *to, shape x, int vectors, tens
   return launches_scratch(to, (int)norm_slices(to->caps, x) * round_up(x.c, 8) * vectors, slices, error);
 }
 
-// What is done after the activation: where a rewrite rule gave the node max_pool's output, it pools.
+// What is done after the activation: where a pass gave the node max_pool's output, it pools.
 static uint32_t find_follower(const node *node) {
   if (node->outputs[Y]->shape.h != node->inputs[X]->shape.h) return FOLLOWER_POOL;
   if (node->inputs[RESIDUAL]) return FOLLOWER_RESIDUAL;
@@ -185,10 +185,24 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
 }
 
+// Statistics of the batch are outputs, beside the first.
+static bool finds_statistics(const node *node) { return node->output_count > 1; }
+
+// Only the kernel that finds the statistics pools.
+static bool offers(const graph *graph, const node *node, slot slot) {
+  (void)graph;
+  return slot != SLOT_POOL || finds_statistics(node);
+}
+
+static bool fold(graph *graph, const node *node, tensor **weight, tensor **bias) {
+  return !finds_statistics(node) && batch_norm_fold(graph, weight, bias, &node->inputs[GAMMA]);
+}
+
 const op batch_norm_op = {.name = "batch_norm",
                           .forward = forward,
                           .backward = backward,
-                          .has_epilogue = true,
-                          .differentiates_activation = true,
-                          .residual_input = RESIDUAL,
-                          .scale_input = SCALE};
+                          .slots = {[SLOT_ACTIVATION] = 1, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_SCALE] = SCALE, [SLOT_POOL] = 1},
+                          .offers = offers,
+                          .fold = fold,
+                          .cancels_bias = finds_statistics,
+                          .differentiates_activation = true};

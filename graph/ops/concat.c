@@ -1,4 +1,4 @@
-// concat.c: two tensors side by side along channels; rewrite rules give both to the convolution that takes the output instead.
+// concat.c: two tensors side by side along channels; passes give both to the convolution that takes the output instead.
 #include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/concat.h"
@@ -56,4 +56,4 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, b, db);
 }
 
-const op concat_op = {.name = "concat", .forward = forward, .backward = backward};
+const op concat_op = {.name = "concat", .forward = forward, .backward = backward, .fills = SLOT_SECOND};

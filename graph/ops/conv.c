@@ -149,7 +149,13 @@ static bool can_share(const tensor *tensor) {
   return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && !tensor->view_of;
 }
 
-static bool prepare_second(graph *graph, node *node, tensor *x, tensor *second) {
+static bool offers(const graph *graph, const node *node, slot slot) {
+  return slot != SLOT_RESIDUAL || !saves_variants(graph, node);
+}
+
+static bool take_second(graph *graph, node *node, slot slot, struct node *other) {
+  tensor *x = other->inputs[0], *second = other->inputs[1];
+  (void)slot;
   if (!saves_variants(graph, node)) return true;
   size_t bytes = tensor_bytes(x) + graph->caps->alignment + tensor_bytes(second);
   if (!can_share(x) || !can_share(second) || bytes / 16 > graph->caps->max_texel_elements || !share_fits(graph, x, second))
@@ -200,21 +206,24 @@ static void backward(graph *graph, node *forward) {
     graph_add_gradient(graph, second, data_gradient(graph, dy, transposed, second, x->shape.c));
 }
 
-bool conv_join_gradients(graph *graph, node *first, node *other) {
-  conv_attributes *a = (void *)first->attributes;
+static bool can_join(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
   const conv_attributes *b = (const void *)other->attributes;
   bool alike = first->inputs[X] == other->inputs[X] && first->inputs[WEIGHT] == other->inputs[WEIGHT];
   bool plain = !first->inputs[BIAS] && !first->inputs[RESIDUAL] && !other->inputs[BIAS] && !other->inputs[RESIDUAL];
   if (!alike || !plain || first->output_count > 1 || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
-  return data_gradient_join(graph, first, other, &a->both);
+  return data_gradients_fit(graph, first, other, pairs);
 }
+
+static bool join_gradients(graph *graph, node *first, node *other) {
+  return data_gradients_join(graph, first, other, &((conv_attributes *)(void *)first->attributes)->both);
+}
+
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, join_gradients};
 
 const op conv_op = {.name = "conv",
                     .forward = forward,
                     .backward = backward, .multiply_adds = multiply_adds,
-                    .has_epilogue = true,
-                    .second_input = SECOND,
-                    .residual_input = RESIDUAL,
-                    .prepare_second = prepare_second,
-                    .rejects_residual = saves_variants,
-                    .weight_input = WEIGHT};
+                    .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},
+                    .offers = offers,
+                    .take = take_second,
+                    .join = &join_data_gradients};

@@ -247,17 +247,23 @@ static double data_gradient_multiply_adds(const node *node) {
   return (double)tensor_elements(node->inputs[0]) * made.c;
 }
 
-bool conv_transpose_join_gradients(graph *graph, node *first, node *other) {
-  data_gradient_attributes *a = (void *)first->attributes;
-  const data_gradient_attributes *b = (const void *)other->attributes;
+static bool can_join(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
+  const data_gradient_attributes *a = (const void *)first->attributes, *b = (const void *)other->attributes;
   bool alike = first->inputs[0] == other->inputs[0] && first->inputs[1] == other->inputs[1];
   if (!alike || a->both || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
-  return data_gradient_join(graph, first, other, &a->both);
+  return data_gradients_fit(graph, first, other, pairs);
 }
+
+static bool join_gradients(graph *graph, node *first, node *other) {
+  return data_gradients_join(graph, first, other, &((data_gradient_attributes *)(void *)first->attributes)->both);
+}
+
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, join_gradients};
 
 const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
                                                    .forward = data_gradient_forward,
-                                                   .multiply_adds = data_gradient_multiply_adds};
+                                                   .multiply_adds = data_gradient_multiply_adds,
+                                                   .join = &join_data_gradients};
 
 static void add_data_gradient(graph *graph, tensor *dy, tensor *transposed, tensor *input, int first_channel) {
   if (!input || !input->requires_grad) return;
@@ -296,5 +302,5 @@ static void backward(graph *graph, node *forward) {
 
 // Batch normalisation never follows it in a network that mote knows, so it takes no folded weights.
 const op conv_transpose_op = {
-    .name = "conv_transpose", .forward = forward, .backward = backward, .multiply_adds = multiply_adds, .has_epilogue = true,
-    .second_input = SECOND};
+    .name = "conv_transpose", .forward = forward, .backward = backward, .multiply_adds = multiply_adds,
+    .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND}};

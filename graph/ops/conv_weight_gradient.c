@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "graph/compile/liveness.h"
 #include "graph/kernels/launch.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
@@ -118,8 +117,10 @@ static double multiply_adds(const node *node) {
   return sum;
 }
 
+static const join join_layers;
+
 const op conv_weight_gradient_op = {
-    .name = "conv_weight_gradient", .forward = forward, .multiply_adds = multiply_adds};
+    .name = "conv_weight_gradient", .forward = forward, .multiply_adds = multiply_adds, .join = &join_layers};
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
   bool texels = makes_texels(graph->caps, inputs);
@@ -160,7 +161,7 @@ static bool are_alike(const graph *graph, const node *a, const node *b) {
   const tensor *x = a->inputs[X], *other = b->inputs[X], *dw = a->outputs[0], *other_dw = b->outputs[0];
   for (int i = 0; i < a->input_count; i++)
     if (a->inputs[i] == b->inputs[X] || a->inputs[i] == b->inputs[DY]) return false;  // it cannot lie in two places
-  return a->op == b->op && a->phase == b->phase && can_join(graph, a) && can_join(graph, b) &&
+  return can_join(graph, a) && can_join(graph, b) &&
          x->shape.n == other->shape.n && x->shape.h == other->shape.h && x->shape.w == other->shape.w &&
          dw->shape.h == other_dw->shape.h && dw->home.buffer == other_dw->home.buffer;
 }
@@ -180,9 +181,22 @@ static bool begin_sharing(graph *graph, node *node) {
   return attributes->all_x && attributes->all_dy && attributes->all_dw;
 }
 
+// Images must be of one size, and both must write a parameter's gradient, which has its home.
+static bool layers_fit(const graph *graph, const node *node, const struct node *earlier, join_pairs *pairs) {
+  const weight_gradient_attributes *own = (const void *)node->attributes, *all = (const void *)earlier->attributes;
+  bool alone = node->input_count == LAYER_INPUTS && !own->db;
+  if (!alone || earlier->input_count == CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS || !are_alike(graph, earlier, node))
+    return false;
+  const tensor *dw = all->all_dw ? all->all_dw : earlier->outputs[0];
+  *pairs = (join_pairs){{{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}}, 2};
+  return one_binding_holds(graph, earlier->inputs[X], node->inputs[X]) &&
+         one_binding_holds(graph, earlier->inputs[DY], node->inputs[DY]) && share_fits(graph, dw, node->outputs[0]);
+}
+
 // The earlier node's layers stay where they are, and the later one's comes after them; it is the later node that runs, when
 // all gradients are there.
-static bool take_layers(graph *graph, node *node, const struct node *earlier) {
+static bool take_layers(graph *graph, node *node, struct node *earlier) {
+  if (!begin_sharing(graph, earlier)) return false;
   const weight_gradient_attributes *all = (const void *)earlier->attributes;
   const weight_gradient_attributes *own = (const void *)node->attributes;
   tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0];
@@ -205,17 +219,4 @@ static bool take_layers(graph *graph, node *node, const struct node *earlier) {
   return true;
 }
 
-bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier) {
-  const weight_gradient_attributes *own = (const void *)node->attributes, *all = (const void *)earlier->attributes;
-  bool alone = node->input_count == LAYER_INPUTS && !own->db;
-  if (!alone || earlier->input_count == CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS || !are_alike(graph, earlier, node))
-    return false;
-  const tensor *dw = all->all_dw ? all->all_dw : earlier->outputs[0];
-  if (!one_binding_holds(graph, earlier->inputs[X], node->inputs[X]) ||
-      !one_binding_holds(graph, earlier->inputs[DY], node->inputs[DY]) || !share_fits(graph, dw, node->outputs[0]))
-    return false;
-  const alive_pair pairs[] = {{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}};
-  if (!alive_can_share(graph, pairs, 2, node->index) || !begin_sharing(graph, earlier)) return false;
-  earlier->removed = take_layers(graph, node, earlier);
-  return earlier->removed;
-}
+static const join join_layers = {JOIN_LATER, layers_fit, take_layers};

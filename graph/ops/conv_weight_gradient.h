@@ -8,8 +8,4 @@
 // (1, O, 1, 1) unless it is NULL.
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db);
 
-// Lets `node` do the work of `earlier`, another node of this op, in one dispatch and removes `earlier`. False if that cannot be:
-// images must be of one size, no more memory be needed, and both must write a parameter's gradient, which has its home.
-bool conv_weight_gradient_join(graph *graph, node *node, struct node *earlier);
-
 #endif

@@ -1,11 +1,17 @@
 // gradient_ops.c: nodes and dispatches that several backward rules share.
 #include "graph/ops/gradient_ops.h"
 
-#include "graph/compile/liveness.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/norm_lanes.h"
 #include "shaders/channel_sum.h"
 #include "shaders/weight_transpose.h"
+
+void graph_add_gradient(graph *graph, tensor *of, tensor *d) {
+  if (!of || !d || !of->requires_grad) return;
+  of->grad = of->grad ? add(graph, of->grad, d, 1) : d;
+}
+
+double loss_share(const node *loss) { return ((const loss_attributes *)(const void *)loss->attributes)->share; }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // channel_sum
@@ -68,16 +74,20 @@ static mote_status weight_transpose_forward(const node *node, launches *to, mote
   return launches_add(to, &launch, error);
 }
 
-const op weight_transpose_op = {.name = "weight_transpose", .forward = weight_transpose_forward};
+static bool lies_in_buffer(const tensor *weight) { return weight->kind == TENSOR_PARAMETER && weight->home.bytes; }
 
-bool weight_transpose_join(graph *graph, node *first, node *other) {
-  weight_transpose_attributes *a = (void *)first->attributes;
-  const weight_transpose_attributes *from = (const void *)other->attributes;
+static bool transposes_fit(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
+  const weight_transpose_attributes *a = (const void *)first->attributes;
   const tensor *weights = a->weights ? a->weights : first->inputs[0];
   const tensor *whole = a->whole ? a->whole : first->outputs[0];
-  if (first->input_count == WEIGHT_TRANSPOSE_COUNT || !share_fits(graph, weights, other->inputs[0]) ||
-      !share_fits(graph, whole, other->outputs[0]))
-    return false;
+  (void)pairs;
+  return lies_in_buffer(first->inputs[0]) && lies_in_buffer(other->inputs[0]) && first->input_count < WEIGHT_TRANSPOSE_COUNT &&
+         share_fits(graph, weights, other->inputs[0]) && share_fits(graph, whole, other->outputs[0]);
+}
+
+static bool join_transposes(graph *graph, node *first, node *other) {
+  weight_transpose_attributes *a = (void *)first->attributes;
+  const weight_transpose_attributes *from = (const void *)other->attributes;
   if (!a->whole) {
     a->weights = share_begin(graph, first->inputs[0]);
     a->whole = share_begin(graph, first->outputs[0]);
@@ -90,9 +100,12 @@ bool weight_transpose_join(graph *graph, node *first, node *other) {
   first->inputs[first->input_count++] = other->inputs[0];
   first->outputs[first->output_count++] = other->outputs[0];
   other->outputs[0]->producer = first;
-  other->removed = true;
   return true;
 }
+
+static const join join_weight_transposes = {JOIN_EARLIER, transposes_fit, join_transposes};
+const op weight_transpose_op = {
+    .name = "weight_transpose", .forward = weight_transpose_forward, .join = &join_weight_transposes};
 
 tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
   const weight_transpose_attributes attributes = {.flips = flip,
@@ -111,15 +124,17 @@ static bool can_be_part(const tensor *tensor) {
   return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && !tensor->view_of;
 }
 
-bool data_gradient_join(graph *graph, node *first, node *other, tensor **both) {
-  tensor *dx = first->outputs[0], *second = other->outputs[0];
-  if (!can_be_part(dx) || !can_be_part(second) || !share_fits(graph, dx, second) ||
-      !alive_can_share(graph, &(alive_pair){dx, second}, 1, other->index))
-    return false;
-  *both = share_begin(graph, dx);
+bool data_gradients_fit(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
+  const tensor *dx = first->outputs[0], *second = other->outputs[0];
+  *pairs = (join_pairs){{{dx, second}}, 1};
+  return can_be_part(dx) && can_be_part(second) && share_fits(graph, dx, second);
+}
+
+bool data_gradients_join(graph *graph, node *first, node *other, tensor **both) {
+  tensor *second = other->outputs[0];
+  *both = share_begin(graph, first->outputs[0]);
   if (!*both || !share_add(graph, *both, second)) return false;
   first->outputs[first->output_count++] = second;
   second->producer = first;
-  other->removed = true;
   return true;
 }

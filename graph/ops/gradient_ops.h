@@ -5,17 +5,8 @@
 #include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 
-
-// Lets `first` transpose the weight of `other` too and removes `other`; false if that cannot be. Weights are parameters that have
-// their homes.
-bool weight_transpose_join(graph *graph, node *first, node *other);
-
-// Two nodes make the data gradients of two concatenated inputs. Lets `first` make both, as parts of `*both`, and removes `other`,
-// which made the second one's. False if that cannot be, or would take more memory.
-bool data_gradient_join(graph *graph, node *first, node *other, tensor **both);
-
-// The same for two nodes of conv, or of conv_transpose_data_gradient, if they are such data gradients; else false.
-bool conv_join_gradients(graph *graph, node *first, node *other);
-bool conv_transpose_join_gradients(graph *graph, node *first, node *other);
+// Two nodes make the data gradients of two concatenated inputs: how `first` comes to make both, as parts of `*both`. For joins.
+bool data_gradients_fit(const graph *graph, const node *first, const node *other, join_pairs *pairs);
+bool data_gradients_join(graph *graph, node *first, node *other, tensor **both);
 
 #endif

@@ -6,7 +6,7 @@
 #include "shaders/group_norm.h"
 #include "shaders/group_norm_backward.h"
 
-enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, INPUT_COUNT };  // from SCALE on: put there by a rewrite rule
+enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, INPUT_COUNT };  // from SCALE on: put there by a pass
 enum { Y, MEAN, VARIANCE };
 enum { MAX_LANES = 128 };  // so that what they share fits in 16 KiB
 
@@ -126,6 +126,5 @@ static void backward(graph *graph, node *forward) {
 const op group_norm_op = {.name = "group_norm",
                           .forward = forward,
                           .backward = backward,
-                          .has_epilogue = true,
-                          .differentiates_activation = true,
-                          .scale_input = SCALE};
+                          .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SCALE] = SCALE},
+                          .differentiates_activation = true};

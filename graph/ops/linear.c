@@ -1,4 +1,4 @@
-// linear.c: a fully connected layer. A node works on one layer, or on several that rewriting joined.
+// linear.c: a fully connected layer. A node works on one layer, or on several that were joined.
 #include "shaders/linear.h"
 
 #include <stdio.h>
@@ -109,8 +109,11 @@ static mote_status weight_gradient_forward(const node *node, launches *to, mote_
   return dispatch_layers(node, to, (roles){W_X, W_DY, 16}, error);
 }
 
-const op linear_data_gradient_op = {.name = "linear_data_gradient", .forward = data_gradient_forward};
-const op linear_weight_gradient_op = {.name = "linear_weight_gradient", .forward = weight_gradient_forward};
+static const join join_linear;
+const op linear_data_gradient_op = {
+    .name = "linear_data_gradient", .forward = data_gradient_forward, .join = &join_linear};
+const op linear_weight_gradient_op = {
+    .name = "linear_weight_gradient", .forward = weight_gradient_forward, .join = &join_linear};
 
 static void backward(graph *graph, node *forward) {
   const linear_attributes *attributes = (const void *)forward->attributes;
@@ -131,24 +134,14 @@ static void backward(graph *graph, node *forward) {
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
 }
 
-const op linear_op = {.name = "linear",
-                      .forward = forward,
-                      .backward = backward,
-                      .multiply_adds = multiply_adds,
-                      .has_epilogue = true,
-                      .differentiates_activation = true};
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Several layers a dispatch
 
-bool is_linear(const node *node) {
-  return node->op == &linear_op || node->op == &linear_data_gradient_op || node->op == &linear_weight_gradient_op;
-}
-
-static bool can_join(const graph *graph, const node *first, const node *other) {
+static bool can_join(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
   const linear_attributes *a = (const void *)first->attributes, *b = (const void *)other->attributes;
   int layers = layer_count(first);
-  if (layers == LINEAR_LAYERS || first->output_count != layers * other->output_count ||
+  (void)pairs;
+  if (layers == LINEAR_LAYERS || layer_count(other) > 1 || first->output_count != layers * other->output_count ||
       a->epilogue.activation != b->epilogue.activation)
     return false;
   for (int i = 0; i < LINEAR_TENSORS; i++) {
@@ -165,9 +158,8 @@ static void count_in_label(node *node, int more) {
   snprintf(node->label + length, sizeof node->label - length, " and %d more", more);
 }
 
-bool linear_join(graph *graph, node *first, node *other) {
+static bool join_layers(graph *graph, node *first, node *other) {
   linear_attributes *attributes = (void *)first->attributes;
-  if (first->op != other->op || layer_count(other) > 1 || !can_join(graph, first, other)) return false;
   for (int i = 0; i < LINEAR_TENSORS; i++) {
     tensor **whole = &attributes->whole[i], *own = part(other, 0, i);
     if (!own) continue;
@@ -180,7 +172,16 @@ bool linear_join(graph *graph, node *first, node *other) {
     first->outputs[first->output_count++] = other->outputs[i];
     other->outputs[i]->producer = first;
   }
-  other->removed = true;
   count_in_label(first, layer_count(first) - 1);
   return true;
 }
+
+static const join join_linear = {JOIN_EARLIER, can_join, join_layers};
+
+const op linear_op = {.name = "linear",
+                      .forward = forward,
+                      .backward = backward,
+                      .multiply_adds = multiply_adds,
+                      .slots = {[SLOT_ACTIVATION] = 1},
+                      .differentiates_activation = true,
+                      .join = &join_linear};

@@ -10,7 +10,7 @@ tensor *max_pool(graph *graph, tensor *x) {
   if (!x) return NULL;
   if (x->shape.h % 2 || x->shape.w % 2 || x->layout != LAYOUT_C8)
     return graph_fail(graph, "max_pool: %s has an odd side", shape_format(x->shape).text);
-  const epilogue attributes = {.scale = 1};  // of the mean, which a rewrite rule may make output 1
+  const epilogue attributes = {.scale = 1};  // of the mean, which a pass may make output 1
   node *node = graph_append(graph, &max_pool_op, &x, 1, 0, &attributes, sizeof attributes);
   shape y = {x->shape.n, x->shape.c, x->shape.h / 2, x->shape.w / 2};
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
@@ -64,4 +64,16 @@ static void backward(graph *graph, node *forward) {
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
 }
 
-const op max_pool_op = {.name = "max_pool", .forward = forward, .backward = backward};
+// The kernel for the mean too walks over an image with one invocation.
+static bool offers(const graph *graph, const node *node, slot slot) {
+  (void)graph, (void)slot;
+  shape y = node->outputs[0]->shape;
+  return node->output_count == 1 && y.h * y.w <= 64;
+}
+
+const op max_pool_op = {.name = "max_pool",
+                        .forward = forward,
+                        .backward = backward,
+                        .fills = SLOT_POOL,
+                        .slots = {[SLOT_MEAN] = 1},
+                        .offers = offers};

@@ -31,7 +31,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward, through the activation too
 
-enum { B_DY, B_X, B_RESIDUAL, B_INPUT_COUNT };  // x: with an activation; residual: put there by a rewrite rule
+enum { B_DY, B_X, B_RESIDUAL, B_INPUT_COUNT };  // x: with an activation; residual: put there by a pass
 
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
@@ -53,7 +53,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
 }
 
 const op mean_pool_backward_op = {
-    .name = "mean_pool_backward", .forward = backward_forward, .residual_input = B_RESIDUAL};
+    .name = "mean_pool_backward", .forward = backward_forward, .slots = {[SLOT_RESIDUAL] = B_RESIDUAL}};
 
 static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
@@ -67,5 +67,6 @@ static void backward(graph *graph, node *forward) {
 const op mean_pool_op = {.name = "mean_pool",
                          .forward = forward,
                          .backward = backward,
-                         .has_epilogue = true,
+                         .fills = SLOT_MEAN,
+                         .slots = {[SLOT_ACTIVATION] = 1},
                          .differentiates_activation = true};

@@ -46,4 +46,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &total, error);
 }
 
-const op mse_op = {.name = "mse", .forward = forward, .gradient_share = loss_share};
+const op mse_op = {.name = "mse", .forward = forward, .gradient_share = loss_share, .fills = SLOT_LOSS};

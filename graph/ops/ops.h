@@ -1,4 +1,4 @@
-// ops.h: the builders of all ops, from the list in ops.def, and the attributes that rewrite rules know.
+// ops.h: the builders of all ops, from the list in ops.def.
 #ifndef MOTE_GRAPH_OPS_OPS_H
 #define MOTE_GRAPH_OPS_OPS_H
 
@@ -59,6 +59,9 @@ typedef struct loss_attributes {
 
 double loss_share(const node *loss);
 
+// Adds `d` to the gradient of `of`: for gradient rules. NULL tensors, and those that need no gradient, are passed over.
+void graph_add_gradient(graph *graph, tensor *of, tensor *d);
+
 #define BLEND_TERMS 4
 
 // y[n] = Σ table[row[n]][column + k] · terms[k][n]
@@ -78,20 +81,6 @@ typedef struct sampler_tensors {
   tensor *limit;     // (N, 1, 1, 1) raw: what x_0 is clamped to and divided by; NULL: it is left alone
   tensor *previous;  // as x: the last step's x_0, which is updated; NULL: the sampler looks at none
 } sampler_tensors;
-
-// Lets the node of a sampler_update advance `step` too; false if it reads another step buffer, or does so already.
-bool sampler_update_advance(node *update, const tensor *step);
-
-#define TRAIN_CONTROL_LOSS 1  // place of the loss among the inputs of a train_control
-
-// Lets the node of a train_control add up the loss that the node `loss` makes, an mse or a cross_entropy.
-void train_control_add_loss(node *control, node *loss);
-
-// Whether the node is a linear layer or one of the gradients of one.
-bool is_linear(const node *node);
-
-// Lets `first` compute the layer of `other` too and removes `other`; false if that cannot be. Neither may take what the other makes.
-bool linear_join(graph *graph, node *first, node *other);
 
 #define OP(name, builder)     \
   extern const op name##_op;  \

@@ -10,9 +10,11 @@ typedef struct sampler_update_attributes {
   uint32_t advance;  // do what a step_advance after it would do
 } sampler_update_attributes;
 
-bool sampler_update_advance(node *update, const tensor *step) {
+// Not if it reads another step buffer, or advances it already.
+static bool take_advance(graph *graph, node *update, slot slot, node *advance) {
+  (void)graph, (void)slot;
   sampler_update_attributes *attributes = (void *)update->attributes;
-  if (update->inputs[STEP] != step || attributes->advance) return false;
+  if (update->inputs[STEP] != advance->inputs[0] || attributes->advance) return false;
   attributes->advance = true;
   return true;
 }
@@ -57,5 +59,8 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 }
 
 // The shader declares that it writes the step, whether it advances it or not.
-const op sampler_update_op = {
-    .name = "sampler_update", .forward = forward, .writes = 1u << X | 1u << STEP | 1u << PREVIOUS};
+const op sampler_update_op = {.name = "sampler_update",
+                              .forward = forward,
+                              .slots = {[SLOT_ADVANCE] = 1},
+                              .take = take_advance,
+                              .writes = 1u << X | 1u << STEP | 1u << PREVIOUS};

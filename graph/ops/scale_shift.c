@@ -63,4 +63,4 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
 }
 
-const op scale_shift_op = {.name = "scale_shift", .forward = forward, .backward = backward};
+const op scale_shift_op = {.name = "scale_shift", .forward = forward, .backward = backward, .fills = SLOT_SCALE};

@@ -16,4 +16,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op step_advance_op = {.name = "step_advance", .forward = forward, .writes = 1u << 0};
+const op step_advance_op = {.name = "step_advance", .forward = forward, .fills = SLOT_ADVANCE, .writes = 1u << 0};

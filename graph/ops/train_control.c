@@ -6,7 +6,7 @@
 #include "graph/ops/ops.h"
 #include "shaders/train_state.h"
 
-enum { GRADIENTS, LOSS = TRAIN_CONTROL_LOSS, STATE, RING, WEIGHTS };
+enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS };
 
 typedef struct train_control_attributes {
   uint32_t schedule, warmup;
@@ -32,7 +32,9 @@ bool train_control(graph *graph, const train_control_desc *desc) {
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, LAYOUT_RAW);
 }
 
-void train_control_add_loss(node *control, node *loss) {
+// Adds up the parts that `loss` makes of it.
+static bool take_loss(graph *graph, node *control, slot slot, node *loss) {
+  (void)graph, (void)slot;
   train_control_attributes *attributes = (void *)control->attributes;
   loss_attributes *of_loss = (void *)loss->attributes;
   tensor *parts = loss->outputs[2];
@@ -40,6 +42,7 @@ void train_control_add_loss(node *control, node *loss) {
   attributes->loss_share = of_loss->share;
   control->inputs[LOSS] = parts;
   of_loss->in_parts = true;
+  return true;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
@@ -68,4 +71,8 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op train_control_op = {.name = "train_control", .forward = forward, .writes = 1u << STATE | 1u << RING};
+const op train_control_op = {.name = "train_control",
+                             .forward = forward,
+                             .slots = {[SLOT_LOSS] = LOSS},
+                             .take = take_loss,
+                             .writes = 1u << STATE | 1u << RING};

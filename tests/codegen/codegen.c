@@ -16,6 +16,7 @@
 
 #include "mote_vulkan.h"
 
+#include "graph/compile/differentiate.h"
 #include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 #include "runtime/cooperative.h"
@@ -244,7 +245,7 @@ static void make_network(mote_device *device, int batch, bool train) {
     tensor *target = graph_input(graph, "target", image, LAYOUT_C8);
     tensor *weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, LAYOUT_C8);
     mse(graph, y, target, weight, 1, &dy);
-    if (fuse(graph, FUSE_CONCAT | FUSE_ACTIVATION, &graph->error)) graph->status = graph->error.status;
+    if (passes_apply(graph, PASS_SECOND | PASS_ACTIVATION, &graph->error)) graph->status = graph->error.status;
     graph_backward(graph, y, dy);
   }
   make_kernels(device, graph, "network");

@@ -5,7 +5,7 @@ enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8 };
 static const float scale = 0.5f;  // so that gradients through it are numbers of half precision still
 
 // inputs: x, weight, bias, then the second input and the residual where the case has them. The epilogue comes from
-// rewrite rules, as in a network. MADE: what is convolved is made from the inputs, so that one dispatch may make both gradients.
+// passes, as in a network. MADE: what is convolved is made from the inputs, so that one dispatch may make both gradients.
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *const *next = in + 3;
   tensor *first = in[0], *second = test->attribute & TWO_INPUTS ? *next++ : NULL;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/compile/differentiate.h"
 #include "graph/ir/half.h"
 #include "graph/ir/philox.h"
 
@@ -191,7 +192,7 @@ static void append_backward(graph *graph, run *run) {
       for (int o = 0; o < graph->nodes[i]->output_count; o++)
         graph->nodes[i]->outputs[o]->requires_grad |=
             graph->nodes[i]->inputs[k] && graph->nodes[i]->inputs[k]->requires_grad;
-  if (!run->output || fuse(graph, FUSE_FORWARD, &error)) return;
+  if (!run->output || passes_apply(graph, PASS_FORWARD, &error)) return;
   run->seed = graph_input(graph, "seed", run->output->shape, run->output->layout);
   graph_scale_gradients(graph, seed_share);
   graph_backward(graph, run->output, run->seed);

@@ -1,6 +1,7 @@
-// test_fuse.c: rewrite rules make a network shorter and change its results by rounding only.
+// test_passes.c: passes make a network shorter and change its results by rounding only.
 #include "tests/support.h"
 
+#include "graph/compile/differentiate.h"
 #include "graph/compile/program.h"
 #include "graph/nets/model.h"
 #include "graph/ops/ops.h"
@@ -20,8 +21,8 @@ static int open_device(void **state) {
   return 0;
 }
 
-// One pass through the network without the rules `keep_unfused`; returns the dispatches of a step.
-static uint32_t pass(bool train, unsigned keep_unfused, float *output) {
+// One pass through the network without the rules `without_passes`; returns the dispatches of a step.
+static uint32_t pass(bool train, unsigned without_passes, float *output) {
   mote_error error = {0};
   const mote_model_info *info = mote_model_get_info(model);
   graph *graph = graph_create(device_get_caps(device));
@@ -32,7 +33,7 @@ static uint32_t pass(bool train, unsigned keep_unfused, float *output) {
   MUST(model_bind(model, graph, &error));
   program *program;
   MUST(program_create(
-      &(program_desc){.device = device, .graph = graph, .name = "fuse", .keep_unfused = keep_unfused}, &program,
+      &(program_desc){.device = device, .graph = graph, .name = "passes", .without_passes = without_passes}, &program,
       &error));
   float *x = test_numbers(1, BATCH * IMAGE), *context = test_numbers(2, BATCH * 5);
   MUST(program_write(program, inputs.x, x, &error));
@@ -49,17 +50,18 @@ static uint32_t pass(bool train, unsigned keep_unfused, float *output) {
   return dispatches;
 }
 
-static const struct {
-  unsigned bit;
-  const char *name;
-} rules[] = {
-    {FUSE_CONCAT, "concat"}, {FUSE_BATCH_NORM, "batch_norm"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"},
-    {FUSE_SCALE, "scale"},   {FUSE_POOL, "pool"},             {FUSE_LINEAR, "linear"},         {FUSE_MAX_POOL, "max_pool"},
-}, training_rules[] = {
-    {FUSE_CONCAT, "concat"}, {FUSE_ACTIVATION, "activation"}, {FUSE_ADD, "add"},       {FUSE_BIAS, "bias"},
-    {FUSE_TRANSPOSE, "transpose"},     {FUSE_SCALE, "scale"},           {FUSE_LINEAR, "linear"}, {FUSE_WEIGHT_GRADIENT, "weight_gradient"},
-    {FUSE_SPLIT, "split"},   {FUSE_MAX_POOL, "max_pool"},
-};
+static const unsigned rules[] = {PASS_SECOND, PASS_FOLD, PASS_ACTIVATION,   PASS_RESIDUAL,
+                                 PASS_SCALE,  PASS_MEAN, PASS_JOIN_EARLIER, PASS_POOL};
+static const unsigned training_rules[] = {PASS_SECOND, PASS_ACTIVATION,   PASS_RESIDUAL,   PASS_BIAS,           PASS_JOIN_WEIGHTS,
+                                          PASS_SCALE,  PASS_JOIN_EARLIER, PASS_JOIN_LATER, PASS_JOIN_NEIGHBOUR, PASS_POOL};
+
+static const char *name_of(unsigned rule) {
+#define PASS(name, forward, apply) \
+  if (rule == PASS_##name) return #name;
+#include "graph/compile/passes.def"
+#undef PASS
+  return "several";
+}
 
 static void every_rule_keeps_the_results_up_to_rounding(void **state) {
   (void)state;
@@ -68,7 +70,7 @@ static void every_rule_keeps_the_results_up_to_rounding(void **state) {
     pass(train, 0, fused);
     for (unsigned subset = 1; subset < 1u << COUNT(rules); subset++) {
       unsigned keep = 0;
-      for (size_t i = 0; i < COUNT(rules); i++) keep |= subset >> i & 1 ? rules[i].bit : 0;
+      for (size_t i = 0; i < COUNT(rules); i++) keep |= subset >> i & 1 ? rules[i] : 0;
       pass(train, keep, plain);
       double apart = relative_error(plain, fused, BATCH * IMAGE);
       if (!(apart <= 1e-5)) fail_msg("without rules %u, train %d: %g apart", keep, train, apart);
@@ -78,17 +80,17 @@ static void every_rule_keeps_the_results_up_to_rounding(void **state) {
 
 static void count_savings(void) {
   float output[BATCH * IMAGE];
-  uint32_t all = pass(false, 0, output), none = pass(false, FUSE_ALL, output);
+  uint32_t all = pass(false, 0, output), none = pass(false, PASS_ALL, output);
   assert_true(all < none);
   for (size_t i = 0; i < COUNT(rules); i++) {
-    if (rules[i].bit == FUSE_MAX_POOL) continue;  // in training only
-    uint32_t without = pass(false, rules[i].bit, output), alone = pass(false, FUSE_ALL & ~rules[i].bit, output);
+    if (rules[i] == PASS_POOL) continue;  // in training only
+    uint32_t without = pass(false, rules[i], output), alone = pass(false, PASS_ALL & ~rules[i], output);
     if (without <= all)
-      fail_msg("%s: %u dispatches with it, %u without", rules[i].name, all, without);
+      fail_msg("%s: %u dispatches with it, %u without", name_of(rules[i]), all, without);
     // On its own: add only has something to do where its conv is not followed by a norm that stands between, and scale
     // where no activation does.
-    if (rules[i].bit != FUSE_ADD && rules[i].bit != FUSE_SCALE && alone >= none)
-      fail_msg("%s alone: %u dispatches, %u without any", rules[i].name, alone, none);
+    if (rules[i] != PASS_RESIDUAL && rules[i] != PASS_SCALE && alone >= none)
+      fail_msg("%s alone: %u dispatches, %u without any", name_of(rules[i]), alone, none);
   }
 }
 
@@ -143,9 +145,9 @@ static void a_pass_takes_three_variants_of_winograds_kernel(void **state) {
   program_destroy(&program);
 }
 
-// One pass forward and backward without the rules `keep_unfused`; `gradients` receives the whole buffer, model->parameters
+// One pass forward and backward without the rules `without_passes`; `gradients` receives the whole buffer, model->parameters
 // wide.
-static program_info gradient_pass(mote_device *on, mote_model *of, unsigned keep_unfused, float *gradients) {
+static program_info gradient_pass(mote_device *on, mote_model *of, unsigned without_passes, float *gradients) {
   mote_error error = {0};
   size_t bytes = of->parameters.bytes;
   graph *graph = graph_create(device_get_caps(on));
@@ -155,7 +157,7 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned keep
   tensor *weight = graph_input(graph, "weight", (shape){BATCH, 1, 1, 1}, LAYOUT_C8);
   tensor *y = network_build(graph, mote_model_get_info(of), &inputs).y, *dy = NULL;
   assert_non_null(mse(graph, y, target, weight, 1, &dy));
-  MUST(fuse(graph, FUSE_FORWARD & ~keep_unfused, &error));
+  MUST(passes_apply(graph, PASS_FORWARD & ~without_passes, &error));
   graph_backward(graph, y, dy);
 
   buffer *weights, *gradient_buffer;
@@ -166,7 +168,7 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned keep
   MUST(buffer_upload(gradient_buffer, 0, gradients, bytes, &error));
   MUST(parameters_bind(&of->parameters, weights, gradient_buffer, graph, &error));
   program *program;
-  MUST(program_create(&(program_desc){.device = on, .graph = graph, .name = "fuse", .keep_unfused = keep_unfused},
+  MUST(program_create(&(program_desc){.device = on, .graph = graph, .name = "passes", .without_passes = without_passes},
                       &program, &error));
   float *numbers = test_numbers(1, BATCH * IMAGE), *targets = test_numbers(3, BATCH * IMAGE);
   float *context = test_numbers(2, BATCH * 5);
@@ -189,27 +191,27 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned keep
 
 // Only the kernel for CPU drivers takes several layers.
 static bool has_work(unsigned rule, mote_device *on) {
-  return rule != FUSE_WEIGHT_GRADIENT || device_get_caps(on)->kernels == MOTE_KERNELS_TEXEL;
+  return rule != PASS_JOIN_LATER || device_get_caps(on)->kernels == MOTE_KERNELS_TEXEL;
 }
 
 // The share of bias gradients in front of norms is rounding: a millionth of the whole.
 static void compare_gradients(mote_device *on, mote_model *of) {
   size_t count = of->parameters.bytes / sizeof(float);
   float *fused = malloc(of->parameters.bytes), *plain = malloc(of->parameters.bytes);
-  program_info all = gradient_pass(on, of, 0, fused), none = gradient_pass(on, of, FUSE_ALL, plain);
+  program_info all = gradient_pass(on, of, 0, fused), none = gradient_pass(on, of, PASS_ALL, plain);
   assert_true(all.commands[PHASE_STEP].dispatches < none.commands[PHASE_STEP].dispatches);
   assert_true(relative_error(fused, plain, count) <= 1e-5);
   for (size_t i = 0; i < COUNT(training_rules); i++) {
-    unsigned rule = training_rules[i].bit;
+    unsigned rule = training_rules[i];
     program_info without = gradient_pass(on, of, rule, plain);
     uint32_t fewer = all.commands[PHASE_STEP].dispatches, more = without.commands[PHASE_STEP].dispatches;
     double apart = relative_error(plain, fused, count);
-    if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", training_rules[i].name, apart);
+    if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", name_of(training_rules[i]), apart);
     if (has_work(rule, on) ? more <= fewer : more != fewer)
-      fail_msg("%s: %u dispatches with it, %u without", training_rules[i].name, fewer, more);
-    if (!(rule & (FUSE_TRANSPOSE | FUSE_LINEAR | FUSE_WEIGHT_GRADIENT | FUSE_SPLIT))) continue;
+      fail_msg("%s: %u dispatches with it, %u without", name_of(training_rules[i]), fewer, more);
+    if (!(rule & (PASS_JOIN_WEIGHTS | PASS_JOIN_EARLIER | PASS_JOIN_LATER | PASS_JOIN_NEIGHBOUR))) continue;
     assert_memory_equal(plain, fused, of->parameters.bytes);
-    if (rule & (FUSE_WEIGHT_GRADIENT | FUSE_SPLIT)) assert_true(all.activations.bound_bytes <= without.activations.bound_bytes);
+    if (rule & (PASS_JOIN_LATER | PASS_JOIN_NEIGHBOUR)) assert_true(all.activations.bound_bytes <= without.activations.bound_bytes);
   }
   free(fused);
   free(plain);
@@ -234,7 +236,7 @@ static void a_bias_that_a_norm_takes_off_again_has_no_gradient(void **state) {
   (void)state;
   float *gradients = malloc(model->parameters.bytes);
   for (int kept = 0; kept < 2; kept++) {
-    gradient_pass(device, model, kept ? FUSE_BIAS : 0, gradients);
+    gradient_pass(device, model, kept ? PASS_BIAS : 0, gradients);
     const tensor *bias = graph_find(model->parameters.list, "down1.model.0.conv1.0.bias");
     const tensor *free_bias = graph_find(model->parameters.list, "out.3.bias");
     assert_non_null(bias);
@@ -248,7 +250,7 @@ static void a_bias_that_a_norm_takes_off_again_has_no_gradient(void **state) {
 }
 
 // dx of Σ y, y a max_pool behind a batch_norm of 8 channels of 4 × 4 equal numbers.
-static void tied_pass(unsigned keep_unfused, float *gradient) {
+static void tied_pass(unsigned without_passes, float *gradient) {
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
   graph->train = true;
@@ -257,12 +259,12 @@ static void tied_pass(unsigned keep_unfused, float *gradient) {
   x->requires_grad = true;
   const batch_norm_tensors tensors = {vectors[0], vectors[1], vectors[2], vectors[3]};
   tensor *y = max_pool(graph, batch_norm(graph, x, &tensors, true));
-  MUST(fuse(graph, FUSE_FORWARD & ~keep_unfused, &error));
+  MUST(passes_apply(graph, PASS_FORWARD & ~without_passes, &error));
   tensor *seed = graph_input(graph, "seed", (shape){1, 8, 2, 2}, LAYOUT_C8);
   graph_backward(graph, y, seed);
   x->grad->keep = true;
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "tied", .keep_unfused = keep_unfused},
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "tied", .without_passes = without_passes},
                       &program, &error));
   float ones[128];
   for (int i = 0; i < 128; i++) ones[i] = 1;
@@ -279,7 +281,7 @@ static void of_equal_pixels_the_first_takes_the_gradient_of_the_pool(void **stat
   (void)state;
   for (int kept = 0; kept < 2; kept++) {
     float gradient[128];
-    tied_pass(kept ? FUSE_MAX_POOL : 0, gradient);
+    tied_pass(kept ? PASS_POOL : 0, gradient);
     for (int i = 0; i < 128; i++) {
       double expected = ((i % 2 == 0 && i / 4 % 2 == 0) - 0.25) / sqrt(1e-5);
       assert_true(fabs((double)gradient[i] - expected) < 1e-2);
@@ -289,7 +291,7 @@ static void of_equal_pixels_the_first_takes_the_gradient_of_the_pool(void **stat
 
 // Three replays of two denoising steps; returns the dispatches of one replay. `between`: something reads the index between
 // update and advance.
-static uint32_t denoise(bool between, unsigned keep_unfused, float *x_after, uint32_t *step_after) {
+static uint32_t denoise(bool between, unsigned without_passes, float *x_after, uint32_t *step_after) {
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
   tensor *x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
@@ -303,7 +305,7 @@ static uint32_t denoise(bool between, unsigned keep_unfused, float *x_after, uin
     assert_true(step_advance(graph, step));
   }
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "step", .keep_unfused = keep_unfused},
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "step", .without_passes = without_passes},
                       &program, &error));
   float *numbers = test_numbers(4, BATCH * IMAGE), *models = test_numbers(5, BATCH * IMAGE);
   float *rows = test_numbers(6, 6 * ROW_WORDS);
@@ -328,7 +330,7 @@ static void an_update_that_advances_the_index_gives_the_same_bits(void **state) 
   for (int between = 0; between < 2; between++) {
     float fused[BATCH * IMAGE], plain[BATCH * IMAGE];
     uint32_t fused_step[STEP_WORDS], plain_step[STEP_WORDS];
-    uint32_t with = denoise(between, 0, fused, fused_step), without = denoise(between, FUSE_ADVANCE, plain, plain_step);
+    uint32_t with = denoise(between, 0, fused, fused_step), without = denoise(between, PASS_ADVANCE, plain, plain_step);
     assert_int_equal(with, between ? without : without - 2);
     assert_int_equal(fused_step[STEP_INDEX], 6);
     assert_memory_equal(fused_step, plain_step, sizeof plain_step);
@@ -337,7 +339,7 @@ static void an_update_that_advances_the_index_gives_the_same_bits(void **state) 
 }
 
 // Two steps of mse, or cross_entropy, and train_control; returns the dispatches of one.
-static uint32_t control(bool classes, unsigned keep_unfused, float ring[TRAIN_RING], uint32_t words[TRAIN_WORDS]) {
+static uint32_t control(bool classes, unsigned without_passes, float ring[TRAIN_RING], uint32_t words[TRAIN_WORDS]) {
   mote_error error = {0};
   enum { IMAGES = 21, CLASSES = 16, FLAT = 5000 };
   graph *graph = graph_create(device_get_caps(device));
@@ -351,7 +353,7 @@ static uint32_t control(bool classes, unsigned keep_unfused, float ring[TRAIN_RI
   assert_true(train_control(graph, &(train_control_desc){.gradients = flat, .weights = flat, .loss = loss, .state = state,
                                                          .ring = kept, .learning_rate = 1, .beta1 = 0.9f, .beta2 = 0.9f}));
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "loss", .keep_unfused = keep_unfused},
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "loss", .without_passes = without_passes},
                       &program, &error));
   float *numbers = test_numbers(8, FLAT);
   memset(words, 0, TRAIN_WORDS * sizeof *words);
@@ -377,7 +379,7 @@ static void a_loss_that_train_control_adds_up_has_the_same_bits(void **state) {
     float fused[TRAIN_RING], plain[TRAIN_RING];
     uint32_t fused_words[TRAIN_WORDS], plain_words[TRAIN_WORDS];
     uint32_t with = control(classes, 0, fused, fused_words);
-    assert_int_equal(with + 1, control(classes, FUSE_LOSS, plain, plain_words));
+    assert_int_equal(with + 1, control(classes, PASS_LOSS, plain, plain_words));
     assert_int_equal(fused_words[TRAIN_STEPS], 2);
     assert_true(fused[1] != 0);
     assert_memory_equal(fused, plain, sizeof plain);
@@ -408,13 +410,14 @@ static void of_two_weights(graph *graph, const layer_tensors *in, tensor *y[LAYE
 
 // Before and behind a norm that moves the mean.
 static void of_what_changes_between(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  graph->train = true;
   y[0] = linear(graph, in->mean, in->weights[0], in->bias);
   y[1] = batch_norm(graph, in->x, &(batch_norm_tensors){in->bias, in->bias, in->mean, in->bias}, true);
   y[2] = linear(graph, in->mean, in->weights[0], in->bias);
 }
 
 // Runs the layers; their weights are two parts of one buffer, or of two. Returns the dispatches.
-static uint32_t run_layers(layers build, int buffer_count, unsigned keep_unfused, float y_after[LAYERS][LAYER_VALUES]) {
+static uint32_t run_layers(layers build, int buffer_count, unsigned without_passes, float y_after[LAYERS][LAYER_VALUES]) {
   mote_error error = {0};
   enum { PART = 1024 };
   buffer *buffers[2] = {0};
@@ -437,7 +440,7 @@ static uint32_t run_layers(layers build, int buffer_count, unsigned keep_unfused
   for (int i = 0; i < LAYERS; i++)
     if (y[i]) y[i]->keep = true;
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "layers", .keep_unfused = keep_unfused},
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "layers", .without_passes = without_passes},
                       &program, &error));
   MUST(program_write(program, in.x, numbers, &error));
   MUST(program_write(program, in.mean, numbers + LAYER_VALUES, &error));
@@ -465,7 +468,7 @@ static void layers_share_a_dispatch_only_where_order_and_memory_allow_it(void **
   for (size_t i = 0; i < COUNT(table); i++) {
     float joined[LAYERS][LAYER_VALUES] = {0}, apart[LAYERS][LAYER_VALUES] = {0};
     assert_int_equal(run_layers(table[i].build, table[i].buffers, 0, joined), table[i].with);
-    assert_int_equal(run_layers(table[i].build, table[i].buffers, FUSE_LINEAR, apart), table[i].without);
+    assert_int_equal(run_layers(table[i].build, table[i].buffers, PASS_JOIN_EARLIER, apart), table[i].without);
     assert_memory_equal(joined, apart, sizeof joined);
   }
 }
@@ -474,7 +477,7 @@ static void layers_share_a_dispatch_only_where_order_and_memory_allow_it(void **
 static void batch_norm_by_the_batchs_own_statistics_is_not_folded(void **state) {
   (void)state;
   float train[BATCH * IMAGE], eval[BATCH * IMAGE], unfolded[BATCH * IMAGE];
-  uint32_t with = pass(true, 0, train), without = pass(true, FUSE_BATCH_NORM, unfolded);
+  uint32_t with = pass(true, 0, train), without = pass(true, PASS_FOLD, unfolded);
   assert_int_equal(with, without);
   assert_memory_equal(unfolded, train, sizeof train);
   pass(false, 0, eval);
@@ -541,5 +544,5 @@ int main(void) {
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
-  return cmocka_run_group_tests_name("fuse", tests, open_device, NULL);
+  return cmocka_run_group_tests_name("passes", tests, open_device, NULL);
 }

@@ -1,0 +1,74 @@
+// join.c: passes that let one node do the work of several of its op.
+#include "graph/compile/liveness.h"
+#include "graph/compile/passes.h"
+
+// `node` does the work of `other` too and `other` goes, unless that cannot be or would take more memory. It runs as `last` does.
+static bool join_nodes(graph *graph, node *node, struct node *other, const struct node *last) {
+  const join *join = node->op->join;
+  join_pairs pairs = {.count = 0};
+  if (node->op != other->op || node->phase != other->phase || node->removed || other->removed) return false;
+  if (!join->fits(graph, node, other, &pairs)) return false;
+  if (pairs.count && !liveness_can_share(graph, &pairs, last->index)) return false;
+  other->removed = join->take(graph, node, other);
+  return other->removed;
+}
+
+static bool joins(const node *node, int where) { return node->op->join && (int)node->op->join->where == where; }
+
+static bool is_made_of_parameters(const node *node) {
+  for (int i = 0; i < node->input_count; i++)
+    if (node->inputs[i] && node->inputs[i]->kind != TENSOR_PARAMETER) return false;
+  return true;
+}
+
+static bool overlap(const tensor *one, const tensor *other) {
+  const binding *a = &one->home, *b = &other->home;
+  return one == other || (a->bytes && b->bytes && a->buffer == b->buffer && a->offset < b->offset + b->bytes &&
+                          b->offset < a->offset + a->bytes);
+}
+
+static bool writes(const node *node, const tensor *tensor) {
+  for (int i = 0; i < node->input_count; i++)
+    if ((node->writes >> i & 1) && node->inputs[i] && overlap(node->inputs[i], tensor)) return true;
+  for (int i = 0; i < node->output_count; i++)
+    if (node->outputs[i] == tensor) return true;
+  return false;
+}
+
+// Whether `tensor` is when `first` runs what it is for `last`: nothing between them makes or updates it.
+static bool is_ready_at(const graph *graph, const tensor *tensor, const node *first, const node *last) {
+  for (int i = first->index; i < last->index && tensor; i++)
+    if (!graph->nodes[i]->removed && writes(graph->nodes[i], tensor)) return false;
+  return true;
+}
+
+static bool could_run_at(const graph *graph, const node *node, const struct node *first) {
+  for (int i = 0; i < node->input_count; i++)
+    if (!is_ready_at(graph, node->inputs[i], first, node)) return false;
+  return true;
+}
+
+static void join_to_first(graph *graph, node *node) {
+  for (int i = 0; i < node->index; i++) {
+    struct node *first = graph->nodes[i];
+    if (first->op == node->op && could_run_at(graph, node, first) && join_nodes(graph, first, node, node)) return;
+  }
+}
+
+void join_weights(graph *graph, node *node) {
+  if (joins(node, JOIN_EARLIER) && is_made_of_parameters(node)) join_to_first(graph, node);
+}
+
+void join_earlier(graph *graph, node *node) {
+  if (joins(node, JOIN_EARLIER) && !is_made_of_parameters(node)) join_to_first(graph, node);
+}
+
+void join_later(graph *graph, node *node) {
+  if (!joins(node, JOIN_LATER)) return;
+  for (int i = node->index - 1; i >= 0; i--)
+    if (join_nodes(graph, node, graph->nodes[i], node)) return;
+}
+
+void join_neighbour(graph *graph, node *node) {
+  if (joins(node, JOIN_NEIGHBOUR) && node->index) join_nodes(graph, graph->nodes[node->index - 1], node, node);
+}
