@@ -1,15 +1,13 @@
-// batch_norm.h: parameters and constants of batch_norm.comp and batch_norm_train.comp.
-#ifndef MOTE_SHADERS_BATCH_NORM_H
-#define MOTE_SHADERS_BATCH_NORM_H
-
+// batch_norm.h: parameters and constants of batch_norm.comp, batch_norm_train.comp and batch_norm_backward.comp.
 #include "shaders/slices.h"
 #include "shaders/types.h"
 
 #define BATCH_NORM_ACTIVATION 0
-#define BATCH_NORM_UPDATE 1  // training: 1: the running statistics follow the batch's
-#define BATCH_NORM_LANES 2   // training: invocations of a workgroup
-#define BATCH_NORM_PART 3    // training: of shaders/slices.h
-#define BATCH_NORM_FOLLOWER 4  // training: what is done after the activation, one of the next
+// Of training, forward and backward.
+#define BATCH_NORM_LANES 1     // invocations of a workgroup
+#define BATCH_NORM_PART 2      // of shaders/slices.h
+#define BATCH_NORM_FOLLOWER 3  // what is done after the activation, one of the next
+#define BATCH_NORM_UPDATE 4    // forward: 1: the running statistics follow the batch's
 
 #define FOLLOWER_NOTHING 0
 #define FOLLOWER_RESIDUAL 1  // y = (… + residual) · factor
@@ -23,15 +21,13 @@ struct batch_norm_parameters {
   float epsilon;
 };
 
-struct batch_norm_train_parameters {
+struct batch_norm_train_parameters {  // forward and backward
   uint batch;
   uint channel_blocks;  // channels / 8, padding included
   uint pixels;          // H · W
   uint columns;         // pairs of lanes that share an image, a power of two
   uint slices;          // of the batch
   float epsilon;
-  float factor;         // of the sum with the residual
+  float factor;         // forward: of the sum with the residual
   uint square_columns;  // W/2, with FOLLOWER_POOL
 };
-
-#endif

@@ -5,12 +5,12 @@
 // slice of the images. A pair of lanes: every p.columns'th pixel or square of some of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/batch_norm_backward.h"
+#include "shaders/batch_norm.h"
 #include "shaders/glsl/activation.glsl"
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/vectors.glsl"
 
-layout(local_size_x_id = BATCH_NORM_BACKWARD_LANES) in;
+layout(local_size_x_id = BATCH_NORM_LANES) in;
 VECTORS(0, X, x);                                                   // (N, C, H, W) C8
 VECTORS(1, Dy, dy);                                                 // as x, with FOLLOWER_POOL (N, C, H/2, W/2)
 layout(binding = 2) readonly buffer Gamma { vec4 gamma[]; };        // this and the next five: (1, C, 1, 1) C8
@@ -24,11 +24,11 @@ layout(binding = 9) buffer Slices { vec4 slices[][2]; };            // (p.slices
 layout(binding = 10) readonly buffer Scale { vec4 scale[]; };       // (N, C, 1, 1) C8; with FOLLOWER_SCALE, as the next two
 layout(binding = 11) writeonly buffer Dscale { vec4 dscale[]; };    // as scale
 layout(binding = 12) writeonly buffer Dshift { vec4 dshift[]; };    // as scale
-layout(push_constant) uniform Push { batch_norm_backward_parameters p; };
+layout(push_constant) uniform Push { batch_norm_train_parameters p; };
 
-layout(constant_id = BATCH_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
-layout(constant_id = BATCH_NORM_BACKWARD_PART) const uint PART = PART_WHOLE;
-layout(constant_id = BATCH_NORM_BACKWARD_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
+layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
+layout(constant_id = BATCH_NORM_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
 #include "shaders/glsl/lane_sums.glsl"
 #include "shaders/glsl/squares.glsl"

@@ -2,7 +2,7 @@
 // kernel: one invocation makes eight input channels of one pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/conv_transpose_gradient.h"
+#include "shaders/conv_transpose.h"
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/split.glsl"
 

@@ -6,7 +6,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_EXT_control_flow_attributes : require
-#include "shaders/conv_transpose_gradient.h"
+#include "shaders/conv_transpose.h"
 #include "shaders/glsl/split.glsl"
 
 layout(local_size_x = 8) in;

@@ -2,7 +2,7 @@
 // kernel: one invocation makes four input channels of one output channel and tap, summing image by image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
-#include "shaders/conv_transpose_gradient.h"
+#include "shaders/conv_transpose.h"
 #include "shaders/glsl/index.glsl"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;

@@ -5,7 +5,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#include "shaders/conv_transpose_gradient.h"
+#include "shaders/conv_transpose.h"
 #include "shaders/glsl/turn.glsl"
 
 layout(local_size_x = 8) in;

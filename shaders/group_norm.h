@@ -1,4 +1,4 @@
-// group_norm.h: parameters and constants of group_norm.comp.
+// group_norm.h: parameters and constants of group_norm.comp and group_norm_backward.comp.
 #include "shaders/types.h"
 
 #define GROUP_NORM_ACTIVATION 0

@@ -8,9 +8,9 @@
 #include "shaders/glsl/activation.glsl"
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/vectors.glsl"
-#include "shaders/group_norm_backward.h"
+#include "shaders/group_norm.h"
 
-layout(local_size_x_id = GROUP_NORM_BACKWARD_LANES) in;
+layout(local_size_x_id = GROUP_NORM_LANES) in;
 VECTORS(0, X, x);                                                    // (N, C, H, W) C8
 VECTORS(1, Dy, dy);                                                  // as x
 layout(binding = 2) readonly buffer Gamma { vec4 gamma[]; };         // (1, C, 1, 1) C8
@@ -26,11 +26,11 @@ layout(binding = 11) writeonly buffer Dshift { vec4 dshift[]; };     // as scale
 layout(binding = 12) writeonly buffer Dgamma { vec4 dgamma[]; };     // (1, C, 1, 1) C8
 layout(binding = 13) writeonly buffer Dbeta { vec4 dbeta[]; };       // (1, C, 1, 1) C8
 layout(binding = 14) coherent buffer Arrivals { uint arrivals[]; };  // (1) raw
-layout(push_constant) uniform Push { group_norm_backward_parameters p; };
+layout(push_constant) uniform Push { group_norm_parameters p; };
 
-layout(constant_id = GROUP_NORM_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
-layout(constant_id = GROUP_NORM_BACKWARD_CLUSTER) const uint CLUSTER = 1;
-layout(constant_id = GROUP_NORM_BACKWARD_SCALED) const uint SCALED = 0;
+layout(constant_id = GROUP_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
+layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
 
 #define ARRIVED arrivals[0]
 #define ARRIVING p.clusters

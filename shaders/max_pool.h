@@ -1,4 +1,4 @@
-// max_pool.h: parameters of max_pool.comp and max_pool_mean.comp.
+// max_pool.h: parameters of max_pool.comp, max_pool_backward.comp and max_pool_mean.comp.
 #include "shaders/types.h"
 
 #define MAX_POOL_MEAN_ACTIVATION 0

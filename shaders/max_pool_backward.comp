@@ -3,13 +3,13 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/glsl/index.glsl"
-#include "shaders/max_pool_backward.h"
+#include "shaders/max_pool.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
 layout(binding = 0) readonly buffer X { vec4 x[]; };     // (N, C, 2H, 2W) C8
 layout(binding = 1) readonly buffer Dy { vec4 dy[]; };   // (N, C, H, W) C8
 layout(binding = 2) writeonly buffer Dx { vec4 dx[]; };  // as x
-layout(push_constant) uniform Push { max_pool_backward_parameters p; };
+layout(push_constant) uniform Push { max_pool_parameters p; };
 
 void main() {
   uint i = invocation_index();

@@ -5,7 +5,7 @@
 #include "shaders/glsl/activation.glsl"
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/vectors.glsl"
-#include "shaders/mean_pool_backward.h"
+#include "shaders/mean_pool.h"
 
 layout(local_size_x = 8) in;
 layout(binding = 0) readonly buffer Dy { vec4 dy[]; };   // (N, C, 1, 1) C8
@@ -14,8 +14,8 @@ VECTORS(2, Residual, residual);                          // as x; read with RESI
 layout(binding = 3) writeonly buffer Dx { vec4 dx[]; };  // as x
 layout(push_constant) uniform Push { mean_pool_backward_parameters p; };
 
-layout(constant_id = MEAN_POOL_BACKWARD_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
-layout(constant_id = MEAN_POOL_BACKWARD_RESIDUAL) const uint RESIDUAL = 0;
+layout(constant_id = MEAN_POOL_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
+layout(constant_id = MEAN_POOL_RESIDUAL) const uint RESIDUAL = 0;
 
 void main() {
   uint i = invocation_index();

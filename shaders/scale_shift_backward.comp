@@ -4,7 +4,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/vectors.glsl"
-#include "shaders/scale_shift_backward.h"
+#include "shaders/scale_shift.h"
 
 layout(local_size_x = 8) in;
 VECTORS(0, X, x);                                                // (N, C, H, W) C8

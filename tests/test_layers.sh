@@ -105,6 +105,13 @@ unused_shaders() {  # a shader that nothing asks for by its name
   done
 }
 
+headers_apart() {  # of a shader's backward one, be it of a gradient that is no op of its own: they share shaders/NAME.h
+  local path
+  for path in shaders/*_backward*.h shaders/*_gradient*.h; do
+    [ ! -e "$path" ] || [ -e "graph/ops/$(basename "$path" .h).c" ] || echo "$path"
+  done
+}
+
 untested_ops() {  # an op without a file of cases
   [ -r graph/ops/ops.def ] || { echo "graph/ops/ops.def is missing"; return; }
   local op
@@ -166,6 +173,7 @@ rule "Vulkan's names stand in runtime only" vulkan_names_outside
 rule "no file has more than 800 lines" too_long
 rule "the first line of a C file says what it does" first_lines
 rule "every shader is used" unused_shaders
+rule "a shader and its backward one share a header" headers_apart
 rule "every op has cases" untested_ops
 rule "every op is in ops.def" unlisted_ops
 rule "every shader is covered by cases or named in a test" uncovered_shaders

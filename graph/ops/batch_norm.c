@@ -3,7 +3,6 @@
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/batch_norm.h"
-#include "shaders/batch_norm_backward.h"
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
 enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by passes
@@ -78,9 +77,9 @@ static mote_status forward_train(const node *node, launches *to, mote_error *err
   TRY(slices_scratch(to, x, 3, &slices, error));
   launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_train", in[X]),
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
-                        [BATCH_NORM_UPDATE] = update,
                         [BATCH_NORM_LANES] = lanes,
-                        [BATCH_NORM_FOLLOWER] = follower},
+                        [BATCH_NORM_FOLLOWER] = follower,
+                        [BATCH_NORM_UPDATE] = update},
                .spec_count = 5,
                // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
@@ -132,7 +131,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   uint lanes = norm_lanes(to->caps, in[B_X], MOST_LANES), follower = find_follower_backward(node);
   // What pairs of lanes share: pixels or squares of an image, or none, so that sums over an image stay within a pair.
   int shared = scaled ? 1 : x.h * x.w / (follower == FOLLOWER_POOL ? 4 : 1);
-  struct batch_norm_backward_parameters push = {.batch = (uint)x.n,
+  struct batch_norm_train_parameters push = {.batch = (uint)x.n,
                                                 .channel_blocks = (uint)round_up(x.c, 8) / 8,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .columns = norm_columns(lanes, shared),
@@ -142,9 +141,9 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   tensor *slices;
   TRY(slices_scratch(to, x, 2, &slices, error));
   launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_backward", in[B_X]),
-               .spec = {[BATCH_NORM_BACKWARD_ACTIVATION] = attributes->activation,
-                        [BATCH_NORM_BACKWARD_LANES] = lanes,
-                        [BATCH_NORM_BACKWARD_FOLLOWER] = follower},
+               .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation,
+                        [BATCH_NORM_LANES] = lanes,
+                        [BATCH_NORM_FOLLOWER] = follower},
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], out[B_DGAMMA],
                             out[B_DBETA], out[B_DX], slices, scaled ? in[B_SCALE] : in[B_X],
@@ -152,7 +151,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
                .binding_count = 13,
                .push = &push,
                .push_bytes = sizeof push};
-  return dispatch_slices(node, to, &launch, BATCH_NORM_BACKWARD_PART, push.channel_blocks, error);
+  return dispatch_slices(node, to, &launch, BATCH_NORM_PART, push.channel_blocks, error);
 }
 
 const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};

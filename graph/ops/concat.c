@@ -2,7 +2,6 @@
 #include "graph/kernels/launch.h"
 #include "graph/ops/ops.h"
 #include "shaders/concat.h"
-#include "shaders/concat_backward.h"
 
 // a (N, Ca, H, W) and b (N, Cb, H, W), Ca a multiple of 8, give (N, Ca + Cb, H, W).
 tensor *concat(graph *graph, tensor *a, tensor *b) {
@@ -33,7 +32,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // dy → da, db
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   const tensor *dy = node->inputs[0], *da = node->outputs[0], *db = node->outputs[1];
-  struct concat_backward_parameters push = {.quads = (uint)(tensor_bytes(dy) / 16),
+  struct concat_parameters push = {.quads = (uint)(tensor_bytes(dy) / 16),
                                             .a_quads = (uint)(tensor_bytes(da) / 16 / (size_t)da->shape.n),
                                             .b_quads = (uint)(tensor_bytes(db) / 16 / (size_t)db->shape.n)};
   launch launch = {.shader = "concat_backward",

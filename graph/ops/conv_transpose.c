@@ -6,7 +6,6 @@
 #include "graph/ops/ops.h"
 #include "shaders/conv.h"
 #include "shaders/conv_transpose.h"
-#include "shaders/conv_transpose_gradient.h"
 
 enum { X, SECOND, WEIGHT, BIAS, INPUT_COUNT };
 

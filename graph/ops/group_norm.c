@@ -4,7 +4,6 @@
 #include "graph/ops/gradient_ops.h"
 #include "graph/ops/ops.h"
 #include "shaders/group_norm.h"
-#include "shaders/group_norm_backward.h"
 
 enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, INPUT_COUNT };  // from SCALE on: put there by a pass
 enum { Y, MEAN, VARIANCE };
@@ -73,7 +72,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   tensor *const *in = node->inputs, *const *out = node->outputs, *sums, *products, *arrivals;
   shape x = in[B_X]->shape;
   uint cluster = find_cluster(x.c), lanes = norm_lanes(to->caps, in[B_X], MAX_LANES);
-  struct group_norm_backward_parameters push = {.clusters = (uint)x.n * (uint)x.c / 8 / cluster,
+  struct group_norm_parameters push = {.clusters = (uint)x.n * (uint)x.c / 8 / cluster,
                                                 .channels = (uint)x.c,
                                                 .pixels = (uint)(x.h * x.w),
                                                 .epsilon = 1e-5f};
@@ -81,10 +80,10 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   TRY(launches_scratch(to, x.n * x.c, &products, error));
   TRY(launches_table(to, 1, &arrivals, error));  // counts the workgroups that are done
   launch launch = {.shader = VECTOR_SHADER(to->caps, "group_norm_backward", in[B_X]),
-               .spec = {[GROUP_NORM_BACKWARD_ACTIVATION] = attributes->activation,
-                        [GROUP_NORM_BACKWARD_CLUSTER] = cluster,
-                        [GROUP_NORM_BACKWARD_LANES] = lanes,
-                        [GROUP_NORM_BACKWARD_SCALED] = in[B_SCALE] != NULL},
+               .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
+                        [GROUP_NORM_CLUSTER] = cluster,
+                        [GROUP_NORM_LANES] = lanes,
+                        [GROUP_NORM_SCALED] = in[B_SCALE] != NULL},
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], sums,
                             products, out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],

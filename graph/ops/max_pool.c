@@ -3,7 +3,6 @@
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/max_pool.h"
-#include "shaders/max_pool_backward.h"
 
 // x (N, C, H, W), H and W even, gives (N, C, H/2, W/2).
 tensor *max_pool(graph *graph, tensor *x) {
@@ -44,7 +43,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // x, dy → dx
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   shape y = node->inputs[1]->shape;
-  struct max_pool_backward_parameters push = {
+  struct max_pool_parameters push = {
       .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
   launch launch = {.shader = "max_pool_backward",
                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},

@@ -3,7 +3,6 @@
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/mean_pool.h"
-#include "shaders/mean_pool_backward.h"
 
 // x (N, C, H, W) gives (N, C, 1, 1).
 tensor *mean_pool(graph *graph, tensor *x) {
@@ -40,8 +39,8 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
                                                .pixels = (uint)(dx->shape.h * dx->shape.w),
                                                .factor = attributes->scale};
   launch launch = {.shader = VECTOR_SHADER(to->caps, "mean_pool_backward", dx),
-               .spec = {[MEAN_POOL_BACKWARD_ACTIVATION] = attributes->activation,
-                        [MEAN_POOL_BACKWARD_RESIDUAL] = in[B_RESIDUAL] != NULL},
+               .spec = {[MEAN_POOL_ACTIVATION] = attributes->activation,
+                        [MEAN_POOL_RESIDUAL] = in[B_RESIDUAL] != NULL},
                .spec_count = 2,
                // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[B_DY], in[B_X] ? in[B_X] : in[B_DY], in[B_RESIDUAL] ? in[B_RESIDUAL] : in[B_DY], dx},

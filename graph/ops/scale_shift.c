@@ -3,7 +3,6 @@
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/scale_shift.h"
-#include "shaders/scale_shift_backward.h"
 
 // x (N, C, H, W), scale (N, C, 1, 1). Without `step`, shift is (N, C, 1, 1). With the step buffer, shift is
 // (steps, C, 1, 1) and all images take the row of the current step.
