@@ -304,7 +304,7 @@ typedef struct mote_trainer_desc {
   mote_dataset data;               // required
   mote_dataset validation;         // held out; count 0: none, as it must be with a teacher
   int batch;                       // 1 to MOTE_BATCH_MAX; 0: 64
-  int accumulate;                  // batches whose gradients are averaged for one step; 0: 1
+  int accumulate;                  // batches whose gradients are averaged for one step, summed in pairs, pairs of pairs …; 0: 1
   double learning_rate;            // 0: 1e-3
   mote_lr_schedule lr_schedule;
   uint32_t warmup_steps;           // over which the rate rises from 0

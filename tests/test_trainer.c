@@ -4,6 +4,10 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "graph/diffusion/trainer.h"
+#include "runtime/hash.h"
+#include "shaders/train_state.h"
+
 enum { IMAGES = 12, HEIGHT = 8, CHANNELS = 3, CONTEXTS = 2 };
 
 static uint8_t pixels[IMAGES * HEIGHT * HEIGHT * CHANNELS];
@@ -62,15 +66,15 @@ static const char *path_of(const char *name) {
   return path;
 }
 
-// FNV-1a of the whole state.
+// Of the whole state.
 static uint64_t hash_of(mote_trainer *trainer) {
   mote_error error = {0};
   const char *path = path_of("state");
   if (mote_trainer_save_state(trainer, path, &error)) fail_msg("%s", error.message);
   FILE *file = fopen(path, "rb");
   assert_non_null(file);
-  uint64_t hash = 14695981039346656037u;
-  for (int byte; (byte = getc(file)) != EOF;) hash = (hash ^ (uint64_t)byte) * 1099511628211u;
+  uint64_t hash = HASH_START;
+  for (int byte; (byte = getc(file)) != EOF;) hash = hash_bytes(hash, &(uint8_t){(uint8_t)byte}, 1);
   fclose(file);
   remove(path);
   return hash;
@@ -285,6 +289,59 @@ static void gradients_of_several_batches_are_averaged(void **state) {
   mote_trainer_destroy(&trainer);
 }
 
+// What the first weights' gradients are in step `step`; the caller frees them.
+static float *gradients_of(const mote_trainer_desc *desc, uint32_t step, size_t *count) {
+  mote_error error = {0};
+  mote_trainer *trainer = create(desc);
+  uint32_t words[TRAIN_WORDS];
+  MUST(program_read(trainer->program, trainer->state, words, &error));
+  words[TRAIN_STEPS] = step;
+  MUST(program_write(trainer->program, trainer->state, words, &error));
+  train(trainer, 1, NULL);
+  *count = trainer->parameters.learned_bytes / sizeof(float);
+  float *gradients = malloc(trainer->parameters.learned_bytes);
+  assert_non_null(gradients);
+  MUST(buffer_download(trainer->flat[FLAT_GRADIENTS], 0, gradients, trainer->parameters.learned_bytes, &error));
+  mote_trainer_destroy(&trainer);
+  return gradients;
+}
+
+// Number i of batches `first` on, `count` of them: pairs, pairs of pairs and so on.
+static float sum_like_a_counter(float *const *of, size_t i, int first, int count) {
+  if (count == 1) return of[first][i];
+  int half = 1;
+  while (2 * half < count) half *= 2;
+  return sum_like_a_counter(of, i, first, half) + sum_like_a_counter(of, i, first + half, count - half);
+}
+
+// Batch k of a step of eight is that of step k of a run of one a step, and its share of the gradient an eighth to the bit.
+static void gradients_of_batches_merge_like_a_binary_counter(void **state) {
+  enum { MOST = 8 };
+  mote_trainer_desc desc = small(*state);
+  float *single[MOST];
+  size_t count, other_in_turn = 0;
+  for (uint32_t k = 0; k < MOST; k++) single[k] = gradients_of(&desc, k, &count);
+  for (int batches = 2; batches <= MOST; batches++) {
+    bool exact = (batches & (batches - 1)) == 0;
+    desc.accumulate = batches;
+    float *found = gradients_of(&desc, 0, &count);
+    double squares = 0, errors = 0;
+    for (size_t i = 0; i < count; i++) {
+      float expected = sum_like_a_counter(single, i, 0, batches) / (float)batches, in_turn = single[0][i];
+      for (int k = 1; k < batches; k++) in_turn += single[k][i];
+      other_in_turn += exact && in_turn / (float)batches != expected;
+      if (exact && found[i] != expected)
+        fail_msg("%d batches: number %zu is %.9g, expected %.9g", batches, i, (double)found[i], (double)expected);
+      squares += (double)expected * (double)expected;
+      errors += ((double)found[i] - (double)expected) * ((double)found[i] - (double)expected);
+    }
+    if (!(errors < 1e-10 * squares)) fail_msg("%d batches: an error of %g in %g", batches, sqrt(errors), sqrt(squares));
+    free(found);
+  }
+  assert_true(other_in_turn > 100);  // one after the other is another sum
+  for (int k = 0; k < MOST; k++) free(single[k]);
+}
+
 static void the_weights_it_writes_are_the_model_it_shows(void **state) {
   const mote_trainer_desc desc = small(*state);
   mote_error error = {0};
@@ -493,6 +550,7 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(the_held_out_loss_falls_and_does_not_change_by_looking),
       cmocka_unit_test(a_loss_that_is_not_finite_stops_and_keeps_the_weights),
       cmocka_unit_test(gradients_of_several_batches_are_averaged),
+      cmocka_unit_test(gradients_of_batches_merge_like_a_binary_counter),
       cmocka_unit_test(the_weights_it_writes_are_the_model_it_shows),
       cmocka_unit_test(descriptions_out_of_range_name_the_field),
       cmocka_unit_test(numbers_out_of_range_name_the_field),

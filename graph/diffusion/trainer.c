@@ -57,8 +57,8 @@ static void add_inputs(mote_trainer *trainer, graph *graph) {
   if (trainer->desc.teacher) add_teacher(trainer, graph);
 }
 
-// Draw, forward, loss and backward of one of the step's batches; returns the loss so far.
-static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor *loss) {
+// Draw, forward, loss and backward of one of the step's batches; returns the loss.
+static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
   const mote_trainer_desc *desc = &trainer->desc;
   int first_node = graph->node_count;
   draw_batch_tensors batch;
@@ -85,7 +85,37 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which, tensor 
                                                          : mse(graph, y, target, batch.weight, share, &dy);
   if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;
   graph_backward_from(graph, first_node, y, dy);
-  return loss ? add(graph, loss, error, 1) : error;
+  return error;
+}
+
+// Adds the gradients that `of` names, tensor by tensor, before those that the parameters have now.
+static void add_gradients_before(graph *graph, tensor *const *of, int count) {
+  for (int i = 0; i < count; i++)
+    if (of[i]) graph->tensors[i]->grad = add(graph, of[i], graph->tensors[i]->grad, 1);
+}
+
+// Batches `first` on, `count` of them; returns the sum of their losses. What they give merges like a binary counter, pairs, pairs
+// of pairs and so on, the last ones by themselves: (0 + 1) + (2 + 3), then 4. So a sum does not depend on who made which part.
+static tensor *add_batches(mote_trainer *trainer, graph *graph, int first, int count) {
+  if (count == 1) return add_batch(trainer, graph, first);
+  int half = 1;
+  while (2 * half < count) half *= 2;
+  tensor *loss = add_batches(trainer, graph, first, half);
+  const int tensor_count = graph->tensor_count;
+  tensor **gradients = calloc((size_t)tensor_count, sizeof *gradients);
+  if (!gradients) return graph_fail_memory(graph);
+  for (int i = 0; i < tensor_count; i++) {
+    if (graph->tensors[i]->kind != TENSOR_PARAMETER) continue;
+    gradients[i] = graph->tensors[i]->grad;
+    graph->tensors[i]->grad = NULL;
+  }
+  tensor *more = add_batches(trainer, graph, first + half, count - half);
+  graph_push(graph, "accumulate");
+  add_gradients_before(graph, gradients, tensor_count);
+  loss = add(graph, loss, more, 1);
+  graph_pop(graph);
+  free(gradients);
+  return loss;
 }
 
 static graph *build(mote_trainer *trainer) {
@@ -94,8 +124,7 @@ static graph *build(mote_trainer *trainer) {
   if (!graph) return NULL;
   graph->train = true;
   add_inputs(trainer, graph);
-  tensor *loss = NULL;
-  for (int i = 0; i < desc->accumulate; i++) loss = add_batch(trainer, graph, i, loss);
+  tensor *loss = add_batches(trainer, graph, 0, desc->accumulate);
   graph_finish_gradients(graph);
   graph_push(graph, "optimiser");
   tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_GRADIENTS);
