@@ -99,7 +99,8 @@ static mote_status keep_argument(options *o, char *argument, mote_error *error) 
   return MOTE_OK;
 }
 
-const char *const kernel_names[] = {"auto", "plain", "texel", "tiled", "matrix", NULL};
+const char *const kernel_names[] = {[MOTE_KERNELS_AUTO] = "auto",   [MOTE_KERNELS_PLAIN] = "plain",   [MOTE_KERNELS_TEXEL] = "texel",
+                                    [MOTE_KERNELS_TILED] = "tiled", [MOTE_KERNELS_MATRIX] = "matrix", NULL};
 
 static mote_status take_kernels(options *o, const char *argument, mote_error *error) {
   int kernels = 0;

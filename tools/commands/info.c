@@ -104,7 +104,7 @@ static void print_text(const info_report *r) {
   for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
   print("%s\n", m->label_count ? "" : " none");
   if (r->samples) print_diffusion(r);
-  if (m->channels % 2 == 0) print("alpha           %s\n", m->premultiplied ? "premultiplied" : "straight");
+  if (m->channels % 2 == 0) print("alpha           %s\n", metadata_alphas[m->premultiplied]);
   if (m->trained_on[0]) print("trained on      %s\n", m->trained_on);
   print("parameters      %" PRIu64 "\n", m->parameter_count);
   print("an image        %.2f M multiply-adds", (double)m->multiply_adds / 1e6);
@@ -141,7 +141,7 @@ static void add_model(cJSON *json, const info_report *r) {
   cJSON_AddNumberToObject(json, "n_feat", m->n_feat);
   cJSON_AddNumberToObject(json, "n_cfeat", m->n_cfeat);
   if (r->samples) add_diffusion(json, m);
-  if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", m->premultiplied ? "premultiplied" : "straight");
+  if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", metadata_alphas[m->premultiplied]);
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");
   for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
   cJSON_AddStringToObject(json, "trained_on", m->trained_on);

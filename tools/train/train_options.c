@@ -11,8 +11,8 @@
 #include "tools/data/dataset_options.h"
 #include "tools/output.h"
 
-static const char *const lr_schedules[] = {"cosine", "linear", "constant", NULL};
-static const char *const alphas[] = {[ALPHA_PREMULTIPLIED] = "premultiplied", [ALPHA_STRAIGHT] = "straight", NULL};
+static const char *const lr_schedules[] = {
+    [MOTE_LR_COSINE] = "cosine", [MOTE_LR_LINEAR] = "linear", [MOTE_LR_CONSTANT] = "constant", NULL};
 
 #define AT(field) offsetof(train_options, field)
 #define INT_MOST 2147483647.0
@@ -72,7 +72,7 @@ const train_setting train_settings[] = {
     {"seed", 0, SETTING_UINT64, SETTING_FIXED, AT(seed), 0, 0, NULL, "S", "0 to 18446744073709551615 (default 0)"},
     {"channels", 0, SETTING_INT, SETTING_FIXED, AT(channels), 1, 4, NULL, "C",
      "1 grey, 3 RGB, 4 RGBA (default: of an array its own; of images 1 if all are grey, else 3)"},
-    {"alpha", 0, SETTING_CHOICE, SETTING_FIXED, AT(alpha), 0, 0, alphas, "NAME",
+    {"alpha", 0, SETTING_CHOICE, SETTING_FIXED, AT(alpha), 0, 0, metadata_alphas, "NAME",
      "with --channels 2 or 4: premultiplied, so that clear pixels have no colour to learn, or straight "
      "(default premultiplied)"},
     {"background", 0, SETTING_TEXT, SETTING_FIXED, AT(background), 0, 0, NULL, "COLOUR",
@@ -121,6 +121,7 @@ static const char notes[] =
 train_options train_options_default(void) {
   return (train_options){.batch = 64,
                          .accumulate = 1,
+                         .alpha = ALPHA_PREMULTIPLIED,
                          .timesteps = 500,
                          .lr_schedule = MOTE_LR_COSINE,
                          .target = MOTE_PREDICT_V,

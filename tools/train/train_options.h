@@ -11,7 +11,7 @@
 
 #define TRAIN_SETTINGS_MAX 48
 
-typedef enum train_alpha { ALPHA_PREMULTIPLIED = 0, ALPHA_STRAIGHT } train_alpha;
+typedef enum train_alpha { ALPHA_STRAIGHT, ALPHA_PREMULTIPLIED } train_alpha;  // as metadata_alphas
 
 typedef struct train_options {
   options base;               // owns the strings below, but for those from `earlier`
