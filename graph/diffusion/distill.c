@@ -1,9 +1,11 @@
-// distill.c: two steps of a teacher as one node list, and their coefficients.
+// distill.c: the objective of a student: two steps of a teacher as one node list, and their coefficients.
 #include "graph/diffusion/distill.h"
 
 #include <stdlib.h>
 
+#include "graph/diffusion/objective.h"
 #include "graph/diffusion/schedule.h"
+#include "graph/diffusion/trainer.h"
 #include "graph/nets/network.h"
 
 // What the teacher predicts, under the context and, where it is guided, without.
@@ -76,3 +78,95 @@ mote_status distill_table(const mote_model_info *student, const distill_desc *de
 mote_status distill_bind(const mote_model *teacher, graph *graph, mote_error *error) {
   return parameters_bind_prefixed(&teacher->parameters, "teacher.", teacher->buffer, graph, error);
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The objective
+
+enum { OWN_LEAPS, OWN_ONES, OWN_NONE };
+
+static bool serves(const mote_trainer_desc *desc) { return desc->teacher; }
+
+static void complete(mote_trainer_desc *desc) {
+  if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
+  desc->model.steps = desc->distill_steps;
+  desc->model.guidance = desc->teacher_guidance != 1 ? desc->teacher_guidance : desc->teacher->info.guidance;
+}
+
+// The student sees the teacher's images at the teacher's noise.
+static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
+  const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
+  TRY(model_check(desc->teacher, false, error));
+  if (network_of(m) && network_of(m)->classifies)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: a %s learns from none", m->architecture);
+  if (desc->teacher->device != desc->device)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: lies on another device, expected the trainer's");
+  const network_setting *other = settings_differ(t, m, true);
+  if (other) return trainer_fail_other("teacher: found", other, t, m, error);
+  if (t->timesteps != m->timesteps || t->schedule != m->schedule || t->beta_start != m->beta_start ||
+      t->beta_end != m->beta_end)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
+                m->timesteps);
+  if (desc->validation.count)
+    return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
+                (unsigned)desc->validation.count);
+  TRY(trainer_check_range("distill_steps", desc->distill_steps, 1, m->timesteps / 2.0, error));
+  bool needs_clip;
+  TRY(sampler_needs_clip(t, &(mote_sampler_desc){.steps = 2 * desc->distill_steps}, &needs_clip, error));
+  if (needs_clip)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: predicts epsilon, whose error %d steps of its noise schedule multiply by more "
+                "than 20, expected one that predicts v or x0", 2 * desc->distill_steps);
+  return trainer_check_range("teacher_guidance", desc->teacher_guidance, 0.01, 100, error);
+}
+
+static int level_count(const mote_trainer_desc *desc) { return desc->distill_steps; }
+
+static distill_desc describe(const mote_trainer *trainer) {
+  return (distill_desc){.teacher = trainer->desc.teacher,
+                        .steps = trainer->desc.distill_steps,
+                        .guidance = trainer->desc.teacher_guidance,
+                        .leaps = trainer->own[OWN_LEAPS],
+                        .ones = trainer->own[OWN_ONES],
+                        .none = trainer->own[OWN_NONE]};
+}
+
+static void add_inputs(mote_trainer *trainer, graph *graph) {
+  const mote_trainer_desc *desc = &trainer->desc;
+  trainer->own[OWN_LEAPS] = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1}, LAYOUT_RAW);
+  trainer->own[OWN_ONES] = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, LAYOUT_C8);
+  if (desc->teacher_guidance != 1)
+    trainer->own[OWN_NONE] = graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, LAYOUT_C8);
+}
+
+static mote_status fill(mote_trainer *trainer, int *timesteps, mote_error *error) {
+  const distill_desc desc = describe(trainer);
+  float ones[MOTE_BATCH_MAX], *leaps = calloc((size_t)(desc.steps + 1) * LEAP_WORDS, sizeof *leaps);
+  if (!leaps) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < trainer->desc.batch; i++) ones[i] = 1;
+  mote_status status = distill_table(&trainer->info, &desc, leaps, timesteps, error);
+  if (!status) status = program_write(trainer->program, desc.leaps, leaps, error);
+  if (!status) status = program_write(trainer->program, desc.ones, ones, error);
+  if (!status && desc.none) status = program_write(trainer->program, desc.none, NULL, error);
+  free(leaps);
+  return status;
+}
+
+static objective_loss append(mote_trainer *trainer, graph *graph, const draw_batch_tensors *batch, float share) {
+  const distill_desc desc = describe(trainer);
+  draw_batch_tensors aimed = *batch;
+  aimed.target = distill_target(graph, &desc, batch);
+  return denoise_objective.append(trainer, graph, &aimed, share);
+}
+
+static mote_status bind(const mote_trainer *trainer, graph *graph, mote_error *error) {
+  return distill_bind(trainer->desc.teacher, graph, error);
+}
+
+const objective distill_objective = {.name = "distill",
+                                     .serves = serves,
+                                     .complete = complete,
+                                     .check = check,
+                                     .level_count = level_count,
+                                     .add_inputs = add_inputs,
+                                     .fill = fill,
+                                     .append = append,
+                                     .bind = bind};

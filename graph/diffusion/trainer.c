@@ -7,10 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/diffusion/objective.h"
 #include "graph/diffusion/schedule.h"
 #include "graph/nets/initial_weights.h"
-#include "graph/nets/network.h"
-#include "graph/ops/ops.h"
 #include "shaders/draw_batch.h"
 #include "shaders/train_state.h"
 
@@ -26,35 +25,17 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
   return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, (binding){trainer->flat[which], 0, bytes});
 }
 
-// Noise levels that are drawn: timesteps, a student's steps, or none but images as they are.
-static int level_count(const mote_trainer *trainer) {
-  if (network_of(&trainer->info)->classifies) return 1;
-  return trainer->desc.teacher ? trainer->desc.distill_steps : trainer->info.timesteps;
-}
-
-static void add_teacher(mote_trainer *trainer, graph *graph) {
-  const mote_trainer_desc *desc = &trainer->desc;
-  trainer->distill = (distill_desc){.teacher = desc->teacher,
-                                    .steps = desc->distill_steps,
-                                    .guidance = desc->teacher_guidance,
-                                    .leaps = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1},
-                                                         LAYOUT_RAW),
-                                    .ones = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, LAYOUT_C8)};
-  if (desc->teacher_guidance != 1)
-    trainer->distill.none =
-        graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, LAYOUT_C8);
-}
-
 static void add_inputs(mote_trainer *trainer, graph *graph) {
   const mote_model_info *m = &trainer->info;
   size_t bytes = (size_t)trainer->desc.data.count * (size_t)(m->channels * m->height * m->height);
   trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, LAYOUT_RAW);
   trainer->contexts =
       graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, LAYOUT_RAW);
-  trainer->noise = graph_input(graph, "noise", (shape){level_count(trainer) + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
+  const int levels = trainer->objective->level_count(&trainer->desc);
+  trainer->noise = graph_input(graph, "noise", (shape){levels + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
   trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
   trainer->ring = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
-  if (trainer->desc.teacher) add_teacher(trainer, graph);
+  if (trainer->objective->add_inputs) trainer->objective->add_inputs(trainer, graph);
 }
 
 // Draw, forward, loss and backward of one of the step's batches; returns the loss.
@@ -77,15 +58,10 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
                                 .context_drop = (float)desc->context_drop,
                                 .flip = (float)desc->flip},
              &batch);
-  float share = 1 / (float)desc->accumulate;
-  const network_inputs inputs = {.x = batch.x, .time = batch.time, .context = batch.context, .train = true};
-  tensor *target = desc->teacher ? distill_target(graph, &trainer->distill, &batch) : batch.target;
-  tensor *y = network_build(graph, &trainer->info, &inputs).y, *dy = NULL;
-  tensor *error = network_of(&trainer->info)->classifies ? cross_entropy(graph, y, batch.context, share, &dy)
-                                                         : mse(graph, y, target, batch.weight, share, &dy);
+  const objective_loss made = trainer->objective->append(trainer, graph, &batch, 1 / (float)desc->accumulate);
   if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;
-  graph_backward_from(graph, first_node, y, dy);
-  return error;
+  graph_backward_from(graph, first_node, made.y, made.dy);
+  return made.loss;
 }
 
 // Adds the gradients that `of` names, tensor by tensor, before those that the parameters have now.
@@ -184,32 +160,14 @@ double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma
   return limited;
 }
 
-// timesteps[1 …] of the levels, and of a student the coefficients of its steps.
-static mote_status find_timesteps(mote_trainer *trainer, int *timesteps, mote_error *error) {
-  int count = level_count(trainer), batch = trainer->desc.batch;
-  for (int t = 0; t <= count; t++) timesteps[t] = network_of(&trainer->info)->classifies ? 0 : t;
-  if (!trainer->desc.teacher) return MOTE_OK;
-  const distill_desc *distill = &trainer->distill;
-  float *numbers = calloc((size_t)(batch + (count + 1) * LEAP_WORDS), sizeof *numbers);  // for ones, leaps
-  if (!numbers) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  float *ones = numbers, *leaps = ones + batch;
-  for (int i = 0; i < batch; i++) ones[i] = 1;
-  mote_status status = distill_table(&trainer->info, distill, leaps, timesteps, error);
-  if (!status) status = program_write(trainer->program, distill->leaps, leaps, error);
-  if (!status) status = program_write(trainer->program, distill->ones, ones, error);
-  if (!status && distill->none) status = program_write(trainer->program, distill->none, NULL, error);
-  free(numbers);
-  return status;
-}
-
 static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
-  int count = level_count(trainer);
+  int count = trainer->objective->level_count(&trainer->desc);
   double *alpha_bar = malloc(((size_t)trainer->info.timesteps + 1) * sizeof *alpha_bar);
   int *timesteps = malloc(((size_t)count + 1) * sizeof *timesteps);
   float *table = calloc((size_t)(count + 1) * NOISE_WORDS, sizeof *table);
   mote_status status = alpha_bar && timesteps && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) schedule_alpha_bar(&trainer->info, alpha_bar);
-  if (!status) status = find_timesteps(trainer, timesteps, error);
+  if (!status) status = trainer->objective->fill(trainer, timesteps, error);
   for (int i = 1; i <= count && !status; i++) {
     float *row = table + i * NOISE_WORDS;
     const noising noising = schedule_noising(alpha_bar[timesteps[i]]);
@@ -225,22 +183,10 @@ static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
   return status;
 }
 
-// Of a classifier all classes count the same, however many images they have: weights whose mean over the images is 1.
-static void weigh_classes(mote_trainer *trainer, const mote_dataset *data) {
-  int classes = trainer->info.n_cfeat, present = 0;
-  double sums[MOTE_MAX_CONTEXT] = {0};
-  for (size_t i = 0; data->context && i < (size_t)data->count * (size_t)classes; i++)
-    sums[i % (size_t)classes] += data->context[i];
-  for (int k = 0; k < classes; k++) present += sums[k] > 0;
-  for (int k = 0; k < classes; k++)
-    trainer->class_weights[k] =
-        network_of(&trainer->info)->classifies && sums[k] > 0 ? (float)(data->count / (present * sums[k])) : 1;
-}
-
 void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts) {
   size_t classes = (size_t)trainer->info.n_cfeat;
   for (size_t i = 0; data->context && i < data->count * classes; i++)
-    contexts[i] = data->context[i] * trainer->class_weights[i % classes];
+    contexts[i] = data->context[i] * trainer->context_weights[i % classes];
 }
 
 static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
@@ -249,7 +195,8 @@ static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, m
   uint8_t *padded = calloc(1, bytes + 4);
   float *contexts = calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *contexts);
   mote_status status = padded && contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  weigh_classes(trainer, data);
+  for (int k = 0; k < m->n_cfeat; k++) trainer->context_weights[k] = 1;
+  if (trainer->objective->weigh) trainer->objective->weigh(trainer, data, trainer->context_weights);
   if (!status) trainer_copy_contexts(trainer, data, contexts);
   if (!status) memcpy(padded, data->pixels, bytes);
   if (!status) status = program_write(trainer->program, trainer->pixels, padded, error);
@@ -274,35 +221,48 @@ static mote_status write_state(mote_trainer *trainer, mote_error *error) {
   return program_write(trainer->program, trainer->state, state, error);
 }
 
+// The program's graph, its parameters in their homes, which lie in no buffer while there are none.
+static mote_status make_graph(mote_trainer *trainer, graph **out, mote_error *error) {
+  *out = build(trainer);
+  mote_status status = *out ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status && trainer->objective->bind) status = trainer->objective->bind(trainer, *out, error);
+  if (!status)
+    status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_GRADIENTS], *out, error);
+  if (status) graph_destroy(out);
+  return status;
+}
+
+// All but what takes memory on the device.
+static mote_status describe(const mote_trainer_desc *desc, mote_trainer *trainer, mote_error *error) {
+  TRY(trainer_complete(desc, &trainer->desc, error));
+  trainer->device = trainer->desc.device;
+  trainer->info = trainer->desc.model;
+  trainer->objective = objective_of(&trainer->desc);
+  return parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
+}
+
+static mote_status fill(mote_trainer *trainer, mote_error *error) {
+  TRY(write_noise(trainer, error));
+  TRY(write_data(trainer, &trainer->desc.data, error));
+  TRY(write_state(trainer, error));
+  TRY(program_run(trainer->program, PHASE_ONCE, 1, error));  // folded weights of networks that do not learn
+  return trainer_prepare_validation(trainer, &trainer->desc.validation, error);
+}
+
 mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **out, mote_error *error) {
   if (out) *out = NULL;
   ENTER(error, desc, out);
-  mote_trainer_desc completed;
-  TRY(trainer_complete(desc, &completed, error));
-  TRY(trainer_check_data(&completed, error));
   mote_trainer *trainer = calloc(1, sizeof *trainer);
   if (!trainer) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  trainer->device = desc->device;
-  trainer->desc = completed;
-  trainer->info = completed.model;
   graph *graph = NULL;
-  mote_status status = parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
+  mote_status status = describe(desc, trainer, error);
+  if (!status) status = trainer_check_data(&trainer->desc, error);
   if (!status) status = create_buffers(trainer, desc->start, error);
-  if (!status && !(graph = build(trainer))) status = fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
+  if (!status) status = make_graph(trainer, &graph, error);
   if (!status)
-    status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_GRADIENTS], graph,
-                             error);
-  if (status)
-    graph_destroy(&graph);
-  else
     status = program_create(&(program_desc){.device = trainer->device, .graph = graph, .name = "trainer"},
                             &trainer->program, error);
-  if (!status) status = write_noise(trainer, error);
-  if (!status) status = write_data(trainer, &desc->data, error);
-  if (!status) status = write_state(trainer, error);
-  if (!status) status = program_run(trainer->program, PHASE_ONCE, 1, error);  // a teacher's folded weights
-  if (!status) status = trainer_prepare_validation(trainer, &desc->validation, error);
+  if (!status) status = fill(trainer, error);
   if (!status && desc->recorded) status = trainer_prepare_recording(trainer, error);
   trainer->desc.data.pixels = trainer->desc.validation.pixels = NULL;
   trainer->desc.data.context = trainer->desc.validation.context = NULL;
@@ -342,20 +302,12 @@ mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *ne
   ENTER(error, desc, needs);
   *needs = (mote_needs){0};
   mote_trainer trainer = {0};
-  TRY(trainer_complete(desc, &trainer.desc, error));
-  trainer.device = desc->device;
-  trainer.info = trainer.desc.model;
-  TRY(parameters_create(trainer.device, &trainer.info, &trainer.parameters, error));
   program_needs measured = {0};
-  graph *graph = build(&trainer);
-  mote_status status = graph ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (!status && desc->teacher) status = distill_bind(desc->teacher, graph, error);
-  if (!status) status = parameters_bind(&trainer.parameters, NULL, NULL, graph, error);
-  if (status)
-    graph_destroy(&graph);
-  else
-    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured,
-                             error);
+  graph *graph;
+  mote_status status = describe(desc, &trainer, error);
+  if (!status) status = make_graph(&trainer, &graph, error);
+  if (!status)
+    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured, error);
   if (!status) status = measure_buffers(&trainer, &measured, error);
   parameters_destroy(&trainer.parameters);
   TRY(status);

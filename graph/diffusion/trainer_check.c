@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/diffusion/schedule.h"
+#include "graph/diffusion/objective.h"
 #include "graph/diffusion/trainer.h"
 #include "graph/nets/metadata.h"
 #include "graph/nets/network.h"
 
-static mote_status check_range(const char *name, double value, double low, double high, mote_error *error) {
+mote_status trainer_check_range(const char *name, double value, double low, double high, mote_error *error) {
   if (value >= low && value <= high) return MOTE_OK;
   return fail(error, MOTE_ERROR_USAGE, "%s is %g, expected %g to %g", name, value, low, high);
 }
@@ -22,51 +22,19 @@ static void set_defaults(mote_trainer_desc *desc) {
   if (desc->accumulate == 0) desc->accumulate = 1;
   if (desc->learning_rate == 0) desc->learning_rate = 1e-3;
   if (desc->ema == 0) desc->ema = 0.999;
-  if (desc->teacher_guidance == 0) desc->teacher_guidance = 1;
   const network *network = network_of(&desc->model);
   if (network && !desc->model.architecture[0])
     snprintf(desc->model.architecture, sizeof desc->model.architecture, "%s", network->name);
   if (!desc->model.width) desc->model.width = desc->model.height;
-  if (network && network->classifies) desc->min_snr = desc->context_drop = 0;  // images are as they are
+  objective_of(desc)->complete(desc);
   desc->model.context_drop = desc->context_drop;
-  desc->model.steps = desc->teacher ? desc->distill_steps : 0;
-  desc->model.guidance = !desc->teacher                ? 0
-                         : desc->teacher_guidance != 1 ? desc->teacher_guidance
-                                                       : desc->teacher->info.guidance;
 }
 
-static mote_status fail_other(const char *found, const network_setting *setting, const mote_model_info *other,
-                              const mote_model_info *wanted, mote_error *error) {
+mote_status trainer_fail_other(const char *found, const network_setting *setting, const mote_model_info *other,
+                               const mote_model_info *wanted, mote_error *error) {
   const setting_value has = setting_get(other, setting), wants = setting_get(wanted, setting);
   return fail(error, MOTE_ERROR_USAGE, "%s %s %s, expected %s", found, setting->name, setting_format(setting, &has).text,
               setting_format(setting, &wants).text);
-}
-
-// The student sees the teacher's images at the teacher's noise.
-static mote_status check_teacher(const mote_trainer_desc *desc, mote_error *error) {
-  if (!desc->teacher) return MOTE_OK;
-  const mote_model_info *m = &desc->model, *t = &desc->teacher->info;
-  TRY(model_check(desc->teacher, false, error));
-  if (network_of(m) && network_of(m)->classifies)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: a %s learns from none", m->architecture);
-  if (desc->teacher->device != desc->device)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: lies on another device, expected the trainer's");
-  const network_setting *other = settings_differ(t, m, true);
-  if (other) return fail_other("teacher: found", other, t, m, error);
-  if (t->timesteps != m->timesteps || t->schedule != m->schedule || t->beta_start != m->beta_start ||
-      t->beta_end != m->beta_end)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
-                m->timesteps);
-  if (desc->validation.count)
-    return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
-                (unsigned)desc->validation.count);
-  TRY(check_range("distill_steps", desc->distill_steps, 1, m->timesteps / 2.0, error));
-  bool needs_clip;
-  TRY(sampler_needs_clip(t, &(mote_sampler_desc){.steps = 2 * desc->distill_steps}, &needs_clip, error));
-  if (needs_clip)
-    return fail(error, MOTE_ERROR_USAGE, "teacher: predicts epsilon, whose error %d steps of its noise schedule multiply by more "
-                "than 20, expected one that predicts v or x0", 2 * desc->distill_steps);
-  return check_range("teacher_guidance", desc->teacher_guidance, 0.01, 100, error);
 }
 
 static mote_status check_start(const mote_trainer_desc *desc, mote_error *error) {
@@ -76,7 +44,7 @@ static mote_status check_start(const mote_trainer_desc *desc, mote_error *error)
     return fail(error, MOTE_ERROR_USAGE, "start: found weights of a %s, expected a %s", start->architecture,
                 wanted->architecture);
   const network_setting *other = settings_differ(start, wanted, false);
-  return other ? fail_other("start: found weights of", other, start, wanted, error) : MOTE_OK;
+  return other ? trainer_fail_other("start: found weights of", other, start, wanted, error) : MOTE_OK;
 }
 
 // Sizes on the device are counted with 31 bits, of words.
@@ -100,17 +68,17 @@ mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps,
 }
 
 static mote_status check_options(const mote_trainer_desc *desc, mote_error *error) {
-  TRY(check_range("batch", desc->batch, 1, MOTE_BATCH_MAX, error));
-  TRY(check_range("accumulate", desc->accumulate, 1, 64, error));
-  TRY(check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
-  TRY(check_range("weight_decay", desc->weight_decay, 0, 10, error));
-  TRY(check_range("ema", desc->ema, 0, 1, error));
-  TRY(check_range("clip", desc->clip, 0, 1e9, error));
-  TRY(check_range("context_drop", desc->context_drop, 0, 1, error));
-  TRY(check_range("min_snr", desc->min_snr, 0, 1e9, error));
-  TRY(check_range("flip", desc->flip, 0, 1, error));
-  TRY(check_range("shift", desc->shift, 0, desc->model.height, error));
-  TRY(check_range("lr_schedule", desc->lr_schedule, MOTE_LR_COSINE, MOTE_LR_CONSTANT, error));
+  TRY(trainer_check_range("batch", desc->batch, 1, MOTE_BATCH_MAX, error));
+  TRY(trainer_check_range("accumulate", desc->accumulate, 1, 64, error));
+  TRY(trainer_check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
+  TRY(trainer_check_range("weight_decay", desc->weight_decay, 0, 10, error));
+  TRY(trainer_check_range("ema", desc->ema, 0, 1, error));
+  TRY(trainer_check_range("clip", desc->clip, 0, 1e9, error));
+  TRY(trainer_check_range("context_drop", desc->context_drop, 0, 1, error));
+  TRY(trainer_check_range("min_snr", desc->min_snr, 0, 1e9, error));
+  TRY(trainer_check_range("flip", desc->flip, 0, 1, error));
+  TRY(trainer_check_range("shift", desc->shift, 0, desc->model.height, error));
+  TRY(trainer_check_range("lr_schedule", desc->lr_schedule, MOTE_LR_COSINE, MOTE_LR_CONSTANT, error));
   return trainer_check_total(desc->lr_schedule, desc->total_steps, error);
 }
 
@@ -118,7 +86,8 @@ mote_status trainer_complete(const mote_trainer_desc *desc, mote_trainer_desc *o
   if (!desc || !desc->device) return fail(error, MOTE_ERROR_USAGE, "a trainer needs a device");
   *out = *desc;
   set_defaults(out);
-  TRY(check_teacher(out, error));
+  const objective *objective = objective_of(out);
+  if (objective->check) TRY(objective->check(out, error));
   TRY(metadata_check(&(described){"model", MOTE_ERROR_USAGE}, &out->model, error));
   TRY(check_options(out, error));
   TRY(check_count(out, error));

@@ -1,18 +1,17 @@
 // trainer_validate.c: the held-out loss, and the averaged weights as a model.
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/diffusion/objective.h"
 #include "graph/diffusion/schedule.h"
 #include "graph/diffusion/trainer.h"
 #include "graph/nets/metadata.h"
-#include "graph/nets/network.h"
 
-// Image i is judged at one timestep, spread evenly over 1 … T, with noise of its own, the same at every call.
+// Image i is judged at one timestep, with noise of its own, the same at every call.
 static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
   const mote_model_info *m = &trainer->info;
   size_t at = (size_t)i * (size_t)(m->channels * m->height * m->height);
-  int t = network_of(m)->classifies ? 0 : 1 + (int)(((uint64_t)i * 2 + 1) * (uint64_t)m->timesteps / (2 * data->count)) % m->timesteps;
+  int t = trainer->objective->held_out_timestep(m, i, data->count);
   trainer->validation.steps[i] = t;
   trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
   schedule_noise_image(m, &(noised_image){.alpha_bar = alpha_bar[t],
@@ -82,43 +81,6 @@ mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **out, mote
   return status;
 }
 
-// Of images `first` on, their losses summed up.
-static mote_status sum_squares(mote_trainer *trainer, mote_model *model, uint32_t first, uint32_t batch, double *sum,
-                               mote_error *error) {
-  size_t each = (size_t)(trainer->info.channels * trainer->info.height * trainer->info.height);
-  float *output = malloc(batch * each * sizeof *output);
-  if (!output) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  const mote_forward_desc forward = {
-      .batch = (int)batch,
-      .x = trainer->validation.x + first * each,
-      .steps = trainer->validation.steps + first,
-      .context = trainer->validation.context + (size_t)first * (size_t)trainer->info.n_cfeat};
-  mote_status status = mote_model_forward(model, &forward, output, error);
-  for (size_t i = 0; i < batch * each && !status; i++) {
-    double d = output[i] - trainer->validation.target[first * each + i];
-    *sum += trainer->validation.weight[first + i / each] * d * d / (double)each;
-  }
-  free(output);
-  return status;
-}
-
-static mote_status sum_cross_entropies(mote_trainer *trainer, mote_model *model, uint32_t first, uint32_t batch,
-                                       double *sum, mote_error *error) {
-  size_t each = (size_t)(trainer->info.channels * trainer->info.height * trainer->info.height);
-  size_t classes = (size_t)trainer->info.n_cfeat;
-  float *logits = malloc(batch * classes * sizeof *logits);
-  if (!logits) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  mote_status status = mote_model_classify(model, (int)batch, trainer->validation.x + first * each, logits, NULL, error);
-  for (size_t i = 0; i < batch && !status; i++) {
-    const float *of = logits + i * classes, *target = trainer->validation.context + (first + i) * classes;
-    double total = 0;
-    for (size_t k = 0; k < classes; k++) total += exp((double)of[k] - of[0]);
-    for (size_t k = 0; k < classes; k++) *sum += target[k] * (log(total) + of[0] - of[k]);
-  }
-  free(logits);
-  return status;
-}
-
 mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error) {
   ENTER(error, trainer, loss);
   uint32_t count = trainer->validation.count, most = 64;
@@ -128,7 +90,7 @@ mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_erro
   double sum = 0;
   for (uint32_t first = 0; first < count; first += most) {
     uint32_t batch = count - first < most ? count - first : most;
-    TRY((network_of(&trainer->info)->classifies ? sum_cross_entropies : sum_squares)(trainer, model, first, batch, &sum, error));
+    TRY(trainer->objective->judge(trainer, model, first, batch, &sum, error));
   }
   *loss = sum / count;
   return MOTE_OK;

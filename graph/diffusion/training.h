@@ -1,0 +1,38 @@
+// training.h: what a trainer is made of: what its parts and its objectives share.
+#ifndef MOTE_GRAPH_DIFFUSION_TRAINING_H
+#define MOTE_GRAPH_DIFFUSION_TRAINING_H
+
+#include "graph/compile/program.h"
+#include "graph/nets/model.h"
+
+typedef struct objective objective;  // objective.h
+
+// The flat buffers, all in the layout of `parameters`.
+enum { FLAT_WEIGHTS, FLAT_GRADIENTS, FLAT_FIRST, FLAT_SECOND, FLAT_AVERAGE, FLAT_COUNT };
+
+enum { OBJECTIVE_INPUTS = 4 };
+
+struct mote_trainer {
+  mote_device *device;
+  mote_trainer_desc desc;  // without zeros for defaults; pointers into the caller's data are cleared
+  mote_model_info info;
+  parameters parameters;
+  buffer *flat[FLAT_COUNT];
+  program *program;
+  tensor *pixels, *contexts, *noise, *state, *ring;  // inputs of the program
+  const objective *objective;
+  tensor *own[OBJECTIVE_INPUTS];  // the objective's own inputs of the program, which it numbers itself
+  uint64_t steps_done;
+  buffer *readback;   // state and ring for mote_trainer_collect; NULL unless desc.recorded
+  uint64_t collected; // steps whose losses were handed out
+  mote_model *model;  // averaged weights, made at the first call of mote_trainer_get_model
+  // Held-out images, already noised: NCHW rows, made when the trainer is.
+  struct {
+    uint32_t count;
+    float *x, *target, *context, *weight;
+    int32_t *steps;
+  } validation;
+  float context_weights[MOTE_MAX_CONTEXT];  // by which contexts count in the loss
+};
+
+#endif
