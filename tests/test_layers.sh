@@ -125,6 +125,23 @@ unlisted_ops() {  # an op that stands nowhere in the list, and a name in the lis
        <(grep -rhoE '\bop [a-z_0-9]+_op =' --include='*.c' graph | sed 's/op \(.*\)_op =/\1/' | sort) || true
 }
 
+# What nodes' attributes are made of: words, so that nodes can be compared and hashed. A tensor is an input, an output or scratch.
+attributes_of_more_than_words() {
+  awk '{ line = $0; sub("//.*", "", line) }
+       line ~ /^typedef struct ([a-z_0-9]*attributes|epilogue|normal_noise_desc) \{/ { inside = 1; next }
+       line ~ /^\}/ { inside = 0 }
+       inside && line !~ /^ *(u?int32_t|int|float|epilogue) [a-z_0-9, ]+; *$/ { print FILENAME ":" FNR ": " $0 }' \
+    graph/ops/*.[ch] graph/ir/graph.h
+}
+
+# What passes ask of a node may depend on the device, and what launches it; its gradient rule may not.
+device_in_gradient_rules() {
+  awk 'FNR == 1 { name = "" }
+       /^[a-z].*\(.*[^;]$/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+       /graph->caps/ && name !~ /^(saves_variants|take_second|can_join|one_binding_holds)$/ { print FILENAME ":" FNR ": " $0 }' \
+    graph/ops/*.c
+}
+
 # A shader is covered when a test or a seeded fault names it, or an op that has cases does, be it through a function of the same name.
 uncovered_shaders() {
   local path name op
@@ -176,6 +193,8 @@ rule "every shader is used" unused_shaders
 rule "a shader and its backward one share a header" headers_apart
 rule "every op has cases" untested_ops
 rule "every op is in ops.def" unlisted_ops
+rule "attributes of nodes are words" attributes_of_more_than_words
+rule "no gradient rule looks at the device" device_in_gradient_rules
 rule "every shader is covered by cases or named in a test" uncovered_shaders
 rule "what is printed goes through tools/say.c or json_print_line" prints_by_itself
 rule "scripts are executable" not_executable

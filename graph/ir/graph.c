@@ -98,18 +98,6 @@ tensor *graph_table(graph *graph, const char *name, int count) {
   return table->contents ? table : graph_fail_memory(graph);
 }
 
-bool graph_join_tables(graph *graph, tensor *table, tensor *more) {
-  int count = table->shape.c + more->shape.c;
-  uint32_t *grown = realloc(table->contents, (size_t)count * sizeof *grown);
-  if (!grown) return graph_fail_memory(graph);
-  memset(grown + table->shape.c, 0, (size_t)more->shape.c * sizeof *grown);
-  table->contents = grown;
-  table->shape.c = count;
-  free(more->contents);
-  more->contents = NULL;
-  return true;
-}
-
 tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *desc) {
   const bool vector = desc->role >= PARAMETER_VECTOR;
   const int *dims = desc->dims;

@@ -189,11 +189,9 @@ void graph_pop(graph *graph);
 // Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
 tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
 tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *desc);
-// An input of `count` words that the program fills with its `contents` when it is made: zeros, until nodes set them while they
-// become dispatches. Nodes may update it.
+// An input of `count` words that the program fills with its `contents` when it is made: zeros, until others are set. Nodes may
+// update it.
 tensor *graph_table(graph *graph, const char *name, int count);
-// `table` with room for `more`'s words too, which nobody reads any more. False, with the graph's failure, for want of memory.
-bool graph_join_tables(graph *graph, tensor *table, tensor *more);
 // A tensor that lives at `home`, which the caller keeps.
 tensor *graph_external(graph *graph, const char *name, shape shape, binding home);
 

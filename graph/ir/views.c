@@ -19,14 +19,20 @@ static binding hull(const binding *a, const binding *b) {
   return (binding){a->buffer, begin, (a_end > b_end ? a_end : b_end) - begin};
 }
 
-bool share_fits(const graph *graph, const tensor *whole, const tensor *part) {
-  if (whole->view_of) whole = whole->view_of;
-  if (part == whole || part->view_of) return part == whole || part->view_of == whole;
+static binding hull_of(tensor *const *parts, int count) {
+  binding all = parts[0]->home;
+  for (int i = 1; i < count; i++) all = hull(&all, &parts[i]->home);
+  return all;
+}
+
+bool share_fits(const graph *graph, tensor *const *parts, int count, const tensor *more) {
+  const tensor *whole = parts[0]->view_of ? parts[0]->view_of : parts[0];
+  if (more == whole || more->view_of) return more == whole || more->view_of == whole;
   uint64_t most = graph->caps->max_binding_bytes;
   if (is_placed(whole))
-    return part->kind == whole->kind && place_after(graph, tensor_bytes(whole)) + tensor_bytes(part) <= most;
-  return !is_placed(part) && part->home.bytes && part->home.buffer == whole->home.buffer &&
-         hull(&whole->home, &part->home).bytes <= most;
+    return more->kind == whole->kind && place_after(graph, tensor_bytes(whole)) + tensor_bytes(more) <= most;
+  const binding all = hull_of(parts, count);
+  return !is_placed(more) && more->home.bytes && more->home.buffer == all.buffer && hull(&all, &more->home).bytes <= most;
 }
 
 static void become_view(tensor *part, tensor *whole, size_t offset) {
@@ -36,34 +42,34 @@ static void become_view(tensor *part, tensor *whole, size_t offset) {
   whole->shape.c = (int)((offset + tensor_bytes(part)) / 4);
 }
 
-tensor *share_begin(graph *graph, tensor *first) {
-  if (first->view_of) return first->view_of;
+// What is to hold `first` and others.
+static tensor *make_whole(graph *graph, const tensor *first, binding home) {
   char name[NAME_BYTES];
   snprintf(name, sizeof name, "%.80s and others", first->name);
-  shape shape = {1, (int)(first->home.bytes / 4), 1, 1};
-  tensor *whole = is_placed(first) ? graph_activation(graph, name, (struct shape){1, 1, 1, 1}, LAYOUT_RAW)
-                                   : graph_external(graph, name, shape, first->home);
-  if (!whole) return NULL;
-  if (is_placed(first)) {
-    whole->kind = first->kind;
-    become_view(first, whole, 0);
-  } else {
-    whole->held_bytes = tensor_bytes(first);
-  }
+  if (!is_placed(first)) return graph_external(graph, name, (shape){1, (int)(home.bytes / 4), 1, 1}, home);
+  tensor *whole = graph_activation(graph, name, (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  if (whole) whole->kind = first->kind;
   return whole;
 }
 
-bool share_add(const graph *graph, tensor *whole, tensor *part) {
-  if (!share_fits(graph, whole, part)) return false;
-  if (part->view_of) return true;
-  if (is_placed(whole)) {
-    become_view(part, whole, place_after(graph, tensor_bytes(whole)));
-  } else {
-    whole->home = hull(&whole->home, &part->home);
-    whole->shape.c = (int)(whole->home.bytes / 4);
-    whole->held_bytes += tensor_bytes(part);
+bool share_add(graph *graph, tensor *first, tensor *more) {
+  if (!is_placed(first)) return true;
+  if (!first->view_of) {
+    tensor *whole = make_whole(graph, first, (binding){0});
+    if (!whole) return false;
+    become_view(first, whole, 0);
   }
+  if (!share_fits(graph, &first, 1, more)) return false;
+  if (!more->view_of) become_view(more, first->view_of, place_after(graph, tensor_bytes(first->view_of)));
   return true;
+}
+
+tensor *share_whole(graph *graph, tensor *const *parts, int count) {
+  if (count == 1) return parts[0];
+  if (parts[0]->view_of) return parts[0]->view_of;
+  tensor *whole = make_whole(graph, parts[0], hull_of(parts, count));
+  for (int i = 0; i < count && whole; i++) whole->held_bytes += tensor_bytes(parts[i]);
+  return whole;
 }
 
 uint32_t share_offset(const tensor *whole, const tensor *part) {

@@ -1,20 +1,21 @@
 // views.h: several tensors in one binding, so that one dispatch can work on all of them.
 //
 // Tensors that the program places become views of a new one, in which they lie one after the other. Those that have their
-// homes, such as parameters and their gradients, stay there, and the new one spans the part of their buffer that they lie in.
+// homes, such as parameters and their gradients, stay there, and a launch binds the part of their buffer that they lie in.
 #ifndef MOTE_GRAPH_IR_VIEWS_H
 #define MOTE_GRAPH_IR_VIEWS_H
 
 #include "graph/ir/graph.h"
 
-// Whether share_add would work. `whole` is what share_begin gave or is going to be given.
-bool share_fits(const graph *graph, const tensor *whole, const tensor *part);
+// Whether one binding can hold `parts`, of which several share one already, and `more`.
+bool share_fits(const graph *graph, tensor *const *parts, int count, const tensor *more);
 
-// What holds `first` and, once they are added, others. NULL: out of memory, and the graph says so.
-tensor *share_begin(graph *graph, tensor *first);
+// Lets `more` share a binding with `first`, and with what that shares one with. False: it does not fit, or there is no memory, and the
+// graph says so.
+bool share_add(graph *graph, tensor *first, tensor *more);
 
-// Puts `part` into `whole` unless it lies there already. False: it does not fit.
-bool share_add(const graph *graph, tensor *whole, tensor *part);
+// What a launch binds for `parts`, which share a binding: of one, itself. NULL: out of memory, and the graph says so.
+tensor *share_whole(graph *graph, tensor *const *parts, int count);
 
 // Where `part` begins in `whole`, which holds it or is it; in vec4s.
 uint32_t share_offset(const tensor *whole, const tensor *part);

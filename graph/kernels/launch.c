@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/ir/views.h"
+
 #include "runtime/list.h"
 
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
@@ -23,6 +25,11 @@ void launches_finish(launches *launches) {
 static mote_status check_made(const launches *launches, const tensor *made, mote_error *error) {
   const graph *graph = launches->graph;
   return made ? MOTE_OK : fail(error, graph->status, "%s", graph->error.message);
+}
+
+mote_status launches_bind(const launches *launches, tensor *const *parts, int count, tensor **out, mote_error *error) {
+  *out = share_whole(launches->graph, parts, count);
+  return check_made(launches, *out, error);
 }
 
 mote_status launches_scratch(const launches *launches, int count, tensor **out, mote_error *error) {

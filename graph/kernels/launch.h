@@ -52,6 +52,9 @@ mote_status launches_add(launches *launches, const launch *launch, mote_error *e
 // search alone: they need not give the bits of the first, or are hardly ever faster.
 mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error);
 
+// What a launch binds for `parts` of several layers, which share a binding: see views.h.
+mote_status launches_bind(const launches *launches, tensor *const *parts, int count, tensor **out, mote_error *error);
+
 // What the launches of one node need beside its inputs and outputs: a tensor of `count` words. Scratch is dead once the last of them
 // has run. A table stays: its `contents`, zeros or what the caller makes of them, are there before the first run.
 mote_status launches_scratch(const launches *launches, int count, tensor **out, mote_error *error);

@@ -10,7 +10,7 @@ enum { Y, MEAN, VARIANCE };  // all but Y in training only
 
 typedef struct batch_norm_attributes {
   epilogue epilogue;
-  bool update_running;
+  uint32_t update_running;
 } batch_norm_attributes;
 
 // What a kernel keeps of the slices of images: `vectors` of four channels each.

@@ -14,8 +14,7 @@ typedef struct conv_attributes {
   epilogue epilogue;
   float x_scale;         // while x is in half precision, a power of two
   uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
-  tensor *both;          // what holds both outputs, where there are two
-  tensor *inputs;        // what holds both inputs, where one binding is to; else NULL
+  uint32_t one_binding;  // for both inputs, which are views of one tensor
 } conv_attributes;
 
 // x (N, C, H, W), weight (O, C, k, k) with k 1 or 3, bias (1, O, 1, 1) give (N, O, H, W).
@@ -63,22 +62,22 @@ static bool fits_winograd(shape weight, shape y) { return weight.h == 3 && y.h %
 static int texel_choices(const node *node, bool train, shape y, launch choices[CONV_TILE_CHOICES], int *inexact) {
   const conv_attributes *attributes = (const void *)node->attributes;
   bool winograd = fits_winograd(node->inputs[WEIGHT]->shape, y);
-  bool alone = !node->inputs[SECOND], follows = attributes->inputs || (alone && !train && !attributes->epilogue.activation);
+  bool alone = !node->inputs[SECOND], follows = attributes->one_binding || (alone && !train && !attributes->epilogue.activation);
   int count = 0, groups = column_groups(y.w);
   for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
     choices[count] = choices[0];
     take_texel_tile(y, "conv_winograd", 4, wide, &choices[count]);
-    choices[count].spec[CONV_SPLIT] = attributes->both != NULL;
+    choices[count].spec[CONV_SPLIT] = node->output_count > 1;
     if (follows) choices[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
     count++;
   }
-  if (attributes->inputs) {  // conv_texel wants a binding each
+  if (attributes->one_binding) {  // conv_texel wants a binding each
     *inexact = count - 1;
     return count;
   }
   choices[count] = choices[0];
   take_texel_tile(y, "conv_texel", 4 / groups, groups, &choices[count]);
-  choices[count++].spec[CONV_SPLIT] = attributes->both != NULL;
+  choices[count++].spec[CONV_SPLIT] = node->output_count > 1;
   *inexact = count - 1;
   return count;
 }
@@ -86,8 +85,10 @@ static int texel_choices(const node *node, bool train, shape y, launch choices[C
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const conv_attributes *attributes = (const void *)node->attributes;
+  tensor *inputs = attributes->one_binding ? x->view_of : NULL;  // what holds both
+  tensor *both = node->output_count > 1 ? y->view_of : NULL;     // the same of the outputs
   shape made = y->shape;
-  if (attributes->both) made.c += node->outputs[1]->shape.c;
+  if (both) made.c += node->outputs[1]->shape.c;
   struct conv_parameters push = {
       .batch = (uint)y->shape.n,
       .height = (uint)y->shape.h,
@@ -96,8 +97,8 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
       .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
       .out_blocks = (uint)round_up(made.c, 8) / 8,
       .split = (uint)round_up(y->shape.c, 8) / 8,
-      .second_in = attributes->inputs ? share_offset(attributes->inputs, second) : 0,
-      .second_at = attributes->both ? (uint)(node->outputs[1]->view_offset / 16) : 0,
+      .second_in = inputs ? share_offset(inputs, second) : 0,
+      .second_at = both ? (uint)(node->outputs[1]->view_offset / 16) : 0,
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
       .x_scale = attributes->x_scale,
@@ -106,14 +107,14 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
       {.shader = "conv",
        .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
                 [CONV_ACTIVATION] = attributes->epilogue.activation,
-                [CONV_SECOND] = second && !attributes->inputs ? CONV_SECOND_BOUND : 0,
+                [CONV_SECOND] = second && !inputs ? CONV_SECOND_BOUND : 0,
                 [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
                 [CONV_BIAS] = node->inputs[BIAS] != NULL},
        .spec_count = 5,
        // A binding must not be empty: where a tensor is absent x is bound, which the shader then does not read there.
-       .bindings = {attributes->inputs ? attributes->inputs : x, second && !attributes->inputs ? second : x,
+       .bindings = {inputs ? inputs : x, second && !inputs ? second : x,
                     node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
-                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, attributes->both ? attributes->both : y},
+                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, both ? both : y},
        .binding_count = 6,
        .push = &push,
        .push_bytes = sizeof push,
@@ -158,12 +159,10 @@ static bool take_second(graph *graph, node *node, slot slot, struct node *other)
   (void)slot;
   if (!saves_variants(graph, node)) return true;
   size_t bytes = tensor_bytes(x) + graph->caps->alignment + tensor_bytes(second);
-  if (!can_share(x) || !can_share(second) || bytes / 16 > graph->caps->max_texel_elements || !share_fits(graph, x, second))
+  if (!can_share(x) || !can_share(second) || bytes / 16 > graph->caps->max_texel_elements || !share_fits(graph, &x, 1, second))
     return true;  // a variant of the kernel, then
-  tensor *both = share_begin(graph, x);
-  if (!both || !share_add(graph, both, second)) return false;
-  ((conv_attributes *)(void *)node->attributes)->inputs = both;
-  return true;
+  ((conv_attributes *)(void *)node->attributes)->one_binding = true;
+  return share_add(graph, x, second);
 }
 
 static double multiply_adds(const node *node) {
@@ -214,11 +213,7 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
   return data_gradients_fit(graph, first, other, pairs);
 }
 
-static bool join_gradients(graph *graph, node *first, node *other) {
-  return data_gradients_join(graph, first, other, &((conv_attributes *)(void *)first->attributes)->both);
-}
-
-static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, join_gradients};
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
 const op conv_op = {.name = "conv",
                     .forward = forward,

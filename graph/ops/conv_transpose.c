@@ -120,31 +120,31 @@ static weight_gradient_product gradient_product(const tensor *x, const tensor *s
 
 typedef struct weight_gradient_attributes {
   float dy_scale;  // while dy is in half precision, a power of two
-  bool has_bias;   // output 1 is db
 } weight_gradient_attributes;
 
 static bool makes_texels(const device_caps *caps, const tensor *x, const tensor *second, const tensor *dy) {
-  return caps && prefers_texels(caps, (const tensor *[]){x, second, dy}, 3);
+  return prefers_texels(caps, (const tensor *[]){x, second, dy}, 3);
 }
 
-// x, second or NULL, dy → dw, and db where the texel kernel makes it
+// x, second or NULL, dy → dw, db: one launch makes both where it reads texels
 static mote_status weight_gradient_forward(const node *node, launches *to, mote_error *error) {
-  const weight_gradient_attributes *attributes = (const void *)node->attributes;
-  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0];
+  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0], *db = node->outputs[1];
+  bool texels = makes_texels(to->caps, x, second, dy);
   if (prefers_tiles(to->caps, dy->shape)) {
     const weight_gradient_product product = gradient_product(x, second, dw->shape);
-    return weight_gradient_dispatch(node, to, &product, error);
+    TRY(weight_gradient_dispatch(node, to, &product, error));
+    return channel_sum_launch(dy, db, to, error);
   }
   struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
   launch launch = {.shader = "conv_transpose_weight_gradient",
                .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL,
-                        [CONV_TRANSPOSE_GRADIENT_BIAS] = attributes->has_bias},
+                        [CONV_TRANSPOSE_GRADIENT_BIAS] = texels},
                .spec_count = 2,
-               .bindings = {x, second ? second : x, dy, dw, attributes->has_bias ? node->outputs[1] : dw},
+               .bindings = {x, second ? second : x, dy, dw, db},
                .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push};
-  if (makes_texels(to->caps, x, second, dy)) {
+  if (texels) {
     launch.shader = "conv_transpose_weight_gradient_texel";
     launch.groups[0] = (push.first_quads + push.second_quads) / 2;
     launch.groups[1] = push.out_blocks;
@@ -154,7 +154,8 @@ static mote_status weight_gradient_forward(const node *node, launches *to, mote_
     launch.binding_count = 4;
     spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
   }
-  return launches_add(to, &launch, error);
+  TRY(launches_add(to, &launch, error));
+  return texels ? MOTE_OK : channel_sum_launch(dy, db, to, error);
 }
 
 // As many products as the layer itself.
@@ -169,16 +170,14 @@ const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_weight_gra
 typedef struct data_gradient_attributes {
   uint32_t first_block;  // of the weight's input channels, in eights
   float dy_scale;        // while dy is in half precision, a power of two
-  tensor *both;          // what holds both outputs, where there are two
 } data_gradient_attributes;
 
 // All that the node makes: its channels, and the tensor that holds them.
 static tensor *made_by(const node *node, shape *made) {
-  const data_gradient_attributes *attributes = (const void *)node->attributes;
   *made = node->outputs[0]->shape;
-  if (!attributes->both) return node->outputs[0];
+  if (node->output_count == 1) return node->outputs[0];
   made->c += node->outputs[1]->shape.c;
-  return attributes->both;
+  return node->outputs[0]->view_of;
 }
 
 static uint second_at(const node *node) {
@@ -247,17 +246,13 @@ static double data_gradient_multiply_adds(const node *node) {
 }
 
 static bool can_join(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
-  const data_gradient_attributes *a = (const void *)first->attributes, *b = (const void *)other->attributes;
+  const data_gradient_attributes *b = (const void *)other->attributes;
   bool alike = first->inputs[0] == other->inputs[0] && first->inputs[1] == other->inputs[1];
-  if (!alike || a->both || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
+  if (!alike || first->output_count > 1 || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
   return data_gradients_fit(graph, first, other, pairs);
 }
 
-static bool join_gradients(graph *graph, node *first, node *other) {
-  return data_gradients_join(graph, first, other, &((data_gradient_attributes *)(void *)first->attributes)->both);
-}
-
-static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, join_gradients};
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
 const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
                                                    .forward = data_gradient_forward,
@@ -273,16 +268,13 @@ static void add_data_gradient(graph *graph, tensor *dy, tensor *transposed, tens
 }
 
 static void add_weight_gradient(graph *graph, const node *forward, tensor *dy) {
-  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *weight = forward->inputs[WEIGHT], *db;
-  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale,
-                                                 .has_bias = makes_texels(graph->caps, x, second, dy)};
+  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *weight = forward->inputs[WEIGHT];
+  const weight_gradient_attributes attributes = {graph->gradient_scale};
   node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, &attributes,
                             sizeof attributes);
-  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
-  if (!dw) return;
-  db = attributes.has_bias ? node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8) : channel_sum(graph, dy);
-  graph_add_gradient(graph, weight, dw);
-  graph_add_gradient(graph, forward->inputs[BIAS], db);
+  if (!node) return;
+  graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
+  graph_add_gradient(graph, forward->inputs[BIAS], node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8));
 }
 
 static void backward(graph *graph, node *forward) {

@@ -13,13 +13,18 @@
 enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where there are several
 
 typedef struct weight_gradient_attributes {
-  float dy_scale;                   // while dy is in half precision, a power of two
-  tensor *db;                       // of the first layer, or NULL
-  tensor *table;                    // a row a layer, of CONV_WEIGHT_GRADIENT_WORDS; on CPU drivers
-  tensor *all_x, *all_dy, *all_dw;  // of several layers: what holds those of all; of one: NULL
+  float dy_scale;  // while dy is in half precision, a power of two
 } weight_gradient_attributes;
 _Static_assert(CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS <= MAX_INPUTS && CONV_WEIGHT_GRADIENT_COUNT < MAX_OUTPUTS,
                "a node holds all layers, and the sum of their biases' gradients");
+
+static int layer_count(const node *node) { return node->input_count / LAYER_INPUTS; }
+
+// Of the first layer, the output after those of all layers; or NULL.
+static tensor *bias_gradient(const node *node) {
+  int layers = layer_count(node);
+  return node->output_count > layers ? node->outputs[layers] : NULL;
+}
 
 static bool makes_texels(const device_caps *caps, tensor *const *inputs) {
   return caps && prefers_texels(caps, (const tensor *[]){inputs[X], inputs[SECOND], inputs[DY]}, LAYER_INPUTS);
@@ -35,42 +40,55 @@ static weight_gradient_product product_of(tensor *const *inputs, shape weight) {
 
 static uint blocks_of(const tensor *tensor) { return tensor ? (uint)round_up(tensor->shape.c, 8) / 8 : 0; }
 
-static void describe_layer(const node *node, int layer, uint *words) {
-  const weight_gradient_attributes *attributes = (const void *)node->attributes;
-  tensor *const *in = node->inputs + LAYER_INPUTS * layer;
-  if (attributes->all_x) {
-    words[CONV_WEIGHT_GRADIENT_X] = share_offset(attributes->all_x, in[X]);
-    words[CONV_WEIGHT_GRADIENT_DY] = share_offset(attributes->all_dy, in[DY]);
-    words[CONV_WEIGHT_GRADIENT_DW] = share_offset(attributes->all_dw, node->outputs[layer]);
+// What is bound for the layers: the tensors that hold what all of them have of a kind.
+typedef struct layers_bound {
+  tensor *x, *dy, *dw;
+} layers_bound;
+
+static mote_status bind_layers(const node *node, launches *to, layers_bound *bound, mote_error *error) {
+  tensor *x[CONV_WEIGHT_GRADIENT_COUNT], *dy[CONV_WEIGHT_GRADIENT_COUNT];
+  for (int i = 0; i < layer_count(node); i++) {
+    x[i] = node->inputs[LAYER_INPUTS * i + X];
+    dy[i] = node->inputs[LAYER_INPUTS * i + DY];
   }
+  TRY(launches_bind(to, x, layer_count(node), &bound->x, error));
+  TRY(launches_bind(to, dy, layer_count(node), &bound->dy, error));
+  return launches_bind(to, node->outputs, layer_count(node), &bound->dw, error);
+}
+
+static void describe_layer(const node *node, int layer, const layers_bound *bound, uint *words) {
+  tensor *const *in = node->inputs + LAYER_INPUTS * layer;
+  words[CONV_WEIGHT_GRADIENT_X] = share_offset(bound->x, in[X]);
+  words[CONV_WEIGHT_GRADIENT_DY] = share_offset(bound->dy, in[DY]);
+  words[CONV_WEIGHT_GRADIENT_DW] = share_offset(bound->dw, node->outputs[layer]);
   words[CONV_WEIGHT_GRADIENT_BLOCKS] = (blocks_of(in[X]) + blocks_of(in[SECOND])) | blocks_of(in[DY]) << 16;
 }
 
 static mote_status dispatch_texels(const node *node, launches *to, mote_error *error) {
-  const weight_gradient_attributes *attributes = (const void *)node->attributes;
-  tensor *const *in = node->inputs, *dw = node->outputs[0], *x = attributes->all_x ? attributes->all_x : in[X];
+  tensor *const *in = node->inputs, *dw = node->outputs[0], *db = bias_gradient(node), *table;
+  layers_bound bound;
+  TRY(bind_layers(node, to, &bound, error));
+  TRY(launches_table(to, layer_count(node) * CONV_WEIGHT_GRADIENT_WORDS, &table, error));  // a row a layer
   struct conv_weight_gradient_texel_parameters push = {.batch = (uint)in[X]->shape.n,
                                                        .height = (uint)in[X]->shape.h,
                                                        .width = (uint)in[X]->shape.w,
                                                        .first_blocks = blocks_of(in[X]),
-                                                       .layers = (uint)(node->input_count / LAYER_INPUTS)};
+                                                       .layers = (uint)layer_count(node)};
   int width = in[X]->shape.w;
   bool winograd = dw->shape.h == 3;
   launch launch = {.shader = winograd ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
                .spec = {[CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
-                        [CONV_WEIGHT_GRADIENT_BIAS] = attributes->db != NULL,
+                        [CONV_WEIGHT_GRADIENT_BIAS] = db != NULL,
                         [CONV_WEIGHT_GRADIENT_TILES] = !winograd ? 0 : width > 8 ? 4 : width > 4 ? 2 : 1},
                .spec_count = 4,
-               .bindings = {x, in[SECOND] ? in[SECOND] : x, attributes->all_dy ? attributes->all_dy : in[DY],
-                            attributes->all_dw ? attributes->all_dw : dw, attributes->db ? attributes->db : dw,
-                            attributes->table},
+               .bindings = {bound.x, in[SECOND] ? in[SECOND] : bound.x, bound.dy, bound.dw, db ? db : dw, table},
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push,
                .groups = {0}};
   for (uint layer = 0; layer < push.layers; layer++) {
-    uint *words = attributes->table->contents + layer * CONV_WEIGHT_GRADIENT_WORDS;
-    describe_layer(node, (int)layer, words);
+    uint *words = table->contents + layer * CONV_WEIGHT_GRADIENT_WORDS;
+    describe_layer(node, (int)layer, &bound, words);
     words[CONV_WEIGHT_GRADIENT_FIRST] = launch.groups[0];
     launch.groups[0] += (words[CONV_WEIGHT_GRADIENT_BLOCKS] & 0xFFFF) * (words[CONV_WEIGHT_GRADIENT_BLOCKS] >> 16);
   }
@@ -102,15 +120,20 @@ static mote_status dispatch_plain(const node *node, launches *to, mote_error *er
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   if (makes_texels(to->caps, node->inputs)) return dispatch_texels(node, to, error);
-  if (!prefers_tiles(to->caps, node->inputs[X]->shape)) return dispatch_plain(node, to, error);
-  const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
-  return weight_gradient_dispatch(node, to, &product, error);
+  if (prefers_tiles(to->caps, node->inputs[X]->shape)) {
+    const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
+    TRY(weight_gradient_dispatch(node, to, &product, error));
+  } else {
+    TRY(dispatch_plain(node, to, error));
+  }
+  tensor *db = bias_gradient(node);
+  return db ? channel_sum_launch(node->inputs[DY], db, to, error) : MOTE_OK;
 }
 
 // As many products as the layers themselves.
 static double multiply_adds(const node *node) {
   double sum = 0;
-  for (int layer = 0; layer < node->input_count / LAYER_INPUTS; layer++) {
+  for (int layer = 0; layer < layer_count(node); layer++) {
     shape w = node->outputs[layer]->shape;
     sum += (double)tensor_elements(node->inputs[LAYER_INPUTS * layer + DY]) * w.c * w.h * w.w;
   }
@@ -123,37 +146,26 @@ const op conv_weight_gradient_op = {
     .name = "conv_weight_gradient", .forward = forward, .multiply_adds = multiply_adds, .join = &join_layers};
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
-  bool texels = makes_texels(graph->caps, inputs);
-  const weight_gradient_attributes attributes = {
-      .dy_scale = graph->gradient_scale,
-      .table = texels ? graph_table(graph, "layers", CONV_WEIGHT_GRADIENT_WORDS) : NULL};
+  const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};
   node *node =
       graph_append(graph, &conv_weight_gradient_op, inputs, LAYER_INPUTS, 1u << SECOND, &attributes, sizeof attributes);
   tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
-  if (!dw) return NULL;
-  if (!db) return dw;
-  if (!texels) {
-    *db = channel_sum(graph, inputs[DY]);
-    return dw;
-  }
-  *db = node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, LAYOUT_C8);
-  ((weight_gradient_attributes *)(void *)node->attributes)->db = *db;
+  if (dw && db) *db = node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, LAYOUT_C8);
   return dw;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Several layers a dispatch
 
-static bool can_be_part(const tensor *tensor, const weight_gradient_attributes *of) {
-  return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && (of->all_x || !tensor->view_of);
+static bool can_be_part(const tensor *tensor, int layers) {
+  return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && (layers > 1 || !tensor->view_of);
 }
 
 // Is the node one of a kernel for CPU drivers that others can be done with?
 static bool can_join(const graph *graph, const node *node) {
-  const weight_gradient_attributes *attributes = (const void *)node->attributes;
   if (!makes_texels(graph->caps, node->inputs) || node->inputs[SECOND]) return false;
   return node->outputs[0]->kind == TENSOR_GRADIENT && node->outputs[0]->home.bytes &&
-         can_be_part(node->inputs[X], attributes) && can_be_part(node->inputs[DY], attributes);
+         can_be_part(node->inputs[X], layer_count(node)) && can_be_part(node->inputs[DY], layer_count(node));
 }
 
 // Do the layers of both, and what they take, make a dispatch of layers that differ in channels alone?
@@ -167,44 +179,27 @@ static bool are_alike(const graph *graph, const node *a, const node *b) {
 }
 
 // Does one binding hold what the layers of both have at `input`, as texels too?
-static bool one_binding_holds(const graph *graph, const tensor *all, const tensor *more) {
+static bool one_binding_holds(const graph *graph, tensor *all, const tensor *more) {
   size_t bytes = tensor_bytes(all->view_of ? all->view_of : all) + graph->caps->alignment + tensor_bytes(more);
-  return share_fits(graph, all, more) && bytes / 16 <= graph->caps->max_texel_elements;
-}
-
-static bool begin_sharing(graph *graph, node *node) {
-  weight_gradient_attributes *attributes = (void *)node->attributes;
-  if (attributes->all_x) return true;
-  attributes->all_x = share_begin(graph, node->inputs[X]);
-  attributes->all_dy = share_begin(graph, node->inputs[DY]);
-  attributes->all_dw = share_begin(graph, node->outputs[0]);
-  return attributes->all_x && attributes->all_dy && attributes->all_dw;
+  return share_fits(graph, &all, 1, more) && bytes / 16 <= graph->caps->max_texel_elements;
 }
 
 // Images must be of one size, and both must write a parameter's gradient, which has its home.
 static bool layers_fit(const graph *graph, const node *node, const struct node *earlier, join_pairs *pairs) {
-  const weight_gradient_attributes *own = (const void *)node->attributes, *all = (const void *)earlier->attributes;
-  bool alone = node->input_count == LAYER_INPUTS && !own->db;
-  if (!alone || earlier->input_count == CONV_WEIGHT_GRADIENT_COUNT * LAYER_INPUTS || !are_alike(graph, earlier, node))
-    return false;
-  const tensor *dw = all->all_dw ? all->all_dw : earlier->outputs[0];
+  bool alone = layer_count(node) == 1 && !bias_gradient(node);
+  if (!alone || layer_count(earlier) == CONV_WEIGHT_GRADIENT_COUNT || !are_alike(graph, earlier, node)) return false;
   *pairs = (join_pairs){{{earlier->inputs[X], node->inputs[X]}, {earlier->inputs[DY], node->inputs[DY]}}, 2};
   return one_binding_holds(graph, earlier->inputs[X], node->inputs[X]) &&
-         one_binding_holds(graph, earlier->inputs[DY], node->inputs[DY]) && share_fits(graph, dw, node->outputs[0]);
+         one_binding_holds(graph, earlier->inputs[DY], node->inputs[DY]) && 
+         share_fits(graph, earlier->outputs, layer_count(earlier), node->outputs[0]);
 }
 
 // The earlier node's layers stay where they are, and the later one's comes after them; it is the later node that runs, when
 // all gradients are there.
 static bool take_layers(graph *graph, node *node, struct node *earlier) {
-  if (!begin_sharing(graph, earlier)) return false;
-  const weight_gradient_attributes *all = (const void *)earlier->attributes;
-  const weight_gradient_attributes *own = (const void *)node->attributes;
-  tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0];
-  int inputs = earlier->input_count, layers = inputs / LAYER_INPUTS;
-  if (!graph_join_tables(graph, all->table, own->table)) return false;
-  share_add(graph, all->all_x, x);
-  share_add(graph, all->all_dy, dy);
-  share_add(graph, all->all_dw, dw);
+  tensor *x = node->inputs[X], *dy = node->inputs[DY], *dw = node->outputs[0], *db = bias_gradient(earlier);
+  int inputs = earlier->input_count, layers = layer_count(earlier);
+  if (!share_add(graph, earlier->inputs[X], x) || !share_add(graph, earlier->inputs[DY], dy)) return false;
   memcpy(node->inputs, earlier->inputs, sizeof node->inputs);
   memcpy(node->outputs, earlier->outputs, sizeof node->outputs);
   memcpy(node->attributes, earlier->attributes, sizeof node->attributes);
@@ -214,7 +209,7 @@ static bool take_layers(graph *graph, node *node, struct node *earlier) {
   node->input_count = inputs + LAYER_INPUTS;
   node->outputs[layers] = dw;
   node->output_count = layers + 1;
-  if (all->db) node->outputs[node->output_count++] = all->db;
+  if (db) node->outputs[node->output_count++] = db;
   for (int i = 0; i < node->output_count; i++) node->outputs[i]->producer = node;
   return true;
 }

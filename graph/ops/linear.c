@@ -11,10 +11,6 @@
 // A layer binds LINEAR_TENSORS tensors: its inputs first, then its outputs.
 enum { INPUTS = 3 };
 
-typedef struct linear_attributes {
-  epilogue epilogue;
-  tensor *whole[LINEAR_TENSORS];  // what holds the tensors of several layers; of one: NULL
-} linear_attributes;
 _Static_assert(LINEAR_LAYERS * INPUTS <= MAX_INPUTS && LINEAR_LAYERS * 2 <= MAX_OUTPUTS, "a node holds all layers");
 
 static int layer_count(const node *node) { return node->input_count / INPUTS; }
@@ -26,6 +22,12 @@ static tensor *part(const node *node, int layer, int which) {
   return which - INPUTS < outputs ? node->outputs[layer * outputs + which - INPUTS] : NULL;
 }
 
+// That tensor of each layer; how many there are: none, or one a layer.
+static int parts(const node *node, int which, tensor *parts[LINEAR_LAYERS]) {
+  for (int layer = 0; layer < layer_count(node); layer++) parts[layer] = part(node, layer, which);
+  return part(node, 0, which) ? layer_count(node) : 0;
+}
+
 // Places among a layer's tensors: `ins` has its input features, `outs` its output features. An invocation makes `bytes` bytes of the
 // first output.
 typedef struct roles {
@@ -34,27 +36,28 @@ typedef struct roles {
 } roles;
 
 static mote_status dispatch_layers(const node *node, launches *to, roles roles, mote_error *error) {
-  const linear_attributes *attributes = (const void *)node->attributes;
+  const epilogue *attributes = (const void *)node->attributes;
   int layers = layer_count(node);
   struct linear_parameters push = {{0}};
   launch launch = {.shader = node->op->name,
-               .spec = {[LINEAR_ACTIVATION] = attributes->epilogue.activation,
+               .spec = {[LINEAR_ACTIVATION] = attributes->activation,
                         [LINEAR_KEEP] = part(node, 0, LINEAR_TENSORS - 1) != NULL},
                .spec_count = node->op == &linear_op ? 2 : 1,
                .binding_count = LINEAR_TENSORS,
                .push = &push,
                .push_bytes = sizeof push};
   for (int i = 0; i < LINEAR_TENSORS; i++) {
-    tensor *bound = attributes->whole[i] ? attributes->whole[i] : part(node, 0, i);
+    tensor *of_layers[LINEAR_LAYERS];
     // A binding must not be empty: where a tensor is absent the one before it is bound, which the shader then does not touch.
-    launch.bindings[i] = bound ? bound : launch.bindings[i - 1];
+    if (parts(node, i, of_layers)) TRY(launches_bind(to, of_layers, layers, &launch.bindings[i], error));
+    else launch.bindings[i] = launch.bindings[i - 1];
   }
   uint64_t invocations = 0;
   for (int layer = 0; layer < layers; layer++) {
     uint *words = push.words + layer * LINEAR_WORDS;
     const tensor *ins = part(node, layer, roles.ins), *outs = part(node, layer, roles.outs);
     for (int i = 0; i < LINEAR_TENSORS; i++)
-      if (attributes->whole[i]) words[i] = share_offset(attributes->whole[i], part(node, layer, i));
+      if (part(node, layer, i)) words[i] = share_offset(launch.bindings[i], part(node, layer, i));
     words[LINEAR_BATCH] = (uint)ins->shape.n;
     words[LINEAR_SIZES] = (uint)round_up(ins->shape.c, 8) / 4 | (uint)round_up(outs->shape.c, 8) / 8 << 16;
     uint64_t own = tensor_bytes(part(node, layer, INPUTS)) / roles.bytes;
@@ -77,7 +80,7 @@ tensor *linear(graph *graph, tensor *x, tensor *weight, tensor *bias) {
       weight->layout != LAYOUT_WEIGHT)
     return graph_fail(graph, "linear: %s and weight %s do not fit", shape_format(x->shape).text,
                       shape_format(weight->shape).text);
-  const linear_attributes attributes = {.epilogue = {.scale = 1}};
+  const epilogue attributes = {.scale = 1};
   node *node =
       graph_append(graph, &linear_op, (tensor *[]){x, weight, bias}, INPUTS, 0, &attributes, sizeof attributes);
   return node ? node_output(graph, node, (shape){x->shape.n, weight->shape.n, 1, 1}, LAYOUT_C8) : NULL;
@@ -116,10 +119,10 @@ const op linear_weight_gradient_op = {
     .name = "linear_weight_gradient", .forward = weight_gradient_forward, .join = &join_linear};
 
 static void backward(graph *graph, node *forward) {
-  const linear_attributes *attributes = (const void *)forward->attributes;
+  const epilogue *attributes = (const void *)forward->attributes;
   tensor *x = forward->inputs[X], *weight = forward->inputs[WEIGHT], *bias = forward->inputs[BIAS];
   tensor *dy = forward->outputs[0]->grad, *z = NULL;
-  if (attributes->epilogue.activation) {
+  if (attributes->activation) {
     z = node_output(graph, forward, dy->shape, dy->layout);
     if (!z) return;
   }
@@ -138,15 +141,16 @@ static void backward(graph *graph, node *forward) {
 // Several layers a dispatch
 
 static bool can_join(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
-  const linear_attributes *a = (const void *)first->attributes, *b = (const void *)other->attributes;
+  const epilogue *a = (const void *)first->attributes, *b = (const void *)other->attributes;
   int layers = layer_count(first);
   (void)pairs;
   if (layers == LINEAR_LAYERS || layer_count(other) > 1 || first->output_count != layers * other->output_count ||
-      a->epilogue.activation != b->epilogue.activation)
+      a->activation != b->activation)
     return false;
   for (int i = 0; i < LINEAR_TENSORS; i++) {
-    const tensor *whole = a->whole[i] ? a->whole[i] : part(first, 0, i), *own = part(other, 0, i);
-    if (!whole != !own || (own && !share_fits(graph, whole, own))) return false;
+    tensor *of_layers[LINEAR_LAYERS], *own = part(other, 0, i);
+    int count = parts(first, i, of_layers);
+    if (!count != !own || (own && !share_fits(graph, of_layers, count, own))) return false;
   }
   return true;
 }
@@ -159,13 +163,9 @@ static void count_in_label(node *node, int more) {
 }
 
 static bool join_layers(graph *graph, node *first, node *other) {
-  linear_attributes *attributes = (void *)first->attributes;
   for (int i = 0; i < LINEAR_TENSORS; i++) {
-    tensor **whole = &attributes->whole[i], *own = part(other, 0, i);
-    if (!own) continue;
-    if (!*whole) *whole = share_begin(graph, part(first, 0, i));
-    if (!*whole) return false;
-    if (!share_add(graph, *whole, own)) return graph_fail(graph, "linear: %s is bound twice", own->name);
+    tensor *own = part(other, 0, i);
+    if (own && !share_add(graph, part(first, 0, i), own)) return graph_fail(graph, "linear: %s is bound twice", own->name);
   }
   for (int i = 0; i < INPUTS; i++) first->inputs[first->input_count++] = other->inputs[i];
   for (int i = 0; i < other->output_count; i++) {

@@ -12,7 +12,7 @@ typedef struct batch_norm_tensors {
 
 typedef struct normal_noise_desc {
   uint32_t stream, step;  // words of the Philox counter
-  bool bits;              // the raw random words instead, for tests
+  uint32_t bits;          // the raw random words instead, for tests
 } normal_noise_desc;
 
 // A training batch from data on the device.
