@@ -169,7 +169,7 @@ def test_resume_a_run_of_0_1_0(where):
     train(where, *TINY, "--steps", 2)
     path = where / "m.safetensors.run/settings.json"
     told = json.loads(path.read_text())
-    for name in ("crop", "pad", "spacing", "margin", "arrays", "range"):
+    for name in ("crop", "pad", "spacing", "margin", "arrays", "range", "net"):
         del told["settings"][name]
     path.write_text(json.dumps(told))
     run = train(where, "--resume", "--steps", 3, "--pad", 32, check=None)
@@ -614,6 +614,8 @@ def test_usage(where):
     for words, *texts in ((["--steps", "0"], "--steps", "0"),
                           (["--lr", "fast"], "--lr", "fast"),
                           (["--n-feat", "12"], "--n-feat", "multiple of 8"),
+                          (["--net", "unet"], "--net", "context_unet, sprite_classifier"),
+                          (["--classifier", "--net", "context_unet"], "--classifier", "a sprite_classifier"),
                           (["--target", "noise"], "--target", "epsilon, v, x0"),
                           (["--steps", "5", "--minutes", "1"], "--steps", "--minutes"),
                           (["--tile", "8"], "--tile", "16x16"),

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   mote_status status = train_settings_parse(&options, "settings.json", (const char *)data, bytes, bytes % 2, &error);
   if (!status) status = train_options_check(&options, &error);
   check(status == error.status && !status == !error.message[0]);
-  for (int i = 0; !status && i < train_setting_count; i++) check_range(&options, &train_settings[i]);
+  for (int i = 0; !status && i < options.setting_count; i++) check_range(&options, &options.settings[i]);
   check(status || options.data);
   train_options_finish(&options);
   return 0;

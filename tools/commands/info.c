@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/nets/metadata.h"
+#include "graph/nets/settings.h"
 #include "runtime/error.h"
 #include "tools/command.h"
 #include "tools/data/dataset_options.h"
@@ -97,8 +98,12 @@ static void print_text(const info_report *r) {
   const double mebibyte = 1024.0 * 1024.0;
   print("%s\n", r->path);
   print("architecture    %s\n", m->architecture);
-  print("images          %d x %d, %d channel%s\n", m->height, m->height, m->channels, m->channels == 1 ? "" : "s");
-  print("features        %d (n_feat)\n", m->n_feat);
+  print("images          %d x %d, %d channel%s\n", m->width, m->height, m->channels, m->channels == 1 ? "" : "s");
+  for (const network_setting *setting = network_of(m)->settings; setting->name; setting++) {
+    const setting_value value = setting_get(m, setting);
+    if (!setting->of_data)
+      print("%-15s %s (%s)\n", setting->title ? setting->title : "", setting_format(setting, &value).text, setting->name);
+  }
   print("context         %d number%s (n_cfeat)\n", m->n_cfeat, m->n_cfeat == 1 ? "" : "s");
   print("labels         ");
   for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
@@ -136,10 +141,13 @@ static void add_model(cJSON *json, const info_report *r) {
   const mote_model_info *m = r->model;
   cJSON_AddStringToObject(json, "model", r->path);
   cJSON_AddStringToObject(json, "architecture", m->architecture);
-  cJSON_AddNumberToObject(json, "channels", m->channels);
-  cJSON_AddNumberToObject(json, "height", m->height);
-  cJSON_AddNumberToObject(json, "n_feat", m->n_feat);
-  cJSON_AddNumberToObject(json, "n_cfeat", m->n_cfeat);
+  for (const network_setting *setting = network_of(m)->settings; setting->name; setting++) {
+    const setting_value value = setting_get(m, setting);
+    if (!setting->most && (setting->type == VALUE_INT || setting->type == VALUE_DOUBLE))
+      cJSON_AddNumberToObject(json, setting->name, value.numbers[0]);
+    else
+      cJSON_AddStringToObject(json, setting->name, setting_format(setting, &value).text);
+  }
   if (r->samples) add_diffusion(json, m);
   if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", metadata_alphas[m->premultiplied]);
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");

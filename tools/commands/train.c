@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/nets/network.h"
 #include "runtime/error.h"
 #include "runtime/text.h"
 #include "tools/command.h"
@@ -117,22 +116,20 @@ static void describe_model(const training *t, mote_model_info *model) {
   const train_options *o = t->options;
   *model = (mote_model_info){.channels = t->train.channels,
                              .height = t->train.height,
-                             .n_feat = o->n_feat,
                              .n_cfeat = dataset_context_length(&t->train),
                              .timesteps = o->timesteps,
                              .schedule = (mote_schedule)o->schedule,
                              .prediction = (mote_prediction)o->target,
                              .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
-  for (int i = 0; o->classifier && !network_of(model)->classifies; i++)
-    snprintf(model->architecture, sizeof model->architecture, "%s", network_names[i]);
+  train_network_describe(&o->network, model);
   memcpy(model->labels, t->train.classes, sizeof model->labels);
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
 }
 
 // What a model says about shape, noise and images holds where nothing else was asked for.
 static void adopt_model(train_options *o, const mote_model_info *model) {
-  if (!train_option_given(o, "n-feat")) o->n_feat = model->n_feat;
+  train_network_adopt(&o->network, train_option_given(o, "net"), model);
   if (!train_option_given(o, "channels")) o->dataset.channels = o->channels = model->channels;
   if (!train_option_given(o, "resize")) o->dataset.resize = o->resize = model->height;
   if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
@@ -205,10 +202,11 @@ static mote_status prepare(training *t, mote_error *error) {
   TRY(open_models(t, error));
   if (from_model) TRY(load_data(t, error));
   settle_alpha(t);
-  if (o->classifier && t->train.class_count < 2)
+  if (o->network.classifier && t->train.class_count < 2)
     return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d class, expected images of two or more",
                 t->train.class_count);
-  if (!o->n_feat) o->n_feat = o->classifier || device->type == MOTE_DEVICE_CPU ? 32 : 64;
+  train_network_settle(&o->network, device->type == MOTE_DEVICE_CPU);
+  TRY(train_network_check(&o->network, train_option_given(o, "net"), error));
   train_settings_desc settings = {
       .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};
   if (o->earlier) TRY(train_settings_compare(&settings, error));

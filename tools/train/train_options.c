@@ -27,7 +27,7 @@ const train_setting train_settings[] = {
      "replace a model and a run that are there already under the name of -o"},
     {"start", 0, SETTING_PATH, SETTING_FIXED, AT(start), 0, 0, NULL, "MODEL",
      "begin with these weights, whose shape, channels, size and noise hold unless other ones are asked for"},
-    {"classifier", 0, SETTING_FLAG, SETTING_FIXED, AT(classifier), 0, 0, NULL, NULL,
+    {"classifier", 0, SETTING_FLAG, SETTING_FIXED, AT(network.classifier), 0, 0, NULL, NULL,
      "learn to tell the classes apart instead of making images: a judge for mote evaluate"},
     {"teacher", 0, SETTING_PATH, SETTING_FIXED, AT(teacher), 0, 0, NULL, "MODEL",
      "learn to take its steps two at a time (see mote distill); begins with its weights unless --start says otherwise"},
@@ -40,8 +40,8 @@ const train_setting train_settings[] = {
      "end when every image was seen E times on average"},
     {"minutes", 0, SETTING_DOUBLE, SETTING_FREE, AT(minutes), 1e-2, 1e6, NULL, "M",
      "end after M minutes of training in all, the learning rate ending with them"},
-    {"n-feat", 0, SETTING_INT, SETTING_FIXED, AT(n_feat), 8, 1024, NULL, "F",
-     "features of the network, a multiple of 8 (default 64 on a GPU, 32 on a CPU driver)"},
+    {"net", 0, SETTING_CHOICE, SETTING_FIXED, AT(network.net), 0, 0, network_names, "NAME",
+     NULL, true},  // train_network.c says which there are
     {"batch", 0, SETTING_INT, SETTING_FIXED, AT(batch), 1, MOTE_BATCH_MAX, NULL, "B", "images a batch (default 64)"},
     {"accumulate", 0, SETTING_INT, SETTING_FIXED, AT(accumulate), 1, 64, NULL, "A", "batches a step (default 1)"},
     {"lr", 0, SETTING_DOUBLE, SETTING_FIXED, AT(learning_rate), 1e-12, 10, NULL, "R", "learning rate (default 0.001)"},
@@ -105,7 +105,7 @@ const train_setting train_settings[] = {
     {"half", 0, SETTING_FLAG, SETTING_FREE, AT(half), 0, 0, NULL, NULL, "write the weights as F16"},
 };
 const int train_setting_count = sizeof train_settings / sizeof train_settings[0];
-_Static_assert(sizeof train_settings / sizeof train_settings[0] <= TRAIN_SETTINGS_MAX, "make train_options larger");
+_Static_assert(sizeof train_settings / sizeof train_settings[0] + NETWORK_OPTIONS <= TRAIN_SETTINGS_MAX, "make train_options larger");
 
 static const char usage[] = "[DATA] -o model.safetensors [OPTION...]";
 static const char notes[] =
@@ -118,23 +118,44 @@ static const char notes[] =
     "Ctrl-C ends after the step at work, saves, and exits with 1. --resume goes on with the same bits on the same\n"
     "device. A loss that is not finite ends the run with the last good weights.\n";
 
-train_options train_options_default(void) {
-  return (train_options){.batch = 64,
-                         .accumulate = 1,
-                         .alpha = ALPHA_PREMULTIPLIED,
-                         .timesteps = 500,
-                         .lr_schedule = MOTE_LR_COSINE,
-                         .target = MOTE_PREDICT_V,
-                         .schedule = MOTE_SCHEDULE_COSINE,
-                         .learning_rate = 1e-3,
-                         .ema = 0.999,
-                         .clip = 1,
-                         .teacher_guidance = 1,
-                         .context_drop = 0.1,
-                         .min_snr = 5,
-                         .flip = 0.5,
-                         .holdout = 0.1,
-                         .sample_every = -1};
+static const train_options usual = {.batch = 64,
+                                    .accumulate = 1,
+                                    .alpha = ALPHA_PREMULTIPLIED,
+                                    .timesteps = 500,
+                                    .lr_schedule = MOTE_LR_COSINE,
+                                    .target = MOTE_PREDICT_V,
+                                    .schedule = MOTE_SCHEDULE_COSINE,
+                                    .learning_rate = 1e-3,
+                                    .ema = 0.999,
+                                    .clip = 1,
+                                    .teacher_guidance = 1,
+                                    .context_drop = 0.1,
+                                    .min_snr = 5,
+                                    .flip = 0.5,
+                                    .holdout = 0.1,
+                                    .sample_every = -1};
+
+static void add_setting(train_options *o, const train_setting *setting) { o->settings[o->setting_count++] = *setting; }
+
+// The settings of networks stand after the choice of one.
+void train_options_default(train_options *o) {
+  *o = usual;
+  train_network_init(&o->network);
+  for (int i = 0; i < train_setting_count; i++) {
+    add_setting(o, &train_settings[i]);
+    if (train_settings[i].choices != network_names) continue;
+    o->settings[o->setting_count - 1].help = o->network.help;
+    for (int k = 0; k < o->network.count; k++) {
+      const network_option *option = &o->network.settings[k];
+      add_setting(o, &(train_setting){.name = option->name,
+                                      .kind = SETTING_NETWORK,
+                                      .role = SETTING_FIXED,
+                                      .offset = AT(network.settings) + (size_t)k * sizeof *option + offsetof(network_option, value),
+                                      .argument = option->setting->argument,
+                                      .help = option->help,
+                                      .later = k > 0});
+    }
+  }
 }
 
 void *train_setting_value(const train_options *o, const train_setting *s) {
@@ -142,7 +163,7 @@ void *train_setting_value(const train_options *o, const train_setting *s) {
 }
 
 static mote_status take_option(train_options *o, int index, const char *text, mote_error *error) {
-  const train_setting *s = &train_settings[index];
+  const train_setting *s = &o->settings[index];
   void *value = train_setting_value(o, s);
   char name[40];
   snprintf(name, sizeof name, s->letter ? "-%.1s" : "--%s", s->letter ? &s->letter : s->name);
@@ -163,13 +184,16 @@ static mote_status take_option(train_options *o, int index, const char *text, mo
     case SETTING_FLAG:
       *(bool *)value = true;
       return MOTE_OK;
+    case SETTING_NETWORK:
+      if (snprintf(value, NETWORK_VALUE_BYTES, "%s", text) < NETWORK_VALUE_BYTES && text[0]) return MOTE_OK;
+      return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected 1 to %d bytes", name, text, NETWORK_VALUE_BYTES - 1);
   }
   return MOTE_OK;
 }
 
 static void fill_table(train_options *o) {
-  for (int i = 0; i < train_setting_count; i++) {
-    const train_setting *s = &train_settings[i];
+  for (int i = 0; i < o->setting_count; i++) {
+    const train_setting *s = &o->settings[i];
     o->table[i] = (struct poptOption){.longName = s->name,
                                       .shortName = s->letter,
                                       .argInfo = s->kind == SETTING_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
@@ -181,8 +205,8 @@ static void fill_table(train_options *o) {
 }
 
 bool train_option_given(const train_options *o, const char *name) {
-  for (int i = 0; i < train_setting_count; i++)
-    if (!strcmp(train_settings[i].name, name)) return o->given[i];
+  for (int i = 0; i < o->setting_count; i++)
+    if (!strcmp(o->settings[i].name, name)) return o->given[i];
   return false;
 }
 
@@ -192,7 +216,7 @@ static mote_status check_output(const train_options *o, mote_error *error) {
 }
 
 bool train_options_init(train_options *o, int argc, const char **argv, int *exit_code) {
-  *o = train_options_default();
+  train_options_default(o);
   fill_table(o);
   mote_error error;
   const char *text = NULL;
@@ -235,7 +259,7 @@ mote_status train_options_check(train_options *o, mote_error *error) {
     return fail(error, MOTE_ERROR_USAGE, "--distill-steps: not given, expected the number of steps to learn");
   if (!o->teacher && (o->distill_steps || o->teacher_guidance != 1))
     return fail(error, MOTE_ERROR_USAGE, "--teacher: not given, expected the model whose steps are to be learned");
-  if (o->n_feat % 8) return fail(error, MOTE_ERROR_USAGE, "--n-feat: found %d, expected a multiple of 8", o->n_feat);
+  TRY(train_network_check(&o->network, train_option_given(o, "net"), error));
   if (o->resize % 4) return fail(error, MOTE_ERROR_USAGE, "--resize: found %d, expected a multiple of 4", o->resize);
   o->dataset = (dataset_desc){
       .path = o->data, .range = (dataset_range)o->range, .resize = o->resize, .channels = o->channels};

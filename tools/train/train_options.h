@@ -8,34 +8,11 @@
 #include "mote.h"
 #include "tools/data/dataset.h"
 #include "tools/options.h"
+#include "tools/train/train_network.h"
 
-#define TRAIN_SETTINGS_MAX 48
+#define TRAIN_SETTINGS_MAX 80
 
 typedef enum train_alpha { ALPHA_STRAIGHT, ALPHA_PREMULTIPLIED } train_alpha;  // as metadata_alphas
-
-typedef struct train_options {
-  options base;               // owns the strings below, but for those from `earlier`
-  const char *data, *output;  // DATA (NULL: the default sheet) and -o
-  bool resume, force, half, classifier;
-  int n_feat, channels, batch, accumulate, timesteps, shift, resize, warmup;  // n_feat and channels 0: not settled yet
-  int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
-  int alpha;                                                                  // train_alpha
-  int steps, sample_every, save_every;                                        // not given: 0, -1, 0
-  uint64_t seed;
-  double epochs, minutes;  // 0: not given
-  double learning_rate, weight_decay, ema, clip, context_drop, min_snr, flip, holdout;
-  int distill_steps;                                         // 0: not given
-  double teacher_guidance;
-  const char *start, *teacher;  // NULL: not given
-  const char *tile, *spacing, *margin, *classes, *labels, *arrays, *crop, *pad, *background;  // NULL: not given
-  int range;                                                                                  // dataset_range
-  dataset_desc dataset;                              // of the above, read
-  bool given[TRAIN_SETTINGS_MAX];                    // on this command line
-  cJSON *earlier;                                    // settings.json of the run that goes on, or NULL; owned
-  cJSON *found_files;                                // in it: where its files are now
-  options_desc desc;
-  struct poptOption table[TRAIN_SETTINGS_MAX + 1];
-} train_options;
 
 typedef enum setting_kind {
   SETTING_INT,     // int
@@ -45,6 +22,7 @@ typedef enum setting_kind {
   SETTING_TEXT,    // const char *
   SETTING_PATH,    // const char *, a file that is read
   SETTING_FLAG,    // bool
+  SETTING_NETWORK, // char[], a setting of the network; "": open
 } setting_kind;
 
 typedef enum setting_role {
@@ -65,6 +43,34 @@ typedef struct train_setting {
   bool later;  // runs that mote 0.1.0 began lack it in settings.json, and meant its default
 } train_setting;
 
+typedef struct train_options {
+  options base;               // owns the strings below, but for those from `earlier`
+  const char *data, *output;  // DATA (NULL: the default sheet) and -o
+  bool resume, force, half;
+  int channels, batch, accumulate, timesteps, shift, resize, warmup;  // channels 0: not settled yet
+  int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
+  int alpha;                                                                  // train_alpha
+  train_network network;
+  int steps, sample_every, save_every;                                        // not given: 0, -1, 0
+  uint64_t seed;
+  double epochs, minutes;  // 0: not given
+  double learning_rate, weight_decay, ema, clip, context_drop, min_snr, flip, holdout;
+  int distill_steps;                                         // 0: not given
+  double teacher_guidance;
+  const char *start, *teacher;  // NULL: not given
+  const char *tile, *spacing, *margin, *classes, *labels, *arrays, *crop, *pad, *background;  // NULL: not given
+  int range;                                                                                  // dataset_range
+  dataset_desc dataset;                              // of the above, read
+  bool given[TRAIN_SETTINGS_MAX];                    // on this command line
+  cJSON *earlier;                                    // settings.json of the run that goes on, or NULL; owned
+  cJSON *found_files;                                // in it: where its files are now
+  options_desc desc;
+  struct poptOption table[TRAIN_SETTINGS_MAX + 1];
+  train_setting settings[TRAIN_SETTINGS_MAX];  // train_settings, and those of the networks
+  int setting_count;
+} train_options;
+
+// Those that every network has, which options->settings hold too.
 extern const train_setting train_settings[];
 extern const int train_setting_count;
 
@@ -74,7 +80,7 @@ bool train_options_init(train_options *options, int argc, const char **argv, int
 void train_options_finish(train_options *options);
 
 // What is asked for where no option is given.
-train_options train_options_default(void);
+void train_options_default(train_options *options);
 
 // Checks what belongs together, and fills options->dataset; once settings of an earlier run are known.
 mote_status train_options_check(train_options *options, mote_error *error);

@@ -163,7 +163,7 @@ static mote_status draw(work *w, uint64_t done, mote_error *error) {
   if (snprintf(path, sizeof path, "%s/samples-%06" PRIu64 ".png", w->desc->paths->folder, done) >= (int)sizeof path)
     return fail(error, MOTE_ERROR_FILE, "%s: name too long", w->desc->paths->folder);
   TRY(train_report_draw(&w->report, error));
-  if (!w->options->classifier) {
+  if (!w->options->network.classifier) {
     TRY(train_samples_write(&w->samples, w->desc->trainer, w->options->seed, path, error));
     print_file_event(w, "samples", done, path);
   }

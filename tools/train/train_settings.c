@@ -10,6 +10,7 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/number.h"
 #include "runtime/text.h"
 #include "tools/json.h"
 #include "tools/train/train_files.h"
@@ -23,6 +24,8 @@ static bool is_length(const train_setting *s) {
 static mote_status setting_to_json(const train_options *o, const train_setting *s, cJSON **json, mote_error *error) {
   const void *value = train_setting_value(o, s);
   const char *words = s->kind == SETTING_TEXT || s->kind == SETTING_PATH ? *(const char *const *)value : NULL;
+  const char *end;
+  double number;
   char text[24], option[40], stored[PATH_MAX];
   *json = NULL;
   switch (s->kind) {
@@ -50,6 +53,10 @@ static mote_status setting_to_json(const train_options *o, const train_setting *
       break;
     case SETTING_FLAG:
       *json = cJSON_CreateBool(*(const bool *)value);
+      break;
+    case SETTING_NETWORK:  // a number where it is one
+      if (!*(const char *)value) break;
+      *json = number_parse(value, &end, &number) && !*end ? cJSON_CreateNumber(number) : cJSON_CreateString(value);
       break;
   }
   return MOTE_OK;
@@ -82,12 +89,13 @@ static mote_status add_data(const train_settings_desc *d, cJSON *json, mote_erro
 }
 
 static mote_status add_settings(const train_settings_desc *d, cJSON *json, mote_error *error) {
+  const train_options *o = d->options;
   cJSON *settings = cJSON_AddObjectToObject(json, "settings");
-  for (int i = 0; i < train_setting_count; i++) {
-    const train_setting *s = &train_settings[i];
+  for (int i = 0; i < o->setting_count; i++) {
+    const train_setting *s = &o->settings[i];
     if (s->role == SETTING_LOCAL) continue;
     cJSON *value = NULL;
-    TRY(setting_to_json(d->options, s, &value, error));
+    TRY(setting_to_json(o, s, &value, error));
     // What was not asked for is null, so that all options can be seen.
     cJSON_AddItemToObject(settings, s->name, value ? value : cJSON_CreateNull());
   }
@@ -96,14 +104,15 @@ static mote_status add_settings(const train_settings_desc *d, cJSON *json, mote_
 
 // Of the models: what they were when the run began, even if they are gone by now.
 static mote_status add_digests(const train_settings_desc *d, cJSON *json, mote_error *error) {
+  const train_options *o = d->options;
   cJSON *digests = cJSON_AddObjectToObject(json, "digests");
-  for (int i = 0; i < train_setting_count; i++) {
-    const char *path = digested(d->options, &train_settings[i]), *then = digest_then(d->options, &train_settings[i]);
+  for (int i = 0; i < o->setting_count; i++) {
+    const char *path = digested(o, &o->settings[i]), *then = digest_then(o, &o->settings[i]);
     char option[40], now[TRAIN_DIGEST_BYTES];
     if (!path) continue;
-    snprintf(option, sizeof option, "--%s", train_settings[i].name);
+    snprintf(option, sizeof option, "--%s", o->settings[i].name);
     if (!then) TRY(train_file_digest(option, path, now, error));
-    cJSON_AddStringToObject(digests, train_settings[i].name, then ? then : now);
+    cJSON_AddStringToObject(digests, o->settings[i].name, then ? then : now);
   }
   return MOTE_OK;
 }
@@ -147,8 +156,8 @@ mote_status train_settings_write(const train_settings_desc *d, mote_error *error
 
 // --steps, --epochs and --minutes exclude each other, so one of them now replaces whichever it was then.
 static bool length_given(const train_options *o) {
-  for (int i = 0; i < train_setting_count; i++)
-    if (o->given[i] && is_length(&train_settings[i])) return true;
+  for (int i = 0; i < o->setting_count; i++)
+    if (o->given[i] && is_length(&o->settings[i])) return true;
   return false;
 }
 
@@ -171,6 +180,9 @@ static bool setting_from_json(const cJSON *json, const train_setting *s, void *v
       return text && (*(const char **)value = text, true);
     case SETTING_FLAG:
       return cJSON_IsBool(json) && (*(bool *)value = cJSON_IsTrue(json), true);
+    case SETTING_NETWORK:
+      if (isfinite(number)) return snprintf(value, NETWORK_VALUE_BYTES, "%s", number_format(number).text) > 0;
+      return text && text[0] && snprintf(value, NETWORK_VALUE_BYTES, "%s", text) < NETWORK_VALUE_BYTES;
   }
   return false;
 }
@@ -198,7 +210,8 @@ static mote_status compare_given(const train_options *o, const train_setting *s,
 
 // Compares with the default what was given now and runs of mote 0.1.0 could not say.
 static mote_status compare_with_default(const train_options *o, const train_setting *s, mote_error *error) {
-  const train_options usual = train_options_default();
+  train_options usual;
+  train_options_default(&usual);
   cJSON *then = NULL;
   TRY(setting_to_json(&usual, s, &then, error));
   if (!then) then = cJSON_CreateNull();
@@ -208,7 +221,7 @@ static mote_status compare_with_default(const train_options *o, const train_sett
 }
 
 static mote_status adopt(train_options *o, int index, const cJSON *then, const char *path, mote_error *error) {
-  const train_setting *s = &train_settings[index];
+  const train_setting *s = &o->settings[index];
   if (!then && !s->later)
     return fail(error, MOTE_ERROR_FORMAT, "%s: has no setting \"%s\", expected those of mote %s", path, s->name,
                 MOTE_VERSION);
@@ -235,8 +248,8 @@ static mote_status find_file(train_options *o, const char *option, const char **
 }
 
 static mote_status find_files(train_options *o, bool begins, mote_error *error) {
-  for (int i = 0; i < train_setting_count; i++) {
-    const train_setting *s = &train_settings[i];
+  for (int i = 0; i < o->setting_count; i++) {
+    const train_setting *s = &o->settings[i];
     if (s->kind != SETTING_PATH || o->given[i]) continue;
     const char **stored = train_setting_value(o, s);
     char option[40];
@@ -283,8 +296,8 @@ mote_status train_settings_parse(train_options *o, const char *path, const char 
     return fail(error, MOTE_ERROR_FORMAT, "%s: is not the settings of a training run", path);
   o->found_files = cJSON_AddArrayToObject(o->earlier, "found_files");
   bool keep_length = !length_given(o);
-  for (int i = 0; i < train_setting_count; i++) {
-    const train_setting *s = &train_settings[i];
+  for (int i = 0; i < o->setting_count; i++) {
+    const train_setting *s = &o->settings[i];
     if (s->role == SETTING_LOCAL || (is_length(s) && !keep_length)) continue;
     TRY(adopt(o, i, cJSON_GetObjectItemCaseSensitive(settings, s->name), path, error));
   }
@@ -296,8 +309,8 @@ mote_status train_settings_parse(train_options *o, const char *path, const char 
 // A model under the old name, or one that was named again, must be the one that the run was started with.
 mote_status train_settings_compare_files(const train_options *o, bool begins, mote_error *error) {
   const cJSON *settings = cJSON_GetObjectItemCaseSensitive(o->earlier, "settings");
-  for (int i = 0; i < train_setting_count; i++) {
-    const train_setting *s = &train_settings[i];
+  for (int i = 0; i < o->setting_count; i++) {
+    const train_setting *s = &o->settings[i];
     const char *path = digested(o, s), *then = digest_then(o, s);
     const char *name_then = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(settings, s->name));
     char option[40], now[TRAIN_DIGEST_BYTES];

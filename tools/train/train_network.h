@@ -1,0 +1,38 @@
+// train_network.h: which network `mote train` makes, and the options that the tables of networks' settings are.
+#ifndef MOTE_TOOLS_TRAIN_TRAIN_NETWORK_H
+#define MOTE_TOOLS_TRAIN_TRAIN_NETWORK_H
+
+#include "mote.h"
+
+#define NETWORK_OPTIONS 28
+#define NETWORK_VALUE_BYTES 160
+
+// A setting of one of the networks.
+typedef struct network_option {
+  const struct network_setting *setting;
+  char name[40], help[200], value[NETWORK_VALUE_BYTES];  // value: as metadata has it; "": open
+} network_option;
+
+typedef struct train_network {
+  int net;                           // --net, of network_at
+  bool classifier;                   // --classifier
+  network_option settings[NETWORK_OPTIONS];  // of all networks, but for those that follow from the data
+  int count;
+  char help[400];                    // of --net
+} train_network;
+
+void train_network_init(train_network *network);
+
+// Settles which network it is, and checks that what was given are settings of it, and in their ranges.
+mote_status train_network_check(train_network *network, bool net_given, mote_error *error);
+
+// Takes what `model` has where nothing else was asked for.
+void train_network_adopt(train_network *network, bool net_given, const mote_model_info *model);
+
+// Gives settings that are still open their usual values.
+void train_network_settle(train_network *network, bool on_cpu);
+
+// Puts the network and its settings into `model`.
+void train_network_describe(const train_network *network, mote_model_info *model);
+
+#endif
