@@ -2,7 +2,7 @@
 #include "tests/support.h"
 
 #include "graph/compile/differentiate.h"
-#include "graph/ops/conv_weight_gradient.h"
+#include "graph/ops/gradient_ops.h"
 #include "graph/ops/ops.h"
 
 static graph *made;

@@ -3,7 +3,6 @@
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
-#include "graph/ops/conv_weight_gradient.h"
 #include "graph/ops/gradient_ops.h"
 #include "graph/ops/ops.h"
 #include "shaders/conv.h"

@@ -1,5 +1,5 @@
 // conv_weight_gradient.c: the gradient of a convolution's weight, on CPU drivers of several layers a dispatch.
-#include "graph/ops/conv_weight_gradient.h"
+#include "shaders/conv_weight_gradient.h"
 
 #include <string.h>
 
@@ -8,7 +8,6 @@
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/gradient_ops.h"
-#include "shaders/conv_weight_gradient.h"
 
 enum { X, SECOND, DY, LAYER_INPUTS };  // of each layer; SECOND is NULL where there are several
 

@@ -1,7 +1,6 @@
 // group_norm.c: group normalisation (Wu & He 2018) with eight groups and PyTorch's epsilon.
 #include "graph/kernels/launch.h"
 #include "graph/kernels/norm_lanes.h"
-#include "graph/ops/gradient_ops.h"
 #include "graph/ops/ops.h"
 #include "shaders/group_norm.h"
 
