@@ -106,9 +106,10 @@ const char *settings_next(const char *at, setting_entry *entry) {
   if (!*at) return NULL;
   const size_t length = strcspn(at, ";");
   const char *equals = memchr(at, '=', length);
-  const size_t name = equals ? (size_t)(equals - at) : length;
+  const size_t name = equals ? (size_t)(equals - at) : length, value = equals ? length - name - 1 : 0;
   snprintf(entry->name, sizeof entry->name, "%.*s", (int)name, at);
-  snprintf(entry->value, sizeof entry->value, "%.*s", (int)(equals ? length - name - 1 : 0), equals ? equals + 1 : "");
+  // One that is too long for any setting is read as none.
+  snprintf(entry->value, sizeof entry->value, "%.*s", (int)(value < sizeof entry->value ? value : 0), equals ? equals + 1 : "");
   return at + length + (at[length] == ';');
 }
 
@@ -121,8 +122,11 @@ setting_value setting_get(const mote_model_info *info, const network_setting *se
   }
   const char *text = setting->usual ? setting->usual : "";
   setting_entry entry;
-  for (const char *at = info->settings; (at = settings_next(at, &entry));)
-    if (!strcmp(entry.name, setting->name)) text = entry.value;
+  for (const char *at = info->settings; (at = settings_next(at, &entry));) {
+    if (strcmp(entry.name, setting->name)) continue;
+    text = entry.value;
+    break;
+  }
   if (!setting_parse(setting, text, &value)) value.count = 0;
   return value;
 }
@@ -135,9 +139,11 @@ bool setting_put(mote_model_info *info, const network_setting *setting, const se
   char text[2 * sizeof info->settings];  // at most all that stands there, and this
   size_t used = 0;
   setting_entry entry;
-  for (const char *at = info->settings; (at = settings_next(at, &entry));)
+  for (const char *at = info->settings, *next; (next = settings_next(at, &entry)); at = next) {
+    const size_t length = strcspn(at, ";");
     if (strcmp(entry.name, setting->name))
-      used += (size_t)snprintf(text + used, sizeof text - used, "%s=%s;", entry.name, entry.value);
+      used += (size_t)snprintf(text + used, sizeof text - used, "%.*s;", (int)length, at);
+  }
   used += (size_t)snprintf(text + used, sizeof text - used, "%s=%s", setting->name, setting_format(setting, value).text);
   if (used >= sizeof info->settings) return false;
   memcpy(info->settings, text, used + 1);

@@ -112,7 +112,7 @@ static void settle_alpha(training *t) {
   dataset_premultiply(&t->held_out);
 }
 
-static void describe_model(const training *t, mote_model_info *model) {
+static mote_status describe_model(const training *t, mote_model_info *model, mote_error *error) {
   const train_options *o = t->options;
   *model = (mote_model_info){.channels = t->train.channels,
                              .height = t->train.height,
@@ -122,9 +122,9 @@ static void describe_model(const training *t, mote_model_info *model) {
                              .prediction = (mote_prediction)o->target,
                              .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
-  train_network_describe(&o->network, model);
   memcpy(model->labels, t->train.classes, sizeof model->labels);
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
+  return train_network_describe(&o->network, model, error);
 }
 
 // What a model says about shape, noise and images holds where nothing else was asked for.
@@ -178,7 +178,7 @@ static mote_status create_trainer(training *t, mote_error *error) {
       .shift = o->shift,
       .seed = o->seed,
   };
-  describe_model(t, &desc.model);
+  if (!status) status = describe_model(t, &desc.model, error);
   if (!status) status = mote_trainer_create(&desc, &t->trainer, error);
   free(contexts);
   free(held_contexts);

@@ -82,13 +82,15 @@ void train_network_settle(train_network *o, bool on_cpu) {
     if (setting->usual) put(o, setting, on_cpu && setting->usual_on_cpu ? setting->usual_on_cpu : setting->usual);
 }
 
-void train_network_describe(const train_network *o, mote_model_info *model) {
+mote_status train_network_describe(const train_network *o, mote_model_info *model, mote_error *error) {
   snprintf(model->architecture, sizeof model->architecture, "%s", chosen(o)->name);
   for (int i = 0; i < o->count; i++) {
     const network_option *option = &o->settings[i];
     const network_setting *setting = setting_find(chosen(o), option->setting->name);
     setting_value value;
-    // What has no room is seen as it is in no range.
-    if (setting && option->value[0] && setting_parse(setting, option->value, &value)) setting_put(model, setting, &value);
+    if (setting && option->value[0] && setting_parse(setting, option->value, &value) && !setting_put(model, setting, &value))
+      return fail(error, MOTE_ERROR_USAGE, "--%s: found \"%s\", expected settings that are shorter together", option->name,
+                  option->value);
   }
+  return MOTE_OK;
 }

@@ -33,6 +33,6 @@ void train_network_adopt(train_network *network, bool net_given, const mote_mode
 void train_network_settle(train_network *network, bool on_cpu);
 
 // Puts the network and its settings into `model`.
-void train_network_describe(const train_network *network, mote_model_info *model);
+mote_status train_network_describe(const train_network *network, mote_model_info *model, mote_error *error);
 
 #endif
