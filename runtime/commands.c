@@ -23,7 +23,7 @@ typedef struct access {
 
 // A dispatch as it stands in the command buffer, to be recorded into a host's as well.
 typedef struct entry {
-  const kernel *kernel;
+  const pipeline *pipeline;
   VkDescriptorSet set;
   bool barrier;  // before it
   const char *label;
@@ -68,7 +68,7 @@ static mote_status order_accesses(commands *commands, const dispatch *dispatch, 
   uint32_t count = 0;
   *hazard = false;
   for (uint32_t i = 0; i < dispatch->binding_count; i++) {
-    const spirv_binding *declared = &dispatch->kernel->interface.bindings[i];
+    const spirv_binding *declared = &dispatch->pipeline->interface.bindings[i];
     const binding *bound = &dispatch->bindings[i];
     if (!declared->kind) continue;
     access *a = &accesses[count++];
@@ -175,11 +175,11 @@ static mote_status write_set(commands *commands, const dispatch *dispatch, VkDes
   VkWriteDescriptorSet writes[MAX_BINDINGS];
   uint32_t count = 0;
   for (uint32_t i = 0; i < MAX_BINDINGS; i++) {
-    spirv_binding_kind kind = dispatch->kernel->interface.bindings[i].kind;
+    spirv_binding_kind kind = dispatch->pipeline->interface.bindings[i].kind;
     if (!kind) continue;
     if (i >= dispatch->binding_count || !dispatch->bindings[i].buffer)
       return fail(error, MOTE_ERROR_USAGE, "shader %s: nothing is bound at binding %u",
-                  dispatch->kernel->shader->name, i);
+                  dispatch->pipeline->shader->name, i);
     const binding *bound = &dispatch->bindings[i];
     VkWriteDescriptorSet *write = &writes[count++];
     *write = (VkWriteDescriptorSet){
@@ -219,7 +219,7 @@ static mote_status make_set(commands *commands, const dispatch *dispatch, VkDesc
       .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
       .descriptorPool = commands->descriptor_pools[commands->descriptor_pool_count - 1],
       .descriptorSetCount = 1,
-      .pSetLayouts = &dispatch->kernel->set_layout};
+      .pSetLayouts = &dispatch->pipeline->set_layout};
   TRY(CHECK(error, device->vk.vkAllocateDescriptorSets(device->handle, &allocate, set)));
   commands->sets_left--;
   return write_set(commands, dispatch, *set, error);
@@ -288,12 +288,12 @@ void commands_destroy(commands **pointer) {
 }
 
 static void emit_dispatch(mote_device *device, const entry *entry, VkCommandBuffer into) {
-  const kernel *kernel = entry->kernel;
-  device->vk.vkCmdBindPipeline(into, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->pipeline);
-  device->vk.vkCmdBindDescriptorSets(into, VK_PIPELINE_BIND_POINT_COMPUTE, kernel->layout, 0, 1, &entry->set, 0, NULL);
+  const pipeline *pipeline = entry->pipeline;
+  device->vk.vkCmdBindPipeline(into, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->handle);
+  device->vk.vkCmdBindDescriptorSets(into, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline->layout, 0, 1, &entry->set, 0, NULL);
   if (entry->push_bytes)
-    device->vk.vkCmdPushConstants(into, kernel->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, entry->push_bytes, entry->push);
-  record_open_region(device, into, kernel->shader->name);
+    device->vk.vkCmdPushConstants(into, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, entry->push_bytes, entry->push);
+  record_open_region(device, into, pipeline->shader->name);
   device->vk.vkCmdDispatch(into, entry->groups[0], entry->groups[1], entry->groups[2]);
   record_close_region(device, into);
   device->counters.dispatches_recorded++;
@@ -301,10 +301,10 @@ static void emit_dispatch(mote_device *device, const entry *entry, VkCommandBuff
 
 mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote_error *error) {
   mote_device *device = commands->device;
-  const kernel *kernel = dispatch->kernel;
-  if (dispatch->push_bytes != kernel->interface.push_bytes)
+  const pipeline *pipeline = dispatch->pipeline;
+  if (dispatch->push_bytes != pipeline->interface.push_bytes)
     return fail(error, MOTE_ERROR_USAGE, "shader %s: %u bytes of push constants, its SPIR-V declares %u",
-                kernel->shader->name, dispatch->push_bytes, kernel->interface.push_bytes);
+                pipeline->shader->name, dispatch->push_bytes, pipeline->interface.push_bytes);
   for (int i = 0; i < 3; i++)
     if (dispatch->groups[i] == 0 || dispatch->groups[i] > device->caps.max_groups[i])
       return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %u workgroups along %c, the device takes 1 to %u", dispatch->label,
@@ -312,7 +312,7 @@ mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote
   uint32_t index = commands->info.dispatches;
   if (!LIST_ROOM(commands->entries, index)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   entry *entry = &commands->entries[index];
-  *entry = (struct entry){.kernel = kernel, .label = dispatch->label, .push_bytes = dispatch->push_bytes};
+  *entry = (struct entry){.pipeline = pipeline, .label = dispatch->label, .push_bytes = dispatch->push_bytes};
   memcpy(entry->groups, dispatch->groups, sizeof entry->groups);
   if (entry->push_bytes) memcpy(entry->push, dispatch->push, entry->push_bytes);
   TRY(order_accesses(commands, dispatch, &entry->barrier, error));

@@ -319,7 +319,7 @@ void mote_device_destroy(mote_device **pointer) {
   bool ready = device->vk.vkDestroyDevice != NULL;
   if (ready && !device->adopted) device->vk.vkDeviceWaitIdle(device->handle);
   if (ready) {
-    kernel_destroy_all(device);
+    pipeline_destroy_all(device);
     pipeline_cache_destroy(device);
     tuning_destroy(device);
     device->vk.vkDestroyFence(device->handle, device->fence, device->allocator);

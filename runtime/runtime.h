@@ -80,34 +80,34 @@ const shader *shader_find(const char *name);
 // All of them, one after the other; NULL after the last.
 const shader *shader_at(size_t index);
 
-// From here on kernel_get takes these in place of the embedded shaders of their names; none: the embedded ones again. They
+// From here on pipeline_get takes these in place of the embedded shaders of their names; none: the embedded ones again. They
 // are borrowed for as long as the device lives, and must take the same bindings and parameters.
 void device_set_shaders(mote_device *device, const shader *shaders, size_t count);
 
-typedef struct kernel kernel;
+typedef struct pipeline pipeline;
 
 // The pipeline of `shader` with specialization constants 0 … spec_count-1 set to `spec`. Made at the first call with
 // these values and kept by the device, which owns it. Bindings, their access, and the size of the push constants are
 // reflected from the SPIR-V. MOTE_ERROR_DEVICE if the device binds fewer buffers than the shader takes.
-mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
-                       kernel **out, mote_error *error);
+mote_status pipeline_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
+                         pipeline **out, mote_error *error);
 
 // Whether its shader declares that it writes the binding.
-bool kernel_writes(const kernel *kernel, uint32_t binding);
+bool pipeline_writes(const pipeline *pipeline, uint32_t binding);
 
-// What kernel_get would be asked for.
-typedef struct kernel_request {
+// What pipeline_get would be asked for.
+typedef struct pipeline_request {
   const char *shader_name;
   const uint32_t *spec;  // borrowed
   uint32_t spec_count;
-} kernel_request;
+} pipeline_request;
 
-// Makes those of the requests, which may repeat, that are not made yet: in parallel where the host offers that. kernel_get
+// Makes those of the requests, which may repeat, that are not made yet: in parallel where the host offers that. pipeline_get
 // finds them then. If one fails, none of these is kept.
-mote_status kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error);
+mote_status pipelines_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
 
-// Whether kernel_get was called with these values before.
-bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count);
+// Whether pipeline_get was called with these values before.
+bool pipeline_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Commands
@@ -123,7 +123,7 @@ typedef struct binding {
 typedef struct dispatch {
   const char *label;                    // path of the layer, "down1/model.0/conv1"; regions nest along it. Must outlive
                                         // the commands
-  kernel *kernel;
+  pipeline *pipeline;
   binding bindings[MAX_BINDINGS];       // by binding number
   const char *names[MAX_BINDINGS];      // of what is bound, for debuggers; NULL: none
   uint32_t binding_count;

@@ -13,15 +13,15 @@
 #define CHECK(error, call) check_result(error, call, #call)
 mote_status check_result(mote_error *error, VkResult result, const char *call);
 
-struct kernel {
-  kernel *next;  // in the device's list
+struct pipeline {
+  pipeline *next;  // in the device's list
   const shader *shader;
   uint32_t spec[MAX_SPEC_CONSTANTS];
   uint32_t spec_count;
   spirv_interface interface;
   VkDescriptorSetLayout set_layout;
   VkPipelineLayout layout;
-  VkPipeline pipeline;
+  VkPipeline handle;
 };
 
 typedef struct tuning_entry tuning_entry;
@@ -65,7 +65,7 @@ struct mote_device {
   tuning_entry *tuning;        // tuning_count of them, owned
   size_t tuning_count;
   bool tuning_changed;         // since it was loaded
-  kernel *kernels;
+  pipeline *pipelines;
   const shader *shaders;       // in place of embedded ones, shader_count of them; borrowed
   size_t shader_count;
 
@@ -122,6 +122,6 @@ void pipeline_cache_destroy(mote_device *device);  // writes it back if it chang
 mote_status tuning_create(mote_device *device, const char *directory, mote_error *error);
 void tuning_destroy(mote_device *device);  // writes it back if it changed
 
-void kernel_destroy_all(mote_device *device);
+void pipeline_destroy_all(mote_device *device);
 
 #endif

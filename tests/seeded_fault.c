@@ -21,7 +21,7 @@ static int case_count;  // that began with the present set-up
 static int only_case;   // the one that runs whatever it takes; 0: those that take a changed shader
 static bool is_wanted = true;
 
-static bool takes_changed_shader(const kernel_request *requests, size_t count) {
+static bool takes_changed_shader(const pipeline_request *requests, size_t count) {
   for (size_t i = 0; i < count; i++)
     for (size_t k = 0; k < changed_count; k++)
       if (!strcmp(requests[i].shader_name, changed[k].name)) return true;
@@ -29,9 +29,9 @@ static bool takes_changed_shader(const kernel_request *requests, size_t count) {
 }
 
 // The linker puts it before the library's. To refuse here saves the driver the kernels of cases that do not matter.
-mote_status __real_kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error);
-mote_status __wrap_kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error);
-mote_status __wrap_kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error) {
+mote_status __real_kernels_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
+mote_status __wrap_kernels_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
+mote_status __wrap_kernels_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error) {
   is_wanted = only_case ? case_count + 1 == only_case : takes_changed_shader(requests, count);
   if (!is_wanted) return fail(error, MOTE_ERROR_USAGE, "a case that does not matter");
   return __real_kernels_make(device, requests, count, error);

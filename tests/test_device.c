@@ -154,9 +154,9 @@ static test_log use_cache(const char *directory) {
   mote_error error = {0};
   mote_device *device =
       test_device((mote_device_desc){.cache_directory = directory, .log = test_log_take, .log_user = &log});
-  kernel *kernel;
-  MUST(kernel_get(device, "activation", NULL, 0, &kernel, &error));
-  MUST(kernel_get(device, "add", NULL, 0, &kernel, &error));
+  pipeline *kernel;
+  MUST(pipeline_get(device, "activation", NULL, 0, &kernel, &error));
+  MUST(pipeline_get(device, "add", NULL, 0, &kernel, &error));
   assert_int_equal(mote_device_get_counters(device).pipelines_created, 2);
   snprintf(cache_file, sizeof cache_file, "%s/pipelines-%s.bin", folder, mote_device_get_info(device)->uuid);
   test_device_end(&device);
@@ -451,21 +451,21 @@ static void pipelines_are_made_by_the_hosts_jobs_in_any_order(void **state) {
 
 static void of_kernels_that_fail_together_none_is_kept(void **state) {
   (void)state;
-  static const kernel_request requests[] = {{"activation", NULL, 0}, {"add", NULL, 0}, {"activation", NULL, 0}, {"nothing", NULL, 0}};
+  static const pipeline_request requests[] = {{"activation", NULL, 0}, {"add", NULL, 0}, {"activation", NULL, 0}, {"nothing", NULL, 0}};
   static const mote_parallel_fn ways[] = {NULL, in_threads, all_but_the_last};
   for (int i = 0; i < 3; i++) {
     mote_error error = {0};
     mote_device *device = test_device((mote_device_desc){.parallel = ways[i], .parallel_user = &jobs_seen});
     if (ways[i] == all_but_the_last) {
-      kernels_make(device, requests, 3, &error);
+      pipelines_make(device, requests, 3, &error);
       assert_error(&error, MOTE_ERROR_USAGE, "mote_parallel_fn: returned before all jobs were run");
     } else {
-      kernels_make(device, requests, 4, &error);
+      pipelines_make(device, requests, 4, &error);
       assert_error(&error, MOTE_ERROR_DEVICE, "there is no shader called nothing");
     }
-    assert_false(kernel_is_made(device, "activation", NULL, 0) || kernel_is_made(device, "add", NULL, 0));
+    assert_false(pipeline_is_made(device, "activation", NULL, 0) || pipeline_is_made(device, "add", NULL, 0));
     assert_int_equal(mote_device_get_counters(device).pipelines_created, 0);
-    if (ways[i] != all_but_the_last) MUST(kernels_make(device, requests, 3, &error));
+    if (ways[i] != all_but_the_last) MUST(pipelines_make(device, requests, 3, &error));
     assert_int_equal(mote_device_get_counters(device).pipelines_created, ways[i] == all_but_the_last ? 0 : 2);
     test_device_end(&device);
   }
@@ -474,16 +474,16 @@ static void of_kernels_that_fail_together_none_is_kept(void **state) {
 static void a_kernel_of_more_buffers_than_the_device_binds_is_an_error(void **state) {
   (void)state;
   mote_error error = {0};
-  kernel *kernel;
+  pipeline *kernel;
   mote_device *device = test_device((mote_device_desc){0});
   device_caps *caps = (device_caps *)device_get_caps(device);
   uint32_t most = caps->max_storage_buffers;
   caps->max_storage_buffers = 2;
-  kernel_get(device, "add", NULL, 0, &kernel, &error);
+  pipeline_get(device, "add", NULL, 0, &kernel, &error);
   assert_error(&error, MOTE_ERROR_DEVICE, "shader add takes 3 storage buffers");
-  assert_false(kernel_is_made(device, "add", NULL, 0));
+  assert_false(pipeline_is_made(device, "add", NULL, 0));
   caps->max_storage_buffers = most;
-  MUST(kernel_get(device, "add", NULL, 0, &kernel, &error));
+  MUST(pipeline_get(device, "add", NULL, 0, &kernel, &error));
   test_device_end(&device);
 }
 

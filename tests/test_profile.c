@@ -29,7 +29,7 @@ static int destroy_device(void **state) {
 
 static void run_kernel(const char *name, const uint32_t *spec, uint32_t spec_count, dispatch *d) {
   commands *commands;
-  assert_int_equal(kernel_get(device, name, spec, spec_count, &d->kernel, &error), MOTE_OK);
+  assert_int_equal(pipeline_get(device, name, spec, spec_count, &d->pipeline, &error), MOTE_OK);
   assert_int_equal(commands_create(device, name, false, &commands, &error), MOTE_OK);
   assert_int_equal(commands_dispatch(commands, d, &error), MOTE_OK);
   assert_int_equal(commands_finish(commands, &error), MOTE_OK);

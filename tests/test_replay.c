@@ -407,7 +407,7 @@ static void record(commands *commands, buffer *buffer, touch touch) {
   for (uint32_t i = 0; i < dispatch.binding_count; i++)
     dispatch.bindings[i] = (binding){buffer, (size_t)parts[i] * PART_BYTES, PART_BYTES};
   dispatch.groups[0] = (QUADS + PLAIN_LOCAL_SIZE - 1) / PLAIN_LOCAL_SIZE;
-  MUST(kernel_get(device, adds ? "add" : "activation", NULL, 0, &dispatch.kernel, &error));
+  MUST(pipeline_get(device, adds ? "add" : "activation", NULL, 0, &dispatch.pipeline, &error));
   MUST(commands_dispatch(commands, &dispatch, &error));
 }
 

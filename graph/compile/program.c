@@ -192,18 +192,18 @@ static mote_status record(program *program, mote_error *error) {
 }
 
 // Together, so that the device may make them at once; record_launch finds them.
-static mote_status make_kernels(const program *program, mote_error *error) {
+static mote_status make_pipelines(const program *program, mote_error *error) {
   size_t count = 0;
   for (int phase = 0; phase < PHASE_COUNT; phase++) count += (size_t)program->launches[phase].count;
-  kernel_request *requests = calloc(count + 1, sizeof *requests);
+  pipeline_request *requests = calloc(count + 1, sizeof *requests);
   if (!requests) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   count = 0;
   for (int phase = 0; phase < PHASE_COUNT; phase++)
     for (int i = 0; i < program->launches[phase].count; i++) {
       const launch *launch = &program->launches[phase].entries[i].launch;
-      requests[count++] = (kernel_request){launch->shader, launch->spec, launch->spec_count};
+      requests[count++] = (pipeline_request){launch->shader, launch->spec, launch->spec_count};
     }
-  mote_status status = kernels_make(program->device, requests, count, error);
+  mote_status status = pipelines_make(program->device, requests, count, error);
   free(requests);
   return status;
 }
@@ -264,7 +264,7 @@ mote_status program_measure(const program_desc *desc, program_needs *needs, mote
     for (int i = 0; i < planned->launches[phase].count; i++) {
       const launch *launch = &planned->launches[phase].entries[i].launch;
       bool known = repeats_kernel(planned, phase, i) ||
-                   kernel_is_made(desc->device, launch->shader, launch->spec, launch->spec_count);
+                   pipeline_is_made(desc->device, launch->shader, launch->spec, launch->spec_count);
       needs->kernels += !known;
     }
   for (int i = 0; !status && i < planned->graph->tensor_count; i++) {
@@ -276,11 +276,11 @@ mote_status program_measure(const program_desc *desc, program_needs *needs, mote
   return status;
 }
 
-mote_status program_make_kernels(const program_desc *desc, mote_error *error) {
+mote_status program_make_pipelines(const program_desc *desc, mote_error *error) {
   program *planned;
   program_needs needs = {0};
   mote_status status = plan(desc, &needs, &planned, error);
-  if (!status) status = make_kernels(planned, error);
+  if (!status) status = make_pipelines(planned, error);
   program_destroy(&planned);
   return status;
 }
@@ -290,7 +290,7 @@ mote_status program_create(const program_desc *desc, program **out, mote_error *
   *out = NULL;
   mote_status status = plan(desc, NULL, &made, error);
   if (!status) status = fill_tables(made, error);
-  if (!status) status = make_kernels(made, error);
+  if (!status) status = make_pipelines(made, error);
   if (!status) status = record(made, error);
   if (status) {
     program_destroy(&made);

@@ -35,7 +35,7 @@ typedef struct program_needs {
 mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error);
 
 // Makes the kernels that the program would take, and nothing else. The graph is destroyed.
-mote_status program_make_kernels(const program_desc *desc, mote_error *error);
+mote_status program_make_pipelines(const program_desc *desc, mote_error *error);
 
 mote_status program_create(const program_desc *desc, program **out, mote_error *error);
 void program_destroy(program **program);

@@ -9,7 +9,7 @@ mote_status record_launch(mote_device *device, commands *commands, const launch_
                        .push = entry->push,
                        .push_bytes = launch->push_bytes,
                        .groups = {launch->groups[0], launch->groups[1], launch->groups[2]}};
-  TRY(kernel_get(device, launch->shader, launch->spec, launch->spec_count, &dispatch.kernel, error));
+  TRY(pipeline_get(device, launch->shader, launch->spec, launch->spec_count, &dispatch.pipeline, error));
   for (uint32_t i = 0; i < launch->binding_count; i++) {
     if (!launch->bindings[i]) continue;
     dispatch.bindings[i] = homes ? homes[i] : launch->bindings[i]->home;

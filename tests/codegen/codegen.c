@@ -226,9 +226,9 @@ static mote_device_adopt_desc open_device(bool matrices) {
 // ---------------------------------------------------------------------------------------------------------------------
 // What kernels are made for
 
-static void make_kernels(mote_device *device, graph *graph, const char *name) {
+static void make_pipelines(mote_device *device, graph *graph, const char *name) {
   mote_error error = {0};
-  if (program_make_kernels(&(program_desc){.device = device, .graph = graph, .name = name}, &error))
+  if (program_make_pipelines(&(program_desc){.device = device, .graph = graph, .name = name}, &error))
     stop(name, error.message);
 }
 
@@ -248,7 +248,7 @@ static void make_network(mote_device *device, int batch, bool train) {
     if (passes_apply(graph, PASS_SECOND | PASS_ACTIVATION, &graph->error)) graph->status = graph->error.status;
     graph_backward(graph, y, dy);
   }
-  make_kernels(device, graph, "network");
+  make_pipelines(device, graph, "network");
 }
 
 static void make_op(mote_device *device, const op_case *test) {
@@ -260,17 +260,17 @@ static void make_op(mote_device *device, const op_case *test) {
     inputs[i] = graph_input(graph, name, test->inputs[i].shape, test->inputs[i].layout);
   }
   test->build(graph, test, inputs);
-  make_kernels(device, graph, test->name);
+  make_pipelines(device, graph, test->name);
 }
 
 static void make_measuring(mote_device *device) {
   const device_caps *caps = device_get_caps(device);
   const uint32_t spec[] = {[MEASURE_MATRIX_LOCAL] = 4 * caps->subgroup_size, [MEASURE_MATRIX_WAVE] = caps->subgroup_size};
   mote_error error = {0};
-  kernel *kernel;
-  if (kernel_get(device, "measure_copy", NULL, 0, &kernel, &error) ||
-      kernel_get(device, "measure_arithmetic", NULL, 0, &kernel, &error) ||
-      (caps->cooperative && kernel_get(device, "measure_matrix_cooperative", spec, 2, &kernel, &error)))
+  pipeline *kernel;
+  if (pipeline_get(device, "measure_copy", NULL, 0, &kernel, &error) ||
+      pipeline_get(device, "measure_arithmetic", NULL, 0, &kernel, &error) ||
+      (caps->cooperative && pipeline_get(device, "measure_matrix_cooperative", spec, 2, &kernel, &error)))
     stop("ceilings", error.message);
 }
 

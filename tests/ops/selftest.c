@@ -85,11 +85,11 @@ static bool is_only_read(const node *node, const tensor *bound) {
 static mote_status check_launch(const program *program, phase phase, int index, bool *written, mote_error *error) {
   const launch *launch = program_get_launch(program, phase, index);
   const node *node = program_get_node(program, phase, index);
-  kernel *kernel;
-  TRY(kernel_get(program_device(program), launch->shader, launch->spec, launch->spec_count, &kernel, error));
+  pipeline *kernel;
+  TRY(pipeline_get(program_device(program), launch->shader, launch->spec, launch->spec_count, &kernel, error));
   for (uint32_t b = 0; b < launch->binding_count; b++) {
     const tensor *bound = launch->bindings[b];
-    if (!bound || !kernel_writes(kernel, b)) continue;
+    if (!bound || !pipeline_writes(kernel, b)) continue;
     if (is_only_read(node, bound))
       return fail(error, MOTE_ERROR_USAGE, "%s writes %s, and its node does not say so", launch->shader, bound->name);
     for (int i = 0; i < node->input_count; i++)

@@ -1,4 +1,4 @@
-// kernel.c: compute pipelines from embedded SPIR-V, their layouts reflected, each made once a device.
+// pipeline.c: compute pipelines from embedded SPIR-V, their layouts reflected, each made once a device.
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,64 +10,64 @@ static VkDescriptorType descriptor_type(spirv_binding_kind kind) {
 }
 
 // Vulkan promises four of each; most drivers allow far more than any shader here takes.
-static mote_status check_binding_count(const mote_device *device, const kernel *kernel, mote_error *error) {
+static mote_status check_binding_count(const mote_device *device, const pipeline *pipeline, mote_error *error) {
   uint32_t buffers = 0, texels = 0;
   for (uint32_t i = 0; i < MAX_BINDINGS; i++) {
-    buffers += kernel->interface.bindings[i].kind == SPIRV_BINDING_STORAGE_BUFFER;
-    texels += kernel->interface.bindings[i].kind == SPIRV_BINDING_TEXEL_BUFFER;
+    buffers += pipeline->interface.bindings[i].kind == SPIRV_BINDING_STORAGE_BUFFER;
+    texels += pipeline->interface.bindings[i].kind == SPIRV_BINDING_TEXEL_BUFFER;
   }
   if (buffers <= device->caps.max_storage_buffers && texels <= device->caps.max_texel_buffers) return MOTE_OK;
   return fail(error, MOTE_ERROR_DEVICE,
-              "shader %s takes %u storage buffers and %u texel buffers, %s binds %u and %u at most", kernel->shader->name,
+              "shader %s takes %u storage buffers and %u texel buffers, %s binds %u and %u at most", pipeline->shader->name,
               buffers, texels, device->info.name, device->caps.max_storage_buffers, device->caps.max_texel_buffers);
 }
 
-static mote_status create_layouts(mote_device *device, kernel *kernel, mote_error *error) {
+static mote_status create_layouts(mote_device *device, pipeline *pipeline, mote_error *error) {
   VkDescriptorSetLayoutBinding bindings[MAX_BINDINGS];
   uint32_t count = 0;
   for (uint32_t i = 0; i < MAX_BINDINGS; i++)
-    if (kernel->interface.bindings[i].kind)
+    if (pipeline->interface.bindings[i].kind)
       bindings[count++] =
           (VkDescriptorSetLayoutBinding){.binding = i,
-                                         .descriptorType = descriptor_type(kernel->interface.bindings[i].kind),
+                                         .descriptorType = descriptor_type(pipeline->interface.bindings[i].kind),
                                          .descriptorCount = 1,
                                          .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
   const VkDescriptorSetLayoutCreateInfo set = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                                .bindingCount = count,
                                                .pBindings = bindings};
   TRY(CHECK(error,
-            device->vk.vkCreateDescriptorSetLayout(device->handle, &set, device->allocator, &kernel->set_layout)));
-  const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = kernel->interface.push_bytes};
+            device->vk.vkCreateDescriptorSetLayout(device->handle, &set, device->allocator, &pipeline->set_layout)));
+  const VkPushConstantRange push = {.stageFlags = VK_SHADER_STAGE_COMPUTE_BIT, .size = pipeline->interface.push_bytes};
   const VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                              .setLayoutCount = 1,
-                                             .pSetLayouts = &kernel->set_layout,
+                                             .pSetLayouts = &pipeline->set_layout,
                                              .pushConstantRangeCount = push.size > 0,
                                              .pPushConstantRanges = &push};
-  TRY(CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &kernel->layout)));
-  const char *name = kernel->shader->name;
-  device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)(uintptr_t)kernel->set_layout, name);
-  device_name_object(device, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)(uintptr_t)kernel->layout, name);
+  TRY(CHECK(error, device->vk.vkCreatePipelineLayout(device->handle, &layout, device->allocator, &pipeline->layout)));
+  const char *name = pipeline->shader->name;
+  device_name_object(device, VK_OBJECT_TYPE_DESCRIPTOR_SET_LAYOUT, (uint64_t)(uintptr_t)pipeline->set_layout, name);
+  device_name_object(device, VK_OBJECT_TYPE_PIPELINE_LAYOUT, (uint64_t)(uintptr_t)pipeline->layout, name);
   return MOTE_OK;
 }
 
-static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_error *error) {
+static mote_status create_pipeline(mote_device *device, pipeline *pipeline, mote_error *error) {
   const VkShaderModuleCreateInfo module_info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                                .codeSize = kernel->shader->word_count * 4,
-                                                .pCode = kernel->shader->words};
+                                                .codeSize = pipeline->shader->word_count * 4,
+                                                .pCode = pipeline->shader->words};
   VkShaderModule module;
   TRY(CHECK(error, device->vk.vkCreateShaderModule(device->handle, &module_info, device->allocator, &module)));
-  device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, (uint64_t)(uintptr_t)module, kernel->shader->name);
+  device_name_object(device, VK_OBJECT_TYPE_SHADER_MODULE, (uint64_t)(uintptr_t)module, pipeline->shader->name);
   VkSpecializationMapEntry entries[MAX_SPEC_CONSTANTS];
-  for (uint32_t i = 0; i < kernel->spec_count; i++)
+  for (uint32_t i = 0; i < pipeline->spec_count; i++)
     entries[i] = (VkSpecializationMapEntry){.constantID = i, .offset = 4 * i, .size = 4};
-  const VkSpecializationInfo constants = {.mapEntryCount = kernel->spec_count,
+  const VkSpecializationInfo constants = {.mapEntryCount = pipeline->spec_count,
                                           .pMapEntries = entries,
-                                          .dataSize = 4 * kernel->spec_count,
-                                          .pData = kernel->spec};
+                                          .dataSize = 4 * pipeline->spec_count,
+                                          .pData = pipeline->spec};
   const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroups = {
       .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
       .requiredSubgroupSize = device->caps.subgroup_size};
-  bool whole = kernel->interface.cooperative;
+  bool whole = pipeline->interface.cooperative;
   const VkComputePipelineCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
       .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -77,25 +77,25 @@ static mote_status create_pipeline(mote_device *device, kernel *kernel, mote_err
                 .module = module,
                 .pName = "main",
                 .pSpecializationInfo = &constants},
-      .layout = kernel->layout};
+      .layout = pipeline->layout};
   mote_status status =
       CHECK(error, device->vk.vkCreateComputePipelines(device->handle, device->pipeline_cache, 1, &info,
-                                                       device->allocator, &kernel->pipeline));
+                                                       device->allocator, &pipeline->handle));
   device->vk.vkDestroyShaderModule(device->handle, module, device->allocator);
   if (!status)
-    device_name_object(device, VK_OBJECT_TYPE_PIPELINE, (uint64_t)(uintptr_t)kernel->pipeline, kernel->shader->name);
+    device_name_object(device, VK_OBJECT_TYPE_PIPELINE, (uint64_t)(uintptr_t)pipeline->handle, pipeline->shader->name);
   return status;
 }
 
-static void kernel_destroy(mote_device *device, kernel *kernel) {
-  device->vk.vkDestroyPipeline(device->handle, kernel->pipeline, device->allocator);
-  device->vk.vkDestroyPipelineLayout(device->handle, kernel->layout, device->allocator);
-  device->vk.vkDestroyDescriptorSetLayout(device->handle, kernel->set_layout, device->allocator);
-  free(kernel);
+static void pipeline_destroy(mote_device *device, pipeline *pipeline) {
+  device->vk.vkDestroyPipeline(device->handle, pipeline->handle, device->allocator);
+  device->vk.vkDestroyPipelineLayout(device->handle, pipeline->layout, device->allocator);
+  device->vk.vkDestroyDescriptorSetLayout(device->handle, pipeline->set_layout, device->allocator);
+  free(pipeline);
 }
 
-static kernel *find(const mote_device *device, const shader *shader, const uint32_t *spec, uint32_t spec_count) {
-  for (kernel *k = device->kernels; k; k = k->next)
+static pipeline *find(const mote_device *device, const shader *shader, const uint32_t *spec, uint32_t spec_count) {
+  for (pipeline *k = device->pipelines; k; k = k->next)
     if (k->shader == shader && k->spec_count == spec_count &&
         (!spec_count || memcmp(k->spec, spec, 4 * spec_count) == 0))
       return k;
@@ -113,22 +113,22 @@ static const shader *choose_shader(const mote_device *device, const char *name) 
   return shader_find(name);
 }
 
-bool kernel_writes(const kernel *kernel, uint32_t binding) { return kernel->interface.bindings[binding].writes; }
+bool pipeline_writes(const pipeline *pipeline, uint32_t binding) { return pipeline->interface.bindings[binding].writes; }
 
-bool kernel_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count) {
+bool pipeline_is_made(const mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count) {
   const shader *shader = choose_shader(device, shader_name);
   return shader && find(device, shader, spec, spec_count);
 }
 
-// The kernel is made but not yet in the device's list. Changes nothing of the device, so that several threads may do it.
-static mote_status make(mote_device *device, const kernel_request *request, kernel **out, mote_error *error) {
+// The pipeline is made but not yet in the device's list. Changes nothing of the device, so that several threads may do it.
+static mote_status make(mote_device *device, const pipeline_request *request, pipeline **out, mote_error *error) {
   *out = NULL;
   const shader *shader = choose_shader(device, request->shader_name);
   if (!shader) return fail(error, MOTE_ERROR_DEVICE, "there is no shader called %s", request->shader_name);
   if (request->spec_count > MAX_SPEC_CONSTANTS)
     return fail(error, MOTE_ERROR_USAGE, "shader %s: %u constants, at most %d", request->shader_name,
                 request->spec_count, MAX_SPEC_CONSTANTS);
-  kernel *made = calloc(1, sizeof *made);
+  pipeline *made = calloc(1, sizeof *made);
   if (!made) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   made->shader = shader;
   made->spec_count = request->spec_count;
@@ -138,24 +138,24 @@ static mote_status make(mote_device *device, const kernel_request *request, kern
   if (!status) status = create_layouts(device, made, error);
   if (!status) status = create_pipeline(device, made, error);
   if (status)
-    kernel_destroy(device, made);
+    pipeline_destroy(device, made);
   else
     *out = made;
   return status;
 }
 
-static void keep(mote_device *device, kernel *kernel) {
+static void keep(mote_device *device, pipeline *pipeline) {
   device->counters.pipelines_created++;
-  kernel->next = device->kernels;
-  device->kernels = kernel;
+  pipeline->next = device->pipelines;
+  device->pipelines = pipeline;
 }
 
-mote_status kernel_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
-                       kernel **out, mote_error *error) {
+mote_status pipeline_get(mote_device *device, const char *shader_name, const uint32_t *spec, uint32_t spec_count,
+                         pipeline **out, mote_error *error) {
   const shader *shader = choose_shader(device, shader_name);
   *out = shader ? find(device, shader, spec, spec_count) : NULL;
   if (*out) return MOTE_OK;
-  TRY(make(device, &(kernel_request){shader_name, spec, spec_count}, out, error));
+  TRY(make(device, &(pipeline_request){shader_name, spec, spec_count}, out, error));
   keep(device, *out);
   return MOTE_OK;
 }
@@ -165,9 +165,9 @@ mote_status kernel_get(mote_device *device, const char *shader_name, const uint3
 
 typedef struct making {
   mote_device *device;
-  kernel_request request;
+  pipeline_request request;
   size_t words;  // of its SPIR-V
-  kernel *made;
+  pipeline *made;
   mote_status status;
   mote_error error;
 } making;
@@ -177,7 +177,7 @@ static void make_one(void *data, uint32_t index) {
   making->status = make(making->device, &making->request, &making->made, &making->error);
 }
 
-static bool same_request(const kernel_request *a, const kernel_request *b) {
+static bool same_request(const pipeline_request *a, const pipeline_request *b) {
   return a->spec_count == b->spec_count && !strcmp(a->shader_name, b->shader_name) &&
          (!a->spec_count || !memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec));
 }
@@ -189,11 +189,11 @@ static int longer_first(const void *a, const void *b) {
 }
 
 // Those that are neither made nor repeated. Returns how many.
-static uint32_t collect(mote_device *device, const kernel_request *requests, size_t count, making *makings) {
+static uint32_t collect(mote_device *device, const pipeline_request *requests, size_t count, making *makings) {
   uint32_t found = 0;
   for (size_t i = 0; i < count; i++) {
-    const kernel_request *request = &requests[i];
-    bool known = kernel_is_made(device, request->shader_name, request->spec, request->spec_count);
+    const pipeline_request *request = &requests[i];
+    bool known = pipeline_is_made(device, request->shader_name, request->spec, request->spec_count);
     for (uint32_t k = 0; k < found && !known; k++) known = same_request(request, &makings[k].request);
     if (known) continue;
     const shader *shader = choose_shader(device, request->shader_name);
@@ -202,7 +202,7 @@ static uint32_t collect(mote_device *device, const kernel_request *requests, siz
   return found;
 }
 
-mote_status kernels_make(mote_device *device, const kernel_request *requests, size_t count, mote_error *error) {
+mote_status pipelines_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error) {
   making *makings = calloc(count + 1, sizeof *makings);
   if (!makings) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   uint32_t found = collect(device, requests, count, makings);
@@ -221,7 +221,7 @@ mote_status kernels_make(mote_device *device, const kernel_request *requests, si
   for (uint32_t i = 0; i < found; i++) {
     if (!makings[i].made) continue;
     if (failed)
-      kernel_destroy(device, makings[i].made);
+      pipeline_destroy(device, makings[i].made);
     else
       keep(device, makings[i].made);
   }
@@ -229,10 +229,10 @@ mote_status kernels_make(mote_device *device, const kernel_request *requests, si
   return status;
 }
 
-void kernel_destroy_all(mote_device *device) {
-  while (device->kernels) {
-    kernel *next = device->kernels->next;
-    kernel_destroy(device, device->kernels);
-    device->kernels = next;
+void pipeline_destroy_all(mote_device *device) {
+  while (device->pipelines) {
+    pipeline *next = device->pipelines->next;
+    pipeline_destroy(device, device->pipelines);
+    device->pipelines = next;
   }
 }
