@@ -29,12 +29,12 @@ static bool takes_changed_shader(const pipeline_request *requests, size_t count)
 }
 
 // The linker puts it before the library's. To refuse here saves the driver the kernels of cases that do not matter.
-mote_status __real_kernels_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
-mote_status __wrap_kernels_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
-mote_status __wrap_kernels_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error) {
+mote_status __real_pipelines_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
+mote_status __wrap_pipelines_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error);
+mote_status __wrap_pipelines_make(mote_device *device, const pipeline_request *requests, size_t count, mote_error *error) {
   is_wanted = only_case ? case_count + 1 == only_case : takes_changed_shader(requests, count);
   if (!is_wanted) return fail(error, MOTE_ERROR_USAGE, "a case that does not matter");
-  return __real_kernels_make(device, requests, count, error);
+  return __real_pipelines_make(device, requests, count, error);
 }
 
 // What fails before it asks for kernels is wanted.

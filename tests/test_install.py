@@ -36,10 +36,10 @@ HOST = r"""
 #ifdef __cplusplus
 extern "C" {
 #endif
-int fail(int x), buffer_create(int x), kernel_get(int x), conv(int x), commands_record(int x), npy_parse(int x), adamw(int x);
+int fail(int x), buffer_create(int x), pipeline_get(int x), conv(int x), commands_record(int x), npy_parse(int x), adamw(int x);
 int fail(int x) { return x + 1; }
 int buffer_create(int x) { return x + 2; }
-int kernel_get(int x) { return x + 3; }
+int pipeline_get(int x) { return x + 3; }
 int conv(int x) { return x + 4; }
 int commands_record(int x) { return x + 5; }
 int npy_parse(int x) { return x + 6; }
@@ -72,7 +72,7 @@ int main(int count, char **words) {
   if (mote_model_load_file(device, words[1], &model, &error)) { puts(error.message); return 1; }
   mote_model_destroy(&model);
   mote_device_destroy(&device);
-  printf("mote %s, %d\n", mote_version(), fail(0) + buffer_create(0) + kernel_get(0) + conv(0));
+  printf("mote %s, %d\n", mote_version(), fail(0) + buffer_create(0) + pipeline_get(0) + conv(0));
   return 0;
 }
 """

@@ -1,4 +1,5 @@
 // test_tune.c: the tuner takes what is faster and right, and remembers it; its file is trusted in nothing.
+#include "graph/kernels/kernel.h"
 #include "graph/compile/program.h"
 #include "graph/ops/ops.h"
 #include "runtime/tuning.h"
@@ -48,7 +49,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add_one_of(to, choices, candidate_count, inexact_count, error);
 }
 
-static const op several_op = {.name = "several", .forward = forward};
+static const op several_op = {.name = "several", .kernels = ONE_KERNEL("several", forward)};
 
 // Which of the candidates a new program takes.
 static int chosen(mote_device *device) {

@@ -9,6 +9,7 @@
 #include "graph/compile/liveness.h"
 #include "graph/compile/record.h"
 #include "graph/ir/layout.h"
+#include "graph/kernels/kernel.h"
 #include "shaders/types.h"
 
 enum { GUARD_BYTE = 0xA5 };
@@ -46,7 +47,8 @@ static mote_status lower(program *program, mote_error *error) {
       const node *node = program->graph->nodes[i];
       if (node->phase != (enum phase)phase || node->removed) continue;
       launches->node = node;
-      TRY(node->op->forward(node, launches, error));
+      launches->kernel = kernel_choose(launches->caps, node);
+      TRY(launches->kernel->launch(node, launches, error));
     }
   }
   return choose(program->device, program->launches, PHASE_COUNT, !program->needs, error);

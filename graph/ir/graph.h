@@ -78,7 +78,7 @@ typedef struct tensor {
 typedef enum phase { PHASE_ONCE, PHASE_STEP } phase;
 enum { PHASE_COUNT = 2 };
 
-struct launches;
+struct kernel;
 
 // Places that ops offer to nodes beside theirs: the node that goes there disappears, and the other does its work too.
 typedef enum slot {
@@ -115,10 +115,10 @@ typedef struct join {
   bool (*take)(graph *graph, node *node, struct node *other);
 } join;
 
-// An op: how its node becomes launches, and which nodes make its gradients. Shapes are checked by its builder.
+// An op: its kernels, and which nodes make its gradients. Shapes are checked by its builder.
 typedef struct op {
   const char *name;
-  mote_status (*forward)(const node *node, struct launches *to, mote_error *error);
+  const struct kernel *kernels;  // the ways to do its nodes: a table, see kernel.h
   // Appends the nodes that make the gradients of the node's inputs from that of its output; it may give the node outputs that
   // these need. NULL: no gradient flows through.
   void (*backward)(graph *graph, node *node);

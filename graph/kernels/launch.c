@@ -58,7 +58,7 @@ mote_status launches_add(launches *launches, const launch *launch, mote_error *e
     return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", launch->shader,
                 launch->push_bytes, MAX_PUSH_BYTES);
   launch_entry *entry = &launches->entries[count];
-  *entry = (launch_entry){.node = launches->node, .launch = *launch};
+  *entry = (launch_entry){.node = launches->node, .kernel = launches->kernel, .launch = *launch};
   count_groups(&entry->launch);
   if (launch->push_bytes) memcpy(entry->push, launch->push, launch->push_bytes);
   launches->count++;

@@ -25,6 +25,7 @@ typedef struct launch launch;
 // A launch with what it was made of.
 typedef struct launch_entry {
   const node *node;
+  const struct kernel *kernel;
   launch launch;  // its `push` points to what the op had; the copy is the next member
   unsigned char push[MAX_PUSH_BYTES];
   struct launch *choices;         // that do the same, the first of them `launch`; NULL: there is no choice
@@ -38,6 +39,7 @@ typedef struct launches {
   const device_caps *caps;  // of the device that they are for
   bool train;               // forward passes of which gradients are taken
   const node *node;         // whose launches are added now
+  const struct kernel *kernel;  // and by which of its op's kernels
   launch_entry *entries;
   int count;
 } launches;

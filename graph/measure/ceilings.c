@@ -70,7 +70,7 @@ static mote_status measure_arithmetic(mote_device *device, buffer *sums, ceiling
                 .push_bytes = sizeof push,
                 .groups = {INVOCATIONS / PLAIN_LOCAL_SIZE, 1, 1}};
   double seconds = 0;
-  TRY(pipeline_get(device, "measure_arithmetic", NULL, 0, &d.kernel, error));
+  TRY(pipeline_get(device, "measure_arithmetic", NULL, 0, &d.pipeline, error));
   TRY(time_rounds(device, d, &push.rounds, out->submission, &seconds, error));
   double chains = 4.0 * ARITHMETIC_VECTORS * INVOCATIONS;
   out->flops = 2 * chains * ARITHMETIC_UNROLLED * push.rounds / seconds;
@@ -91,7 +91,7 @@ static mote_status measure_matrices(mote_device *device, buffer *ends, ceilings 
                 .push_bytes = sizeof push,
                 .groups = {INVOCATIONS / local, 1, 1}};
   double seconds = 0;
-  TRY(pipeline_get(device, "measure_matrix_cooperative", spec, 2, &d.kernel, error));
+  TRY(pipeline_get(device, "measure_matrix_cooperative", spec, 2, &d.pipeline, error));
   TRY(time_rounds(device, d, &push.rounds, out->submission, &seconds, error));
   double chains = (double)MEASURE_MATRIX_SUMS * (d.groups[0] * (local / wave)), product = 2.0 * 16 * 16 * 16;
   out->matrix_flops = product * chains * MEASURE_MATRIX_UNROLLED * push.rounds / seconds;

@@ -1,7 +1,7 @@
 // activation.c: an activation as an op of its own; passes prefer the epilogue of the op before it.
 #include "shaders/activation.h"
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 
 // x: any shape and layout; the output is like it. `kind`: ACTIVATION_… of shaders/types.h
@@ -28,7 +28,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 }
 
 // x, dy → dx
-const op activation_backward_op = {.name = "activation_backward", .forward = forward};
+const op activation_backward_op = {.name = "activation_backward", .kernels = ONE_KERNEL("activation_backward", forward)};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];
@@ -37,4 +37,4 @@ static void backward(graph *graph, node *forward) {
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
 }
 
-const op activation_op = {.name = "activation", .forward = forward, .backward = backward, .fills = SLOT_ACTIVATION};
+const op activation_op = {.name = "activation", .kernels = ONE_KERNEL("activation", forward), .backward = backward, .fills = SLOT_ACTIVATION};

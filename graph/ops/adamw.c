@@ -1,7 +1,7 @@
 // adamw.c: the optimiser and the average of the weights, over all parameters in one dispatch.
 #include "shaders/adamw.h"
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 
 enum { WEIGHTS, GRADIENTS, FIRST, SECOND, AVERAGE, STATE, INPUT_COUNT };
@@ -36,4 +36,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 }
 
 const op adamw_op = {
-    .name = "adamw", .forward = forward, .writes = 1u << WEIGHTS | 1u << FIRST | 1u << SECOND | 1u << AVERAGE};
+    .name = "adamw", .kernels = ONE_KERNEL("adamw", forward), .writes = 1u << WEIGHTS | 1u << FIRST | 1u << SECOND | 1u << AVERAGE};

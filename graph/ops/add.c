@@ -1,5 +1,5 @@
 // add.c: the scaled sum of two tensors.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/add.h"
 
@@ -34,4 +34,4 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, forward->inputs[1], scaled);
 }
 
-const op add_op = {.name = "add", .forward = forward, .backward = backward, .fills = SLOT_RESIDUAL};
+const op add_op = {.name = "add", .kernels = ONE_KERNEL("add", forward), .backward = backward, .fills = SLOT_RESIDUAL};

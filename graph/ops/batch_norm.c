@@ -1,5 +1,6 @@
 // batch_norm.c: batch normalisation (Ioffe & Szegedy 2015) with PyTorch's constants.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
+#include "graph/kernels/texel.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/batch_norm.h"
@@ -58,7 +59,7 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
   return y;
 }
 
-static mote_status forward_train(const node *node, launches *to, mote_error *error) {
+static mote_status launch_train(const node *node, launches *to, mote_error *error) {
   const batch_norm_attributes *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
@@ -75,7 +76,7 @@ static mote_status forward_train(const node *node, launches *to, mote_error *err
   bool update = attributes->update_running;
   tensor *slices;
   TRY(slices_scratch(to, x, 3, &slices, error));
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_train", in[X]),
+  launch launch = {.shader = to->kernel->name,
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
                         [BATCH_NORM_LANES] = lanes,
                         [BATCH_NORM_FOLLOWER] = follower,
@@ -92,15 +93,14 @@ static mote_status forward_train(const node *node, launches *to, mote_error *err
   return dispatch_slices(node, to, &launch, BATCH_NORM_PART, push.channel_blocks, error);
 }
 
-static mote_status forward(const node *node, launches *to, mote_error *error) {
-  if (node->output_count > 1) return forward_train(node, to, error);
+static mote_status launch_inference(const node *node, launches *to, mote_error *error) {
   const epilogue *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
   struct batch_norm_parameters push = {.blocks = (uint)x->shape.n * (uint)round_up(x->shape.c, 8) / 8,
                                        .channel_quads = (uint)round_up(x->shape.c, 8) / 4,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm", node->inputs[X]),
+  launch launch = {.shader = to->kernel->name,
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation},
                .spec_count = 1,
                .bindings = {node->inputs[X], node->inputs[GAMMA], node->inputs[BETA], node->inputs[RUNNING_MEAN],
@@ -140,7 +140,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
                                                 .square_columns = (uint)x.w / 2};
   tensor *slices;
   TRY(slices_scratch(to, x, 2, &slices, error));
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "batch_norm_backward", in[B_X]),
+  launch launch = {.shader = to->kernel->name,
                .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation,
                         [BATCH_NORM_LANES] = lanes,
                         [BATCH_NORM_FOLLOWER] = follower},
@@ -154,7 +154,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return dispatch_slices(node, to, &launch, BATCH_NORM_PART, push.channel_blocks, error);
 }
 
-const op batch_norm_backward_op = {.name = "batch_norm_backward", .forward = backward_forward};
+const op batch_norm_backward_op = {.name = "batch_norm_backward", .kernels = VECTOR_KERNELS("batch_norm_backward", backward_forward)};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
@@ -187,6 +187,13 @@ static void backward(graph *graph, node *forward) {
 // Statistics of the batch are outputs, beside the first.
 static bool finds_statistics(const node *node) { return node->output_count > 1; }
 
+static bool trains(const device_caps *caps, const node *node) {
+  (void)caps;
+  return finds_statistics(node);
+}
+
+static bool trains_texels(const device_caps *caps, const node *node) { return trains(caps, node) && texels_hold(caps, node); }
+
 // Only the kernel that finds the statistics pools.
 static bool offers(const graph *graph, const node *node, slot slot) {
   (void)graph;
@@ -198,7 +205,10 @@ static bool fold(graph *graph, const node *node, tensor **weight, tensor **bias)
 }
 
 const op batch_norm_op = {.name = "batch_norm",
-                          .forward = forward,
+                          .kernels = KERNELS({"batch_norm_train_texel", MOTE_KERNELS_TEXEL, trains_texels, launch_train},
+                                             {"batch_norm_train", MOTE_KERNELS_PLAIN, trains, launch_train},
+                                             {"batch_norm_texel", MOTE_KERNELS_TEXEL, texels_hold, launch_inference},
+                                             {"batch_norm", MOTE_KERNELS_PLAIN, NULL, launch_inference}),
                           .backward = backward,
                           .slots = {[SLOT_ACTIVATION] = 1, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_SCALE] = SCALE, [SLOT_POOL] = 1},
                           .offers = offers,

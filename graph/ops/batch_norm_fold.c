@@ -1,5 +1,5 @@
 // batch_norm_fold.c: weights and bias of a convolution with the batch normalisation after it folded in.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/batch_norm_fold.h"
 
@@ -33,4 +33,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op batch_norm_fold_op = {.name = "batch_norm_fold", .forward = forward};
+const op batch_norm_fold_op = {.name = "batch_norm_fold", .kernels = ONE_KERNEL("batch_norm_fold", forward)};

@@ -1,5 +1,5 @@
 // blend.c: tensors added up, every image with factors of its own.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/blend.h"
 
@@ -44,4 +44,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op blend_op = {.name = "blend", .forward = forward};
+const op blend_op = {.name = "blend", .kernels = ONE_KERNEL("blend", forward)};

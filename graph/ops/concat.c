@@ -1,5 +1,5 @@
 // concat.c: two tensors side by side along channels; passes give both to the convolution that takes the output instead.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/concat.h"
 
@@ -44,7 +44,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-const op concat_backward_op = {.name = "concat_backward", .forward = backward_forward};
+const op concat_backward_op = {.name = "concat_backward", .kernels = ONE_KERNEL("concat_backward", backward_forward)};
 
 static void backward(graph *graph, node *forward) {
   tensor *a = forward->inputs[0], *b = forward->inputs[1];
@@ -55,4 +55,4 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, b, db);
 }
 
-const op concat_op = {.name = "concat", .forward = forward, .backward = backward, .fills = SLOT_SECOND};
+const op concat_op = {.name = "concat", .kernels = ONE_KERNEL("concat", forward), .backward = backward, .fills = SLOT_SECOND};

@@ -1,5 +1,5 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
@@ -215,7 +215,7 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
 static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
 const op conv_op = {.name = "conv",
-                    .forward = forward,
+                    .kernels = ONE_KERNEL("conv", forward),
                     .backward = backward, .multiply_adds = multiply_adds,
                     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},
                     .offers = offers,

@@ -1,5 +1,5 @@
 // conv_transpose.c: transposed convolution with stride = kernel: every input pixel becomes a k×k square of its own.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/gradient_ops.h"
@@ -164,7 +164,7 @@ static double weight_gradient_multiply_adds(const node *node) {
 }
 
 const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_weight_gradient",
-                                                     .forward = weight_gradient_forward,
+                                                     .kernels = ONE_KERNEL("conv_transpose_weight_gradient", weight_gradient_forward),
                                                      .multiply_adds = weight_gradient_multiply_adds};
 
 typedef struct data_gradient_attributes {
@@ -255,7 +255,7 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
 static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
 const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
-                                                   .forward = data_gradient_forward,
+                                                   .kernels = ONE_KERNEL("conv_transpose_data_gradient", data_gradient_forward),
                                                    .multiply_adds = data_gradient_multiply_adds,
                                                    .join = &join_data_gradients};
 
@@ -293,5 +293,5 @@ static void backward(graph *graph, node *forward) {
 
 // Batch normalisation never follows it in a network that mote knows, so it takes no folded weights.
 const op conv_transpose_op = {
-    .name = "conv_transpose", .forward = forward, .backward = backward, .multiply_adds = multiply_adds,
+    .name = "conv_transpose", .kernels = ONE_KERNEL("conv_transpose", forward), .backward = backward, .multiply_adds = multiply_adds,
     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND}};

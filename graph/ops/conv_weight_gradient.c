@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
 #include "graph/kernels/texel.h"
@@ -142,7 +142,7 @@ static double multiply_adds(const node *node) {
 static const join join_layers;
 
 const op conv_weight_gradient_op = {
-    .name = "conv_weight_gradient", .forward = forward, .multiply_adds = multiply_adds, .join = &join_layers};
+    .name = "conv_weight_gradient", .kernels = ONE_KERNEL("conv_weight_gradient", forward), .multiply_adds = multiply_adds, .join = &join_layers};
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
   const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};

@@ -1,7 +1,7 @@
 // cross_entropy.c: how far the classes that a network finds are from the right ones, and the gradient.
 #include "shaders/cross_entropy.h"
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/mse.h"
@@ -46,4 +46,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &total, error);
 }
 
-const op cross_entropy_op = {.name = "cross_entropy", .forward = forward, .gradient_share = loss_share, .fills = SLOT_LOSS};
+const op cross_entropy_op = {.name = "cross_entropy", .kernels = ONE_KERNEL("cross_entropy", forward), .gradient_share = loss_share, .fills = SLOT_LOSS};

@@ -1,7 +1,7 @@
 // draw_batch.c: a training batch, drawn, noised and labelled on the device.
 #include "shaders/draw_batch.h"
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/train_state.h"
 
@@ -63,4 +63,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op draw_batch_op = {.name = "draw_batch", .forward = forward};
+const op draw_batch_op = {.name = "draw_batch", .kernels = ONE_KERNEL("draw_batch", forward)};

@@ -1,5 +1,6 @@
 // group_norm.c: group normalisation (Wu & He 2018) with eight groups and PyTorch's epsilon.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
+#include "graph/kernels/texel.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/group_norm.h"
@@ -42,7 +43,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                                        .channels = (uint)x->shape.c,
                                        .pixels = (uint)(x->shape.h * x->shape.w),
                                        .epsilon = 1e-5f};
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "group_norm", x),
+  launch launch = {.shader = to->kernel->name,
                .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_CLUSTER] = cluster,
                         [GROUP_NORM_LANES] = lanes,
@@ -78,7 +79,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   TRY(launches_scratch(to, x.n * x.c, &sums, error));
   TRY(launches_scratch(to, x.n * x.c, &products, error));
   TRY(launches_table(to, 1, &arrivals, error));  // counts the workgroups that are done
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "group_norm_backward", in[B_X]),
+  launch launch = {.shader = to->kernel->name,
                .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
                         [GROUP_NORM_CLUSTER] = cluster,
                         [GROUP_NORM_LANES] = lanes,
@@ -95,7 +96,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-const op group_norm_backward_op = {.name = "group_norm_backward", .forward = backward_forward};
+const op group_norm_backward_op = {.name = "group_norm_backward", .kernels = VECTOR_KERNELS("group_norm_backward", backward_forward)};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *gamma = forward->inputs[GAMMA], *beta = forward->inputs[BETA];
@@ -122,7 +123,7 @@ static void backward(graph *graph, node *forward) {
 }
 
 const op group_norm_op = {.name = "group_norm",
-                          .forward = forward,
+                          .kernels = VECTOR_KERNELS("group_norm", forward),
                           .backward = backward,
                           .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SCALE] = SCALE},
                           .differentiates_activation = true};

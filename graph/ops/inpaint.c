@@ -1,5 +1,5 @@
 // inpaint.c: after a denoising step, puts the pixels that are to stay back into x, or takes the step back: RePaint.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/inpaint.h"
 #include "shaders/sampler_update.h"
@@ -29,4 +29,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op inpaint_op = {.name = "inpaint", .forward = forward, .writes = 1u << 0};
+const op inpaint_op = {.name = "inpaint", .kernels = ONE_KERNEL("inpaint", forward), .writes = 1u << 0};

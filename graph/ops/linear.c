@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ir/views.h"
 #include "graph/ops/ops.h"
 
@@ -114,9 +114,9 @@ static mote_status weight_gradient_forward(const node *node, launches *to, mote_
 
 static const join join_linear;
 const op linear_data_gradient_op = {
-    .name = "linear_data_gradient", .forward = data_gradient_forward, .join = &join_linear};
+    .name = "linear_data_gradient", .kernels = ONE_KERNEL("linear_data_gradient", data_gradient_forward), .join = &join_linear};
 const op linear_weight_gradient_op = {
-    .name = "linear_weight_gradient", .forward = weight_gradient_forward, .join = &join_linear};
+    .name = "linear_weight_gradient", .kernels = ONE_KERNEL("linear_weight_gradient", weight_gradient_forward), .join = &join_linear};
 
 static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
@@ -179,7 +179,7 @@ static bool join_layers(graph *graph, node *first, node *other) {
 static const join join_linear = {JOIN_EARLIER, can_join, join_layers};
 
 const op linear_op = {.name = "linear",
-                      .forward = forward,
+                      .kernels = ONE_KERNEL("linear", forward),
                       .backward = backward,
                       .multiply_adds = multiply_adds,
                       .slots = {[SLOT_ACTIVATION] = 1},

@@ -1,5 +1,5 @@
 // max_pool.c: the largest of each 2×2 square.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/max_pool.h"
@@ -15,22 +15,28 @@ tensor *max_pool(graph *graph, tensor *x) {
   return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
 }
 
-static mote_status forward(const node *node, launches *to, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
+static struct max_pool_parameters parameters_of(const node *node) {
   shape y = node->outputs[0]->shape;
-  struct max_pool_parameters push = {
+  return (struct max_pool_parameters){
       .blocks = (uint)(y.n * (round_up(y.c, 8) / 8)), .height = (uint)y.h, .width = (uint)y.w};
-  if (node->output_count > 1) {
-    launch launch = {.shader = VECTOR_SHADER(to->caps, "max_pool_mean", node->inputs[0]),
-                 .spec = {[MAX_POOL_MEAN_ACTIVATION] = attributes->activation},
-                 .spec_count = 1,
-                 .bindings = {node->inputs[0], node->outputs[0], node->outputs[1]},
-                 .binding_count = 3,
-                 .push = &push,
-                 .push_bytes = sizeof push};
-    spread((uint64_t)push.blocks * 2, 8, launch.groups);
-    return launches_add(to, &launch, error);
-  }
+}
+
+static mote_status launch_mean(const node *node, launches *to, mote_error *error) {
+  const epilogue *attributes = (const void *)node->attributes;
+  struct max_pool_parameters push = parameters_of(node);
+  launch launch = {.shader = to->kernel->name,
+               .spec = {[MAX_POOL_MEAN_ACTIVATION] = attributes->activation},
+               .spec_count = 1,
+               .bindings = {node->inputs[0], node->outputs[0], node->outputs[1]},
+               .binding_count = 3,
+               .push = &push,
+               .push_bytes = sizeof push};
+  spread((uint64_t)push.blocks * 2, 8, launch.groups);
+  return launches_add(to, &launch, error);
+}
+
+static mote_status launch_plain(const node *node, launches *to, mote_error *error) {
+  struct max_pool_parameters push = parameters_of(node);
   launch launch = {.shader = "max_pool",
                .bindings = {node->inputs[0], node->outputs[0]},
                .binding_count = 2,
@@ -38,6 +44,15 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                .push_bytes = sizeof push};
   spread((uint64_t)push.blocks * push.height * push.width * 2, PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
+}
+
+static bool has_mean(const device_caps *caps, const node *node) {
+  (void)caps;
+  return node->output_count > 1;
+}
+
+static bool has_mean_of_texels(const device_caps *caps, const node *node) {
+  return has_mean(caps, node) && texels_hold(caps, node);
 }
 
 // x, dy → dx
@@ -54,7 +69,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-const op max_pool_backward_op = {.name = "max_pool_backward", .forward = backward_forward};
+const op max_pool_backward_op = {.name = "max_pool_backward", .kernels = ONE_KERNEL("max_pool_backward", backward_forward)};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];
@@ -71,7 +86,9 @@ static bool offers(const graph *graph, const node *node, slot slot) {
 }
 
 const op max_pool_op = {.name = "max_pool",
-                        .forward = forward,
+                        .kernels = KERNELS({"max_pool_mean_texel", MOTE_KERNELS_TEXEL, has_mean_of_texels, launch_mean},
+                                           {"max_pool_mean", MOTE_KERNELS_PLAIN, has_mean, launch_mean},
+                                           {"max_pool", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
                         .backward = backward,
                         .fills = SLOT_POOL,
                         .slots = {[SLOT_MEAN] = 1},

@@ -1,5 +1,5 @@
 // mean_pool.c: the mean of each channel over the whole image.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/mean_pool.h"
@@ -38,7 +38,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   struct mean_pool_backward_parameters push = {.quads = (uint)(tensor_bytes(in[B_DY]) / 16),
                                                .pixels = (uint)(dx->shape.h * dx->shape.w),
                                                .factor = attributes->scale};
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "mean_pool_backward", dx),
+  launch launch = {.shader = to->kernel->name,
                .spec = {[MEAN_POOL_ACTIVATION] = attributes->activation,
                         [MEAN_POOL_RESIDUAL] = in[B_RESIDUAL] != NULL},
                .spec_count = 2,
@@ -52,7 +52,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
 }
 
 const op mean_pool_backward_op = {
-    .name = "mean_pool_backward", .forward = backward_forward, .slots = {[SLOT_RESIDUAL] = B_RESIDUAL}};
+    .name = "mean_pool_backward", .kernels = VECTOR_KERNELS("mean_pool_backward", backward_forward), .slots = {[SLOT_RESIDUAL] = B_RESIDUAL}};
 
 static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
@@ -64,7 +64,7 @@ static void backward(graph *graph, node *forward) {
 }
 
 const op mean_pool_op = {.name = "mean_pool",
-                         .forward = forward,
+                         .kernels = ONE_KERNEL("mean_pool", forward),
                          .backward = backward,
                          .fills = SLOT_MEAN,
                          .slots = {[SLOT_ACTIVATION] = 1},

@@ -1,5 +1,5 @@
 // mse.c: the weighted mean squared error of a batch, and its gradient.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/mse.h"
@@ -46,4 +46,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &total, error);
 }
 
-const op mse_op = {.name = "mse", .forward = forward, .gradient_share = loss_share, .fills = SLOT_LOSS};
+const op mse_op = {.name = "mse", .kernels = ONE_KERNEL("mse", forward), .gradient_share = loss_share, .fills = SLOT_LOSS};

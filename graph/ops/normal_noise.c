@@ -1,5 +1,5 @@
 // normal_noise.c: fills a tensor with normal noise that depends on seed, sample, step and stream alone.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/normal_noise.h"
 
@@ -33,4 +33,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op normal_noise_op = {.name = "normal_noise", .forward = forward, .writes = 1u << 0};
+const op normal_noise_op = {.name = "normal_noise", .kernels = ONE_KERNEL("normal_noise", forward), .writes = 1u << 0};

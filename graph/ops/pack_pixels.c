@@ -1,5 +1,5 @@
 // pack_pixels.c: images as the bytes that a texture holds.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/pack_pixels.h"
 
@@ -36,4 +36,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op pack_pixels_op = {.name = "pack_pixels", .forward = forward};
+const op pack_pixels_op = {.name = "pack_pixels", .kernels = ONE_KERNEL("pack_pixels", forward)};

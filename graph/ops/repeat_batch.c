@@ -1,5 +1,5 @@
 // repeat_batch.c: a batch several times over, for networks that look at the same images under different conditions.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/repeat_batch.h"
 
@@ -26,4 +26,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op repeat_batch_op = {.name = "repeat_batch", .forward = forward};
+const op repeat_batch_op = {.name = "repeat_batch", .kernels = ONE_KERNEL("repeat_batch", forward)};

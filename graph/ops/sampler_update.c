@@ -1,6 +1,6 @@
 // sampler_update.c: one denoising step of any sampler whose update is linear in x, the network's output or x_0, the
 // last step's x_0, and noise.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 
@@ -60,7 +60,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 
 // The shader declares that it writes the step, whether it advances it or not.
 const op sampler_update_op = {.name = "sampler_update",
-                              .forward = forward,
+                              .kernels = ONE_KERNEL("sampler_update", forward),
                               .slots = {[SLOT_ADVANCE] = 1},
                               .take = take_advance,
                               .writes = 1u << X | 1u << STEP | 1u << PREVIOUS};

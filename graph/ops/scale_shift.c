@@ -1,5 +1,5 @@
 // scale_shift.c: how context and time enter the network: scale · x + shift, a number a channel each.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 #include "shaders/scale_shift.h"
@@ -37,7 +37,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   tensor *x = node->inputs[0], *scale = node->inputs[1], *dy = node->inputs[2];
   struct scale_shift_backward_parameters push = {.vectors = (uint)(x->shape.n * x->shape.c) / 4,
                                                  .pixels = (uint)(x->shape.h * x->shape.w)};
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "scale_shift_backward", x),
+  launch launch = {.shader = to->kernel->name,
                .bindings = {x, dy, scale, node->outputs[0], node->outputs[1], node->outputs[2]},
                .binding_count = 6,
                .push = &push,
@@ -46,7 +46,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   return launches_add(to, &launch, error);
 }
 
-const op scale_shift_backward_op = {.name = "scale_shift_backward", .forward = backward_forward};
+const op scale_shift_backward_op = {.name = "scale_shift_backward", .kernels = VECTOR_KERNELS("scale_shift_backward", backward_forward)};
 
 static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0], *scale = forward->inputs[1], *shift = forward->inputs[2];
@@ -62,4 +62,4 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
 }
 
-const op scale_shift_op = {.name = "scale_shift", .forward = forward, .backward = backward, .fills = SLOT_SCALE};
+const op scale_shift_op = {.name = "scale_shift", .kernels = ONE_KERNEL("scale_shift", forward), .backward = backward, .fills = SLOT_SCALE};

@@ -1,5 +1,5 @@
 // step_advance.c: the device counts its own replays.
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/step.h"
 
@@ -16,4 +16,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op step_advance_op = {.name = "step_advance", .forward = forward, .fills = SLOT_ADVANCE, .writes = 1u << 0};
+const op step_advance_op = {.name = "step_advance", .kernels = ONE_KERNEL("step_advance", forward), .fills = SLOT_ADVANCE, .writes = 1u << 0};

@@ -1,7 +1,7 @@
 // train_control.c: the gradient's norm, and from it and the step's number all that the optimiser needs.
 #include "shaders/train_control.h"
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/train_state.h"
@@ -72,7 +72,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 }
 
 const op train_control_op = {.name = "train_control",
-                             .forward = forward,
+                             .kernels = ONE_KERNEL("train_control", forward),
                              .slots = {[SLOT_LOSS] = LOSS},
                              .take = take_loss,
                              .writes = 1u << STATE | 1u << RING};

@@ -2,7 +2,6 @@
 #include "shaders/weight_transpose.h"
 
 #include "graph/ir/views.h"
-#include "graph/kernels/launch.h"
 #include "graph/kernels/texel.h"
 #include "graph/ops/ops.h"
 
@@ -17,7 +16,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   TRY(launches_bind(to, node->inputs, node->input_count, &weights, error));
   TRY(launches_bind(to, node->outputs, node->output_count, &whole, error));
   TRY(launches_table(to, node->input_count * WEIGHT_TRANSPOSE_WORDS, &table, error));  // a row a weight
-  launch launch = {.shader = VECTOR_SHADER(to->caps, "weight_transpose", weights),
+  launch launch = {.shader = to->kernel->name,
                .bindings = {weights, whole, table},
                .binding_count = 3,
                .groups = {0, 0, (uint)node->input_count}};
@@ -57,8 +56,22 @@ static bool join_transposes(graph *graph, node *first, node *other) {
 }
 
 static const join join_weight_transposes = {JOIN_EARLIER, transposes_fit, join_transposes};
-const op weight_transpose_op = {
-    .name = "weight_transpose", .forward = forward, .join = &join_weight_transposes};
+
+// One view holds all weights.
+static bool fits_texels(const device_caps *caps, const node *node) {
+  size_t begin = SIZE_MAX, end = 0;
+  for (int i = 0; i < node->input_count; i++) {
+    const tensor *weight = node->inputs[i];
+    if (weight->home.offset < begin) begin = weight->home.offset;
+    if (weight->home.offset + tensor_bytes(weight) > end) end = weight->home.offset + tensor_bytes(weight);
+  }
+  return (end - begin) / 16 <= caps->max_texel_elements;
+}
+
+const op weight_transpose_op = {.name = "weight_transpose",
+                                .kernels = KERNELS({"weight_transpose_texel", MOTE_KERNELS_TEXEL, fits_texels, forward},
+                                                   {"weight_transpose", MOTE_KERNELS_PLAIN, NULL, forward}),
+                                .join = &join_weight_transposes};
 
 // A weight (O, C, k, k), or of a transposed convolution (C, O, k, k), with channels exchanged as (C, O, k, k) WEIGHT; `flip`: the kernel
 // rotated by half a circle.

@@ -1,7 +1,7 @@
 // x0_limit.c: how far a step's x_0 may reach, image by image: dynamic thresholding.
 #include <math.h>
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 #include "graph/ops/ops.h"
 #include "shaders/sampler_update.h"
 #include "shaders/x0_limit.h"
@@ -43,4 +43,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &launch, error);
 }
 
-const op x0_limit_op = {.name = "x0_limit", .forward = forward};
+const op x0_limit_op = {.name = "x0_limit", .kernels = ONE_KERNEL("x0_limit", forward)};
