@@ -6,7 +6,7 @@
 # matrix (all of them), host (a sampler that a host records)
 #
 # Both begin with weights that the earlier program saved. Prints a line a comparison, and "N passed, N failed" at the end.
-# With two cores and a driver for the CPU a class takes up to two minutes.
+# With two cores and a driver for the CPU a class takes about a minute.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
@@ -89,7 +89,7 @@ samples() {  # class
 
 training() {  # class
   local target train=(train ../images.npy --labels ../images_labels.npy -o model.safetensors --force)
-  local run=(--steps 4 --batch 4 --accumulate 2 --seed 5 --holdout 0.2)
+  local run=(--steps 4 --batch 4 --accumulate 2 --seed 5 --holdout 0.2 --sample-every 0)
   for target in epsilon v x0; do
     with_kernels "$1" "4 steps towards $target" model.safetensors "${train[@]}" --start ../unet.safetensors --n-feat 8 \
       --target "$target" "${run[@]}"
@@ -111,7 +111,7 @@ gradients() {  # class
 build_before || { tail -n 20 "$folder/log"; echo "same_bits: $commit does not build" >&2; exit 1; }
 rm -rf "$out" && mkdir -p "$out"
 make_inputs
-start=(train "$out/images.npy" --labels "$out/images_labels.npy" --batch 8 --steps 3)
+start=(train "$out/images.npy" --labels "$out/images_labels.npy" --batch 8 --steps 3 --sample-every 0)
 {
   "$folder/mote" "${start[@]}" --n-feat 8 -o "$out/unet.safetensors"
   "$folder/mote" "${start[@]}" --n-feat 32 -o "$out/wide.safetensors"
