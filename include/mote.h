@@ -13,7 +13,7 @@
 //         mote_sampler_run(sampler, 20, &error))
 //       puts(error.message);
 //     else
-//       mote_sampler_read_pixels(sampler, pixels, &error);   // 4 images, height × height × channels bytes each
+//       mote_sampler_read_pixels(sampler, pixels, &error);   // 4 images, height × width × channels bytes each
 //     mote_sampler_destroy(&sampler);
 //     mote_model_destroy(&model);
 //     mote_device_destroy(&device);
@@ -239,17 +239,17 @@ MOTE_API const mote_model_info *mote_model_get_info(const mote_model *model);
 
 typedef struct mote_forward_desc {
   int batch;             // images, 1 to MOTE_BATCH_MAX
-  const float *x;        // batch × channels × height × height (NCHW)
+  const float *x;        // batch × channels × height × width (NCHW)
   const int32_t *steps;  // batch timesteps, 0 to T
   const float *context;  // batch × n_cfeat, or NULL for none (zeros)
   bool train;            // BatchNorm over the batch's own statistics; the running ones are left as they are
 } mote_forward_desc;
 
-// One pass through a context_unet: `output` receives batch × channels × height × height floats (NCHW).
+// One pass through a context_unet: `output` receives batch × channels × height × width floats (NCHW).
 MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output,
                                         mote_error *error);
 
-// Which class images are of, as a model finds that is a sprite_classifier: `x` holds batch × channels × height × height numbers
+// Which class images are of, as a model finds that is a sprite_classifier: `x` holds batch × channels × height × width numbers
 // in [-1, 1] (NCHW), `logits` receives batch × n_cfeat numbers whose softmax is each class's probability. `features`, NULL or
 // batch × feature_count, receives what the classes follow from: the means of its last layer. Batches of 1 to MOTE_BATCH_MAX.
 MOTE_API mote_status mote_model_classify(mote_model *model, int batch, const float *x, float *logits, float *features,
@@ -258,7 +258,7 @@ MOTE_API mote_status mote_model_classify(mote_model *model, int batch, const flo
 // What one training batch would change: for comparison with other implementations.
 typedef struct mote_backward_desc {
   int batch;             // images, 1 to MOTE_BATCH_MAX
-  const float *x0;       // batch × channels × height × height (NCHW), in [-1, 1]
+  const float *x0;       // batch × channels × height × width (NCHW), in [-1, 1]
   const float *noise;    // as x0
   const int32_t *steps;  // batch timesteps, 0 to T
   const float *context;  // batch × n_cfeat, or NULL for none (zeros)
@@ -284,7 +284,7 @@ typedef enum mote_lr_schedule {
 // Images with one context each. Borrowed during mote_trainer_create only; the device keeps its own copy.
 typedef struct mote_dataset {
   uint32_t count;
-  const uint8_t *pixels;  // count × height × height × channels (NHWC); 0 … 255 becomes -1 … 1
+  const uint8_t *pixels;  // count × height × width × channels (NHWC); 0 … 255 becomes -1 … 1
   const float *context;   // count × n_cfeat, or NULL for none (zeros)
 } mote_dataset;
 
@@ -431,11 +431,11 @@ typedef struct mote_sampler_request {
   uint32_t first_sample;   // index of the batch's first image within the run: image i draws the noise of
                            // sample first_sample + i, whatever the batch it is made in
   const float *context;    // batch × n_cfeat numbers, or NULL for none (zeros)
-  const float *x_init;     // x where the run starts, batch × channels × height × height (NCHW), or NULL to draw it from
+  const float *x_init;     // x where the run starts, batch × channels × height × width (NCHW), or NULL to draw it from
                            // the seed (and init)
   const float *avoid;      // with guidance: contexts to be led away from, as context; NULL for none (zeros)
   const float *init;       // with an edit: the images in [-1, 1], as x_init
-  const float *mask;       // MOTE_EDIT_INPAINT: batch × height × height; below ½: the pixel stays, else it is made anew
+  const float *mask;       // MOTE_EDIT_INPAINT: batch × height × width; below ½: the pixel stays, else it is made anew
 } mote_sampler_request;
 
 // Builds, plans and records the denoising step for one batch size. All memory and pipelines are made here.
@@ -455,10 +455,10 @@ MOTE_API mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mot
 MOTE_API int mote_sampler_steps_done(const mote_sampler *sampler);
 MOTE_API int mote_sampler_step_count(const mote_sampler *sampler);
 
-// Copies the current x, batch × channels × height × height floats (NCHW), nominally in [-1, 1].
+// Copies the current x, batch × channels × height × width floats (NCHW), nominally in [-1, 1].
 MOTE_API mote_status mote_sampler_read(mote_sampler *sampler, float *images, mote_error *error);
 
-// Copies the current x as pixels, batch × height × height × channels bytes (NHWC), [-1, 1] mapped to [0, 255].
+// Copies the current x as pixels, batch × height × width × channels bytes (NHWC), [-1, 1] mapped to [0, 255].
 // Of a `premultiplied` model, colours come multiplied by alpha.
 MOTE_API mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pixels, mote_error *error);
 

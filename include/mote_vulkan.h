@@ -123,7 +123,7 @@ MOTE_API void mote_sampler_cancel(mote_sampler *sampler);
 typedef struct mote_image_region {
   uint32_t sample;       // 0 to batch - 1
   uint32_t array_layer;
-  int32_t x, y;          // of the upper left pixel; the sprite is height × height pixels, times pixel_scale
+  int32_t x, y;          // of the upper left pixel; the sprite is width × height pixels, times pixel_scale
 } mote_image_region;
 
 // Where to write pixels. Formats: VK_FORMAT_R8G8B8A8 or VK_FORMAT_B8G8R8A8, _UNORM or _SRGB; the bytes are those of
@@ -159,7 +159,7 @@ typedef struct mote_image_output {
 MOTE_API mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer commands,
                                                const mote_image_output *output, mote_error *error);
 
-// The same into a buffer (usage TRANSFER_DST) at `offset`, a multiple of 4: batch × height × height × 4 bytes, RGBA,
+// The same into a buffer (usage TRANSFER_DST) at `offset`, a multiple of 4: batch × height × width × 4 bytes, RGBA,
 // times the square of pixel_scale.
 // Later commands of any stage see the bytes; earlier ones have read what was there.
 MOTE_API mote_status mote_sampler_record_buffer(mote_sampler *sampler, VkCommandBuffer commands, VkBuffer buffer,

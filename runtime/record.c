@@ -115,15 +115,15 @@ static void close_image(mote_device *device, const mote_image_output *output, Vk
              (VkPipelineStageFlags[]){VK_PIPELINE_STAGE_TRANSFER_BIT, stages});
 }
 
-void record_to_image(buffer *from, uint32_t width, const mote_image_output *output, VkCommandBuffer into) {
+void record_to_image(buffer *from, uint32_t width, uint32_t height, const mote_image_output *output, VkCommandBuffer into) {
   VkBufferImageCopy copies[MAX_REGIONS];
   for (uint32_t i = 0; i < output->region_count && i < MAX_REGIONS; i++) {
     const mote_image_region *region = &output->regions[i];
     copies[i] = (VkBufferImageCopy){
-        .bufferOffset = (VkDeviceSize)region->sample * width * width * 4,
+        .bufferOffset = (VkDeviceSize)region->sample * width * height * 4,
         .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, output->mip_level, region->array_layer, 1},
         .imageOffset = {region->x, region->y, 0},
-        .imageExtent = {width, width, 1}};
+        .imageExtent = {width, height, 1}};
   }
   open_image(from->device, output, into);
   from->device->vk.vkCmdCopyBufferToImage(into, from->handle, output->image, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,

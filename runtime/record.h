@@ -23,9 +23,9 @@ void record_order(mote_device *device, VkCommandBuffer into, unsigned earlier, u
 void record_update(buffer *target, size_t offset, const void *data, size_t bytes, VkCommandBuffer into);
 void record_copy(buffer *from, size_t from_offset, buffer *to, size_t to_offset, size_t bytes, VkCommandBuffer into);
 
-// From a buffer of packed images of 4 bytes a pixel, `width` pixels wide and high each, into the host's image or buffer, with
+// From a buffer of packed images of 4 bytes a pixel, `width` by `height` pixels each, into the host's image or buffer, with
 // the barriers that mote_vulkan.h promises on the host's side.
-void record_to_image(buffer *from, uint32_t width, const mote_image_output *output, VkCommandBuffer into);
+void record_to_image(buffer *from, uint32_t width, uint32_t height, const mote_image_output *output, VkCommandBuffer into);
 void record_to_host_buffer(buffer *from, size_t bytes, VkBuffer to, VkDeviceSize offset, VkCommandBuffer into);
 
 // Measures stretches of command buffers by timestamps that arrive later in the host's memory: no call here asks the driver.

@@ -28,8 +28,8 @@ layout(push_constant) uniform Push { draw_batch_parameters p; };
 float unit(uint word) { return float(word >> 8) * (1.0 / 16777216.0); }
 
 float pixel_at(uint image, int row, int column, uint c) {
-  int last = int(p.height) - 1;
-  uint at = ((image * p.height + uint(clamp(row, 0, last))) * p.height + uint(clamp(column, 0, last))) * p.channels + c;
+  uint y = uint(clamp(row, 0, int(p.height) - 1)), x = uint(clamp(column, 0, int(p.width) - 1));
+  uint at = ((image * p.height + y) * p.width + x) * p.channels + c;
   return float(pixels[at / 4] >> (at % 4 * 8) & 255u) / 127.5 - 1.0;
 }
 
@@ -48,7 +48,7 @@ void write_image(uint n, uint image, uint t, bool drop) {
 
 void main() {
   uint i = invocation_index();
-  uint area = p.height * p.height, blocks = (p.channels + 7) / 8, quads = area / 4;
+  uint area = p.height * p.width, blocks = (p.channels + 7) / 8, quads = area / 4;
   if (i >= p.batch * blocks * 8 * quads) return;
   uint quad = i % quads, c = i / quads % (blocks * 8), n = i / (quads * blocks * 8);
   uint draw = state[TRAIN_STEPS] * p.step_draws + p.first_draw + n;
@@ -71,8 +71,8 @@ void main() {
   vec4 epsilon = philox_normal(uvec4(c * quads + quad, draw, 0, STREAM_TRAIN_NOISE), key);
   float signal = noise[t * NOISE_WORDS + NOISE_SIGNAL], level = noise[t * NOISE_WORDS + NOISE_NOISE];
   for (uint k = 0; k < 4; k++) {
-    int row = int((quad * 4 + k) / p.height), column = int((quad * 4 + k) % p.height);
-    float x0 = pixel_at(image, row - down, (mirror ? int(p.height) - 1 - column : column) - right, c);
+    int row = int((quad * 4 + k) / p.width), column = int((quad * 4 + k) % p.width);
+    float x0 = pixel_at(image, row - down, (mirror ? int(p.width) - 1 - column : column) - right, c);
     x[to + k * 8] = signal * x0 + level * epsilon[k];
     target[to + k * 8] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : x0;
   }

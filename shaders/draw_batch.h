@@ -11,7 +11,8 @@
 struct draw_batch_parameters {
   uint batch;
   uint channels;
-  uint height;        // = width, a multiple of 4
+  uint height;
+  uint width;         // a multiple of 4, or height is
   uint contexts;      // K
   uint count;         // images in the data
   uint step_draws;    // images of one training step

@@ -76,8 +76,17 @@ mote_status check_model_given(const char *path, mote_error *error) {
               "no MODEL given: this build has no weights of its own, name a .safetensors file");
 }
 
+// The program's images are square: the library's need not be.
+static mote_status load_file(mote_device *device, const char *path, mote_model **model, mote_error *error) {
+  TRY(mote_model_load_file(device, path, model, error));
+  const int width = mote_model_get_info(*model)->width, height = mote_model_get_info(*model)->height;
+  if (width == height) return MOTE_OK;
+  mote_model_destroy(model);
+  return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: is for images of %d x %d pixels, expected square ones", path, width, height);
+}
+
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error) {
-  if (path) return mote_model_load_file(device, path, model, error);
+  if (path) return load_file(device, path, model, error);
   TRY(check_model_given(path, error));
   size_t bytes = 0;
   const void *data = default_model(&bytes);
@@ -97,7 +106,7 @@ bool default_classifier_given(void) {
 }
 
 mote_status open_classifier(mote_device *device, const char *path, mote_model **model, mote_error *error) {
-  if (path) return mote_model_load_file(device, path, model, error);
+  if (path) return load_file(device, path, model, error);
   size_t bytes = 0;
   const void *data = default_classifier(&bytes);
   return mote_model_load_memory(device, DEFAULT_CLASSIFIER_NAME, data, bytes, model, error);

@@ -40,7 +40,7 @@ static graph *build(backward_run *run) {
 static mote_status make_batch(backward_run *run, mote_error *error) {
   const mote_model_info *info = &run->model->info;
   const mote_backward_desc *desc = run->desc;
-  size_t each = (size_t)(info->channels * info->height * info->height), count = each * (size_t)desc->batch;
+  size_t each = network_image_size(info), count = each * (size_t)desc->batch;
   double *alpha_bar = malloc(((size_t)info->timesteps + 1) * sizeof *alpha_bar);
   run->x = malloc(count * sizeof *run->x);
   run->targets = malloc(count * sizeof *run->targets);

@@ -102,7 +102,7 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   int batch = sampler->desc.batch, rows = sampler->row_count, branches = is_guided(sampler) ? 2 : 1;
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
-  sampler->x = graph_input(graph, "x", (shape){batch, info->channels, info->height, info->height}, LAYOUT_C8);
+  sampler->x = graph_input(graph, "x", network_image_shape(info, batch), LAYOUT_C8);
   sampler->context = graph_input(graph, "context", (shape){batch * branches, info->n_cfeat, 1, 1}, LAYOUT_C8);
   sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
   constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, LAYOUT_C8);

@@ -7,6 +7,7 @@
 #include "graph/diffusion/pace.h"
 #include "graph/diffusion/sampler.h"
 #include "graph/ir/layout.h"
+#include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 #include "runtime/record.h"
 
@@ -32,7 +33,7 @@ static graph *build_output(const mote_sampler *sampler, output *made) {
   const mote_model_info *info = &sampler->model->info;
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
-  shape images = {sampler->desc.batch, info->channels, info->height, info->height};
+  shape images = network_image_shape(info, sampler->desc.batch);
   tensor *x = graph_external(graph, "x", images, sampler->x ? sampler->x->home : (binding){0});
   if (x) x->layout = LAYOUT_C8;
   made->order = graph_input(graph, "order", (shape){1, 1, 1, 1}, LAYOUT_RAW);
@@ -258,6 +259,10 @@ static void record_pixels(const recording *recording, bool blue_first, VkCommand
 }
 
 static uint32_t sprite_width(const mote_sampler *sampler) {
+  return (uint32_t)(sampler->model->info.width * sampler->desc.pixel_scale);
+}
+
+static uint32_t sprite_height(const mote_sampler *sampler) {
   return (uint32_t)(sampler->model->info.height * sampler->desc.pixel_scale);
 }
 
@@ -265,7 +270,7 @@ static uint32_t at_level(uint32_t extent, uint32_t level) { return level < 32 &&
 
 static mote_status check_regions(const mote_sampler *sampler, const mote_image_output *output, mote_error *error) {
   const uint32_t width = at_level(output->width, output->mip_level), height = at_level(output->height, output->mip_level);
-  const uint32_t layers = output->array_layers ? output->array_layers : 1, side = sprite_width(sampler);
+  const uint32_t layers = output->array_layers ? output->array_layers : 1, wide = sprite_width(sampler), high = sprite_height(sampler);
   for (uint32_t i = 0; i < output->region_count; i++) {
     const mote_image_region *region = &output->regions[i];
     if (region->sample >= (uint32_t)sampler->desc.batch)
@@ -274,10 +279,10 @@ static mote_status check_regions(const mote_sampler *sampler, const mote_image_o
     if (region->array_layer >= layers)
       return fail(error, MOTE_ERROR_USAGE, "mote_image_output: region %u is in array layer %u, the image has %u", i,
                   region->array_layer, layers);
-    if (region->x < 0 || region->y < 0 || (int64_t)region->x + side > width || (int64_t)region->y + side > height)
+    if (region->x < 0 || region->y < 0 || (int64_t)region->x + wide > width || (int64_t)region->y + high > height)
       return fail(error, MOTE_ERROR_USAGE,
-                  "mote_image_output: region %u is %u x %u pixels at %d, %d, the image's mip level %u is %u x %u", i, side,
-                  side, region->x, region->y, output->mip_level, width, height);
+                  "mote_image_output: region %u is %u x %u pixels at %d, %d, the image's mip level %u is %u x %u", i, wide,
+                  high, region->x, region->y, output->mip_level, width, height);
   }
   return MOTE_OK;
 }
@@ -315,7 +320,7 @@ mote_status mote_sampler_record_image(mote_sampler *sampler, VkCommandBuffer com
   }
   TRY(check_output(sampler, &completed, error));
   record_pixels(sampler->recording, is_blue_first(completed.format), commands);
-  record_to_image(sampler->recording->pixels->home.buffer, sprite_width(sampler), &completed, commands);
+  record_to_image(sampler->recording->pixels->home.buffer, sprite_width(sampler), sprite_height(sampler), &completed, commands);
   return MOTE_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "graph/ir/philox.h"
+#include "graph/nets/network.h"
 #include "shaders/streams.h"
 
 static const double pi = 3.14159265358979323846;
@@ -42,7 +43,7 @@ noised schedule_noise(mote_prediction prediction, double alpha_bar, double x0, d
 }
 
 void schedule_noise_image(const mote_model_info *model, const noised_image *image) {
-  const uint32_t area = (uint32_t)(model->height * model->height), channels = (uint32_t)model->channels;
+  const uint32_t area = (uint32_t)network_image_size(model) / (uint32_t)model->channels, channels = (uint32_t)model->channels;
   for (uint32_t i = 0; i < channels * area; i++) {
     double x0 = image->pixels[i % area * channels + i / area] / 127.5 - 1;
     double epsilon = philox_normal((philox_block){{i, image->index, 0, STREAM_VALIDATION}}, image->seed);

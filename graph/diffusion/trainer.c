@@ -10,6 +10,7 @@
 #include "graph/diffusion/objective.h"
 #include "graph/diffusion/schedule.h"
 #include "graph/nets/initial_weights.h"
+#include "graph/nets/network.h"
 #include "shaders/draw_batch.h"
 #include "shaders/train_state.h"
 
@@ -27,7 +28,7 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
 
 static void add_inputs(mote_trainer *trainer, graph *graph) {
   const mote_model_info *m = &trainer->info;
-  size_t bytes = (size_t)trainer->desc.data.count * (size_t)(m->channels * m->height * m->height);
+  size_t bytes = (size_t)trainer->desc.data.count * network_image_size(m);
   trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, LAYOUT_RAW);
   trainer->contexts =
       graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, LAYOUT_RAW);
@@ -51,6 +52,7 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
                                 .batch = desc->batch,
                                 .channels = trainer->info.channels,
                                 .height = trainer->info.height,
+                                .width = trainer->info.width,
                                 .prediction = (int)trainer->info.prediction,
                                 .shift = desc->shift,
                                 .step_draws = desc->batch * desc->accumulate,
@@ -191,7 +193,7 @@ void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data
 
 static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
   const mote_model_info *m = &trainer->info;
-  size_t bytes = (size_t)data->count * (size_t)(m->channels * m->height * m->height);
+  size_t bytes = (size_t)data->count * network_image_size(m);
   uint8_t *padded = calloc(1, bytes + 4);
   float *contexts = calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *contexts);
   mote_status status = padded && contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");

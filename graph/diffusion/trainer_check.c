@@ -50,7 +50,7 @@ static mote_status check_start(const mote_trainer_desc *desc, mote_error *error)
 // Sizes on the device are counted with 31 bits, of words.
 static mote_status check_count(const mote_trainer_desc *desc, mote_error *error) {
   const mote_model_info *m = &desc->model;
-  const uint64_t count = desc->data.count, each = (uint64_t)(m->channels * m->height * m->height);
+  const uint64_t count = desc->data.count, each = network_image_size(m);
   if (count == 0) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
   const uint64_t by_pixels = 4 * (uint64_t)INT_MAX / each, by_contexts = (uint64_t)(INT_MAX / m->n_cfeat);
   const uint64_t most = by_pixels < by_contexts ? by_pixels : by_contexts;

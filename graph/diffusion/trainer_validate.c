@@ -6,11 +6,12 @@
 #include "graph/diffusion/schedule.h"
 #include "graph/diffusion/trainer.h"
 #include "graph/nets/metadata.h"
+#include "graph/nets/network.h"
 
 // Image i is judged at one timestep, with noise of its own, the same at every call.
 static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
   const mote_model_info *m = &trainer->info;
-  size_t at = (size_t)i * (size_t)(m->channels * m->height * m->height);
+  size_t at = (size_t)i * network_image_size(m);
   int t = trainer->objective->held_out_timestep(m, i, data->count);
   trainer->validation.steps[i] = t;
   trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
@@ -26,7 +27,7 @@ mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset
   const mote_model_info *m = &trainer->info;
   if (data->count == 0) return MOTE_OK;
   size_t count = data->count, contexts = count * (size_t)m->n_cfeat;
-  size_t elements = count * (size_t)(m->channels * m->height * m->height);
+  size_t elements = count * network_image_size(m);
   double *alpha_bar = malloc(((size_t)m->timesteps + 1) * sizeof *alpha_bar);
   trainer->validation.count = data->count;
   trainer->validation.x = malloc(elements * sizeof(float));

@@ -17,16 +17,16 @@ enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
 bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *out) {
   *out = (draw_batch_tensors){0};
   if (!desc->pixels || !desc->contexts || !desc->noise || !desc->state) return false;
-  size_t bytes = (size_t)desc->contexts->shape.n * (size_t)(desc->channels * desc->height * desc->height);
-  if (desc->height % 4 || tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
-    return graph_fail(graph, "draw_batch: %d images of %d pixels do not fit the data", desc->contexts->shape.n,
-                      desc->height);
+  size_t bytes = (size_t)desc->contexts->shape.n * (size_t)(desc->channels * desc->height * desc->width);
+  if (desc->height * desc->width % 4 || tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
+    return graph_fail(graph, "draw_batch: %d images of %d x %d pixels do not fit the data", desc->contexts->shape.n,
+                      desc->width, desc->height);
   const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws,
                                             desc->first_draw, desc->context_drop, desc->flip};
   tensor *inputs[] = {desc->pixels, desc->contexts, desc->noise, desc->state};
   node *node = graph_append(graph, &draw_batch_op, inputs, 4, 0, &attributes, sizeof attributes);
   if (!node) return false;
-  shape image = {desc->batch, desc->channels, desc->height, desc->height}, number = {desc->batch, 1, 1, 1};
+  shape image = {desc->batch, desc->channels, desc->height, desc->width}, number = {desc->batch, 1, 1, 1};
   out->x = node_output(graph, node, image, LAYOUT_C8);
   out->target = node_output(graph, node, image, LAYOUT_C8);
   out->time = node_output(graph, node, number, LAYOUT_C8);
@@ -43,6 +43,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   struct draw_batch_parameters push = {.batch = (uint)x.n,
                                        .channels = (uint)x.c,
                                        .height = (uint)x.h,
+                                       .width = (uint)x.w,
                                        .contexts = (uint)contexts.c,
                                        .count = (uint)contexts.n,
                                        .step_draws = (uint)attributes->step_draws,
@@ -59,7 +60,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                .binding_count = 11,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.height / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }
 

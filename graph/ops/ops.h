@@ -17,11 +17,11 @@ typedef struct normal_noise_desc {
 
 // A training batch from data on the device.
 typedef struct draw_batch_desc {
-  tensor *pixels;    // (1, words, 1, 1) raw: count × height × height × channels bytes
+  tensor *pixels;    // (1, words, 1, 1) raw: count × height × width × channels bytes
   tensor *contexts;  // (count, K, 1, 1) raw
   tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw; row 0 is never drawn
   tensor *state;     // (1, TRAIN_WORDS, 1, 1) raw
-  int batch, channels, height, prediction, shift;
+  int batch, channels, height, width, prediction, shift;
   int step_draws, first_draw;  // images of one training step, and those of them that come before this batch
   float context_drop, flip;
 } draw_batch_desc;

@@ -8,7 +8,7 @@
 #include "tests/ops/reference.h"
 
 enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
-enum { BATCH = 5, CHANNELS = 3, HEIGHT = 8, COUNT = 7, CONTEXTS = 4, TIMESTEPS = 20, FIRST = 5, STEP_DRAWS = 10, SHIFT = 2 };
+enum { BATCH = 5, CHANNELS = 3, HEIGHT = 8, WIDTH = 12, COUNT = 7, CONTEXTS = 4, TIMESTEPS = 20, FIRST = 5, STEP_DRAWS = 10, SHIFT = 2 };
 
 static const uint32_t state_words[TRAIN_WORDS] = {[TRAIN_STEPS] = 3, [TRAIN_SEED_LOW] = 11, [TRAIN_SEED_HIGH] = 12};
 
@@ -25,6 +25,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
                                 .batch = BATCH,
                                 .channels = CHANNELS,
                                 .height = HEIGHT,
+                                .width = WIDTH,
                                 .prediction = (int)(test->attribute >> 8),
                                 .shift = SHIFT,
                                 .step_draws = STEP_DRAWS,
@@ -89,10 +90,10 @@ static double epsilon_of(const drawn *d, int element) {
 }
 
 static double image_value(const op_case *test, double *const *in, const drawn *d, int element) {
-  int c = element / (HEIGHT * HEIGHT), row = element / HEIGHT % HEIGHT, column = element % HEIGHT;
+  int c = element / (HEIGHT * WIDTH), row = element / WIDTH % HEIGHT, column = element % WIDTH;
   row = clamp(row - d->down, HEIGHT - 1);
-  column = clamp((d->mirror ? HEIGHT - 1 - column : column) - d->right, HEIGHT - 1);
-  int at = (((int)d->image * HEIGHT + row) * HEIGHT + column) * CHANNELS + c;
+  column = clamp((d->mirror ? WIDTH - 1 - column : column) - d->right, WIDTH - 1);
+  int at = (((int)d->image * HEIGHT + row) * WIDTH + column) * CHANNELS + c;
   float word = (float)in[0][at / 4];
   uint8_t bytes[4];
   memcpy(bytes, &word, 4);
@@ -104,7 +105,7 @@ static double image_value(const op_case *test, double *const *in, const drawn *d
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
-  int which = (int)(test->attribute & 0xff), each = CHANNELS * HEIGHT * HEIGHT;
+  int which = (int)(test->attribute & 0xff), each = CHANNELS * HEIGHT * WIDTH;
   for (int n = 0; n < BATCH; n++) {
     drawn d = draw(n);
     const double *noise = in[2] + d.t * NOISE_WORDS;
@@ -127,7 +128,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                                \
     .name = title, .build = build, .reference = reference, .attribute = ATTRIBUTE(output, prediction),             \
     .tolerance = error, .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,                       \
-    .inputs = {{{1, COUNT * HEIGHT * HEIGHT * CHANNELS / 4, 1, 1}, LAYOUT_RAW},                                    \
+    .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4, 1, 1}, LAYOUT_RAW},                                    \
                {{COUNT, CONTEXTS, 1, 1}, LAYOUT_RAW},                                                              \
                {{TIMESTEPS + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW},                                                   \
                {{1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW}},                                                              \
