@@ -11,7 +11,8 @@
 #include <string.h>
 
 #include "runtime/file.h"
-#include "tests/selftest.h"
+#include "tests/ops/cases.h"
+#include "tools/measure/selftest_print.h"
 
 enum { SHADERS = 256, SHADER_BYTES = 4 << 20 };
 
@@ -79,7 +80,10 @@ typedef enum outcome { NOTICED, UNNOTICED, TROUBLE } outcome;
 
 // Only the convolutions have kernels for matrices, conv and conv_transpose the same.
 static outcome try_set_up(const mote_device_desc *desc, const char *about) {
-  selftest_options options = {.stop = true, .about = about, .wanted = was_wanted};
+  selftest_print how = {0};
+  selftest_options options = {
+      .stop = true, .about = about, .wanted = was_wanted, .compared = selftest_print_compared, .user = &how};
+  selftest_counts counts;
   mote_error error = {0};
   mote_device *device;
   if (mote_device_create(desc, &device, &error)) {
@@ -88,14 +92,14 @@ static outcome try_set_up(const mote_device_desc *desc, const char *about) {
   }
   device_set_shaders(device, changed, changed_count);
   case_count = only_case = 0;
-  selftest_counts counts = selftest_run(device, &options);
-  outcome found = counts.failed ? NOTICED : UNNOTICED;
-  if (counts.failed && !counts.device_lost) {
+  mote_status status = selftest_run(device, &all_cases, &options, &counts, &error);
+  outcome found = status ? TROUBLE : counts.failed ? NOTICED : UNNOTICED;
+  if (found == NOTICED && !counts.device_lost) {
     device_set_shaders(device, NULL, 0);
     only_case = case_count;
     case_count = 0;
-    counts = selftest_run(device, &options);
-    if (counts.passed != 1 || counts.failed) {
+    status = selftest_run(device, &all_cases, &options, &counts, &error);
+    if (status || counts.passed != 1 || counts.failed) {
       fprintf(stderr, "seeded_fault: this test fails without the fault, too\n");
       found = TROUBLE;
     }

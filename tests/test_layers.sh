@@ -74,6 +74,11 @@ circles() {  # NAME.c and NAME.h are one: files that include each other, directl
   done | awk '$1 != $2' | grep -vxF "$(printf '%s\n' "${circles[@]}")" | { tsort >/dev/null; } 2>&1 || true
 }
 
+# `mote selftest` runs them on the user's device.
+tests_in_the_program() {
+  forbid_includes 'tests/' tools | grep -v '^tools/commands/selftest\.c:.*"tests/ops/cases\.h"' || true
+}
+
 # A comment may speak of Vulkan; code may not. Apart stand the public embedding functions, and Vulkan programs of their
 # own among the tests.
 vulkan_names_outside() {
@@ -182,6 +187,8 @@ rule "within tools, includes go downward" arrows_up tools "${tools_floors[@]}"
 rule "what stands in tools itself includes none of its folders" forbid_includes 'tools/[^"/]*/' tools/*.[ch]
 rule "every file of tools is in one of its folders" strangers true tools "${tools_floors[@]}"
 rule "no circle of files" circles
+rule "of the tests the program knows the ops' cases alone" tests_in_the_program
+rule "the ops' cases know graph alone" forbid_includes '(tools|tests/[^o])' tests/ops
 rule "runtime/vulkan.h stays in runtime" forbid_includes '(runtime/(vulkan|functions)\.h|volk|vulkan/)' graph tools tests/ops
 rule "the public headers stand alone" forbid_includes '(runtime|graph|tools|tests|vulkan/vulkan\.h|volk)' include
 rule "mote.h needs no Vulkan header" included include/mote.h '(vulkan|mote_vulkan)'

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/selftest.h"  // before cmocka, which makes a macro of `fail`
+#include "tests/ops/cases.h"  // before cmocka, which makes a macro of `fail`
+#include "tools/measure/selftest_print.h"
 
 #include <cmocka.h>
 
-static selftest_options options;
+static selftest_print how;
+static selftest_options options = {.compared = selftest_print_compared, .op_done = selftest_print_op, .user = &how};
 
 // MOTE_TEST_DEVICE names the device, MOTE_TEST_VALIDATION=1 loads the validation layers.
 static void run_with(mote_device_desc desc) {
@@ -19,7 +21,8 @@ static void run_with(mote_device_desc desc) {
   desc.select = getenv("MOTE_TEST_DEVICE");
   desc.validation = getenv("MOTE_TEST_VALIDATION") != NULL;
   if (mote_device_create(&desc, &device, &error)) fail_msg("%s", error.message);
-  selftest_counts counts = selftest_run(device, &options);
+  selftest_counts counts;
+  if (selftest_run(device, &all_cases, &options, &counts, &error)) fail_msg("%s", error.message);
   mote_device_destroy(&device);
   assert_int_equal(counts.failed, 0);
   assert_true(counts.passed > 0);

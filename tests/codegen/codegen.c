@@ -21,7 +21,7 @@
 #include "graph/ops/ops.h"
 #include "runtime/cooperative.h"
 #include "shaders/measure_matrix.h"
-#include "tests/selftest.h"
+#include "tests/ops/cases.h"
 
 static VkDevice vulkan_device;
 static char constants[400];        // of the kernel that is being made
@@ -275,10 +275,6 @@ static void make_measuring(mote_device *device) {
 }
 
 int main(int argument_count, char **arguments) {
-  const op_cases *const cases[] = {
-#define OP(name, builder) &name##_cases,
-#include "graph/ops/ops.def"
-  };
   mote_error error = {0};
   mote_device *device;
   const mote_device_adopt_desc desc = open_device(argument_count > 1 && !strcmp(arguments[1], "matrix"));
@@ -294,8 +290,10 @@ int main(int argument_count, char **arguments) {
     make_network(device, networks[i].batch, networks[i].train);
   }
   kernel_set = "op tests";
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-    for (int k = 0; k < cases[i]->count; k++) make_op(device, &cases[i]->cases[k]);
+  for (int i = 0; i < all_cases.count; i++) {
+    const op_cases *cases = all_cases.ops[i].cases;
+    for (int k = 0; cases && k < cases->count; k++) make_op(device, &cases->cases[k]);
+  }
   kernel_set = "ceilings";
   make_measuring(device);
   fflush(stdout);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#include "tests/selftest.h"
+#include "tests/ops/cases.h"
 
 static inline size_t count_of(shape s) { return (size_t)s.n * (size_t)s.c * (size_t)s.h * (size_t)s.w; }
 

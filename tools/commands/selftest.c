@@ -4,9 +4,10 @@
 #include <sys/utsname.h>
 
 #include "runtime/error.h"
-#include "tests/selftest.h"
+#include "tests/ops/cases.h"
 #include "tools/command.h"
 #include "tools/json.h"
+#include "tools/measure/selftest_print.h"
 #include "tools/open.h"
 #include "tools/options.h"
 
@@ -52,8 +53,14 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
   mote_device *device = NULL;
   TRY(open_device(&o->common, &device, error));
   print_environment(mote_device_get_info(device), o->common.json);
-  selftest_counts counts = selftest_run(
-      device, &(selftest_options){.verbose = o->common.verbose, .ops = true, .json = o->common.json});
+  selftest_print how = {.verbose = o->common.verbose, .ops = true, .json = o->common.json};
+  selftest_options options = {.compared = selftest_print_compared, .op_done = selftest_print_op, .user = &how};
+  selftest_counts counts;
+  mote_status status = selftest_run(device, &all_cases, &options, &counts, error);
+  if (status) {
+    mote_device_destroy(&device);
+    return status;
+  }
   if (o->common.json) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "event", "result");

@@ -1,8 +1,7 @@
-// selftest.c: runs every op's cases against their references.
-#include "tests/selftest.h"
+// selftest.c: runs cases of ops and compares with their references.
+#include "graph/measure/selftest.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,21 +13,19 @@ enum { GUARD_BYTES = 256 };
 
 enum { DIRECTIONS = 3 };  // of the gradient check
 
-// Every op; those without a builder have no cases of their own.
-static const struct {
-  const char *name, *tested_by;
-  const op *op;
-  const op_cases *cases;
-} all[] = {
-#define OP(name, builder) {#name, #name, &name##_op, &name##_cases},
-#define GRADIENT_OP(name, of) {#name, #of, &name##_op, NULL},
-#include "graph/ops/ops.def"
-};
-enum { OP_COUNT = sizeof all / sizeof *all };
+// What all cases share.
+typedef struct session {
+  mote_device *device;
+  const selftest_list *list;
+  const selftest_options *options;
+  int *nodes;  // for each op of the list, those that the cases of the present op made
+  selftest_counts *counts;
+} session;
 
-static void count_nodes(const graph *graph, int counts[OP_COUNT]) {
+static void count_nodes(const session *s, const graph *graph) {
   for (int i = 0; i < graph->node_count; i++)
-    for (int k = 0; k < OP_COUNT; k++) counts[k] += !graph->nodes[i]->removed && graph->nodes[i]->op == all[k].op;
+    for (int k = 0; k < s->list->count; k++)
+      s->nodes[k] += !graph->nodes[i]->removed && graph->nodes[i]->op == s->list->ops[k].op;
 }
 
 static bool has_joined(const graph *graph) {
@@ -200,8 +197,8 @@ static void append_backward(graph *graph, run *run) {
     if (run->inputs[i]->grad) run->inputs[i]->grad->keep = true;
 }
 
-static mote_status prepare(mote_device *device, const op_case *test, bool gradient, const selftest_options *options,
-                           int nodes[OP_COUNT], run *run, mote_error *error) {
+static mote_status prepare(const session *s, const op_case *test, bool gradient, run *run, mote_error *error) {
+  mote_device *device = s->device;
   graph *graph = graph_create(device_get_caps(device));
   if (!graph) return out_of_memory(error);
   for (int i = 0; i < CASE_INPUTS && test->inputs[i].shape.n; i++) {
@@ -217,9 +214,9 @@ static mote_status prepare(mote_device *device, const op_case *test, bool gradie
                                      .name = test->name,
                                      .guard_bytes = device_get_caps(device)->separate_buffers ? GUARD_BYTES : 0},
                      &run->program, error);
-  run->left_out = options->wanted && !options->wanted();
+  run->left_out = s->options->wanted && !s->options->wanted();
   if (run->left_out || status) return run->left_out ? MOTE_OK : status;
-  count_nodes(program_graph(run->program), nodes);
+  count_nodes(s, program_graph(run->program));
   TRY(check_writes(run->program, error));
   if (gradient && test->joins && !has_joined(program_graph(run->program)))
     return fail(error, MOTE_ERROR_USAGE, "no node makes the gradients of both inputs");
@@ -313,20 +310,6 @@ static mote_status compare(run *run, const op_case *test, bool gradient, mote_er
   return MOTE_OK;
 }
 
-// Prints one result; returns whether it passed.
-static bool report(const char *op, const op_case *test, bool gradient, double tolerance, double found, const char *why,
-                   bool verbose, bool json) {
-  bool passed = !*why && found <= tolerance;
-  if (json)
-    printf("{\"event\":\"case\",\"op\":\"%s\",\"case\":\"%s\",\"gradient\":%s,\"error\":%g,\"tolerance\":%g,\"passed\":%s}\n", op,
-           test->name, gradient ? "true" : "false", isfinite(found) ? found : 1e300, tolerance,
-           passed ? "true" : "false");
-  else if (verbose || !passed)
-    printf("%-16s %-8s %-40s error %8.1e, at most %8.1e  %s%s%s\n", op, gradient ? "gradient" : "", test->name, found,
-           tolerance, passed ? "ok" : "FAILED", *why ? ": " : "", why);
-  return passed;
-}
-
 // Matrix units cut off what lies below the largest summand's last bits, where other hardware rounds (Fasi et al. 2021,
 // "Numerical behavior of NVIDIA tensor cores").
 static double tolerance_of(const mote_device *device, const op_case *test, bool gradient) {
@@ -334,61 +317,59 @@ static double tolerance_of(const mote_device *device, const op_case *test, bool 
   return device_get_caps(device)->cooperative && tolerance == TOLERANCE_SUM ? 10 * tolerance : tolerance;
 }
 
-// One comparison, counted. False where nothing more is to be run.
-static bool run_and_count(mote_device *device, int op, const op_case *test, bool gradient, const selftest_options *options,
-                          int nodes[OP_COUNT], selftest_counts *counts) {
+// One comparison, counted and told of. False where nothing more is to be run.
+static bool run_and_count(session *s, const selftest_op *op, const op_case *test, bool gradient) {
   mote_error error = {0};
-  run run = {.found = INFINITY};
-  mote_status status = prepare(device, test, gradient, options, nodes, &run, &error);
-  if (!status && !run.left_out) status = compare(&run, test, gradient, &error);
+  run run = {0};
+  mote_status status = prepare(s, test, gradient, &run, &error);
   bool left_out = !status && run.left_out;
-  const char *why = status ? error.message : run.overrun ? "written behind a tensor" : "";
-  double tolerance = tolerance_of(device, test, gradient);
-  bool passed = left_out || report(all[op].name, test, gradient, tolerance, status ? INFINITY : run.found, why, options->verbose, options->json);
+  if (!status && !left_out) status = compare(&run, test, gradient, &error);
+  selftest_result result = {.op = op->name,
+                            .test = test,
+                            .gradient = gradient,
+                            .found = status ? INFINITY : run.found,
+                            .tolerance = tolerance_of(s->device, test, gradient),
+                            .why = status ? error.message : run.overrun ? "written behind a tensor" : ""};
+  result.passed = !*result.why && result.found <= result.tolerance;
   finish(&run);
   if (left_out) return true;
-  counts->passed += passed;
-  counts->failed += !passed;
-  counts->device_lost = status == MOTE_ERROR_DEVICE_LOST;
-  return !counts->device_lost && (passed || !options->stop);
+  if (s->options->compared) s->options->compared(s->options->user, &result);
+  s->counts->passed += result.passed;
+  s->counts->failed += !result.passed;
+  s->counts->device_lost = status == MOTE_ERROR_DEVICE_LOST;
+  return !s->counts->device_lost && (result.passed || !s->options->stop);
+}
+
+bool selftest_op_lacks(const selftest_op_result *result, int index) {
+  return !result->nodes[index] && !strcmp(result->list->ops[index].tested_by, result->op->name);
 }
 
 // All cases of one op. False where nothing more is to be run.
-static bool run_op(mote_device *device, int index, const selftest_options *options, int nodes[OP_COUNT], selftest_counts *counts) {
-  for (int k = 0; k < all[index].cases->count; k++) {
-    const op_case *test = &all[index].cases->cases[k];
+static bool run_op(session *s, const selftest_op *op) {
+  memset(s->nodes, 0, (size_t)s->list->count * sizeof *s->nodes);
+  for (int k = 0; k < op->cases->count; k++) {
+    const op_case *test = &op->cases->cases[k];
     const int last = !test->no_gradient;  // with gradients, which takes the forward pass too
-    for (int gradient = options->once ? last : 0; gradient <= last; gradient++)
-      if (!run_and_count(device, index, test, gradient, options, nodes, counts)) return false;
+    for (int gradient = s->options->once ? last : 0; gradient <= last; gradient++)
+      if (!run_and_count(s, op, test, gradient)) return false;
   }
+  if (s->options->wanted) return true;
+  selftest_op_result result = {.list = s->list, .op = op, .nodes = s->nodes};
+  for (int k = 0; k < s->list->count; k++) s->counts->failed += selftest_op_lacks(&result, k);
+  if (s->options->op_done) s->options->op_done(s->options->user, &result);
   return true;
 }
 
-// Prints which ops' nodes the cases of one made, and counts those that they should have made and did not.
-static void report_op(int index, const selftest_options *options, const int nodes[OP_COUNT], selftest_counts *counts) {
-  const char *name = all[index].name, *separator = "";
-  if (options->json) printf("{\"event\":\"op\",\"op\":\"%s\",\"cases\":%d,\"nodes\":{", name, all[index].cases->count);
-  else if (options->ops) printf("%-16s %2d case%s, nodes of", name, all[index].cases->count, all[index].cases->count == 1 ? "" : "s");
-  for (int k = 0; k < OP_COUNT && (options->json || options->ops); k++) {
-    if (!nodes[k]) continue;
-    printf(options->json ? "%s\"%s\":%d" : "%s %s %d", separator, all[k].name, nodes[k]);
-    separator = ",";
+mote_status selftest_run(mote_device *device, const selftest_list *list, const selftest_options *options,
+                         selftest_counts *counts, mote_error *error) {
+  *counts = (selftest_counts){0};
+  session s = {device, list, options, malloc((size_t)list->count * sizeof *s.nodes), counts};
+  if (!s.nodes) return out_of_memory(error);
+  for (int i = 0; i < list->count; i++) {
+    const selftest_op *op = &list->ops[i];
+    bool is_about = !options->about || !strncmp(options->about, op->name, strlen(op->name));
+    if (op->cases && is_about && !run_op(&s, op)) break;
   }
-  if (options->json || options->ops) printf(options->json ? "}}\n" : "\n");
-  for (int k = 0; k < OP_COUNT; k++) {
-    if (nodes[k] || strcmp(all[k].tested_by, name)) continue;
-    fprintf(stderr, "%s: no case of %s makes a node of it\n", all[k].name, name);
-    counts->failed++;
-  }
-}
-
-selftest_counts selftest_run(mote_device *device, const selftest_options *options) {
-  selftest_counts counts = {0};
-  for (int i = 0; i < OP_COUNT; i++) {
-    int nodes[OP_COUNT] = {0};
-    if (!all[i].cases || (options->about && strncmp(options->about, all[i].name, strlen(all[i].name)))) continue;
-    if (!run_op(device, i, options, nodes, &counts)) return counts;
-    if (!options->wanted) report_op(i, options, nodes, &counts);
-  }
-  return counts;
+  free(s.nodes);
+  return MOTE_OK;
 }
