@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/nets/settings.h"
 #include "runtime/error.h"
 #include "runtime/list.h"
 #include "runtime/number.h"
@@ -224,6 +225,12 @@ mote_status option_double(const char *option, const char *text, double minimum, 
                 maximum);
   *value = parsed;
   return MOTE_OK;
+}
+
+mote_status option_setting(const char *option, const char *text, const network_setting *setting, setting_value *value,
+                           mote_error *error) {
+  if (setting_parse(setting, text, value) && setting_in_range(setting, value)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected %s", option, text, setting_range(setting).text);
 }
 
 mote_status option_choice(const char *option, const char *text, const char *const *choices, int *value,

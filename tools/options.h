@@ -22,6 +22,10 @@ typedef struct common_options {
   mote_kernels kernels;  // --kernels; --plain-kernels is its older spelling
 } common_options;
 
+// A number of a macro, as texts of help have it.
+#define NUMBER_TEXT(number) NUMBER_TEXT_OF(number)
+#define NUMBER_TEXT_OF(number) #number
+
 // Of --kernels, in the order of mote_kernels; NULL-terminated.
 extern const char *const kernel_names[];
 
@@ -65,6 +69,12 @@ mote_status option_int(const char *option, const char *text, int minimum, int ma
 mote_status option_uint64(const char *option, const char *text, uint64_t maximum, uint64_t *value, mote_error *error);
 mote_status option_double(const char *option, const char *text, double minimum, double maximum, double *value,
                           mote_error *error);
+
+// A setting of a network, in its range.
+struct network_setting;
+struct setting_value;
+mote_status option_setting(const char *option, const char *text, const struct network_setting *setting,
+                           struct setting_value *value, mote_error *error);
 
 // The position of `text` among `choices` (NULL-terminated), or MOTE_ERROR_USAGE that lists them.
 mote_status option_choice(const char *option, const char *text, const char *const *choices, int *value,

@@ -15,7 +15,7 @@
 enum { OPTION_X0 = 1, OPTION_NOISE, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT };
 
 static const struct poptOption table[] = {
-    {"x0", 0, POPT_ARG_STRING, NULL, OPTION_X0, "images (N,C,h,h) in [-1, 1], N at most 4096", "x0.npy"},
+    {"x0", 0, POPT_ARG_STRING, NULL, OPTION_X0, "images (N,C,h,h) in [-1, 1], N at most " NUMBER_TEXT(MOTE_BATCH_MAX), "x0.npy"},
     {"noise", 0, POPT_ARG_STRING, NULL, OPTION_NOISE, "noise (N,C,h,h)", "n.npy"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "int32 timesteps (N,), 0 to the model's T", "t.npy"},
     {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT, "contexts (N,K) (default: zeros)", "c.npy"},

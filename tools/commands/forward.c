@@ -17,7 +17,7 @@
 enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT, OPTION_FEATURES, OPTION_MODE };
 
 static const struct poptOption table[] = {
-    {"x", 0, POPT_ARG_STRING, NULL, OPTION_X, "images (N,C,h,h), N at most 4096", "x.npy"},
+    {"x", 0, POPT_ARG_STRING, NULL, OPTION_X, "images (N,C,h,h), N at most " NUMBER_TEXT(MOTE_BATCH_MAX), "x.npy"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "int32 timesteps (N,), 0 to the model's T", "t.npy"},
     {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT, "contexts (N,K) (default: zeros)", "c.npy"},
     {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "what the network predicts, float32 (N,C,h,h)", "eps.npy"},

@@ -3,17 +3,27 @@
 
 #include <stdlib.h>
 
+#include "graph/nets/settings.h"
 #include "tools/open.h"
+
+// Random models are of the first network.
+static mote_status take_setting(bench_options *o, const char *option, const char *name, const char *text, mote_error *error) {
+  const network_setting *setting = setting_find(network_at(0), name);
+  setting_value value;
+  TRY(option_setting(option, text, setting, &value, error));
+  o->shaped = setting_put(&o->shape, setting, &value);
+  return MOTE_OK;
+}
 
 static mote_status take(bench_options *o, int value, const char *text, const char *const *whats, mote_error *error) {
   switch (value) {
     case BENCH_WHAT: return option_choice("--what", text, whats, &o->what, error);
     case BENCH_BATCH: return option_int("--batch", text, 1, MOTE_BATCH_MAX, &o->batch, error);
     case BENCH_REPEAT: return option_int("--repeat", text, 1, 1000, &o->repeat, error);
-    case BENCH_N_FEAT: return option_int("--n-feat", text, 8, 1024, &o->n_feat, error);
-    case BENCH_HEIGHT: return option_int("--height", text, 4, 256, &o->height, error);
-    case BENCH_CHANNELS: return option_int("--channels", text, 1, 4, &o->channels, error);
-    case BENCH_N_CFEAT: return option_int("--n-cfeat", text, 1, MOTE_MAX_CONTEXT, &o->n_cfeat, error);
+    case BENCH_N_FEAT: return take_setting(o, "--n-feat", "n_feat", text, error);
+    case BENCH_HEIGHT: return take_setting(o, "--height", "height", text, error);
+    case BENCH_CHANNELS: return take_setting(o, "--channels", "channels", text, error);
+    case BENCH_N_CFEAT: return take_setting(o, "--n-cfeat", "n_cfeat", text, error);
     case BENCH_SHADERS: o->shaders = text; return MOTE_OK;
     case BENCH_COMPARE: o->compare = text; return MOTE_OK;
     case BENCH_RENDERDOC: o->renderdoc = text; return MOTE_OK;
@@ -26,7 +36,7 @@ static mote_status check_compare(const bench_options *o, mote_error *error) {
   if (!o->path)
     return fail(error, MOTE_ERROR_USAGE, "--compare: found one file, %s, expected two: --compare a.json b.json",
                 o->compare);
-  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || o->n_feat || o->height || o->channels || o->n_cfeat)
+  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || o->shaped)
     return fail(error, MOTE_ERROR_USAGE, "--compare measures nothing: of the other options it takes --json alone");
   return MOTE_OK;
 }
@@ -48,11 +58,9 @@ static mote_status check_shaders(const bench_options *o, mote_error *error) {
 }
 
 static mote_status check_shape(const bench_options *o, mote_error *error) {
-  if (o->path && (o->n_feat || o->height || o->channels || o->n_cfeat))
+  if (o->path && o->shaped)
     return fail(error, MOTE_ERROR_USAGE, "%s: --n-feat, --height, --channels and --n-cfeat are for random weights, "
                 "without MODEL", o->path);
-  if (o->n_feat % 8) return fail(error, MOTE_ERROR_USAGE, "--n-feat: found %d, expected a multiple of 8", o->n_feat);
-  if (o->height % 4) return fail(error, MOTE_ERROR_USAGE, "--height: found %d, expected a multiple of 4", o->height);
   return MOTE_OK;
 }
 
@@ -69,10 +77,10 @@ mote_status bench_read_options(bench_options *o, const char *const *whats, bool 
   TRY(check_shaders(o, error));
   TRY(check_shape(o, error));
   if (!o->repeat) o->repeat = 9;
-  if (!o->n_feat) o->n_feat = 64;
-  if (!o->height) o->height = 16;
-  if (!o->channels) o->channels = 3;
-  if (!o->n_cfeat) o->n_cfeat = 5;
+  if (!o->shape.n_feat) o->shape.n_feat = 64;
+  if (!o->shape.height) o->shape.height = 16;
+  if (!o->shape.channels) o->shape.channels = 3;
+  if (!o->shape.n_cfeat) o->shape.n_cfeat = 5;
   return MOTE_OK;
 }
 
@@ -103,9 +111,7 @@ mote_status bench_open(const bench_options *o, bench_subject *out, mote_error *e
   if (!status) say_device(mote_device_get_info(out->device));
   if (!status && o->path) status = open_model(out->device, o->path, &out->loaded, error);
   if (!status && !o->path) {
-    const mote_model_info info = {
-        .n_feat = o->n_feat, .height = o->height, .channels = o->channels, .n_cfeat = o->n_cfeat};
-    status = make_trainer(out->device, &info, NULL, 1, &out->random, error);
+    status = make_trainer(out->device, &o->shape, NULL, 1, &out->random, error);
     if (!status) status = mote_trainer_get_model(out->random, &out->model, error);
   } else {
     out->model = out->loaded;

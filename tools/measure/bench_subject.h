@@ -16,7 +16,8 @@ typedef struct bench_options {
   const char *renderdoc, *npy;
   int what;           // position in the command's list of --what
   int batch, repeat;
-  int n_feat, height, channels, n_cfeat;
+  bool shaped;            // one of the next was given
+  mote_model_info shape;  // of the random model: what was given, else 0
 } bench_options;
 
 enum {

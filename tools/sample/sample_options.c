@@ -94,7 +94,7 @@ static const struct poptOption table[] = {
     {"context-npy", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT_NPY, "contexts (N,K), dealt out in turn", "c.npy"},
     {"seed", 0, POPT_ARG_STRING, NULL, OPTION_SEED, "0 to 18446744073709551615 (default 0)", "S"},
     {"first", 0, POPT_ARG_STRING, NULL, OPTION_FIRST, "index of the first image within the run (default 0)", "I"},
-    {"batch", 0, POPT_ARG_STRING, NULL, OPTION_BATCH, "images at once, 1 to 4096 (default N, 64 at most)", "B"},
+    {"batch", 0, POPT_ARG_STRING, NULL, OPTION_BATCH, "images at once, 1 to " NUMBER_TEXT(MOTE_BATCH_MAX) " (default N, 64 at most)", "B"},
     {"x-init", 0, POPT_ARG_STRING, NULL, OPTION_X_INIT, "start from this noise (N,C,h,h), row I for image I", "xT.npy"},
     {"init", 0, POPT_ARG_STRING, NULL, OPTION_INIT,
      "start from this image (PNG, or .npy of N,C,h,h); several are dealt out in turn", "FILE"},

@@ -6,6 +6,7 @@
 
 #include "graph/nets/settings.h"
 #include "runtime/error.h"
+#include "tools/options.h"
 
 static const network *chosen(const train_network *o) { return network_at(o->net); }
 
@@ -44,9 +45,9 @@ static mote_status check_one(train_network *o, network_option *option, mote_erro
   if (!option->value[0]) return MOTE_OK;
   if (!setting)
     return fail(error, MOTE_ERROR_USAGE, "--%s: found with a %s, which has no such setting", option->name, chosen(o)->name);
-  if (setting_parse(setting, option->value, &value) && setting_in_range(setting, &value)) return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE, "--%s: found \"%s\", expected %s", option->name, option->value,
-              setting_range(setting).text);
+  char name[48];
+  snprintf(name, sizeof name, "--%s", option->name);
+  return option_setting(name, option->value, setting, &value, error);
 }
 
 mote_status train_network_check(train_network *o, bool net_given, mote_error *error) {
