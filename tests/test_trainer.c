@@ -4,7 +4,7 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "graph/diffusion/trainer.h"
+#include "graph/diffusion/objective.h"
 #include "runtime/hash.h"
 #include "shaders/train_state.h"
 
@@ -378,6 +378,19 @@ static void assert_refused(const mote_trainer_desc *desc, const char *expected) 
   assert_null(trainer);
 }
 
+static void a_description_says_what_is_learned(void **state) {
+  mote_trainer_desc desc = small(*state);
+  assert_string_equal(objective_of(&desc)->name, "denoise");
+  strcpy(desc.model.architecture, "sprite_classifier");
+  assert_string_equal(objective_of(&desc)->name, "classify");
+  strcpy(desc.model.architecture, "context_unet");
+  desc.teacher = (const mote_model *)&desc;  // is not looked at
+  assert_string_equal(objective_of(&desc)->name, "distill");
+  strcpy(desc.model.architecture, "an unknown one");
+  desc.teacher = NULL;
+  assert_string_equal(objective_of(&desc)->name, "denoise");
+}
+
 static void descriptions_out_of_range_name_the_field(void **state) {
   const struct {
     const char *field;
@@ -552,6 +565,7 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(gradients_of_several_batches_are_averaged),
       cmocka_unit_test(gradients_of_batches_merge_like_a_binary_counter),
       cmocka_unit_test(the_weights_it_writes_are_the_model_it_shows),
+      cmocka_unit_test(a_description_says_what_is_learned),
       cmocka_unit_test(descriptions_out_of_range_name_the_field),
       cmocka_unit_test(numbers_out_of_range_name_the_field),
       cmocka_unit_test(descriptions_that_no_file_could_hold_are_refused),
