@@ -106,14 +106,14 @@ static mote_status train(mote_error *error) {
   return status;
 }
 
-// Fails every allocation of the first hundred, then an ever larger share less, and the last ones again.
+// Fails every allocation of the first hundred, then an ever smaller share of them, and the last ones again.
 static void fail_in_turn(subject *run) {
   mote_error error = {0};
   MUST(run(&error));  // pipelines and what else stays with the device is made
   heap.calls = heap.fail_at = 0;
   MUST(run(&error));
   long count = heap.calls, live = heap.live, tried = 0;
-  for (long n = 1; n <= count; n += n < 100 || n > count - 50 ? 1 : 1 + n / 40) {
+  for (long n = 1; n <= count; n += n < 100 || n > count - 50 ? 1 : 1 + n / 150) {
     error = (mote_error){0};
     heap.calls = 0;
     heap.fail_at = n;

@@ -54,7 +54,7 @@ static void share(const tensor *a, const tensor *b, const life *lives, int last_
   extend(bytes, b, of_b, both);
 }
 
-bool liveness_can_share(const graph *graph, const join_pairs *pairs, int last_node) {
+bool liveness_can_share(graph *graph, const join_pairs *pairs, int last_node) {
   life *lives = liveness_create(graph);
   size_t *bytes = calloc((size_t)graph->node_count + 1, sizeof *bytes);
   bool fits = lives && bytes;
@@ -64,6 +64,8 @@ bool liveness_can_share(const graph *graph, const join_pairs *pairs, int last_no
     size_t before = most(bytes, graph->node_count);
     for (int i = 0; i < pairs->count; i++) share(owner(pairs->of[i][0]), owner(pairs->of[i][1]), lives, last_node, bytes);
     fits = most(bytes, graph->node_count) <= before;
+  } else {
+    graph_fail_memory(graph);
   }
   free(lives);
   free(bytes);

@@ -17,7 +17,7 @@ life *liveness_create(const graph *graph);
 void liveness_use(life *lives, const tensor *tensor, int at);
 
 // Would no more bytes be alive at any node than are now at the worst one, if the two of each pair lived from the first use of
-// either to the last, or to `last_node`? False, too, for want of memory to count in.
-bool liveness_can_share(const graph *graph, const join_pairs *pairs, int last_node);
+// either to the last, or to `last_node`? Without memory to count in the graph fails.
+bool liveness_can_share(graph *graph, const join_pairs *pairs, int last_node);
 
 #endif
