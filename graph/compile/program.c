@@ -383,6 +383,7 @@ program_work program_get_work(const program *program, phase phase, int index) {
   const launch_entry *entries = program->launches[phase].entries, *entry = &entries[index];
   const node *node = entry->node;
   program_work work = {.label = node->label, .op = node->op->name, .kernel = entry->launch.shader,
+                       .cooperative = entry->kernel->cooperative,
                        .shape = node->output_count ? node->outputs[0]->shape : node->inputs[0]->shape};
   bool first = index == 0 || entries[index - 1].node != node;
   if (first && node->op->multiply_adds) work.operations = 2 * node->op->multiply_adds(node);

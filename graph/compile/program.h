@@ -70,6 +70,7 @@ const node *program_get_node(const program *program, phase phase, int index);  /
 // What one dispatch is and has to do at least. Strings live as long as the program.
 typedef struct program_work {
   const char *label, *op, *kernel;
+  bool cooperative;   // the kernel multiplies cooperative matrices
   shape shape;        // of the node's first output, or of its first input where it works in place
   double operations;  // two a multiply-add, at the node's first dispatch
   double bytes;       // of all tensors bound, each counted once

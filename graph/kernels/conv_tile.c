@@ -126,22 +126,22 @@ enum { MATRIX = 16, MATRIX_WAVES = 4, PLAIN_WAVE = 32, MATRIX_TILE_COUNT = 4 };
 static const matrix_tile matrix_tiles[MATRIX_TILE_COUNT] = {{4, 2}, {2, 2}, {2, 1}, {1, 1}};
 
 // Thin products, as the first and last convolution, would multiply zeros; and images begin and end there.
-static bool prefers_matrices(const device_caps *caps, const conv_product *product) {
-  return caps->kernels == MOTE_KERNELS_MATRIX && 8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
+bool conv_matrix_fits(const conv_product *product) {
+  return 8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
 }
 
-static int matrix_wave(const device_caps *caps) { return caps->cooperative ? (int)caps->subgroup_size : PLAIN_WAVE; }
+static int matrix_wave(const launches *to) { return to->kernel->cooperative ? (int)to->caps->subgroup_size : PLAIN_WAVE; }
 
-static int matrix_waves(const device_caps *caps) {
+static int matrix_waves(const launches *to) {
   int waves = MATRIX_WAVES;
-  while (waves > 1 && (uint32_t)(waves * matrix_wave(caps)) > caps->max_invocations) waves /= 2;
+  while (waves > 1 && (uint32_t)(waves * matrix_wave(to)) > to->caps->max_invocations) waves /= 2;
   return waves;
 }
 
-static void take_matrix_tile(const device_caps *caps, const conv_product *product, matrix_tile t, launch *launch) {
-  int wave = matrix_wave(caps), waves = matrix_waves(caps);
+static void take_matrix_tile(const launches *to, const conv_product *product, matrix_tile t, launch *launch) {
+  int wave = matrix_wave(to), waves = matrix_waves(to);
   uint64_t wide = (uint64_t)(MATRIX * t.columns * waves);
-  launch->shader = caps->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
+  launch->shader = to->kernel->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
   launch->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
   launch->spec[CONV_MATRIX_WAVE] = (uint)wave;
   launch->spec[CONV_MATRIX_ROWS] = (uint)t.rows;
@@ -154,13 +154,13 @@ static void take_matrix_tile(const device_caps *caps, const conv_product *produc
 }
 
 // All sum in the same order. The first is the largest tile that fills the device, or the smallest.
-static int matrix_choices(const device_caps *caps, const conv_product *product, launch *choices) {
+static int matrix_choices(const launches *to, const conv_product *product, launch *choices) {
   const launch given = choices[0];
   int count = 0, suiting = 0;
   for (int i = 0; i < MATRIX_TILE_COUNT; i++) {
     if (MATRIX * matrix_tiles[i].rows > 8 * out_blocks_of(product) && i + 1 < MATRIX_TILE_COUNT) continue;
     choices[count] = given;
-    take_matrix_tile(caps, product, matrix_tiles[i], &choices[count]);
+    take_matrix_tile(to, product, matrix_tiles[i], &choices[count]);
     const uint32_t *groups = choices[count].groups;
     uint64_t all = (uint64_t)groups[0] * (groups[1] ? groups[1] : 1) * groups[2];
     if (suiting == count && all < WANTED_GROUPS) suiting++;
@@ -173,9 +173,7 @@ static int matrix_choices(const device_caps *caps, const conv_product *product, 
   return count;
 }
 
-int conv_tile_choices(const device_caps *caps, const conv_product *product, launch choices[CONV_TILE_CHOICES], int *inexact) {
-  *inexact = 0;
-  if (prefers_matrices(caps, product)) return matrix_choices(caps, product, choices);
+static int tile_choices(const device_caps *caps, const conv_product *product, launch choices[CONV_TILE_CHOICES], int *inexact) {
   conv_tile taken[CONV_TILE_CHOICES] = {suiting_tile(caps, product)};
   int count = 1;
   take_tile(product, taken[0], choices);
@@ -190,6 +188,13 @@ int conv_tile_choices(const device_caps *caps, const conv_product *product, laun
       *inexact += !exact;
     }
   return count;
+}
+
+mote_status conv_tile_launch(launches *to, const conv_product *product, const launch *described, mote_error *error) {
+  launch choices[CONV_TILE_CHOICES] = {*described};
+  int inexact = 0, count = to->kernel->class == MOTE_KERNELS_MATRIX ? matrix_choices(to, product, choices)
+                                                                   : tile_choices(to->caps, product, choices, &inexact);
+  return launches_add_one_of(to, choices, count, inexact, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -231,17 +236,16 @@ typedef struct gradient_matrix_tile {
   int parts;            // ranges of the batch, summed apart
 } gradient_matrix_tile;
 
-static bool prefers_gradient_matrices(const device_caps *caps, const weight_gradient_product *product) {
-  int quads = quads_of(product->x) + quads_of(product->second);
-  return caps->kernels == MOTE_KERNELS_MATRIX && 4 * quads >= MATRIX && product->out_channels >= MATRIX;
+bool weight_gradient_matrix_fits(const weight_gradient_product *product) {
+  return 4 * (quads_of(product->x) + quads_of(product->second)) >= MATRIX && product->out_channels >= MATRIX;
 }
 
-static gradient_matrix_tile choose_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product) {
+static gradient_matrix_tile choose_gradient_matrix_tile(const launches *to, const weight_gradient_product *product) {
   shape x = product->x->shape;
   int inputs = divide_up(quads_of(product->x) + quads_of(product->second), MATRIX / 4);
   int outputs = divide_up(product->out_channels, MATRIX);
   gradient_matrix_tile t = {.inputs = smaller(4, power_of_two_from(inputs)), .outputs = 1};
-  t.waves = smaller(matrix_waves(caps), power_of_two_from(outputs));
+  t.waves = smaller(matrix_waves(to), power_of_two_from(outputs));
   t.tiles = divide_up(inputs, t.inputs) * divide_up(outputs, t.waves * t.outputs);
   t.taps = product->kernel * product->kernel * product->square * product->square;
   int stages = divide_up(x.n * x.h * x.w, CONV_WEIGHT_GRADIENT_STAGE);
@@ -278,10 +282,10 @@ static int take_gradient_tile(const weight_gradient_product *product, launch *la
   return t.parts;
 }
 
-static int take_gradient_matrix_tile(const device_caps *caps, const weight_gradient_product *product, launch *launch) {
-  gradient_matrix_tile t = choose_gradient_matrix_tile(caps, product);
-  int wave = matrix_wave(caps);
-  launch->shader = caps->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
+static int take_gradient_matrix_tile(const launches *to, const weight_gradient_product *product, launch *launch) {
+  gradient_matrix_tile t = choose_gradient_matrix_tile(to, product);
+  int wave = matrix_wave(to);
+  launch->shader = to->kernel->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
   launch->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.waves * wave);
   launch->spec[CONV_WEIGHT_GRADIENT_WAVE] = (uint)wave;
   launch->spec[CONV_WEIGHT_GRADIENT_INPUTS] = (uint)t.inputs;
@@ -296,7 +300,6 @@ mote_status weight_gradient_dispatch(const node *node, launches *to, const weigh
                                      mote_error *error) {
   tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2];
   const float *dy_scale = (const void *)node->attributes;
-  const device_caps *caps = to->caps;
   struct conv_weight_gradient_parameters push = {.batch = (uint)x->shape.n,
                                                  .height = (uint)x->shape.h,
                                                  .width = (uint)x->shape.w,
@@ -312,7 +315,7 @@ mote_status weight_gradient_dispatch(const node *node, launches *to, const weigh
                .binding_count = 4,
                .push = &push,
                .push_bytes = sizeof push};
-  int parts = prefers_gradient_matrices(caps, product) ? take_gradient_matrix_tile(caps, product, &launch)
+  int parts = to->kernel->class == MOTE_KERNELS_MATRIX ? take_gradient_matrix_tile(to, product, &launch)
                                                        : take_gradient_tile(product, &launch);
   if (parts == 1) return launches_add(to, &launch, error);
   TRY(launches_scratch(to, parts * (int)(tensor_bytes(node->outputs[0]) / 4), &launch.bindings[3], error));

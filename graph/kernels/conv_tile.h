@@ -3,12 +3,10 @@
 #ifndef MOTE_GRAPH_KERNELS_CONV_TILE_H
 #define MOTE_GRAPH_KERNELS_CONV_TILE_H
 
-#include "graph/kernels/launch.h"
+#include "graph/kernels/kernel.h"
 
-// Whether a convolution of such images takes these kernels, which keep row and column in 16 bits each.
-static inline bool prefers_tiles(const device_caps *caps, shape x) {
-  return caps->kernels >= MOTE_KERNELS_TILED && x.h < 1 << 15 && x.w < 1 << 15;
-}
+// Whether these kernels, which keep row and column in 16 bits each, do images of that size.
+static inline bool tiles_fit(shape x) { return x.h < 1 << 15 && x.w < 1 << 15; }
 
 // What a convolution multiplies, and where transposed ones differ.
 typedef struct conv_product {
@@ -20,12 +18,19 @@ typedef struct conv_product {
   int channels;  // of the input: all of them
 } conv_product;
 
-#define CONV_TILE_CHOICES 14
+enum { CONV_TILE_CHOICES = 14 };
 
-// Fills in shader, tile constants and workgroups of choices[0], the tile that should suit, and of others that could, and returns
-// how many there are. The constants that all convolution kernels share, bindings and push constants are in choices[0] already.
-// The last `*inexact` of them add up in another order than the first: see launches_add_one_of.
-int conv_tile_choices(const device_caps *caps, const conv_product *product, launch choices[CONV_TILE_CHOICES], int *inexact);
+// Appends a launch of conv_tiled or, by a kernel of the class MATRIX, conv_matrix: the tile that should suit, and for the tuner
+// others that could. `described` has bindings, push constants and the constants that all convolution kernels share.
+mote_status conv_tile_launch(launches *to, const conv_product *product, const launch *described, mote_error *error);
+
+// The rows of a product's kernels in an op's table.
+#define TILE_KERNELS(name, fits_cooperative, fits_matrices, fits_tiles, launch)                   \
+  {name "_matrix_cooperative", MOTE_KERNELS_MATRIX, fits_cooperative, launch, true},              \
+      {name "_matrix", MOTE_KERNELS_MATRIX, fits_matrices, launch, false}, {name "_tiled", MOTE_KERNELS_TILED, fits_tiles, launch, false}
+
+// Whether there is enough of it for matrices: thin products, as the first and last convolution, would multiply zeros.
+bool conv_matrix_fits(const conv_product *product);
 
 // The convolution whose weight's gradient is made.
 typedef struct weight_gradient_product {
@@ -34,6 +39,8 @@ typedef struct weight_gradient_product {
   int kernel;                // 1 for transposed convolutions
   int square;                // their kernel size; else 1
 } weight_gradient_product;
+
+bool weight_gradient_matrix_fits(const weight_gradient_product *product);
 
 // Appends the dispatches that make node->outputs[0] of its inputs x, second and dy. The node's attributes are one float, what
 // dy is multiplied by while it is in half precision.

@@ -11,8 +11,8 @@ static inline bool reads_texels(const device_caps *caps, const tensor *tensor) {
 
 // The texel kernels of convolutions need subgroups of at least 8 with shuffle, and texel views that hold the tensors (NULL entries are
 // passed over); they pay on CPU drivers, where storage-buffer reads are scalar and texel reads are not.
-static inline bool prefers_texels(const device_caps *caps, const tensor *const *tensors, int count) {
-  if (caps->kernels != MOTE_KERNELS_TEXEL || !caps->subgroup_shuffle || caps->subgroup_size < 8) return false;
+static inline bool convolves_texels(const device_caps *caps, const tensor *const *tensors, int count) {
+  if (!caps->subgroup_shuffle || caps->subgroup_size < 8) return false;
   for (int i = 0; i < count; i++)
     if (tensors[i] && tensor_bytes(tensors[i]) / 16 > caps->max_texel_elements) return false;
   return true;

@@ -10,7 +10,7 @@
 enum { REPEATS = 9, DISPATCHES = 256, COPIES = 4, COPY_BYTES = 64 << 20, INVOCATIONS = 1 << 17, MATRIX_WAVES = 4 };
 
 double ceilings_bound(const ceilings *c, const program_work *work) {
-  bool in_matrices = c->matrix_flops > 0 && strstr(work->kernel, "_cooperative");
+  bool in_matrices = c->matrix_flops > 0 && work->cooperative;
   double arithmetic = work->operations / (in_matrices ? c->matrix_flops : c->flops), memory = work->bytes / c->bandwidth;
   return arithmetic > memory ? arithmetic : memory;
 }

@@ -52,49 +52,60 @@ static int column_groups(int width) {
   return groups >= 3 ? 4 : groups;
 }
 
-static bool fits_winograd(shape weight, shape y) { return weight.h == 3 && y.h % 4 == 0; }
-
-// The first choice is Winograd's kernel with tiles of four rows of up to 16 columns where the height is a multiple of four, else
-// conv_texel with tiles as wide as the image up to 32 pixels and as many rows as fill 32 accumulators. The others have not been
-// found faster anywhere; only a full search times them.
-// Sampling's layers without activation, of which one has two inputs, take one variant for both.
-static int texel_choices(const node *node, bool train, shape y, launch choices[CONV_TILE_CHOICES], int *inexact) {
-  const conv_attributes *attributes = (const void *)node->attributes;
-  bool winograd = fits_winograd(node->inputs[WEIGHT]->shape, y);
-  bool alone = !node->inputs[SECOND], follows = attributes->one_binding || (alone && !train && !attributes->epilogue.activation);
-  int count = 0, groups = column_groups(y.w);
-  for (int wide = groups > 2 ? 2 : groups; wide >= 1 && winograd; wide--) {
-    choices[count] = choices[0];
-    take_texel_tile(y, "conv_winograd", 4, wide, &choices[count]);
-    choices[count].spec[CONV_SPLIT] = node->output_count > 1;
-    if (follows) choices[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
-    count++;
-  }
-  if (attributes->one_binding) {  // conv_texel wants a binding each
-    *inexact = count - 1;
-    return count;
-  }
-  choices[count] = choices[0];
-  take_texel_tile(y, "conv_texel", 4 / groups, groups, &choices[count]);
-  choices[count++].spec[CONV_SPLIT] = node->output_count > 1;
-  *inexact = count - 1;
-  return count;
+static bool is_texel_kernel(const device_caps *caps, const node *node) {
+  tensor *const *in = node->inputs;
+  return convolves_texels(caps, (const tensor *[]){in[X], in[SECOND], in[WEIGHT]}, 3);
 }
 
-static mote_status forward(const node *node, launches *to, mote_error *error) {
+static bool fits_winograd(const device_caps *caps, const node *node) {
+  return node->inputs[WEIGHT]->shape.h == 3 && node->outputs[0]->shape.h % 4 == 0 && is_texel_kernel(caps, node);
+}
+
+// It wants a binding for each input.
+static bool fits_texel(const device_caps *caps, const node *node) {
+  return !((const conv_attributes *)(const void *)node->attributes)->one_binding && is_texel_kernel(caps, node);
+}
+
+// All that the node makes.
+static shape made_by(const node *node) {
+  shape made = node->outputs[0]->shape;
+  if (node->output_count > 1) made.c += node->outputs[1]->shape.c;
+  return made;
+}
+
+static conv_product product_of(const node *node) {
+  const tensor *x = node->inputs[X], *second = node->inputs[SECOND];
+  return (conv_product){
+      .pixels = made_by(node), .stride = 1, .square = 1, .channels = x->shape.c + (second ? second->shape.c : 0)};
+}
+
+static bool fits_tiles(const device_caps *caps, const node *node) {
+  (void)caps;
+  return tiles_fit(node->inputs[X]->shape);
+}
+
+static bool fits_matrices(const device_caps *caps, const node *node) {
+  const conv_product product = product_of(node);
+  return fits_tiles(caps, node) && conv_matrix_fits(&product);
+}
+
+static bool fits_cooperative(const device_caps *caps, const node *node) {
+  return caps->cooperative && fits_matrices(caps, node);
+}
+
+// What the launches of all kernels have in common. `push` must outlive the launch.
+static launch describe(const node *node, struct conv_parameters *push) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const conv_attributes *attributes = (const void *)node->attributes;
   tensor *inputs = attributes->one_binding ? x->view_of : NULL;  // what holds both
   tensor *both = node->output_count > 1 ? y->view_of : NULL;     // the same of the outputs
-  shape made = y->shape;
-  if (both) made.c += node->outputs[1]->shape.c;
-  struct conv_parameters push = {
+  *push = (struct conv_parameters){
       .batch = (uint)y->shape.n,
       .height = (uint)y->shape.h,
       .width = (uint)y->shape.w,
       .first_quads = (uint)round_up(x->shape.c, 8) / 4,
       .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
-      .out_blocks = (uint)round_up(made.c, 8) / 8,
+      .out_blocks = (uint)round_up(made_by(node).c, 8) / 8,
       .split = (uint)round_up(y->shape.c, 8) / 8,
       .second_in = inputs ? share_offset(inputs, second) : 0,
       .second_at = both ? (uint)(node->outputs[1]->view_offset / 16) : 0,
@@ -102,37 +113,75 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
       .scale = attributes->epilogue.scale,
       .x_scale = attributes->x_scale,
   };
-  launch choices[CONV_TILE_CHOICES] = {
-      {.shader = "conv",
-       .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
-                [CONV_ACTIVATION] = attributes->epilogue.activation,
-                [CONV_SECOND] = second && !inputs ? CONV_SECOND_BOUND : 0,
-                [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
-                [CONV_BIAS] = node->inputs[BIAS] != NULL},
-       .spec_count = 5,
-       // A binding must not be empty: where a tensor is absent x is bound, which the shader then does not read there.
-       .bindings = {inputs ? inputs : x, second && !inputs ? second : x,
-                    node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
-                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, both ? both : y},
-       .binding_count = 6,
-       .push = &push,
-       .push_bytes = sizeof push,
-       .push_places = PUSH_PLACE(conv_parameters, second_in) | PUSH_PLACE(conv_parameters, second_at) |
-                      PUSH_PLACE(conv_parameters, first_block)}};
-  int count = 1, inexact = 0;
-  if (prefers_texels(to->caps, (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    count = texel_choices(node, to->train, made, choices, &inexact);
-  } else if (prefers_tiles(to->caps, x->shape)) {
-    const conv_product product = {.pixels = made,
-                                  .stride = 1,
-                                  .square = 1,
-                                  .channels = x->shape.c + (second ? second->shape.c : 0)};
-    count = conv_tile_choices(to->caps, &product, choices, &inexact);
-  } else {
-    spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, choices[0].groups);
-    choices[0].groups[2] = push.out_blocks;
+  return (launch){
+      .shader = "conv",
+      .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
+               [CONV_ACTIVATION] = attributes->epilogue.activation,
+               [CONV_SECOND] = second && !inputs ? CONV_SECOND_BOUND : 0,
+               [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
+               [CONV_BIAS] = node->inputs[BIAS] != NULL},
+      .spec_count = 5,
+      // A binding must not be empty: where a tensor is absent x is bound, which the shader then does not read there.
+      .bindings = {inputs ? inputs : x, second && !inputs ? second : x,
+                   node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
+                   node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, both ? both : y},
+      .binding_count = 6,
+      .push = push,
+      .push_bytes = sizeof *push,
+      .push_places = PUSH_PLACE(conv_parameters, second_in) | PUSH_PLACE(conv_parameters, second_at) |
+                     PUSH_PLACE(conv_parameters, first_block)};
+}
+
+// Tiles as wide as the image up to 32 pixels and as many rows as fill 32 accumulators.
+static void take_texel(const node *node, launch *launch) {
+  int groups = column_groups(node->outputs[0]->shape.w);
+  take_texel_tile(made_by(node), "conv_texel", 4 / groups, groups, launch);
+  launch->spec[CONV_SPLIT] = node->output_count > 1;
+}
+
+static mote_status launch_texel(const node *node, launches *to, mote_error *error) {
+  struct conv_parameters push;
+  launch launch = describe(node, &push);
+  take_texel(node, &launch);
+  return launches_add(to, &launch, error);
+}
+
+// The first choice is tiles of four rows of up to 16 columns. The others have not been found faster anywhere; only a full search
+// times them. Sampling's layers without activation, of which one has two inputs, take one variant for both.
+static mote_status launch_winograd(const node *node, launches *to, mote_error *error) {
+  enum { WIDEST = 2 };
+  const conv_attributes *attributes = (const void *)node->attributes;
+  struct conv_parameters push;
+  launch choices[WIDEST + 1] = {describe(node, &push)}, described = choices[0];
+  bool alone = !node->inputs[SECOND], follows = attributes->one_binding || (alone && !to->train && !attributes->epilogue.activation);
+  int count = 0, groups = column_groups(node->outputs[0]->shape.w);
+  for (int wide = groups > WIDEST ? WIDEST : groups; wide >= 1; wide--) {
+    choices[count] = described;
+    take_texel_tile(made_by(node), "conv_winograd", 4, wide, &choices[count]);
+    choices[count].spec[CONV_SPLIT] = node->output_count > 1;
+    if (follows) choices[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
+    count++;
   }
-  return launches_add_one_of(to, choices, count, inexact, error);
+  if (fits_texel(to->caps, node)) {
+    choices[count] = described;
+    take_texel(node, &choices[count++]);
+  }
+  return launches_add_one_of(to, choices, count, count - 1, error);
+}
+
+static mote_status launch_tiles(const node *node, launches *to, mote_error *error) {
+  struct conv_parameters push;
+  const launch described = describe(node, &push);
+  const conv_product product = product_of(node);
+  return conv_tile_launch(to, &product, &described, error);
+}
+
+static mote_status launch_plain(const node *node, launches *to, mote_error *error) {
+  struct conv_parameters push;
+  launch launch = describe(node, &push);
+  spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, launch.groups);
+  launch.groups[2] = push.out_blocks;
+  return launches_add(to, &launch, error);
 }
 
 // A CPU driver would make Winograd's kernel once more for a second input, and once more for a residual: each for the one
@@ -140,9 +189,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // goes elsewhere. Worth it: llvmpipe (Mesa 22.3) at f 64 keeps 13.8 MiB less, and `mote sample -n 1` takes 0.38 s instead of
 // 0.59 s of CPU time; steps of 32 images take no longer.
 static bool saves_variants(const graph *graph, const node *node) {
-  const tensor *x = node->inputs[X], *weight = node->inputs[WEIGHT];
-  return graph->caps && !graph->train && prefers_texels(graph->caps, (const tensor *[]){x, weight}, 2) &&
-         fits_winograd(weight->shape, node->outputs[0]->shape);
+  return graph->caps && !graph->train && kernel_choose(graph->caps, node)->launch == launch_winograd;
 }
 
 static bool can_share(const tensor *tensor) {
@@ -215,7 +262,10 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
 static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
 const op conv_op = {.name = "conv",
-                    .kernels = ONE_KERNEL("conv", forward),
+                    .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd},
+                                       {"conv_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
+                                       TILE_KERNELS("conv", fits_cooperative, fits_matrices, fits_tiles, launch_tiles),
+                                       {"conv", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
                     .backward = backward, .multiply_adds = multiply_adds,
                     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},
                     .offers = offers,

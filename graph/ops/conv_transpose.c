@@ -26,7 +26,15 @@ tensor *conv_transpose(graph *graph, tensor *x, tensor *weight, tensor *bias) {
 }
 
 // A product in tiles, as convolutions are; the kernel's taps count as output channels.
-static mote_status forward_tiled(const node *node, launches *to, mote_error *error) {
+static conv_product product_of(const node *node) {
+  const tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
+  return (conv_product){.pixels = {x->shape.n, y->shape.c, x->shape.h, x->shape.w},
+                        .stride = 1,
+                        .square = node->inputs[WEIGHT]->shape.h,
+                        .channels = x->shape.c + (second ? second->shape.c : 0)};
+}
+
+static mote_status launch_tiles(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const epilogue *attributes = (const void *)node->attributes;
   struct conv_parameters push = {.batch = (uint)x->shape.n,
@@ -38,29 +46,23 @@ static mote_status forward_tiled(const node *node, launches *to, mote_error *err
                                  .split = (uint)round_up(y->shape.c, 8) / 8,
                                  .scale = 1,
                                  .x_scale = 1};
-  int inexact;
-  launch choices[CONV_TILE_CHOICES] = {
-      {.spec = {[CONV_KERNEL] = 1,
-                [CONV_ACTIVATION] = attributes->activation,
-                [CONV_SECOND] = second != NULL,
-                [CONV_BIAS] = 1},
-       .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], x, y},
-       .binding_count = 6,
-       .push = &push,
-       .push_bytes = sizeof push}};
-  const conv_product product = {.pixels = {x->shape.n, y->shape.c, x->shape.h, x->shape.w},
-                                .stride = 1,
-                                .square = node->inputs[WEIGHT]->shape.h,
-                                .channels = x->shape.c + (second ? second->shape.c : 0)};
-  int count = conv_tile_choices(to->caps, &product, choices, &inexact);
-  return launches_add_one_of(to, choices, count, inexact, error);
+  const launch described = {.spec = {[CONV_KERNEL] = 1,
+                                     [CONV_ACTIVATION] = attributes->activation,
+                                     [CONV_SECOND] = second != NULL,
+                                     [CONV_BIAS] = 1},
+                            .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], x, y},
+                            .binding_count = 6,
+                            .push = &push,
+                            .push_bytes = sizeof push};
+  const conv_product product = product_of(node);
+  return conv_tile_launch(to, &product, &described, error);
 }
 
-static mote_status forward(const node *node, launches *to, mote_error *error) {
+// What the other kernels have in common.
+static launch describe(const node *node, struct conv_transpose_parameters *push) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const epilogue *attributes = (const void *)node->attributes;
-  if (prefers_tiles(to->caps, y->shape)) return forward_tiled(node, to, error);
-  struct conv_transpose_parameters push = {
+  *push = (struct conv_transpose_parameters){
       .batch = (uint)x->shape.n,
       .height = (uint)x->shape.h,
       .width = (uint)x->shape.w,
@@ -69,26 +71,52 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
       .out_blocks = (uint)round_up(y->shape.c, 8) / 8,
       .kernel = (uint)node->inputs[WEIGHT]->shape.h,
   };
-  launch launch = {.shader = "conv_transpose",
-               .spec = {[CONV_TRANSPOSE_ACTIVATION] = attributes->activation,
-                        [CONV_TRANSPOSE_SECOND] = second != NULL},
-               .spec_count = 2,
-               .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], y},
-               .binding_count = 5,
-               .push = &push,
-               .push_bytes = sizeof push};
-  uint taps = push.kernel * push.kernel, pixels = push.batch * push.height * push.width;
-  if (prefers_texels(to->caps, (const tensor *[]){x, second, node->inputs[WEIGHT]}, 3)) {
-    launch.shader = "conv_transpose_texel";
-    launch.spec_count = 1;
-    launch.groups[0] = push.out_blocks;
-    launch.groups[1] = (pixels + 7) / 8;
-    launch.groups[2] = (taps + 3) / 4;
-  } else {
-    spread((uint64_t)pixels * taps, PLAIN_LOCAL_SIZE, launch.groups);
-    launch.groups[2] = push.out_blocks;
-  }
+  return (launch){.shader = "conv_transpose",
+                  .spec = {[CONV_TRANSPOSE_ACTIVATION] = attributes->activation,
+                           [CONV_TRANSPOSE_SECOND] = second != NULL},
+                  .spec_count = 2,
+                  .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS], y},
+                  .binding_count = 5,
+                  .push = push,
+                  .push_bytes = sizeof *push};
+}
+
+static mote_status launch_texel(const node *node, launches *to, mote_error *error) {
+  struct conv_transpose_parameters push;
+  launch launch = describe(node, &push);
+  launch.shader = "conv_transpose_texel";
+  launch.spec_count = 1;
+  launch.groups[0] = push.out_blocks;
+  launch.groups[1] = (push.batch * push.height * push.width + 7) / 8;
+  launch.groups[2] = (push.kernel * push.kernel + 3) / 4;
   return launches_add(to, &launch, error);
+}
+
+static mote_status launch_plain(const node *node, launches *to, mote_error *error) {
+  struct conv_transpose_parameters push;
+  launch launch = describe(node, &push);
+  spread((uint64_t)push.batch * push.height * push.width * push.kernel * push.kernel, PLAIN_LOCAL_SIZE, launch.groups);
+  launch.groups[2] = push.out_blocks;
+  return launches_add(to, &launch, error);
+}
+
+static bool fits_texel(const device_caps *caps, const node *node) {
+  tensor *const *in = node->inputs;
+  return convolves_texels(caps, (const tensor *[]){in[X], in[SECOND], in[WEIGHT]}, 3);
+}
+
+static bool fits_tiles(const device_caps *caps, const node *node) {
+  (void)caps;
+  return tiles_fit(node->outputs[0]->shape);
+}
+
+static bool fits_matrices(const device_caps *caps, const node *node) {
+  const conv_product product = product_of(node);
+  return fits_tiles(caps, node) && conv_matrix_fits(&product);
+}
+
+static bool fits_cooperative(const device_caps *caps, const node *node) {
+  return caps->cooperative && fits_matrices(caps, node);
 }
 
 static double multiply_adds(const node *node) {
@@ -122,50 +150,84 @@ typedef struct weight_gradient_attributes {
   float dy_scale;  // while dy is in half precision, a power of two
 } weight_gradient_attributes;
 
-static bool makes_texels(const device_caps *caps, const tensor *x, const tensor *second, const tensor *dy) {
-  return prefers_texels(caps, (const tensor *[]){x, second, dy}, 3);
+// x, second or NULL, dy → dw, db: one launch makes both where it reads texels
+enum { G_X, G_SECOND, G_DY };
+enum { G_DW, G_DB };
+
+static weight_gradient_product product_of_gradient(const node *node) {
+  return gradient_product(node->inputs[G_X], node->inputs[G_SECOND], node->outputs[G_DW]->shape);
 }
 
-// x, second or NULL, dy → dw, db: one launch makes both where it reads texels
-static mote_status weight_gradient_forward(const node *node, launches *to, mote_error *error) {
-  tensor *x = node->inputs[0], *second = node->inputs[1], *dy = node->inputs[2], *dw = node->outputs[0], *db = node->outputs[1];
-  bool texels = makes_texels(to->caps, x, second, dy);
-  if (prefers_tiles(to->caps, dy->shape)) {
-    const weight_gradient_product product = gradient_product(x, second, dw->shape);
-    TRY(weight_gradient_dispatch(node, to, &product, error));
-    return channel_sum_launch(dy, db, to, error);
-  }
-  struct conv_transpose_gradient_parameters push = gradient_parameters(x, second, dy);
-  launch launch = {.shader = "conv_transpose_weight_gradient",
-               .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL,
-                        [CONV_TRANSPOSE_GRADIENT_BIAS] = texels},
-               .spec_count = 2,
-               .bindings = {x, second ? second : x, dy, dw, db},
-               .binding_count = 5,
-               .push = &push,
-               .push_bytes = sizeof push};
-  if (texels) {
-    launch.shader = "conv_transpose_weight_gradient_texel";
-    launch.groups[0] = (push.first_quads + push.second_quads) / 2;
-    launch.groups[1] = push.out_blocks;
-    launch.groups[2] = (push.kernel * push.kernel + 3) / 4;
-  } else {
-    launch.spec_count = 1;
-    launch.binding_count = 4;
-    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
-  }
+static launch describe_weight_gradient(const node *node, struct conv_transpose_gradient_parameters *push) {
+  tensor *x = node->inputs[G_X], *second = node->inputs[G_SECOND], *dy = node->inputs[G_DY];
+  *push = gradient_parameters(x, second, dy);
+  return (launch){.shader = "conv_transpose_weight_gradient",
+                  .spec = {[CONV_TRANSPOSE_GRADIENT_SECOND] = second != NULL},
+                  .spec_count = 1,
+                  .bindings = {x, second ? second : x, dy, node->outputs[G_DW]},
+                  .binding_count = 4,
+                  .push = push,
+                  .push_bytes = sizeof *push};
+}
+
+static mote_status weight_gradient_tiles(const node *node, launches *to, mote_error *error) {
+  const weight_gradient_product product = product_of_gradient(node);
+  TRY(weight_gradient_dispatch(node, to, &product, error));
+  return channel_sum_launch(node->inputs[G_DY], node->outputs[G_DB], to, error);
+}
+
+static mote_status weight_gradient_texel(const node *node, launches *to, mote_error *error) {
+  struct conv_transpose_gradient_parameters push;
+  launch launch = describe_weight_gradient(node, &push);
+  launch.shader = "conv_transpose_weight_gradient_texel";
+  launch.spec[CONV_TRANSPOSE_GRADIENT_BIAS] = true;
+  launch.spec_count = 2;
+  launch.bindings[launch.binding_count++] = node->outputs[G_DB];
+  launch.groups[0] = (push.first_quads + push.second_quads) / 2;
+  launch.groups[1] = push.out_blocks;
+  launch.groups[2] = (push.kernel * push.kernel + 3) / 4;
+  return launches_add(to, &launch, error);
+}
+
+static mote_status weight_gradient_plain(const node *node, launches *to, mote_error *error) {
+  struct conv_transpose_gradient_parameters push;
+  launch launch = describe_weight_gradient(node, &push);
+  spread(tensor_bytes(node->outputs[G_DW]) / 16, PLAIN_LOCAL_SIZE, launch.groups);
   TRY(launches_add(to, &launch, error));
-  return texels ? MOTE_OK : channel_sum_launch(dy, db, to, error);
+  return channel_sum_launch(node->inputs[G_DY], node->outputs[G_DB], to, error);
+}
+
+static bool gradient_fits_texel(const device_caps *caps, const node *node) {
+  tensor *const *in = node->inputs;
+  return convolves_texels(caps, (const tensor *[]){in[G_X], in[G_SECOND], in[G_DY]}, 3);
+}
+
+static bool gradient_fits_tiles(const device_caps *caps, const node *node) {
+  (void)caps;
+  return tiles_fit(node->inputs[G_DY]->shape);
+}
+
+static bool gradient_fits_matrices(const device_caps *caps, const node *node) {
+  const weight_gradient_product product = product_of_gradient(node);
+  return gradient_fits_tiles(caps, node) && weight_gradient_matrix_fits(&product);
+}
+
+static bool gradient_fits_cooperative(const device_caps *caps, const node *node) {
+  return caps->cooperative && gradient_fits_matrices(caps, node);
 }
 
 // As many products as the layer itself.
 static double weight_gradient_multiply_adds(const node *node) {
-  return (double)tensor_elements(node->inputs[2]) * node->outputs[0]->shape.n;
+  return (double)tensor_elements(node->inputs[G_DY]) * node->outputs[G_DW]->shape.n;
 }
 
-const op conv_transpose_weight_gradient_op = {.name = "conv_transpose_weight_gradient",
-                                                     .kernels = ONE_KERNEL("conv_transpose_weight_gradient", weight_gradient_forward),
-                                                     .multiply_adds = weight_gradient_multiply_adds};
+const op conv_transpose_weight_gradient_op = {
+    .name = "conv_transpose_weight_gradient",
+    .kernels = KERNELS({"conv_transpose_weight_gradient_texel", MOTE_KERNELS_TEXEL, gradient_fits_texel, weight_gradient_texel},
+                       TILE_KERNELS("conv_transpose_weight_gradient", gradient_fits_cooperative, gradient_fits_matrices,
+                                    gradient_fits_tiles, weight_gradient_tiles),
+                       {"conv_transpose_weight_gradient", MOTE_KERNELS_PLAIN, NULL, weight_gradient_plain}),
+    .multiply_adds = weight_gradient_multiply_adds};
 
 typedef struct data_gradient_attributes {
   uint32_t first_block;  // of the weight's input channels, in eights
@@ -184,8 +246,15 @@ static uint second_at(const node *node) {
   return node->output_count > 1 ? (uint)(node->outputs[1]->view_offset / 16) : 0;
 }
 
-// A convolution of dy with stride k and no padding, in tiles.
-static mote_status data_gradient_tiled(const node *node, launches *to, mote_error *error) {
+// A convolution of dy with stride k and no padding.
+static conv_product product_of_data_gradient(const node *node) {
+  const tensor *dy = node->inputs[0], *weight = node->inputs[1];
+  conv_product product = {.stride = weight->shape.h, .square = 1, .channels = dy->shape.c};
+  made_by(node, &product.pixels);
+  return product;
+}
+
+static mote_status data_gradient_tiles(const node *node, launches *to, mote_error *error) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
   shape made;
   tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = made_by(node, &made);
@@ -199,44 +268,65 @@ static mote_status data_gradient_tiled(const node *node, launches *to, mote_erro
                                  .first_block = attributes->first_block,
                                  .scale = 1,
                                  .x_scale = attributes->dy_scale};
-  int inexact;
-  launch choices[CONV_TILE_CHOICES] = {{.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
-                                    .bindings = {dy, dy, weight, dy, dy, dx},
-                                    .binding_count = 6,
-                                    .push = &push,
-                                    .push_bytes = sizeof push}};
-  const conv_product product = {
-      .pixels = made, .stride = weight->shape.h, .square = 1, .channels = dy->shape.c};
-  int count = conv_tile_choices(to->caps, &product, choices, &inexact);
-  return launches_add_one_of(to, choices, count, inexact, error);
+  const launch described = {.spec = {[CONV_KERNEL] = (uint)weight->shape.h},
+                            .bindings = {dy, dy, weight, dy, dy, dx},
+                            .binding_count = 6,
+                            .push = &push,
+                            .push_bytes = sizeof push};
+  const conv_product product = product_of_data_gradient(node);
+  return conv_tile_launch(to, &product, &described, error);
 }
 
-// dy, exchanged weight → dx
-static mote_status data_gradient_forward(const node *node, launches *to, mote_error *error) {
+// What the other kernels have in common: dy, exchanged weight → dx.
+static launch describe_data_gradient(const node *node, struct conv_transpose_gradient_parameters *push) {
   const data_gradient_attributes *attributes = (const void *)node->attributes;
   shape made;
   tensor *dy = node->inputs[0], *weight = node->inputs[1], *dx = made_by(node, &made);
-  if (prefers_tiles(to->caps, dy->shape)) return data_gradient_tiled(node, to, error);
-  struct conv_transpose_gradient_parameters push = gradient_parameters(node->outputs[0], NULL, dy);
-  push.first_block = attributes->first_block;
-  push.split = push.first_quads / 2;
-  push.first_quads = (uint)round_up(made.c, 8) / 4;
-  push.second_at = second_at(node);
-  launch launch = {.shader = "conv_transpose_data_gradient",
-               .bindings = {dy, weight, dx},
-               .binding_count = 3,
-               .push = &push,
-               .push_bytes = sizeof push};
-  uint pixels = push.batch * push.height * push.width;
-  if (prefers_texels(to->caps, (const tensor *[]){dy, weight}, 2)) {
-    launch.shader = "conv_transpose_data_gradient_texel";
-    launch.groups[0] = (push.first_quads / 2 + 1) / 2;
-    launch.groups[1] = (pixels + 31) / 32;
-  } else {
-    spread(pixels, PLAIN_LOCAL_SIZE, launch.groups);
-    launch.groups[2] = push.first_quads / 2;
-  }
+  *push = gradient_parameters(node->outputs[0], NULL, dy);
+  push->first_block = attributes->first_block;
+  push->split = push->first_quads / 2;
+  push->first_quads = (uint)round_up(made.c, 8) / 4;
+  push->second_at = second_at(node);
+  return (launch){.shader = "conv_transpose_data_gradient",
+                  .bindings = {dy, weight, dx},
+                  .binding_count = 3,
+                  .push = push,
+                  .push_bytes = sizeof *push};
+}
+
+static mote_status data_gradient_texel(const node *node, launches *to, mote_error *error) {
+  struct conv_transpose_gradient_parameters push;
+  launch launch = describe_data_gradient(node, &push);
+  launch.shader = "conv_transpose_data_gradient_texel";
+  launch.groups[0] = (push.first_quads / 2 + 1) / 2;
+  launch.groups[1] = (push.batch * push.height * push.width + 31) / 32;
   return launches_add(to, &launch, error);
+}
+
+static mote_status data_gradient_plain(const node *node, launches *to, mote_error *error) {
+  struct conv_transpose_gradient_parameters push;
+  launch launch = describe_data_gradient(node, &push);
+  spread(push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, launch.groups);
+  launch.groups[2] = push.first_quads / 2;
+  return launches_add(to, &launch, error);
+}
+
+static bool data_gradient_fits_texel(const device_caps *caps, const node *node) {
+  return convolves_texels(caps, (const tensor *[]){node->inputs[0], node->inputs[1]}, 2);
+}
+
+static bool data_gradient_fits_tiles(const device_caps *caps, const node *node) {
+  (void)caps;
+  return tiles_fit(node->inputs[0]->shape);
+}
+
+static bool data_gradient_fits_matrices(const device_caps *caps, const node *node) {
+  const conv_product product = product_of_data_gradient(node);
+  return data_gradient_fits_tiles(caps, node) && conv_matrix_fits(&product);
+}
+
+static bool data_gradient_fits_cooperative(const device_caps *caps, const node *node) {
+  return caps->cooperative && data_gradient_fits_matrices(caps, node);
 }
 
 static double data_gradient_multiply_adds(const node *node) {
@@ -254,10 +344,14 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
 
 static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
-const op conv_transpose_data_gradient_op = {.name = "conv_transpose_data_gradient",
-                                                   .kernels = ONE_KERNEL("conv_transpose_data_gradient", data_gradient_forward),
-                                                   .multiply_adds = data_gradient_multiply_adds,
-                                                   .join = &join_data_gradients};
+const op conv_transpose_data_gradient_op = {
+    .name = "conv_transpose_data_gradient",
+    .kernels = KERNELS({"conv_transpose_data_gradient_texel", MOTE_KERNELS_TEXEL, data_gradient_fits_texel, data_gradient_texel},
+                       TILE_KERNELS("conv_transpose_data_gradient", data_gradient_fits_cooperative, data_gradient_fits_matrices,
+                                    data_gradient_fits_tiles, data_gradient_tiles),
+                       {"conv_transpose_data_gradient", MOTE_KERNELS_PLAIN, NULL, data_gradient_plain}),
+    .multiply_adds = data_gradient_multiply_adds,
+    .join = &join_data_gradients};
 
 static void add_data_gradient(graph *graph, tensor *dy, tensor *transposed, tensor *input, int first_channel) {
   if (!input || !input->requires_grad) return;
@@ -293,5 +387,10 @@ static void backward(graph *graph, node *forward) {
 
 // Batch normalisation never follows it in a network that mote knows, so it takes no folded weights.
 const op conv_transpose_op = {
-    .name = "conv_transpose", .kernels = ONE_KERNEL("conv_transpose", forward), .backward = backward, .multiply_adds = multiply_adds,
+    .name = "conv_transpose",
+    .kernels = KERNELS({"conv_transpose_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
+                       TILE_KERNELS("conv_transpose", fits_cooperative, fits_matrices, fits_tiles, launch_tiles),
+                       {"conv_transpose", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
+    .backward = backward,
+    .multiply_adds = multiply_adds,
     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND}};

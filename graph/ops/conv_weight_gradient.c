@@ -25,10 +25,6 @@ static tensor *bias_gradient(const node *node) {
   return node->output_count > layers ? node->outputs[layers] : NULL;
 }
 
-static bool makes_texels(const device_caps *caps, tensor *const *inputs) {
-  return caps && prefers_texels(caps, (const tensor *[]){inputs[X], inputs[SECOND], inputs[DY]}, LAYER_INPUTS);
-}
-
 static weight_gradient_product product_of(tensor *const *inputs, shape weight) {
   return (weight_gradient_product){
       .x = inputs[X], .second = inputs[SECOND], .out_channels = weight.n, .kernel = weight.h, .square = 1};
@@ -63,7 +59,7 @@ static void describe_layer(const node *node, int layer, const layers_bound *boun
   words[CONV_WEIGHT_GRADIENT_BLOCKS] = (blocks_of(in[X]) + blocks_of(in[SECOND])) | blocks_of(in[DY]) << 16;
 }
 
-static mote_status dispatch_texels(const node *node, launches *to, mote_error *error) {
+static mote_status launch_layers(const node *node, launches *to, mote_error *error) {
   tensor *const *in = node->inputs, *dw = node->outputs[0], *db = bias_gradient(node), *table;
   layers_bound bound;
   TRY(bind_layers(node, to, &bound, error));
@@ -74,11 +70,10 @@ static mote_status dispatch_texels(const node *node, launches *to, mote_error *e
                                                        .first_blocks = blocks_of(in[X]),
                                                        .layers = (uint)layer_count(node)};
   int width = in[X]->shape.w;
-  bool winograd = dw->shape.h == 3;
-  launch launch = {.shader = winograd ? "conv_weight_gradient_winograd" : "conv_weight_gradient_texel",
+  launch launch = {.shader = to->kernel->name,
                .spec = {[CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL,
                         [CONV_WEIGHT_GRADIENT_BIAS] = db != NULL,
-                        [CONV_WEIGHT_GRADIENT_TILES] = !winograd ? 0 : width > 8 ? 4 : width > 4 ? 2 : 1},
+                        [CONV_WEIGHT_GRADIENT_TILES] = dw->shape.h != 3 ? 0 : width > 8 ? 4 : width > 4 ? 2 : 1},
                .spec_count = 4,
                .bindings = {bound.x, in[SECOND] ? in[SECOND] : bound.x, bound.dy, bound.dw, db ? db : dw, table},
                .binding_count = 6,
@@ -97,7 +92,12 @@ static mote_status dispatch_texels(const node *node, launches *to, mote_error *e
 // ---------------------------------------------------------------------------------------------------------------------
 // The op
 
-static mote_status dispatch_plain(const node *node, launches *to, mote_error *error) {
+static mote_status add_bias_gradient(const node *node, launches *to, mote_error *error) {
+  tensor *db = bias_gradient(node);
+  return db ? channel_sum_launch(node->inputs[DY], db, to, error) : MOTE_OK;
+}
+
+static mote_status launch_plain(const node *node, launches *to, mote_error *error) {
   tensor *const *in = node->inputs, *dw = node->outputs[0];
   struct conv_weight_gradient_parameters push = {.batch = (uint)in[X]->shape.n,
                                                  .height = (uint)in[X]->shape.h,
@@ -114,19 +114,36 @@ static mote_status dispatch_plain(const node *node, launches *to, mote_error *er
                .push = &push,
                .push_bytes = sizeof push};
   spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
-  return launches_add(to, &launch, error);
+  TRY(launches_add(to, &launch, error));
+  return add_bias_gradient(node, to, error);
 }
 
-static mote_status forward(const node *node, launches *to, mote_error *error) {
-  if (makes_texels(to->caps, node->inputs)) return dispatch_texels(node, to, error);
-  if (prefers_tiles(to->caps, node->inputs[X]->shape)) {
-    const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
-    TRY(weight_gradient_dispatch(node, to, &product, error));
-  } else {
-    TRY(dispatch_plain(node, to, error));
-  }
-  tensor *db = bias_gradient(node);
-  return db ? channel_sum_launch(node->inputs[DY], db, to, error) : MOTE_OK;
+static mote_status launch_tiles(const node *node, launches *to, mote_error *error) {
+  const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
+  TRY(weight_gradient_dispatch(node, to, &product, error));
+  return add_bias_gradient(node, to, error);
+}
+
+static bool reads_texels_of(const device_caps *caps, const node *node, int kernel) {
+  tensor *const *in = node->inputs;
+  return node->outputs[0]->shape.h == kernel && convolves_texels(caps, (const tensor *[]){in[X], in[SECOND], in[DY]}, LAYER_INPUTS);
+}
+
+static bool fits_winograd(const device_caps *caps, const node *node) { return reads_texels_of(caps, node, 3); }
+static bool fits_texel(const device_caps *caps, const node *node) { return reads_texels_of(caps, node, 1); }
+
+static bool fits_tiles(const device_caps *caps, const node *node) {
+  (void)caps;
+  return layer_count(node) == 1 && tiles_fit(node->inputs[X]->shape);
+}
+
+static bool fits_matrices(const device_caps *caps, const node *node) {
+  const weight_gradient_product product = product_of(node->inputs, node->outputs[0]->shape);
+  return fits_tiles(caps, node) && weight_gradient_matrix_fits(&product);
+}
+
+static bool fits_cooperative(const device_caps *caps, const node *node) {
+  return caps->cooperative && fits_matrices(caps, node);
 }
 
 // As many products as the layers themselves.
@@ -142,7 +159,13 @@ static double multiply_adds(const node *node) {
 static const join join_layers;
 
 const op conv_weight_gradient_op = {
-    .name = "conv_weight_gradient", .kernels = ONE_KERNEL("conv_weight_gradient", forward), .multiply_adds = multiply_adds, .join = &join_layers};
+    .name = "conv_weight_gradient",
+    .kernels = KERNELS({"conv_weight_gradient_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_layers},
+                       {"conv_weight_gradient_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_layers},
+                       TILE_KERNELS("conv_weight_gradient", fits_cooperative, fits_matrices, fits_tiles, launch_tiles),
+                       {"conv_weight_gradient", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
+    .multiply_adds = multiply_adds,
+    .join = &join_layers};
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
   const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};
@@ -162,7 +185,7 @@ static bool can_be_part(const tensor *tensor, int layers) {
 
 // Is the node one of a kernel for CPU drivers that others can be done with?
 static bool can_join(const graph *graph, const node *node) {
-  if (!makes_texels(graph->caps, node->inputs) || node->inputs[SECOND]) return false;
+  if (kernel_choose(graph->caps, node)->launch != launch_layers || node->inputs[SECOND]) return false;
   return node->outputs[0]->kind == TENSOR_GRADIENT && node->outputs[0]->home.bytes &&
          can_be_part(node->inputs[X], layer_count(node)) && can_be_part(node->inputs[DY], layer_count(node));
 }
