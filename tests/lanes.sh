@@ -380,10 +380,21 @@ game_plays() {
     --weights build-check/inputs/small.safetensors
 }
 
+# It trains, saves, loads and samples: eight shapes, one below the other, some of their pixels light and most dark.
+own_network_works() {
+  build-gcc/tests/own_network "$scratch/own.safetensors" "$scratch/own.pgm" 300 &&
+    "$python" -c '
+import sys, numpy as np
+header, _, pixels = open(sys.argv[1], "rb").read().partition(b" 255\n")
+light = np.frombuffer(pixels, np.uint8).reshape(8, -1) > 127
+assert header == b"P5 16 128" and (0.02 < light.mean(1)).all() and (light.mean(1) < 0.6).all(), light.mean(1)' "$scratch/own.pgm"
+}
+
 lane_embedding() {
   build gcc && lavapipe && inputs && examples || return 0
   count_test "installing, and building against it" "$python" tests/test_install.py --mote build-gcc/mote
   run_test "examples/minimal" minimal_works
+  run_test "examples/own_network" own_network_works
   alone count_test "examples/game in a window" game_plays
   make_layers
   if [ -r "$chromium_layer" ]; then
