@@ -251,3 +251,20 @@ int report(const mote_error *error) {
   say("%s", error->message[0] ? error->message : "failed without a message");
   return error->status == MOTE_ERROR_USAGE ? COMMAND_USAGE : COMMAND_FAILED;
 }
+
+int options_run(options *options, const options_work *work, int argc, const char **argv) {
+  mote_error error;
+  const char *argument = NULL;
+  int value = 0, exit_code = COMMAND_DONE;
+  mote_status status = options_init(options, work->desc, argc, argv, &error);
+  while (!status && (value = options_next(options, &argument)) > 0) status = work->take(options, value, argument, &error);
+  if (!status && value == OPTIONS_STOP) {
+    exit_code = options->exit_code;
+  } else {
+    if (!status) status = work->check ? work->check(options, &error) : options_no_more_words(options, &error);
+    if (!status) status = work->run(options, &exit_code, &error);
+    if (status) exit_code = report(&error);
+  }
+  options_finish(options);
+  return exit_code;
+}

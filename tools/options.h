@@ -64,6 +64,17 @@ const char *options_word(options *options);
 // Fails with MOTE_ERROR_USAGE when a word is left.
 mote_status options_no_more_words(options *options, mote_error *error);
 
+// What a command is made of; `options` is the first member of its own struct.
+typedef struct options_work {
+  const options_desc *desc;
+  mote_status (*take)(options *options, int value, const char *argument, mote_error *error);  // one of its own; NULL: it has none
+  mote_status (*check)(options *options, mote_error *error);  // takes its words, and misses what must be given; NULL: it has no words
+  mote_status (*run)(options *options, int *exit_code, mote_error *error);  // *exit_code is COMMAND_DONE unless changed
+} options_work;
+
+// Reads all options, runs the command, says what failed; returns the exit code.
+int options_run(options *options, const options_work *work, int argc, const char **argv);
+
 // Numbers, strictly: nothing before or after the digits, in the range, or MOTE_ERROR_USAGE.
 mote_status option_int(const char *option, const char *text, int minimum, int maximum, int *value, mote_error *error);
 mote_status option_uint64(const char *option, const char *text, uint64_t maximum, uint64_t *value, mote_error *error);

@@ -37,16 +37,20 @@ typedef struct backward_options {
   const char *model, *x0, *noise, *steps, *context, *output;
 } backward_options;
 
-static mote_status read_options(backward_options *o, int *value, mote_error *error) {
-  const char *text = NULL;
-  while ((*value = options_next(&o->base, &text)) > 0) {
-    if (*value == OPTION_X0) o->x0 = text;
-    if (*value == OPTION_NOISE) o->noise = text;
-    if (*value == OPTION_STEPS) o->steps = text;
-    if (*value == OPTION_CONTEXT) o->context = text;
-    if (*value == OPTION_OUTPUT) o->output = text;
+static mote_status take_option(options *base, int value, const char *text, mote_error *error) {
+  (void)error;
+  backward_options *o = (backward_options *)base;
+  switch (value) {
+    case OPTION_X0: o->x0 = text; return MOTE_OK;
+    case OPTION_NOISE: o->noise = text; return MOTE_OK;
+    case OPTION_STEPS: o->steps = text; return MOTE_OK;
+    case OPTION_CONTEXT: o->context = text; return MOTE_OK;
+    default: o->output = text; return MOTE_OK;
   }
-  if (*value == OPTIONS_STOP) return MOTE_OK;
+}
+
+static mote_status check_options(options *base, mote_error *error) {
+  backward_options *o = (backward_options *)base;
   o->model = options_word(&o->base);
   TRY(options_no_more_words(&o->base, error));
   if (!o->x0) return fail(error, MOTE_ERROR_USAGE, "--x0: not given, expected the images' .npy file");
@@ -125,7 +129,9 @@ static mote_status check_output(const backward_options *o, mote_error *error) {
   return claims_settle(&claims, error);
 }
 
-static mote_status backward(const backward_options *o, mote_error *error) {
+static mote_status backward(options *base, int *exit_code, mote_error *error) {
+  (void)exit_code;
+  const backward_options *o = (const backward_options *)base;
   backward_inputs in = {0};
   mote_device *device = NULL;
   mote_model *model = NULL;
@@ -153,15 +159,5 @@ end:
 
 int command_backward(int argc, const char **argv) {
   backward_options o = {0};
-  mote_error error;
-  int value = 0, exit_code = COMMAND_DONE;
-  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
-    exit_code = report(&error);
-  } else if (value == OPTIONS_STOP) {
-    exit_code = o.base.exit_code;
-  } else if (backward(&o, &error)) {
-    exit_code = report(&error);
-  }
-  options_finish(&o.base);
-  return exit_code;
+  return options_run(&o.base, &(options_work){&desc, take_option, check_options, backward}, argc, argv);
 }

@@ -144,7 +144,9 @@ static mote_status try_shaders(bench_options *o, mote_error *error) {
   return o->what != SAMPLE ? shader_trial(o, true, error) : MOTE_OK;
 }
 
-static mote_status run(bench_options *o, mote_error *error) {
+static mote_status run(options *base, int *exit_code, mote_error *error) {
+  (void)exit_code;
+  bench_options *o = (bench_options *)base;
   if (o->shaders) return try_shaders(o, error);
   bench b = {.options = o};
   mote_status status = MOTE_OK;
@@ -169,16 +171,6 @@ end:
 }
 
 int command_bench(int argc, const char **argv) {
-  bench_options o = {0};
-  mote_error error;
-  bool stop = false;
-  int code = COMMAND_DONE;
-  if (options_init(&o.base, &desc, argc, argv, &error) || bench_read_options(&o, whats, &stop, &error))
-    code = report(&error);
-  else if (stop)
-    code = o.base.exit_code;
-  else if (run(&o, &error))
-    code = report(&error);
-  options_finish(&o.base);
-  return code;
+  bench_options o = {.whats = whats};
+  return options_run(&o.base, &(options_work){&desc, bench_take_option, bench_check_options, run}, argc, argv);
 }

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "runtime/error.h"
 #include "tools/command.h"
 #include "tools/json.h"
 #include "tools/open.h"
@@ -43,40 +44,26 @@ static void show_device(const options *o, const mote_device_info *info) {
 }
 
 // The one that --device names.
-static int show_named(const options *o) {
+static mote_status show_named(const options *o, mote_error *error) {
   mote_device *device = NULL;
-  mote_error error;
-  if (open_device(&o->common, &device, &error)) return report(&error);
+  TRY(open_device(&o->common, &device, error));
   show_device(o, mote_device_get_info(device));
   mote_device_destroy(&device);
-  return COMMAND_DONE;
+  return MOTE_OK;
 }
 
-static int list_devices(const options *o) {
+static mote_status list_devices(options *o, int *exit_code, mote_error *error) {
+  (void)exit_code;
   mote_device_info *infos = NULL;
   size_t count = 0;
-  mote_error error;
-  if (o->common.device) return show_named(o);
-  if (mote_device_list(&infos, &count, &error)) return report(&error);
+  if (o->common.device) return show_named(o, error);
+  TRY(mote_device_list(&infos, &count, error));
   for (size_t i = 0; i < count; i++) show_device(o, &infos[i]);
   mote_free(infos);
-  return COMMAND_DONE;
+  return MOTE_OK;
 }
 
 int command_devices(int argc, const char **argv) {
   options options;
-  mote_error error;
-  const char *text = NULL;
-  int exit_code = COMMAND_USAGE;
-  if (options_init(&options, &desc, argc, argv, &error)) {
-    exit_code = report(&error);
-  } else if (options_next(&options, &text) == OPTIONS_STOP) {
-    exit_code = options.exit_code;
-  } else if (options_no_more_words(&options, &error)) {
-    exit_code = report(&error);
-  } else {
-    exit_code = list_devices(&options);
-  }
-  options_finish(&options);
-  return exit_code;
+  return options_run(&options, &(options_work){.desc = &desc, .run = list_devices}, argc, argv);
 }

@@ -57,7 +57,8 @@ typedef struct evaluate_options {
   mote_sampler_desc sampler;
 } evaluate_options;
 
-static mote_status take_option(evaluate_options *o, int value, const char *text, mote_error *error) {
+static mote_status take_option(options *base, int value, const char *text, mote_error *error) {
+  evaluate_options *o = (evaluate_options *)base;
   int kind = 0;
   switch (value) {
     case OPTION_HOLDOUT: return option_double("--holdout", text, 1e-6, 0.9, &o->holdout, error);
@@ -74,10 +75,8 @@ static mote_status take_option(evaluate_options *o, int value, const char *text,
   }
 }
 
-static mote_status read_options(evaluate_options *o, int *value, mote_error *error) {
-  const char *text = NULL;
-  while ((*value = options_next(&o->base, &text)) > 0) TRY(take_option(o, *value, text, error));
-  if (*value == OPTIONS_STOP) return MOTE_OK;
+static mote_status check_options(options *base, mote_error *error) {
+  evaluate_options *o = (evaluate_options *)base;
   const char *word = options_word(&o->base);
   if (word && !info_is_data(word)) {
     o->model = word;
@@ -265,7 +264,8 @@ static mote_status evaluate_model(const evaluate_options *o, mote_device *device
   return status;
 }
 
-static mote_status run(evaluate_options *o, int *exit_code, mote_error *error) {
+static mote_status run(options *base, int *exit_code, mote_error *error) {
+  evaluate_options *o = (evaluate_options *)base;
   mote_device *device = NULL;
   mote_model *model = NULL;
   mote_status status = MOTE_OK;
@@ -284,15 +284,5 @@ end:
 
 int command_evaluate(int argc, const char **argv) {
   evaluate_options o = {.holdout = 0.1, .samples = 500};
-  mote_error error;
-  int value = 0, exit_code = COMMAND_DONE;
-  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
-    exit_code = report(&error);
-  } else if (value == OPTIONS_STOP) {
-    exit_code = o.base.exit_code;
-  } else if (run(&o, &exit_code, &error)) {
-    exit_code = report(&error);
-  }
-  options_finish(&o.base);
-  return exit_code;
+  return options_run(&o.base, &(options_work){&desc, take_option, check_options, run}, argc, argv);
 }

@@ -41,18 +41,21 @@ typedef struct forward_options {
   int train;
 } forward_options;
 
-static mote_status read_options(forward_options *o, int *value, mote_error *error) {
+static mote_status take_option(options *base, int value, const char *text, mote_error *error) {
   static const char *const modes[] = {"eval", "train", NULL};
-  const char *text = NULL;
-  while ((*value = options_next(&o->base, &text)) > 0) {
-    if (*value == OPTION_X) o->x = text;
-    if (*value == OPTION_STEPS) o->steps = text;
-    if (*value == OPTION_CONTEXT) o->context = text;
-    if (*value == OPTION_OUTPUT) o->output = text;
-    if (*value == OPTION_FEATURES) o->features = text;
-    if (*value == OPTION_MODE) TRY(option_choice("--mode", text, modes, &o->train, error));
+  forward_options *o = (forward_options *)base;
+  switch (value) {
+    case OPTION_X: o->x = text; return MOTE_OK;
+    case OPTION_STEPS: o->steps = text; return MOTE_OK;
+    case OPTION_CONTEXT: o->context = text; return MOTE_OK;
+    case OPTION_OUTPUT: o->output = text; return MOTE_OK;
+    case OPTION_FEATURES: o->features = text; return MOTE_OK;
+    default: return option_choice("--mode", text, modes, &o->train, error);
   }
-  if (*value == OPTIONS_STOP) return MOTE_OK;
+}
+
+static mote_status check_options(options *base, mote_error *error) {
+  forward_options *o = (forward_options *)base;
   o->model = options_word(&o->base);
   TRY(options_no_more_words(&o->base, error));
   if (!o->x) return fail(error, MOTE_ERROR_USAGE, "--x: not given, expected the images' .npy file");
@@ -192,7 +195,9 @@ static mote_status check_outputs(const forward_options *o, mote_error *error) {
   return claims_settle(&claims, error);
 }
 
-static mote_status forward(const forward_options *o, mote_error *error) {
+static mote_status forward(options *base, int *exit_code, mote_error *error) {
+  (void)exit_code;
+  const forward_options *o = (const forward_options *)base;
   forward_inputs in = {0};
   mote_device *device = NULL;
   mote_model *model = NULL;
@@ -217,15 +222,5 @@ end:
 
 int command_forward(int argc, const char **argv) {
   forward_options o = {0};
-  mote_error error;
-  int value = 0, exit_code = COMMAND_DONE;
-  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
-    exit_code = report(&error);
-  } else if (value == OPTIONS_STOP) {
-    exit_code = o.base.exit_code;
-  } else if (forward(&o, &error)) {
-    exit_code = report(&error);
-  }
-  options_finish(&o.base);
-  return exit_code;
+  return options_run(&o.base, &(options_work){&desc, take_option, check_options, forward}, argc, argv);
 }

@@ -215,7 +215,8 @@ typedef struct info_options {
   bool about_data;  // an option was given that is for DATA only
 } info_options;
 
-static mote_status take_option(info_options *o, int value, const char *text, mote_error *error) {
+static mote_status take_option(options *base, int value, const char *text, mote_error *error) {
+  info_options *o = (info_options *)base;
   o->about_data = true;
   switch (value) {
     case OPTION_OUTPUT: o->picture = text; return MOTE_OK;
@@ -224,10 +225,8 @@ static mote_status take_option(info_options *o, int value, const char *text, mot
   }
 }
 
-static mote_status read_options(info_options *o, int *value, mote_error *error) {
-  const char *text = NULL;
-  while ((*value = options_next(&o->base, &text)) > 0) TRY(take_option(o, *value, text, error));
-  if (*value == OPTIONS_STOP) return MOTE_OK;
+static mote_status check_options(options *base, mote_error *error) {
+  info_options *o = (info_options *)base;
   o->data.path = o->path = options_word(&o->base);
   TRY(options_no_more_words(&o->base, error));
   if (info_is_data(o->path)) return MOTE_OK;
@@ -237,18 +236,14 @@ static mote_status read_options(info_options *o, int *value, mote_error *error) 
   return check_model_given(o->path, error);
 }
 
+static mote_status show(options *base, int *exit_code, mote_error *error) {
+  (void)exit_code;
+  const info_options *o = (const info_options *)base;
+  if (info_is_data(o->path)) return info_show_data(&o->data, o->picture, base->common.json, error);
+  return show_model(base, o->path, error);
+}
+
 int command_info(int argc, const char **argv) {
   info_options o = {0};
-  mote_error error;
-  int value = 0, exit_code = COMMAND_DONE;
-  if (options_init(&o.base, &desc, argc, argv, &error) || read_options(&o, &value, &error)) {
-    exit_code = report(&error);
-  } else if (value == OPTIONS_STOP) {
-    exit_code = o.base.exit_code;
-  } else if (info_is_data(o.path) ? info_show_data(&o.data, o.picture, o.base.common.json, &error)
-                                  : show_model(&o.base, o.path, &error)) {
-    exit_code = report(&error);
-  }
-  options_finish(&o.base);
-  return exit_code;
+  return options_run(&o.base, &(options_work){&desc, take_option, check_options, show}, argc, argv);
 }

@@ -134,7 +134,9 @@ end:
   return status;
 }
 
-static mote_status run(bench_options *o, mote_error *error) {
+static mote_status run(options *base, int *exit_code, mote_error *error) {
+  (void)exit_code;
+  bench_options *o = (bench_options *)base;
   bench_subject subject = {0};
   profile_subject step = {0};
   profile profile = {0};
@@ -160,16 +162,6 @@ end:
 }
 
 int command_profile(int argc, const char **argv) {
-  bench_options o = {0};
-  mote_error error;
-  bool stop = false;
-  int code = COMMAND_DONE;
-  if (options_init(&o.base, &desc, argc, argv, &error) || bench_read_options(&o, whats, &stop, &error))
-    code = report(&error);
-  else if (stop)
-    code = o.base.exit_code;
-  else if (run(&o, &error))
-    code = report(&error);
-  options_finish(&o.base);
-  return code;
+  bench_options o = {.whats = whats};
+  return options_run(&o.base, &(options_work){&desc, bench_take_option, bench_check_options, run}, argc, argv);
 }

@@ -49,7 +49,7 @@ static void print_environment(const mote_device_info *d, bool json) {
   fflush(stdout);
 }
 
-static mote_status selftest(const options *o, int *exit_code, mote_error *error) {
+static mote_status selftest(options *o, int *exit_code, mote_error *error) {
   mote_device *device = NULL;
   TRY(open_device(&o->common, &device, error));
   print_environment(mote_device_get_info(device), o->common.json);
@@ -80,16 +80,5 @@ static mote_status selftest(const options *o, int *exit_code, mote_error *error)
 
 int command_selftest(int argc, const char **argv) {
   options options;
-  mote_error error;
-  const char *text = NULL;
-  int exit_code = COMMAND_FAILED;
-  if (options_init(&options, &desc, argc, argv, &error)) {
-    exit_code = report(&error);
-  } else if (options_next(&options, &text) == OPTIONS_STOP) {
-    exit_code = options.exit_code;
-  } else if (options_no_more_words(&options, &error) || selftest(&options, &exit_code, &error)) {
-    exit_code = report(&error);
-  }
-  options_finish(&options);
-  return exit_code;
+  return options_run(&options, &(options_work){.desc = &desc, .run = selftest}, argc, argv);
 }

@@ -15,9 +15,10 @@ static mote_status take_setting(bench_options *o, const char *option, const char
   return MOTE_OK;
 }
 
-static mote_status take(bench_options *o, int value, const char *text, const char *const *whats, mote_error *error) {
+mote_status bench_take_option(options *base, int value, const char *text, mote_error *error) {
+  bench_options *o = (bench_options *)base;
   switch (value) {
-    case BENCH_WHAT: return option_choice("--what", text, whats, &o->what, error);
+    case BENCH_WHAT: return option_choice("--what", text, o->whats, &o->what, error);
     case BENCH_BATCH: return option_int("--batch", text, 1, MOTE_BATCH_MAX, &o->batch, error);
     case BENCH_REPEAT: return option_int("--repeat", text, 1, 1000, &o->repeat, error);
     case BENCH_N_FEAT: return take_setting(o, "--n-feat", "n_feat", text, error);
@@ -64,12 +65,8 @@ static mote_status check_shape(const bench_options *o, mote_error *error) {
   return MOTE_OK;
 }
 
-mote_status bench_read_options(bench_options *o, const char *const *whats, bool *stop, mote_error *error) {
-  const char *text = NULL;
-  int value;
-  while ((value = options_next(&o->base, &text)) > 0) TRY(take(o, value, text, whats, error));
-  *stop = value == OPTIONS_STOP;
-  if (*stop) return MOTE_OK;
+mote_status bench_check_options(options *base, mote_error *error) {
+  bench_options *o = (bench_options *)base;
   o->path = options_word(&o->base);
   TRY(options_no_more_words(&o->base, error));
   if (o->compare) return check_compare(o, error);

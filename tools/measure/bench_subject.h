@@ -8,6 +8,7 @@
 // Options of both commands; 0 and NULL: left out.
 typedef struct bench_options {
   options base;
+  const char *const *whats;  // the choices of --what, NULL-terminated
   const char *path;   // MODEL
   const char *shaders;  // a folder to try; NULL: none
   // Of `mote profile` alone.
@@ -45,8 +46,9 @@ enum {
       {"n-cfeat", 0, POPT_ARG_STRING, NULL, BENCH_N_CFEAT, "numbers of its context (default 5)", "K"},               \
       {"shaders", 0, POPT_ARG_STRING, NULL, BENCH_SHADERS, "try DIR/NAME.comp for the shader NAME: is it right, is it faster", "DIR"}
 
-// Reads all options; `whats` are the choices of --what, NULL-terminated. `*stop` when the command should return.
-mote_status bench_read_options(bench_options *o, const char *const *whats, bool *stop, mote_error *error);
+// For options_work; `base` is that of bench_options.
+mote_status bench_take_option(options *base, int value, const char *text, mote_error *error);
+mote_status bench_check_options(options *base, mote_error *error);
 
 typedef struct bench_subject {
   mote_device *device;
