@@ -290,7 +290,7 @@ typedef struct mote_dataset {
 
 typedef struct mote_trainer_desc {
   mote_device *device;             // required; must outlive the trainer
-  mote_model_info model;           // architecture to labels describe the model; steps, guidance, context_drop, counts are ignored.
+  mote_model_info model;           // describes the model, but for steps, guidance, context_drop, classifies and counts, which are ignored.
                                    // architecture "": "context_unet"; timesteps 0: 500; betas 0: 1e-4 and 0.02.
                                    // A "sprite_classifier" learns to tell contexts apart, without noise, by cross-entropy
                                    // in which all contexts of the data count the same; context_drop and min_snr are ignored
