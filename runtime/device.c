@@ -51,6 +51,7 @@ void device_log(const mote_device *device, const char *format, ...) {
 }
 
 const device_caps *device_get_caps(const mote_device *device) { return &device->caps; }
+void device_prefer_kernels(mote_device *device, const char *names) { device->caps.kernel_names = names; }
 const mote_device_info *mote_device_get_info(const mote_device *device) { return &device->info; }
 mote_device_counters mote_device_get_counters(const mote_device *device) { return device->counters; }
 

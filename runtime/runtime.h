@@ -34,6 +34,10 @@ typedef struct device_caps {
 
 const device_caps *device_get_caps(const mote_device *device);
 
+// Takes the kernels of these names, separated by commas, wherever they fit. `names` is borrowed for as long as the device lives;
+// NULL: none.
+void device_prefer_kernels(mote_device *device, const char *names);
+
 // Hands a warning to the host's log, if it gave one.
 void device_log(const mote_device *device, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

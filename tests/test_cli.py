@@ -196,6 +196,7 @@ def test_numbers_are_checked(where):
              ("--palette", "1", "2 to 256"), ("--palette", "257", "2 to 256"), ("--sampler", "euler", "ddim, ddpm"),
              ("--guidance", "0", "0.01 to 100"), ("--guidance", "x", "0.01 to 100"), ("--threshold", "0.4", "0.5 to 1"),
              ("--grid", "log", "uniform, quadratic, karras"), ("--kernels", "fast", "auto, plain, texel, tiled, matrix"), ("--tune", "best", "off, fast, full"),
+             ("--kernels", "conv_tiled,conv_foo", "conv_tiled,linear"), ("--kernels", "conv_tiled,", "kernels by name"),
              ("--guidance-interval", "0.5", "LO:HI"),
              ("--guidance-interval", "0.8:0.2", "LO:HI")]
     for option, text, expected in cases:

@@ -12,7 +12,10 @@
 #include <cmocka.h>
 
 static selftest_print how;
-static selftest_options options = {.compared = selftest_print_compared, .op_done = selftest_print_op, .user = &how};
+static selftest_options options = {.compared = selftest_print_compared,
+                                   .op_done = selftest_print_op,
+                                   .untaken = selftest_print_untaken,
+                                   .user = &how};
 
 // MOTE_TEST_DEVICE names the device, MOTE_TEST_VALIDATION=1 loads the validation layers.
 static void run_with(mote_device_desc desc) {
@@ -33,6 +36,13 @@ static void kernels_that_the_device_prefers(void **state) {
   run_with((mote_device_desc){0});
 }
 
+static void every_kernel_that_fits(void **state) {
+  (void)state;
+  options.every_kernel = true;
+  run_with((mote_device_desc){0});
+  options.every_kernel = false;
+}
+
 static void plain_kernels(void **state) {
   (void)state;
   run_with((mote_device_desc){.plain_kernels = true});
@@ -41,19 +51,6 @@ static void plain_kernels(void **state) {
 static void tiled_kernels(void **state) {
   (void)state;
   run_with((mote_device_desc){.kernels = MOTE_KERNELS_TILED});
-}
-
-// Only the convolutions have such kernels, conv and conv_transpose the same. The tests of overruns are the slowest ones.
-static void run_with_matrices(bool separate_buffers) {
-  const char *about = options.about;
-  options.about = separate_buffers ? "conv" : "conv_transpose";
-  run_with((mote_device_desc){.separate_buffers = separate_buffers, .kernels = MOTE_KERNELS_MATRIX});
-  options.about = about;
-}
-
-static void half_precision_matrices(void **state) {
-  (void)state;
-  run_with_matrices(false);
 }
 
 static void one_buffer_a_tensor_with_sentinels_behind_it(void **state) {
@@ -73,7 +70,10 @@ static void one_buffer_a_tensor_and_tiled_kernels(void **state) {
 
 static void one_buffer_a_tensor_and_half_precision_matrices(void **state) {
   (void)state;
-  run_with_matrices(true);
+  const char *about = options.about;
+  options.about = "conv";  // no other op has such kernels
+  run_with((mote_device_desc){.separate_buffers = true, .kernels = MOTE_KERNELS_MATRIX});
+  options.about = about;
 }
 
 static void copies_through_a_staging_buffer(void **state) {
@@ -88,10 +88,9 @@ static void copies_through_a_staging_buffer(void **state) {
 int main(int argument_count, char **arguments) {
   const struct CMUnitTest preferred[] = {cmocka_unit_test(kernels_that_the_device_prefers)};
   const struct CMUnitTest shared[] = {
-      cmocka_unit_test(kernels_that_the_device_prefers),
+      cmocka_unit_test(every_kernel_that_fits),
       cmocka_unit_test(plain_kernels),
       cmocka_unit_test(tiled_kernels),
-      cmocka_unit_test(half_precision_matrices),
       cmocka_unit_test(copies_through_a_staging_buffer),
   };
   const struct CMUnitTest separate[] = {

@@ -1,4 +1,5 @@
 // open.c: opens the device and the model that the options ask for.
+#include "runtime/runtime.h"
 #include "tools/open.h"
 
 #include <errno.h>
@@ -58,15 +59,17 @@ mote_status open_device(const common_options *common, mote_device **device, mote
     int code = make_directories(cache);
     if (code) return fail(error, MOTE_ERROR_FILE, "--cache: cannot make the folder %s: %s", cache, strerror(code));
   }
-  return mote_device_create(&(mote_device_desc){.select = common->device,
-                                                .cache_directory = cache,
-                                                .validation = common->validation,
-                                                .separate_buffers = common->separate_buffers,
-                                                .kernels = common->kernels,
-                                                .tune = cache || common->tune_given ? common->tune : MOTE_TUNE_OFF,
-                                                .log = print_warning,
-                                                .parallel = parallel_run},
-                            device, error);
+  const mote_device_desc desc = {.select = common->device,
+                                 .cache_directory = cache,
+                                 .validation = common->validation,
+                                 .separate_buffers = common->separate_buffers,
+                                 .kernels = common->kernels,
+                                 .tune = cache || common->tune_given ? common->tune : MOTE_TUNE_OFF,
+                                 .log = print_warning,
+                                 .parallel = parallel_run};
+  TRY(mote_device_create(&desc, device, error));
+  device_prefer_kernels(*device, common->kernel_list);
+  return MOTE_OK;
 }
 
 mote_status check_model_given(const char *path, mote_error *error) {

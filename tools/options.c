@@ -1,4 +1,5 @@
 // options.c: reads a command's options: the shared ones, strict numbers, and errors that name option and range.
+#include "graph/ops/kernel_names.h"
 #include "tools/options.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static const struct poptOption common_table[] = {
      "one buffer a tensor, so that validation sees every overrun", NULL},
     {"kernels", 0, POPT_ARG_STRING, NULL, COMMON_KERNELS,
      "auto, plain (the simplest kernel of every op), texel (for CPU drivers), tiled (for GPUs) or matrix (tiled, but convolutions "
-     "and their gradients in half precision, on cooperative matrices where DEVICE has them)", "CLASS"},
+     "and their gradients in half precision, on cooperative matrices where DEVICE has them); or kernels by name, to be taken wherever they fit", "CLASS|NAME,..."},
     {"tune", 0, POPT_ARG_STRING, NULL, COMMON_TUNE,
      "time kernels where several can do the work, once for each device: off, fast (some seconds; only between kernels that give "
      "the same bits) or full (default fast)", "HOW"},
@@ -103,10 +104,20 @@ static mote_status keep_argument(options *o, char *argument, mote_error *error) 
 const char *const kernel_names[] = {[MOTE_KERNELS_AUTO] = "auto",   [MOTE_KERNELS_PLAIN] = "plain",   [MOTE_KERNELS_TEXEL] = "texel",
                                     [MOTE_KERNELS_TILED] = "tiled", [MOTE_KERNELS_MATRIX] = "matrix", NULL};
 
-static mote_status take_kernels(options *o, const char *argument, mote_error *error) {
-  int kernels = 0;
-  TRY(option_choice("--kernels", argument, kernel_names, &kernels, error));
-  o->common.kernels = (mote_kernels)kernels;
+const char *kernels_text(const common_options *common) {
+  return common->kernel_list ? common->kernel_list : kernel_names[common->kernels];
+}
+
+mote_status kernels_take(common_options *common, const char *text, mote_error *error) {
+  int class = 0;
+  mote_error no_class;
+  mote_status status = option_choice("--kernels", text, kernel_names, &class, &no_class);
+  const char *unknown = status ? kernel_names_unknown(text) : NULL;
+  if (unknown)
+    return fail(error, MOTE_ERROR_USAGE, "%s, or kernels by name, such as conv_tiled,linear: there is no \"%.*s\"", no_class.message,
+                (int)strcspn(unknown, ","), unknown);
+  common->kernels = (mote_kernels)class;
+  common->kernel_list = status ? text : NULL;
   return MOTE_OK;
 }
 
@@ -129,9 +140,9 @@ static mote_status take_common(options *o, int value, const char *argument, bool
     case COMMON_VERBOSE: o->common.verbose = true; break;
     case COMMON_VALIDATION: o->common.validation = true; break;
     case COMMON_SEPARATE_BUFFERS: o->common.separate_buffers = true; break;
-    case COMMON_KERNELS: return take_kernels(o, argument, error);
+    case COMMON_KERNELS: return kernels_take(&o->common, argument, error);
     case COMMON_TUNE: return take_tune(o, argument, error);
-    case COMMON_PLAIN_KERNELS: o->common.kernels = MOTE_KERNELS_PLAIN; break;
+    case COMMON_PLAIN_KERNELS: return kernels_take(&o->common, "plain", error);
     default: *taken = false;
   }
   return MOTE_OK;

@@ -20,6 +20,7 @@ typedef struct common_options {
   mote_tune tune;        // --tune; without it nothing is tuned where nothing would be kept
   bool tune_given;
   mote_kernels kernels;  // --kernels; --plain-kernels is its older spelling
+  const char *kernel_list;  // kernels that --kernels names in place of a class; NULL: none
 } common_options;
 
 // A number of a macro, as texts of help have it.
@@ -28,6 +29,10 @@ typedef struct common_options {
 
 // Of --kernels, in the order of mote_kernels; NULL-terminated.
 extern const char *const kernel_names[];
+
+// What --kernels was given, and taking it: a class, or kernels by their names. `text` must live as long as the options.
+const char *kernels_text(const common_options *common);
+mote_status kernels_take(common_options *common, const char *text, mote_error *error);
 
 // What a command says about itself.
 typedef struct options_desc {

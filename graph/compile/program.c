@@ -41,7 +41,7 @@ static mote_status lower(program *program, mote_error *error) {
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
     launches *launches = &program->launches[phase];
     launches->graph = program->graph;
-    launches->caps = program_caps(program);
+    launches->caps = program->graph->caps;
     launches->train = program->graph->train;
     for (int i = 0; i < program->graph->node_count; i++) {
       const node *node = program->graph->nodes[i];
@@ -373,6 +373,10 @@ int program_dispatch_count(const program *program, phase phase) { return program
 
 const launch *program_get_launch(const program *program, phase phase, int index) {
   return &program->launches[phase].entries[index].launch;
+}
+
+const kernel *program_get_kernel(const program *program, phase phase, int index) {
+  return program->launches[phase].entries[index].kernel;
 }
 
 const node *program_get_node(const program *program, phase phase, int index) {

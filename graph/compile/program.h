@@ -65,6 +65,7 @@ mote_status program_record(program *program, const program_span *span, commands 
 
 int program_dispatch_count(const program *program, phase phase);
 const launch *program_get_launch(const program *program, phase phase, int index);
+const struct kernel *program_get_kernel(const program *program, phase phase, int index);
 const node *program_get_node(const program *program, phase phase, int index);  // whose launch it is
 
 // What one dispatch is and has to do at least. Strings live as long as the program.

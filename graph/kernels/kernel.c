@@ -15,14 +15,14 @@ static bool is_of_class(const kernel *kernel, mote_kernels wanted) {
   return kernel->class == MOTE_KERNELS_PLAIN || kernel->class == wanted || tiles_too;
 }
 
-static bool fits(const kernel *kernel, const device_caps *caps, const node *node) {
+bool kernel_fits(const kernel *kernel, const device_caps *caps, const node *node) {
   return !kernel->fits || kernel->fits(caps, node);
 }
 
 const kernel *kernel_choose(const device_caps *caps, const node *node) {
   for (const kernel *k = node->op->kernels; k->name; k++)
-    if (kernel_is_among(k, caps->kernel_names) && fits(k, caps, node)) return k;
+    if (kernel_is_among(k, caps->kernel_names) && kernel_fits(k, caps, node)) return k;
   for (const kernel *k = node->op->kernels; k->name; k++)
-    if (is_of_class(k, caps->kernels) && fits(k, caps, node)) return k;
+    if (is_of_class(k, caps->kernels) && kernel_fits(k, caps, node)) return k;
   return NULL;
 }

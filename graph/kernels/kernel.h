@@ -1,5 +1,5 @@
-// kernel.h: kernels, the ways to do what a node asks for. An op has a table of them, the best first; the last one, the plain
-// kernel, fits every node on every device: it is what the others are compared with.
+// kernel.h: kernels, the ways to do what a node asks for. An op has a table of them, the best first; the plain ones
+// come last, of which one fits each node on every device: it is what the others are compared with.
 #ifndef MOTE_GRAPH_KERNELS_KERNEL_H
 #define MOTE_GRAPH_KERNELS_KERNEL_H
 
@@ -10,6 +10,7 @@ typedef struct kernel {
   mote_kernels class;    // the devices that take it unless told otherwise; PLAIN: all, for want of another
   bool (*fits)(const device_caps *caps, const node *node);  // whether the device can do this node with it; NULL: always
   mote_status (*launch)(const node *node, launches *to, mote_error *error);  // appends what does it; `to->kernel` is this kernel
+  bool half;         // rounds what it multiplies to half precision
   bool cooperative;  // multiplies cooperative matrices, in waves as wide as the device's subgroups
 } kernel;
 
@@ -20,6 +21,9 @@ typedef struct kernel {
 // The kernel that a node takes on a device: the first that fits and is among those that the device was told to prefer, or else of
 // its class.
 const kernel *kernel_choose(const device_caps *caps, const node *node);
+
+// Whether the device can do the node with it.
+bool kernel_fits(const kernel *kernel, const device_caps *caps, const node *node);
 
 // Whether `names`, separated by commas, has this one; NULL has none.
 bool kernel_is_among(const kernel *kernel, const char *names);

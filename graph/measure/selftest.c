@@ -2,12 +2,15 @@
 #include "graph/measure/selftest.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/compile/differentiate.h"
 #include "graph/ir/half.h"
 #include "graph/ir/philox.h"
+#include "graph/kernels/kernel.h"
+#include "runtime/list.h"
 
 enum { GUARD_BYTES = 256 };
 
@@ -20,6 +23,9 @@ typedef struct session {
   const selftest_options *options;
   int *nodes;  // for each op of the list, those that the cases of the present op made
   selftest_counts *counts;
+  device_caps caps;      // the device's, with the kernels that are to be taken now
+  const kernel **taken;  // those that were, by any case
+  int taken_count;
 } session;
 
 static void count_nodes(const session *s, const graph *graph) {
@@ -35,6 +41,66 @@ static bool has_joined(const graph *graph) {
     if (both && node->outputs[1]->view_of == both) return true;
   }
   return false;
+}
+
+static bool is_taken(const session *s, const kernel *kernel) {
+  for (int i = 0; i < s->taken_count; i++)
+    if (s->taken[i] == kernel) return true;
+  return false;
+}
+
+static bool takes(const program *program, const kernel *kernel) {
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program_dispatch_count(program, (enum phase)phase); i++)
+      if (program_get_kernel(program, (enum phase)phase, i) == kernel) return true;
+  return false;
+}
+
+static mote_status note_kernels(session *s, const program *program, mote_error *error) {
+  for (int phase = 0; phase < PHASE_COUNT; phase++)
+    for (int i = 0; i < program_dispatch_count(program, (enum phase)phase); i++) {
+      const kernel *kernel = program_get_kernel(program, (enum phase)phase, i);
+      if (is_taken(s, kernel)) continue;
+      if (!LIST_ROOM(s->taken, s->taken_count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+      s->taken[s->taken_count++] = kernel;
+    }
+  return MOTE_OK;
+}
+
+// Kernels that nodes of a program could take in place of their own: of each op one a round, as often as the one that fits most.
+enum { ROUNDS = 8, ROUND_BYTES = 512 };
+typedef struct rounds {
+  char names[ROUNDS][ROUND_BYTES];
+  int count;
+} rounds;
+
+static bool fits_some(const session *s, const graph *graph, const op *op, const kernel *kernel) {
+  for (int i = 0; i < graph->node_count; i++) {
+    const node *node = graph->nodes[i];
+    if (!node->removed && node->op == op && kernel_fits(kernel, &s->caps, node)) return true;
+  }
+  return false;
+}
+
+static void add_rounds(const session *s, program *program, const op *op, rounds *rounds) {
+  int round = 0;
+  for (const kernel *k = op->kernels; k->name && round < ROUNDS; k++) {
+    if (takes(program, k) || !fits_some(s, program_graph(program), op, k)) continue;
+    char *names = rounds->names[round++];
+    size_t used = strlen(names);
+    snprintf(names + used, ROUND_BYTES - used, "%s%s", used ? "," : "", k->name);
+  }
+  if (round > rounds->count) rounds->count = round;
+}
+
+static void find_rounds(const session *s, program *program, rounds *rounds) {
+  const graph *graph = program_graph(program);
+  *rounds = (struct rounds){.count = 0};
+  for (int i = 0; i < graph->node_count; i++) {
+    bool first = !graph->nodes[i]->removed;
+    for (int k = 0; k < i && first; k++) first = graph->nodes[k]->removed || graph->nodes[k]->op != graph->nodes[i]->op;
+    if (first) add_rounds(s, program, graph->nodes[i]->op, rounds);
+  }
 }
 
 // Everything one case holds on to.
@@ -138,7 +204,7 @@ static bool is_word_tensor(const tensor *tensor, const op_case *test) {
 // which a maximum cannot choose.
 static bool rounds_operands(const program *program) {
   for (int i = 0; i < program_dispatch_count(program, PHASE_STEP); i++)
-    if (strstr(program_get_launch(program, PHASE_STEP, i)->shader, "_matrix")) return true;
+    if (program_get_kernel(program, PHASE_STEP, i)->half) return true;
   return false;
 }
 
@@ -197,9 +263,9 @@ static void append_backward(graph *graph, run *run) {
     if (run->inputs[i]->grad) run->inputs[i]->grad->keep = true;
 }
 
-static mote_status prepare(const session *s, const op_case *test, bool gradient, run *run, mote_error *error) {
+static mote_status prepare(session *s, const op_case *test, bool gradient, run *run, mote_error *error) {
   mote_device *device = s->device;
-  graph *graph = graph_create(device_get_caps(device));
+  graph *graph = graph_create(&s->caps);
   if (!graph) return out_of_memory(error);
   for (int i = 0; i < CASE_INPUTS && test->inputs[i].shape.n; i++) {
     char name[] = {'i', 'n', 'p', 'u', 't', (char)('0' + i), 0};
@@ -217,6 +283,7 @@ static mote_status prepare(const session *s, const op_case *test, bool gradient,
   run->left_out = s->options->wanted && !s->options->wanted();
   if (run->left_out || status) return run->left_out ? MOTE_OK : status;
   count_nodes(s, program_graph(run->program));
+  TRY(note_kernels(s, run->program, error));
   TRY(check_writes(run->program, error));
   if (gradient && test->joins && !has_joined(program_graph(run->program)))
     return fail(error, MOTE_ERROR_USAGE, "no node makes the gradients of both inputs");
@@ -317,8 +384,8 @@ static double tolerance_of(const mote_device *device, const op_case *test, bool 
   return device_get_caps(device)->cooperative && tolerance == TOLERANCE_SUM ? 10 * tolerance : tolerance;
 }
 
-// One comparison, counted and told of. False where nothing more is to be run.
-static bool run_and_count(session *s, const selftest_op *op, const op_case *test, bool gradient) {
+// One comparison, counted and told of; fills `rounds` in, unless it is NULL. False where nothing more is to be run.
+static bool run_and_count(session *s, const selftest_op *op, const op_case *test, bool gradient, rounds *rounds) {
   mote_error error = {0};
   run run = {0};
   mote_status status = prepare(s, test, gradient, &run, &error);
@@ -327,10 +394,12 @@ static bool run_and_count(session *s, const selftest_op *op, const op_case *test
   selftest_result result = {.op = op->name,
                             .test = test,
                             .gradient = gradient,
+                            .kernels = s->caps.kernel_names ? s->caps.kernel_names : "",
                             .found = status ? INFINITY : run.found,
                             .tolerance = tolerance_of(s->device, test, gradient),
                             .why = status ? error.message : run.overrun ? "written behind a tensor" : ""};
   result.passed = !*result.why && result.found <= result.tolerance;
+  if (rounds && run.program) find_rounds(s, run.program, rounds);
   finish(&run);
   if (left_out) return true;
   if (s->options->compared) s->options->compared(s->options->user, &result);
@@ -344,6 +413,18 @@ bool selftest_op_lacks(const selftest_op_result *result, int index) {
   return !result->nodes[index] && !strcmp(result->list->ops[index].tested_by, result->op->name);
 }
 
+// One case by the kernels that the device prefers, and with `every_kernel` by all others that fit.
+static bool run_case(session *s, const selftest_op *op, const op_case *test, bool gradient) {
+  rounds rounds = {.count = 0};
+  s->caps.kernel_names = device_get_caps(s->device)->kernel_names;
+  if (!run_and_count(s, op, test, gradient, s->options->every_kernel ? &rounds : NULL)) return false;
+  for (int i = 0; i < rounds.count; i++) {
+    s->caps.kernel_names = rounds.names[i];
+    if (!run_and_count(s, op, test, gradient, NULL)) return false;
+  }
+  return true;
+}
+
 // All cases of one op. False where nothing more is to be run.
 static bool run_op(session *s, const selftest_op *op) {
   memset(s->nodes, 0, (size_t)s->list->count * sizeof *s->nodes);
@@ -351,7 +432,7 @@ static bool run_op(session *s, const selftest_op *op) {
     const op_case *test = &op->cases->cases[k];
     const int last = !test->no_gradient;  // with gradients, which takes the forward pass too
     for (int gradient = s->options->once ? last : 0; gradient <= last; gradient++)
-      if (!run_and_count(s, op, test, gradient)) return false;
+      if (!run_case(s, op, test, gradient)) return false;
   }
   if (s->options->wanted) return true;
   selftest_op_result result = {.list = s->list, .op = op, .nodes = s->nodes};
@@ -360,16 +441,38 @@ static bool run_op(session *s, const selftest_op *op) {
   return true;
 }
 
+// Kernels that no case took, though the device could.
+static void find_untaken(session *s) {
+  bool shuffles = s->caps.subgroup_shuffle && s->caps.subgroup_size >= 8;
+  for (int i = 0; i < s->list->count; i++)
+    for (const kernel *k = s->list->ops[i].op->kernels; k->name; k++) {
+      if (is_taken(s, k) || (k->cooperative && !s->caps.cooperative) || (k->class == MOTE_KERNELS_TEXEL && !shuffles)) continue;
+      s->counts->failed++;
+      if (s->options->untaken) s->options->untaken(s->options->user, s->list->ops[i].name, k->name);
+    }
+}
+
 mote_status selftest_run(mote_device *device, const selftest_list *list, const selftest_options *options,
                          selftest_counts *counts, mote_error *error) {
   *counts = (selftest_counts){0};
-  session s = {device, list, options, malloc((size_t)list->count * sizeof *s.nodes), counts};
+  session s = {.device = device,
+               .list = list,
+               .options = options,
+               .nodes = malloc((size_t)list->count * sizeof *s.nodes),
+               .counts = counts,
+               .caps = *device_get_caps(device)};
   if (!s.nodes) return out_of_memory(error);
+  bool whole = options->every_kernel && !options->about && !options->once;
   for (int i = 0; i < list->count; i++) {
     const selftest_op *op = &list->ops[i];
     bool is_about = !options->about || !strncmp(options->about, op->name, strlen(op->name));
-    if (op->cases && is_about && !run_op(&s, op)) break;
+    if (op->cases && is_about && !run_op(&s, op)) {
+      whole = false;
+      break;
+    }
   }
+  if (whole) find_untaken(&s);
+  free(s.taken);
   free(s.nodes);
   return MOTE_OK;
 }

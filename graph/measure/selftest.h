@@ -62,6 +62,7 @@ typedef struct selftest_result {
   const char *op;
   const op_case *test;
   bool gradient;            // the worst of its gradients, and not its output
+  const char *kernels;      // that were taken wherever they fit, or ""
   double found, tolerance;  // of the relative error; infinity where nothing could be compared
   const char *why;          // what failed before that, or ""
   bool passed;
@@ -78,17 +79,20 @@ bool selftest_op_lacks(const selftest_op_result *result, int index);
 
 typedef struct selftest_options {
   bool stop;             // at the first failure
+  bool every_kernel;     // each case not only by the kernels that the device prefers, but by all that fit
   bool once;             // each case once: with its gradients where it has any
   const char *about;     // a shader's name: only the ops with whose name it begins; NULL: all
   bool (*wanted)(void);  // asked when a case's program was or was not created: false leaves it out; NULL: all are wanted
   // Told of each comparison, and after the cases of an op of that, unless `wanted` chooses; each may be NULL.
   void (*compared)(void *user, const selftest_result *result);
   void (*op_done)(void *user, const selftest_op_result *result);
+  // With `every_kernel`, of the ops all: told of a kernel that no case took, though the device could.
+  void (*untaken)(void *user, const char *op, const char *kernel);
   void *user;
 } selftest_options;
 
 typedef struct selftest_counts {
-  int passed, failed;  // an op of which no case makes a node counts as one that failed
+  int passed, failed;  // an op of which no case makes a node, and a kernel that none took, count as one that failed
   bool device_lost;    // so that not all cases were run
 } selftest_counts;
 

@@ -192,7 +192,9 @@ static bool trains(const device_caps *caps, const node *node) {
   return finds_statistics(node);
 }
 
+static bool infers(const device_caps *caps, const node *node) { return !trains(caps, node); }
 static bool trains_texels(const device_caps *caps, const node *node) { return trains(caps, node) && texels_hold(caps, node); }
+static bool infers_texels(const device_caps *caps, const node *node) { return infers(caps, node) && texels_hold(caps, node); }
 
 // Only the kernel that finds the statistics pools.
 static bool offers(const graph *graph, const node *node, slot slot) {
@@ -207,8 +209,8 @@ static bool fold(graph *graph, const node *node, tensor **weight, tensor **bias)
 const op batch_norm_op = {.name = "batch_norm",
                           .kernels = KERNELS({"batch_norm_train_texel", MOTE_KERNELS_TEXEL, trains_texels, launch_train},
                                              {"batch_norm_train", MOTE_KERNELS_PLAIN, trains, launch_train},
-                                             {"batch_norm_texel", MOTE_KERNELS_TEXEL, texels_hold, launch_inference},
-                                             {"batch_norm", MOTE_KERNELS_PLAIN, NULL, launch_inference}),
+                                             {"batch_norm_texel", MOTE_KERNELS_TEXEL, infers_texels, launch_inference},
+                                             {"batch_norm", MOTE_KERNELS_PLAIN, infers, launch_inference}),
                           .backward = backward,
                           .slots = {[SLOT_ACTIVATION] = 1, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_SCALE] = SCALE, [SLOT_POOL] = 1},
                           .offers = offers,

@@ -51,6 +51,8 @@ static bool has_mean(const device_caps *caps, const node *node) {
   return node->output_count > 1;
 }
 
+static bool has_no_mean(const device_caps *caps, const node *node) { return !has_mean(caps, node); }
+
 static bool has_mean_of_texels(const device_caps *caps, const node *node) {
   return has_mean(caps, node) && texels_hold(caps, node);
 }
@@ -88,7 +90,7 @@ static bool offers(const graph *graph, const node *node, slot slot) {
 const op max_pool_op = {.name = "max_pool",
                         .kernels = KERNELS({"max_pool_mean_texel", MOTE_KERNELS_TEXEL, has_mean_of_texels, launch_mean},
                                            {"max_pool_mean", MOTE_KERNELS_PLAIN, has_mean, launch_mean},
-                                           {"max_pool", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
+                                           {"max_pool", MOTE_KERNELS_PLAIN, has_no_mean, launch_plain}),
                         .backward = backward,
                         .fills = SLOT_POOL,
                         .slots = {[SLOT_MEAN] = 1},

@@ -143,7 +143,7 @@ static mote_status settle(distill_options *o, mote_error *error) {
   TRY_GOTO(end, open_model(device, p->model, &model, error));
   TRY_GOTO(end, check_makes_images(model, p->model, error));
   const mote_model_info *info = mote_model_get_info(model);
-  p->kernels = o->base.common.kernels;
+  p->kernels = kernels_text(&o->base.common);
   if (p->steps == 0) p->steps = DEFAULT_STEPS;
   if (p->round_steps == 0) p->round_steps = DEFAULT_ROUND_STEPS;
   if (p->guidance == 0) p->guidance = info->recommended_guidance;
@@ -185,7 +185,7 @@ static void add_common(const distill_options *o, const char **words, int *count)
   const common_options *c = &o->base.common;
   if (c->device) words[(*count)++] = "--device", words[(*count)++] = c->device;
   if (c->cache) words[(*count)++] = "--cache", words[(*count)++] = c->cache;
-  if (o->plan.kernels) words[(*count)++] = "--kernels", words[(*count)++] = kernel_names[o->plan.kernels];
+  if (strcmp(o->plan.kernels, "auto")) words[(*count)++] = "--kernels", words[(*count)++] = o->plan.kernels;
   if (c->tune_given) words[(*count)++] = "--tune", words[(*count)++] = tunes[c->tune];
   if (c->json) words[(*count)++] = "--json";
   if (c->verbose) words[(*count)++] = "--verbose";
@@ -284,7 +284,7 @@ static mote_status go_on(distill_options *o, mote_error *error) {
   if (now.round_steps) p->round_steps = now.round_steps;
   if (now.model) p->model = now.model;
   if (now.data) p->data = now.data;
-  if (o->base.common.kernels) p->kernels = o->base.common.kernels;
+  if (o->base.common.kernels || o->base.common.kernel_list) p->kernels = kernels_text(&o->base.common);
   TRY(distill_plan_compare_model(o->earlier, p->model, error));
   if ((now.round_steps || now.model || now.data) && !access(p->model, R_OK))
     TRY(distill_plan_write(p, o->output, o->plan_path, error));

@@ -54,7 +54,11 @@ static mote_status selftest(options *o, int *exit_code, mote_error *error) {
   TRY(open_device(&o->common, &device, error));
   print_environment(mote_device_get_info(device), o->common.json);
   selftest_print how = {.verbose = o->common.verbose, .ops = true, .json = o->common.json};
-  selftest_options options = {.compared = selftest_print_compared, .op_done = selftest_print_op, .user = &how};
+  selftest_options options = {.every_kernel = true,
+                              .compared = selftest_print_compared,
+                              .op_done = selftest_print_op,
+                              .untaken = selftest_print_untaken,
+                              .user = &how};
   selftest_counts counts;
   mote_status status = selftest_run(device, &all_cases, &options, &counts, error);
   if (status) {

@@ -21,14 +21,15 @@ void selftest_print_compared(void *user, const selftest_result *result) {
     cJSON_AddStringToObject(object, "op", result->op);
     cJSON_AddStringToObject(object, "case", result->test->name);
     cJSON_AddBoolToObject(object, "gradient", result->gradient);
+    cJSON_AddStringToObject(object, "kernels", result->kernels);
     add_short_number(object, "error", result->found);
     add_short_number(object, "tolerance", result->tolerance);
     cJSON_AddBoolToObject(object, "passed", result->passed);
     json_print_line(object);
   } else if (how->verbose || !result->passed) {
-    print("%-16s %-8s %-40s error %8.1e, at most %8.1e  %s%s%s\n", result->op, result->gradient ? "gradient" : "",
-          result->test->name, result->found, result->tolerance, result->passed ? "ok" : "FAILED", *result->why ? ": " : "",
-          result->why);
+    print("%-16s %-8s %-40s error %8.1e, at most %8.1e  %s%s%s%s%s\n", result->op, result->gradient ? "gradient" : "",
+          result->test->name, result->found, result->tolerance, result->passed ? "ok" : "FAILED", *result->kernels ? ", by " : "",
+          result->kernels, *result->why ? ": " : "", result->why);
   }
 }
 
@@ -59,4 +60,9 @@ void selftest_print_op(void *user, const selftest_op_result *result) {
   if (how->json || how->ops) print_nodes(result, how->json);
   for (int k = 0; k < result->list->count; k++)
     if (selftest_op_lacks(result, k)) say("%s: no case of %s makes a node of it", result->list->ops[k].name, result->op->name);
+}
+
+void selftest_print_untaken(void *user, const char *op, const char *kernel) {
+  (void)user;
+  say("%s: no case took its kernel %s", op, kernel);
 }

@@ -13,5 +13,6 @@ typedef struct selftest_print {
 // For selftest_options; `user` is a selftest_print.
 void selftest_print_compared(void *user, const selftest_result *result);
 void selftest_print_op(void *user, const selftest_op_result *result);
+void selftest_print_untaken(void *user, const char *op, const char *kernel);
 
 #endif

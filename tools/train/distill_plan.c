@@ -52,7 +52,7 @@ static mote_status describe(const distill_plan *p, const char *output, cJSON *js
   cJSON_AddNumberToObject(json, "round-steps", p->round_steps);
   cJSON_AddNumberToObject(json, "guidance", p->guidance);
   cJSON_AddBoolToObject(json, "force", p->force);
-  cJSON_AddStringToObject(json, "kernels", kernel_names[p->kernels]);
+  cJSON_AddStringToObject(json, "kernels", p->kernels);
   return add_words(p, output, cJSON_AddArrayToObject(json, "train"), error);
 }
 
@@ -121,14 +121,15 @@ static mote_status read_words(distill_plan *p, const cJSON *json, const char *ou
 mote_status distill_plan_read(distill_plan *p, const char *output, const char *path, cJSON **json, mote_error *error) {
   uint8_t *text = NULL;
   size_t bytes = 0;
-  int kernels = 0;
+  common_options common;
+  mote_error ignored;
   *p = (distill_plan){0};
   TRY(file_read(path, PLAN_MAX_BYTES, &text, &bytes, error));
   *json = cJSON_ParseWithLength((const char *)text, bytes);
   free(text);
   const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(*json, "kernels"));
-  if (!name || option_choice("", name, kernel_names, &kernels, NULL)) return fail_plan(path, "kernels", error);
-  p->kernels = (mote_kernels)kernels;
+  if (!name || kernels_take(&common, name, &ignored)) return fail_plan(path, "kernels", error);
+  p->kernels = name;
   p->force = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*json, "force"));
   TRY(read_file_name(*json, output, path, "model", &p->model, error));
   TRY(read_file_name(*json, output, path, "data", &p->data, error));

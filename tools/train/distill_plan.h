@@ -16,7 +16,7 @@ typedef struct distill_plan {
   int steps, from, round_steps;  // 0: not given
   double guidance;               // 0: not given
   bool force;                    // what was there under the names of the rounds is replaced
-  mote_kernels kernels;
+  const char *kernels;  // as --kernels takes them
   const char *words[DISTILL_WORDS_MOST];  // for mote train: "--batch=64"
   int word_count;
 } distill_plan;

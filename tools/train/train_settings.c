@@ -138,7 +138,7 @@ static mote_status describe(const train_settings_desc *d, cJSON *json, mote_erro
   TRY(add_settings(d, json, error));
   TRY(add_digests(d, json, error));
   add_images(d, json);
-  cJSON_AddStringToObject(json, "kernels", kernel_names[d->options->base.common.kernels]);
+  cJSON_AddStringToObject(json, "kernels", kernels_text(&d->options->base.common));
   json_add_device(json, "device", d->device);
   return MOTE_OK;
 }
@@ -274,9 +274,8 @@ static mote_status adopt_data(train_options *o, const char *path, mote_error *er
 // The kernels of then make the bits of then.
 static void adopt_kernels(train_options *o) {
   const char *then = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o->earlier, "kernels"));
-  int kernels = 0;
-  if (then && !o->base.common.kernels && !option_choice("", then, kernel_names, &kernels, NULL))
-    o->base.common.kernels = (mote_kernels)kernels;
+  mote_error ignored;
+  if (then && !o->base.common.kernels && !o->base.common.kernel_list) kernels_take(&o->base.common, then, &ignored);
 }
 
 mote_status train_settings_adopt(train_options *o, const char *path, bool begins, mote_error *error) {
@@ -347,7 +346,7 @@ mote_status train_settings_compare(const train_settings_desc *d, mote_error *err
   say_other_bits("", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(device, "name")), d->device->name);
   say_other_bits("driver ", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(device, "driver")), d->device->driver);
   say_other_bits("--kernels ", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(earlier, "kernels")),
-                 kernel_names[d->options->base.common.kernels]);
+                 kernels_text(&d->options->base.common));
   return MOTE_OK;
 }
 
