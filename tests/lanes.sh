@@ -239,7 +239,7 @@ lane_swiftshader() {
   build gcc && swiftshader && inputs || return 0
   local there=(--mote build-gcc/mote --device SwiftShader)
   # Three of its seven set-ups: every kernel, with sentinels behind every tensor. This driver is the slowest.
-  run_test "op tests on SwiftShader" on_swiftshader build-gcc/tests/test_ops separate
+  run_test "op tests on SwiftShader" on_swiftshader build-gcc/tests/test_ops shared
   ctest_test "device tests on SwiftShader" on_swiftshader run_ctest build-gcc -R '^test_(replay|noise_bits)$'
   run_test "the trainer's bits on SwiftShader" on_swiftshader build-gcc/tests/test_trainer '*bits*'
   count_test "forward on SwiftShader" on_swiftshader "$python" tests/parity/test_forward.py --small "${there[@]}"

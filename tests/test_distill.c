@@ -24,17 +24,17 @@ typedef struct fixture {
 static void build(fixture *f, const mote_model *teacher, double guidance) {
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
-  f->batch.x = graph_input(graph, "x", (shape){BATCH, CHANNELS, HEIGHT, HEIGHT}, LAYOUT_C8);
-  f->batch.time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, LAYOUT_C8);
-  f->batch.context = graph_input(graph, "context", (shape){BATCH, CONTEXTS, 1, 1}, LAYOUT_C8);
-  f->batch.row = graph_input(graph, "row", (shape){1, BATCH, 1, 1}, LAYOUT_RAW);
+  f->batch.x = graph_input(graph, "x", (shape){BATCH, CHANNELS, HEIGHT, HEIGHT}, ROLE_ACTIVATION);
+  f->batch.time = graph_input(graph, "time", (shape){BATCH, 1, 1, 1}, ROLE_ACTIVATION);
+  f->batch.context = graph_input(graph, "context", (shape){BATCH, CONTEXTS, 1, 1}, ROLE_ACTIVATION);
+  f->batch.row = graph_input(graph, "row", (shape){1, BATCH, 1, 1}, ROLE_TABLE);
   f->desc = (distill_desc){.teacher = teacher,
                            .steps = STEPS,
                            .guidance = guidance,
-                           .leaps = graph_input(graph, "leaps", (shape){STEPS + 1, LEAP_WORDS, 1, 1}, LAYOUT_RAW),
-                           .ones = graph_input(graph, "ones", (shape){BATCH, 1, 1, 1}, LAYOUT_C8)};
+                           .leaps = graph_input(graph, "leaps", (shape){STEPS + 1, LEAP_WORDS, 1, 1}, ROLE_TABLE),
+                           .ones = graph_input(graph, "ones", (shape){BATCH, 1, 1, 1}, ROLE_ACTIVATION)};
   graph->train = true;
-  if (guidance != 1) f->desc.none = graph_input(graph, "none", (shape){BATCH, CONTEXTS, 1, 1}, LAYOUT_C8);
+  if (guidance != 1) f->desc.none = graph_input(graph, "none", (shape){BATCH, CONTEXTS, 1, 1}, ROLE_ACTIVATION);
   f->target = distill_target(graph, &f->desc, &f->batch);
   assert_non_null(f->target);
   assert_false(f->target->requires_grad);

@@ -19,7 +19,7 @@ static int destroy_graph(void **state) {
   return 0;
 }
 
-static tensor *input(shape shape) { return graph_input(made, "input", shape, LAYOUT_C8); }
+static tensor *input(shape shape) { return graph_input(made, "input", shape, ROLE_ACTIVATION); }
 
 // x → conv → y, both of one shape.
 static tensor *convolve(shape shape) {

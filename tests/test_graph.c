@@ -18,7 +18,7 @@ static int destroy_graph(void **state) {
   return 0;
 }
 
-static tensor *input(void) { return graph_input(made, "input", (shape){1, 8, 1, 1}, LAYOUT_C8); }
+static tensor *input(void) { return graph_input(made, "input", (shape){1, 8, 1, 1}, ROLE_ACTIVATION); }
 
 static void assert_failed(const char *message) {
   assert_int_equal(made->status, MOTE_ERROR_USAGE);
@@ -56,12 +56,12 @@ static void every_output_has_a_name_of_its_own(void **state) {
   (void)state;
   tensor *x = input();
   node *node = graph_append(made, &any_op, &x, 1, 0, NULL, 0);
-  for (int i = 0; i < MAX_OUTPUTS; i++) assert_non_null(node_output(made, node, x->shape, x->layout));
+  for (int i = 0; i < MAX_OUTPUTS; i++) assert_non_null(node_output(made, node, x->shape, x->role));
   assert_string_equal(node->outputs[0]->name, "any:any");
   assert_string_equal(node->outputs[1]->name, "any:any1");
   assert_string_equal(node->outputs[10]->name, "any:any10");
   assert_string_equal(node->outputs[31]->name, "any:any31");
-  assert_null(node_output(made, node, x->shape, x->layout));
+  assert_null(node_output(made, node, x->shape, x->role));
   assert_failed("any: more than 32 outputs");
 }
 

@@ -130,6 +130,10 @@ unlisted_ops() {  # an op that stands nowhere in the list, and a name in the lis
        <(grep -rhoE '\bop [a-z_0-9]+_op =' --include='*.c' graph | sed 's/op \(.*\)_op =/\1/' | sort) || true
 }
 
+named_outside() {  # file pattern: where else it stands
+  grep -rnE "\\b$2" --include='*.c' --include='*.h' graph tools tests examples | grep -v "^$1:" || true
+}
+
 # What nodes' attributes are made of: words, so that nodes can be compared and hashed. A tensor is an input, an output or scratch.
 attributes_of_more_than_words() {
   awk '{ line = $0; sub("//.*", "", line) }
@@ -181,6 +185,7 @@ not_executable() {
 rule "runtime includes nothing from above it" forbid_includes '(graph|tools|tests)/' runtime include
 rule "graph includes nothing from above it" forbid_includes '(tools|tests)/' graph
 rule "within graph, includes go downward" arrows_up graph "${graph_floors[@]}"
+rule "layout.c alone knows layouts" named_outside graph/ir/layout.c 'LAYOUT_(C8|WEIGHT|RAW)'
 rule "compiling knows ops by their traits" forbid_includes 'graph/ops/' graph/compile
 rule "every file of graph is in one of its folders" strangers false graph "${graph_floors[@]}"
 rule "within tools, includes go downward" arrows_up tools "${tools_floors[@]}"

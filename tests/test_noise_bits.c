@@ -42,9 +42,9 @@ static void draw(mote_device *device, size_t i, float *values) {
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
   const shape images = {BATCH, CHANNELS, HEIGHT, HEIGHT};
-  tensor *x = graph_input(graph, "x", images, LAYOUT_C8), *model = graph_input(graph, "model", images, LAYOUT_C8);
-  tensor *table = graph_input(graph, "table", (shape){STEPS, ROW_WORDS, 1, 1}, LAYOUT_RAW);
-  tensor *step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
+  tensor *x = graph_input(graph, "x", images, ROLE_ACTIVATION), *model = graph_input(graph, "model", images, ROLE_ACTIVATION);
+  tensor *table = graph_input(graph, "table", (shape){STEPS, ROW_WORDS, 1, 1}, ROLE_TABLE);
+  tensor *step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, ROLE_TABLE);
   bool from_step = cases[i].step != NO_STEP;
   if (from_step)
     sampler_update(graph, &(sampler_tensors){.x = x, .model = model, .table = table, .step = step});

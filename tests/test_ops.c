@@ -31,6 +31,12 @@ static void run_with(mote_device_desc desc) {
   assert_true(counts.passed > 0);
 }
 
+static void run_about(const char *op, mote_device_desc desc) {
+  options.about = op;
+  run_with(desc);
+  options.about = NULL;
+}
+
 static void kernels_that_the_device_prefers(void **state) {
   (void)state;
   run_with((mote_device_desc){0});
@@ -41,16 +47,6 @@ static void every_kernel_that_fits(void **state) {
   options.every_kernel = true;
   run_with((mote_device_desc){0});
   options.every_kernel = false;
-}
-
-static void plain_kernels(void **state) {
-  (void)state;
-  run_with((mote_device_desc){.plain_kernels = true});
-}
-
-static void tiled_kernels(void **state) {
-  (void)state;
-  run_with((mote_device_desc){.kernels = MOTE_KERNELS_TILED});
 }
 
 static void one_buffer_a_tensor_with_sentinels_behind_it(void **state) {
@@ -70,27 +66,23 @@ static void one_buffer_a_tensor_and_tiled_kernels(void **state) {
 
 static void one_buffer_a_tensor_and_half_precision_matrices(void **state) {
   (void)state;
-  const char *about = options.about;
-  options.about = "conv";  // no other op has such kernels
-  run_with((mote_device_desc){.separate_buffers = true, .kernels = MOTE_KERNELS_MATRIX});
-  options.about = about;
+  run_about("conv", (mote_device_desc){.separate_buffers = true, .kernels = MOTE_KERNELS_MATRIX});  // no other op has such kernels
 }
 
+// What is copied is the same for every op.
 static void copies_through_a_staging_buffer(void **state) {
   (void)state;
-  run_with((mote_device_desc){.staging = true});
+  run_about("activation", (mote_device_desc){.staging = true});
 }
 
 #define RUN(tests) cmocka_run_group_tests_name(#tests, tests, NULL, NULL)
 
-// `test_ops shared` and `test_ops separate`: tensors in common buffers, or one buffer a tensor, only; `test_ops preferred`:
-// only the kernels that the device prefers; `test_ops overruns`: those, one buffer a tensor, each case once.
+// `test_ops shared`: every kernel, tensors in common buffers; `test_ops separate`: every class of kernels, one buffer a tensor;
+// `test_ops preferred`: only the kernels that the device prefers; `test_ops overruns`: those, one buffer a tensor, each case once.
 int main(int argument_count, char **arguments) {
   const struct CMUnitTest preferred[] = {cmocka_unit_test(kernels_that_the_device_prefers)};
   const struct CMUnitTest shared[] = {
       cmocka_unit_test(every_kernel_that_fits),
-      cmocka_unit_test(plain_kernels),
-      cmocka_unit_test(tiled_kernels),
       cmocka_unit_test(copies_through_a_staging_buffer),
   };
   const struct CMUnitTest separate[] = {

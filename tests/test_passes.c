@@ -153,8 +153,8 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned with
   graph *graph = graph_create(device_get_caps(on));
   graph->train = true;
   const network_inputs inputs = network_make_inputs(graph, &SMALL_MODEL, BATCH, true);
-  tensor *target = graph_input(graph, "target", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
-  tensor *weight = graph_input(graph, "weight", (shape){BATCH, 1, 1, 1}, LAYOUT_C8);
+  tensor *target = graph_input(graph, "target", (shape){BATCH, 3, 8, 8}, ROLE_ACTIVATION);
+  tensor *weight = graph_input(graph, "weight", (shape){BATCH, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, mote_model_get_info(of), &inputs).y, *dy = NULL;
   assert_non_null(mse(graph, y, target, weight, 1, &dy));
   MUST(passes_apply(graph, PASS_FORWARD & ~without_passes, &error));
@@ -254,13 +254,13 @@ static void tied_pass(unsigned without_passes, float *gradient) {
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
   graph->train = true;
-  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, LAYOUT_C8), *vectors[4];
-  for (int i = 0; i < 4; i++) vectors[i] = graph_input(graph, (char[]){(char)('a' + i), 0}, (shape){1, 8, 1, 1}, LAYOUT_C8);
+  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, ROLE_ACTIVATION), *vectors[4];
+  for (int i = 0; i < 4; i++) vectors[i] = graph_input(graph, (char[]){(char)('a' + i), 0}, (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
   x->requires_grad = true;
   const batch_norm_tensors tensors = {vectors[0], vectors[1], vectors[2], vectors[3]};
   tensor *y = max_pool(graph, batch_norm(graph, x, &tensors, true));
   MUST(passes_apply(graph, PASS_FORWARD & ~without_passes, &error));
-  tensor *seed = graph_input(graph, "seed", (shape){1, 8, 2, 2}, LAYOUT_C8);
+  tensor *seed = graph_input(graph, "seed", (shape){1, 8, 2, 2}, ROLE_ACTIVATION);
   graph_backward(graph, y, seed);
   x->grad->keep = true;
   program *program;
@@ -294,10 +294,10 @@ static void of_equal_pixels_the_first_takes_the_gradient_of_the_pool(void **stat
 static uint32_t denoise(bool between, unsigned without_passes, float *x_after, uint32_t *step_after) {
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
-  tensor *x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
-  tensor *model = graph_input(graph, "model", (shape){BATCH, 3, 8, 8}, LAYOUT_C8);
-  tensor *table = graph_input(graph, "table", (shape){6, ROW_WORDS, 1, 1}, LAYOUT_RAW);
-  tensor *step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
+  tensor *x = graph_input(graph, "x", (shape){BATCH, 3, 8, 8}, ROLE_ACTIVATION);
+  tensor *model = graph_input(graph, "model", (shape){BATCH, 3, 8, 8}, ROLE_ACTIVATION);
+  tensor *table = graph_input(graph, "table", (shape){6, ROW_WORDS, 1, 1}, ROLE_TABLE);
+  tensor *step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, ROLE_TABLE);
   const sampler_tensors tensors = {.x = x, .model = model, .table = table, .step = step};
   for (int i = 0; i < 2; i++) {
     assert_true(sampler_update(graph, &tensors));
@@ -343,12 +343,12 @@ static uint32_t control(bool classes, unsigned without_passes, float ring[TRAIN_
   mote_error error = {0};
   enum { IMAGES = 21, CLASSES = 16, FLAT = 5000 };
   graph *graph = graph_create(device_get_caps(device));
-  tensor *x = graph_input(graph, "x", (shape){IMAGES, CLASSES, 1, 1}, LAYOUT_C8), *dx;
-  tensor *target = graph_input(graph, "target", x->shape, LAYOUT_C8);
-  tensor *weight = graph_input(graph, "weight", (shape){IMAGES, 1, 1, 1}, LAYOUT_C8);
-  tensor *flat = graph_input(graph, "flat", (shape){1, FLAT, 1, 1}, LAYOUT_RAW);
-  tensor *state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
-  tensor *kept = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+  tensor *x = graph_input(graph, "x", (shape){IMAGES, CLASSES, 1, 1}, ROLE_ACTIVATION), *dx;
+  tensor *target = graph_input(graph, "target", x->shape, ROLE_ACTIVATION);
+  tensor *weight = graph_input(graph, "weight", (shape){IMAGES, 1, 1, 1}, ROLE_ACTIVATION);
+  tensor *flat = graph_input(graph, "flat", (shape){1, FLAT, 1, 1}, ROLE_TABLE);
+  tensor *state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, ROLE_TABLE);
+  tensor *kept = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, ROLE_TABLE);
   tensor *loss = classes ? cross_entropy(graph, x, target, 0.5f, &dx) : mse(graph, x, target, weight, 0.5f, &dx);
   assert_true(train_control(graph, &(train_control_desc){.gradients = flat, .weights = flat, .loss = loss, .state = state,
                                                          .ring = kept, .learning_rate = 1, .beta1 = 0.9f, .beta2 = 0.9f}));
@@ -427,13 +427,12 @@ static uint32_t run_layers(layers build, int buffer_count, unsigned without_pass
     MUST(buffer_upload(buffers[i], 0, numbers, 2 * PART, &error));
   }
   graph *graph = graph_create(device_get_caps(device));
-  layer_tensors in = {.x = graph_input(graph, "x", (shape){2, WIDTH, 1, 1}, LAYOUT_C8),
-                      .mean = graph_input(graph, "mean", (shape){1, WIDTH, 1, 1}, LAYOUT_C8),
-                      .bias = graph_input(graph, "bias", (shape){1, WIDTH, 1, 1}, LAYOUT_C8)};
+  layer_tensors in = {.x = graph_input(graph, "x", (shape){2, WIDTH, 1, 1}, ROLE_ACTIVATION),
+                      .mean = graph_input(graph, "mean", (shape){1, WIDTH, 1, 1}, ROLE_ACTIVATION),
+                      .bias = graph_input(graph, "bias", (shape){1, WIDTH, 1, 1}, ROLE_ACTIVATION)};
   for (int i = 0; i < 2; i++) {
     const binding home = {buffers[i % buffer_count], (size_t)i * PART, WIDTH * WIDTH * sizeof(float)};
-    in.weights[i] = graph_external(graph, i ? "second" : "first", (shape){WIDTH, WIDTH, 1, 1}, home);
-    in.weights[i]->layout = LAYOUT_WEIGHT;
+    in.weights[i] = graph_external(graph, i ? "second" : "first", (shape){WIDTH, WIDTH, 1, 1}, ROLE_WEIGHT, home);
   }
   tensor *y[LAYERS] = {0};
   build(graph, &in, y);
@@ -497,9 +496,9 @@ static void a_tensor_that_is_read_is_not_fused_away(void **state) {
   (void)state;
   mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
-  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, LAYOUT_C8);
-  tensor *weight = graph_input(graph, "weight", (shape){8, 8, 1, 1}, LAYOUT_WEIGHT);
-  tensor *bias = graph_input(graph, "bias", (shape){1, 8, 1, 1}, LAYOUT_C8);
+  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, ROLE_ACTIVATION);
+  tensor *weight = graph_input(graph, "weight", (shape){8, 8, 1, 1}, ROLE_WEIGHT);
+  tensor *bias = graph_input(graph, "bias", (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
   tensor *before = conv(graph, x, weight, bias), *after = relu(graph, before);
   before->keep = after->keep = true;
   program *program;

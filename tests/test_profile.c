@@ -120,7 +120,7 @@ static void ceilings_are_of_a_believable_order(void **state) {
   c.matrix_flops = 4 * c.flops;
   const program_work arithmetic = {.kernel = "conv", .operations = c.flops, .bytes = c.bandwidth / 2};
   const program_work memory = {.kernel = "conv", .operations = c.flops / 4, .bytes = c.bandwidth / 2};
-  const program_work matrices = {.kernel = "conv_matrix_cooperative", .operations = c.flops, .bytes = c.bandwidth / 8};
+  const program_work matrices = {.kernel = "conv", .cooperative = true, .operations = c.flops, .bytes = c.bandwidth / 8};
   assert_true(ceilings_bound(&c, &arithmetic) == 1);
   assert_true(ceilings_bound(&c, &memory) == 0.5);
   assert_true(ceilings_bound(&c, &matrices) == 0.25);

@@ -56,9 +56,9 @@ static int chosen(mote_device *device) {
   mote_error error = {0};
   program *program;
   graph *graph = graph_create(device_get_caps(device));
-  tensor *x = graph_input(graph, "x", (shape){8, 32, 32, 32}, LAYOUT_C8);
+  tensor *x = graph_input(graph, "x", (shape){8, 32, 32, 32}, ROLE_ACTIVATION);
   node *node = graph_append(graph, &several_op, &x, 1, 0, NULL, 0);
-  node_output(graph, node, x->shape, LAYOUT_C8);
+  node_output(graph, node, x->shape, ROLE_ACTIVATION);
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "several"}, &program, &error));
   const launch *taken = program_get_launch(program, PHASE_STEP, 0);
   int found = -1;

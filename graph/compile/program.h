@@ -43,7 +43,7 @@ void program_destroy(program **program);
 // Runs one phase's commands `repeat` times in one submission.
 mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error);
 
-// Copies a tensor from or to row-major floats (LAYOUT_RAW: any 4-byte values). Only inputs may be written; inputs,
+// Copies a tensor from or to row-major floats (ROLE_TABLE: any 4-byte values). Only inputs may be written; inputs,
 // parameters and kept activations may be read. Rows NULL writes zeros.
 mote_status program_write(program *program, tensor *tensor, const void *rows, mote_error *error);
 mote_status program_read(program *program, const tensor *tensor, void *rows, mote_error *error);

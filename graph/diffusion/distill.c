@@ -131,10 +131,10 @@ static distill_desc describe(const mote_trainer *trainer) {
 
 static void add_inputs(mote_trainer *trainer, graph *graph) {
   const mote_trainer_desc *desc = &trainer->desc;
-  trainer->own[OWN_LEAPS] = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1}, LAYOUT_RAW);
-  trainer->own[OWN_ONES] = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, LAYOUT_C8);
+  trainer->own[OWN_LEAPS] = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1}, ROLE_TABLE);
+  trainer->own[OWN_ONES] = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, ROLE_ACTIVATION);
   if (desc->teacher_guidance != 1)
-    trainer->own[OWN_NONE] = graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, LAYOUT_C8);
+    trainer->own[OWN_NONE] = graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, ROLE_ACTIVATION);
 }
 
 static mote_status fill(mote_trainer *trainer, int *timesteps, mote_error *error) {

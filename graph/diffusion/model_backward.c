@@ -27,8 +27,8 @@ static graph *build(backward_run *run) {
   if (!graph) return NULL;
   graph->train = true;
   run->inputs = network_make_inputs(graph, info, batch, true);
-  run->target = graph_input(graph, "target", network_image_shape(info, batch), LAYOUT_C8);
-  run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, LAYOUT_C8);
+  run->target = graph_input(graph, "target", network_image_shape(info, batch), ROLE_ACTIVATION);
+  run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, info, &run->inputs).y, *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
   if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;

@@ -76,12 +76,12 @@ static void build_start(graph *graph, mote_sampler *sampler, constants *constant
   normal_noise(graph, sampler->x, sampler->step, &(normal_noise_desc){0});
   if (!sampler->desc.edit) return;
   shape images = sampler->x->shape;
-  sampler->init = graph_input(graph, "init", images, LAYOUT_C8);
-  constants->start = graph_input(graph, "start", (shape){1, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  sampler->init = graph_input(graph, "init", images, ROLE_ACTIVATION);
+  constants->start = graph_input(graph, "start", (shape){1, ROW_WORDS, 1, 1}, ROLE_TABLE);
   sampler_update(graph, &(sampler_tensors){
                             .x = sampler->x, .model = sampler->init, .table = constants->start, .step = sampler->step});
   if (sampler->desc.edit == MOTE_EDIT_INPAINT)
-    sampler->mask = graph_input(graph, "mask", (shape){images.n, 1, images.h, images.w}, LAYOUT_RAW);
+    sampler->mask = graph_input(graph, "mask", (shape){images.n, 1, images.h, images.w}, ROLE_TABLE);
 }
 
 static void build_update(graph *graph, mote_sampler *sampler, constants *constants, tensor *model) {
@@ -90,8 +90,8 @@ static void build_update(graph *graph, mote_sampler *sampler, constants *constan
       .x = sampler->x, .model = model, .table = constants->table, .step = sampler->step};
   if (desc->threshold > 0) tensors.limit = x0_limit(graph, &tensors, desc->threshold);
   if (desc->clip_x0)
-    tensors.limit = constants->limit = graph_input(graph, "limit", (shape){desc->batch, 1, 1, 1}, LAYOUT_RAW);
-  if (sampler_is_multistep(desc)) tensors.previous = graph_input(graph, "previous", sampler->x->shape, LAYOUT_C8);
+    tensors.limit = constants->limit = graph_input(graph, "limit", (shape){desc->batch, 1, 1, 1}, ROLE_TABLE);
+  if (sampler_is_multistep(desc)) tensors.previous = graph_input(graph, "previous", sampler->x->shape, ROLE_ACTIVATION);
   sampler_update(graph, &tensors);
   if (sampler->mask) inpaint(graph, &tensors, sampler->init, sampler->mask);
   step_advance(graph, sampler->step);
@@ -102,11 +102,11 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   int batch = sampler->desc.batch, rows = sampler->row_count, branches = is_guided(sampler) ? 2 : 1;
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
-  sampler->x = graph_input(graph, "x", network_image_shape(info, batch), LAYOUT_C8);
-  sampler->context = graph_input(graph, "context", (shape){batch * branches, info->n_cfeat, 1, 1}, LAYOUT_C8);
-  sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, LAYOUT_RAW);
-  constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, LAYOUT_C8);
-  constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, LAYOUT_RAW);
+  sampler->x = graph_input(graph, "x", network_image_shape(info, batch), ROLE_ACTIVATION);
+  sampler->context = graph_input(graph, "context", (shape){batch * branches, info->n_cfeat, 1, 1}, ROLE_ACTIVATION);
+  sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, ROLE_TABLE);
+  constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, ROLE_ACTIVATION);
+  constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, ROLE_TABLE);
   if (graph->status) return graph;
   graph->phase = PHASE_ONCE;
   build_start(graph, sampler, constants);

@@ -34,9 +34,8 @@ static graph *build_output(const mote_sampler *sampler, output *made) {
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
   shape images = network_image_shape(info, sampler->desc.batch);
-  tensor *x = graph_external(graph, "x", images, sampler->x ? sampler->x->home : (binding){0});
-  if (x) x->layout = LAYOUT_C8;
-  made->order = graph_input(graph, "order", (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  tensor *x = graph_external(graph, "x", images, ROLE_ACTIVATION, sampler->x ? sampler->x->home : (binding){0});
+  made->order = graph_input(graph, "order", (shape){1, 1, 1, 1}, ROLE_TABLE);
   made->pixels = pack_pixels(graph, x, made->order, sampler->desc.pixel_scale);
   if (made->pixels) made->pixels->keep = true;
   return graph;

@@ -23,19 +23,19 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
   // Gradients and moments are of learned parameters only.
   bool whole = which == FLAT_WEIGHTS || which == FLAT_AVERAGE;
   size_t bytes = whole ? trainer->parameters.bytes : trainer->parameters.learned_bytes;
-  return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, (binding){trainer->flat[which], 0, bytes});
+  return graph_external(graph, name, (shape){1, (int)(bytes / 4), 1, 1}, ROLE_TABLE, (binding){trainer->flat[which], 0, bytes});
 }
 
 static void add_inputs(mote_trainer *trainer, graph *graph) {
   const mote_model_info *m = &trainer->info;
   size_t bytes = (size_t)trainer->desc.data.count * network_image_size(m);
-  trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, LAYOUT_RAW);
+  trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, ROLE_TABLE);
   trainer->contexts =
-      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, LAYOUT_RAW);
+      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, ROLE_TABLE);
   const int levels = trainer->objective->level_count(&trainer->desc);
-  trainer->noise = graph_input(graph, "noise", (shape){levels + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW);
-  trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW);
-  trainer->ring = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, LAYOUT_RAW);
+  trainer->noise = graph_input(graph, "noise", (shape){levels + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE);
+  trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, ROLE_TABLE);
+  trainer->ring = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, ROLE_TABLE);
   if (trainer->objective->add_inputs) trainer->objective->add_inputs(trainer, graph);
 }
 

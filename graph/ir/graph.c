@@ -57,7 +57,7 @@ void graph_pop(graph *graph) {
   *(slash ? slash : graph->scope) = 0;
 }
 
-static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_layout layout, tensor_kind kind) {
+static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_role role, tensor_kind kind) {
   if (graph->status) return NULL;
   if (shape.n < 1 || shape.c < 1 || shape.h < 1 || shape.w < 1)
     return graph_fail(graph, "tensor %s: %s is not a shape", name, shape_format(shape).text);
@@ -68,7 +68,7 @@ static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_la
   }
   snprintf(tensor->name, sizeof tensor->name, "%.95s", name);
   tensor->shape = shape;
-  tensor->layout = layout;
+  tensor->role = role;
   tensor->kind = kind;
   tensor->index = graph->tensor_count;
   graph->tensors[graph->tensor_count++] = tensor;
@@ -76,23 +76,23 @@ static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_la
 }
 
 // "down1/model.0" and "conv1.0.weight" make PyTorch's "down1.model.0.conv1.0.weight".
-static tensor *add_named(graph *graph, const char *name, shape shape, tensor_layout layout, tensor_kind kind) {
+static tensor *add_named(graph *graph, const char *name, shape shape, tensor_role role, tensor_kind kind) {
   char full[2 * NAME_BYTES];
   snprintf(full, sizeof full, "%s%s%s", graph->scope, graph->scope[0] ? "." : "", name);
   for (char *c = full; *c; c++)
     if (*c == '/') *c = '.';
   tensor *known = kind == TENSOR_PARAMETER ? graph_find(graph, full) : NULL;
-  if (!known) return add_tensor(graph, full, shape, layout, kind);
+  if (!known) return add_tensor(graph, full, shape, role, kind);
   if (!shape_equal(known->shape, shape)) return graph_fail(graph, "%s: asked for with two shapes", full);
   return known;
 }
 
-tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout) {
-  return add_named(graph, name, shape, layout, TENSOR_INPUT);
+tensor *graph_input(graph *graph, const char *name, shape shape, tensor_role role) {
+  return add_named(graph, name, shape, role, TENSOR_INPUT);
 }
 
 tensor *graph_table(graph *graph, const char *name, int count) {
-  tensor *table = graph_input(graph, name, (shape){1, count, 1, 1}, LAYOUT_RAW);
+  tensor *table = graph_input(graph, name, (shape){1, count, 1, 1}, ROLE_TABLE);
   if (!table) return NULL;
   table->contents = calloc((size_t)count, sizeof *table->contents);
   return table->contents ? table : graph_fail_memory(graph);
@@ -103,9 +103,9 @@ tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *de
   const int *dims = desc->dims;
   const shape weight = {dims[0], dims[1], desc->dim_count > 2 ? dims[2] : 1, desc->dim_count > 3 ? dims[3] : 1};
   tensor *parameter = add_named(graph, name, vector ? (shape){1, dims[0], 1, 1} : weight,
-                                vector                                      ? LAYOUT_C8
-                                : desc->role == PARAMETER_WEIGHT_TRANSPOSED ? LAYOUT_WEIGHT_TRANSPOSED
-                                                                            : LAYOUT_WEIGHT,
+                                vector                                      ? ROLE_ACTIVATION
+                                : desc->role == PARAMETER_WEIGHT_TRANSPOSED ? ROLE_WEIGHT_TRANSPOSED
+                                                                            : ROLE_WEIGHT,
                                 TENSOR_PARAMETER);
   if (!parameter) return NULL;
   parameter->parameter = *desc;
@@ -113,14 +113,14 @@ tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *de
   return parameter;
 }
 
-tensor *graph_external(graph *graph, const char *name, shape shape, binding home) {
-  tensor *tensor = add_named(graph, name, shape, LAYOUT_RAW, TENSOR_EXTERNAL);
+tensor *graph_external(graph *graph, const char *name, shape shape, tensor_role role, binding home) {
+  tensor *tensor = add_named(graph, name, shape, role, TENSOR_EXTERNAL);
   if (tensor) tensor->home = home;
   return tensor;
 }
 
-tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_layout layout) {
-  return add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
+tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_role role) {
+  return add_tensor(graph, name, shape, role, TENSOR_ACTIVATION);
 }
 
 tensor *graph_find(const graph *graph, const char *name) {
@@ -154,12 +154,12 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
   return node;
 }
 
-tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout) {
+tensor *node_output(graph *graph, node *node, shape shape, tensor_role role) {
   if (node->output_count == MAX_OUTPUTS) return graph_fail(graph, "%s: more than %d outputs", node->op->name, MAX_OUTPUTS);
   char name[2 * NAME_BYTES], number[12] = "";
   if (node->output_count) snprintf(number, sizeof number, "%d", node->output_count);  // the first has none
   snprintf(name, sizeof name, "%.70s:%s%s", node->label, node->op->name, number);
-  tensor *tensor = add_tensor(graph, name, shape, layout, TENSOR_ACTIVATION);
+  tensor *tensor = add_tensor(graph, name, shape, role, TENSOR_ACTIVATION);
   if (!tensor) return NULL;
   tensor->producer = node;
   for (int i = 0; i < node->input_count; i++)
@@ -183,16 +183,4 @@ shape_text shape_format(shape shape) {
   shape_text text;
   snprintf(text.text, sizeof text.text, "%dx%dx%dx%d", shape.n, shape.c, shape.h, shape.w);
   return text;
-}
-
-size_t tensor_elements(const tensor *tensor) {
-  shape s = tensor->shape;
-  return (size_t)s.n * (size_t)s.c * (size_t)s.h * (size_t)s.w;
-}
-
-size_t tensor_bytes(const tensor *tensor) {
-  shape s = tensor->shape;
-  if (tensor->layout == LAYOUT_RAW) return 4 * tensor_elements(tensor);
-  if (tensor->layout != LAYOUT_C8) s.n = round_up(s.n, 8);
-  return 4 * (size_t)s.n * (size_t)round_up(s.c, 8) * (size_t)s.h * (size_t)s.w;
 }

@@ -19,13 +19,14 @@ typedef struct shape {
   int n, c, h, w;
 } shape;
 
-// How a tensor lies in device memory. Files and the host side always use the row-major order of `shape`.
-typedef enum tensor_layout {
-  LAYOUT_C8,                 // [n][c/8][h][w][8]: blocks of eight channels innermost, the last one filled with zeros
-  LAYOUT_WEIGHT,             // (n = out, c = in, h, w) as [out/8][in/4][h·w][8 out][4 in], both padded to 8 with zeros
-  LAYOUT_WEIGHT_TRANSPOSED,  // (n = in, c = out, h, w), PyTorch's order for transposed convolutions; as LAYOUT_WEIGHT
-  LAYOUT_RAW,                // the row-major order itself, 4 bytes an element
-} tensor_layout;
+// What a tensor is for; from this alone follows how it lies in device memory, see layout.c. Files and the host side always use the
+// row-major order of `shape`.
+typedef enum tensor_role {
+  ROLE_ACTIVATION,         // images, features, vectors of them, and parameters that are a number a channel
+  ROLE_WEIGHT,             // (n = out, c = in, h, w)
+  ROLE_WEIGHT_TRANSPOSED,  // (n = in, c = out, h, w), PyTorch's order for transposed convolutions
+  ROLE_TABLE,              // words that the host and shaders lay out by themselves
+} tensor_role;
 
 typedef enum tensor_kind {
   TENSOR_ACTIVATION,  // made by a node, placed by the planner, dead after its last use
@@ -58,7 +59,7 @@ typedef struct graph graph;
 typedef struct tensor {
   char name[NAME_BYTES];
   shape shape;
-  tensor_layout layout;
+  tensor_role role;
   tensor_kind kind;
   parameter_desc parameter;  // of one
   bool requires_grad;  // a learned parameter, or made from one
@@ -187,16 +188,16 @@ void graph_pop(graph *graph);
 
 // New tensors, except that a parameter of a known name is that parameter again, and learned unless the graph is `frozen`.
 // Names of inputs and parameters are taken relative to the scope, '/' written as '.'.
-tensor *graph_input(graph *graph, const char *name, shape shape, tensor_layout layout);
+tensor *graph_input(graph *graph, const char *name, shape shape, tensor_role role);
 tensor *graph_parameter(graph *graph, const char *name, const parameter_desc *desc);
 // An input of `count` words that the program fills with its `contents` when it is made: zeros, until others are set. Nodes may
 // update it.
 tensor *graph_table(graph *graph, const char *name, int count);
 // A tensor that lives at `home`, which the caller keeps.
-tensor *graph_external(graph *graph, const char *name, shape shape, binding home);
+tensor *graph_external(graph *graph, const char *name, shape shape, tensor_role role, binding home);
 
 // An activation that nodes' outputs are parts of.
-tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_layout layout);
+tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_role role);
 
 tensor *graph_find(const graph *graph, const char *name);
 
@@ -210,7 +211,7 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
                    const void *attributes, size_t attribute_bytes);
 
 // Gives the node one more output.
-tensor *node_output(graph *graph, node *node, shape shape, tensor_layout layout);
+tensor *node_output(graph *graph, node *node, shape shape, tensor_role role);
 
 // Multiply-adds of all nodes of a phase: convolutions and linear layers, as the field counts.
 double graph_multiply_adds(const graph *graph, phase phase);

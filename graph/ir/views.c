@@ -46,8 +46,8 @@ static void become_view(tensor *part, tensor *whole, size_t offset) {
 static tensor *make_whole(graph *graph, const tensor *first, binding home) {
   char name[NAME_BYTES];
   snprintf(name, sizeof name, "%.80s and others", first->name);
-  if (!is_placed(first)) return graph_external(graph, name, (shape){1, (int)(home.bytes / 4), 1, 1}, home);
-  tensor *whole = graph_activation(graph, name, (shape){1, 1, 1, 1}, LAYOUT_RAW);
+  if (!is_placed(first)) return graph_external(graph, name, (shape){1, (int)(home.bytes / 4), 1, 1}, ROLE_TABLE, home);
+  tensor *whole = graph_activation(graph, name, (shape){1, 1, 1, 1}, ROLE_TABLE);
   if (whole) whole->kind = first->kind;
   return whole;
 }

@@ -35,7 +35,7 @@ mote_status launches_bind(const launches *launches, tensor *const *parts, int co
 mote_status launches_scratch(const launches *launches, int count, tensor **out, mote_error *error) {
   char name[NAME_BYTES];
   snprintf(name, sizeof name, "%.70s:%.15s scratch", launches->node->label, launches->node->op->name);
-  *out = graph_activation(launches->graph, name, (shape){1, count, 1, 1}, LAYOUT_RAW);
+  *out = graph_activation(launches->graph, name, (shape){1, count, 1, 1}, ROLE_TABLE);
   return check_made(launches, *out, error);
 }
 

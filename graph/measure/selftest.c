@@ -197,7 +197,7 @@ static double seed_value(size_t index) {
 // Does the tensor hold words rather than floats?
 static bool is_word_tensor(const tensor *tensor, const op_case *test) {
   int word_count = test->word_count ? test->word_count : 4;
-  return tensor->layout == LAYOUT_RAW && test->words && tensor->shape.c == word_count && tensor->shape.n == 1;
+  return tensor->role == ROLE_TABLE && test->words && tensor->shape.c == word_count && tensor->shape.n == 1;
 }
 
 // Do kernels of the program round what they read to half precision? Elsewhere rounding would only make values equal, between
@@ -249,14 +249,14 @@ static mote_status fill_seed(run *run, mote_error *error) {
 static void append_backward(graph *graph, run *run) {
   mote_error error;
   graph->train = true;
-  for (int i = 0; i < run->input_count; i++) run->inputs[i]->requires_grad = run->inputs[i]->layout != LAYOUT_RAW;
+  for (int i = 0; i < run->input_count; i++) run->inputs[i]->requires_grad = run->inputs[i]->role != ROLE_TABLE;
   for (int i = 0; i < graph->node_count; i++)  // as graph building does where parameters require gradients
     for (int k = 0; k < graph->nodes[i]->input_count; k++)
       for (int o = 0; o < graph->nodes[i]->output_count; o++)
         graph->nodes[i]->outputs[o]->requires_grad |=
             graph->nodes[i]->inputs[k] && graph->nodes[i]->inputs[k]->requires_grad;
   if (!run->output || passes_apply(graph, PASS_FORWARD, &error)) return;
-  run->seed = graph_input(graph, "seed", run->output->shape, run->output->layout);
+  run->seed = graph_input(graph, "seed", run->output->shape, run->output->role);
   graph_scale_gradients(graph, seed_share);
   graph_backward(graph, run->output, run->seed);
   for (int i = 0; i < run->input_count; i++)
@@ -269,7 +269,7 @@ static mote_status prepare(session *s, const op_case *test, bool gradient, run *
   if (!graph) return out_of_memory(error);
   for (int i = 0; i < CASE_INPUTS && test->inputs[i].shape.n; i++) {
     char name[] = {'i', 'n', 'p', 'u', 't', (char)('0' + i), 0};
-    run->inputs[run->input_count++] = graph_input(graph, name, test->inputs[i].shape, test->inputs[i].layout);
+    run->inputs[run->input_count++] = graph_input(graph, name, test->inputs[i].shape, test->inputs[i].role);
   }
   run->output = test->build(graph, test, run->inputs);
   if (run->output) run->output->keep = true;

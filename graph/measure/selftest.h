@@ -9,7 +9,7 @@
 
 typedef struct case_input {
   shape shape;
-  tensor_layout layout;  // LAYOUT_C8 if left out
+  tensor_role role;  // ROLE_ACTIVATION if left out
   double low, high;      // values are uniform in between; both 0: -1 to 1
 } case_input;
 

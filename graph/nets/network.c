@@ -51,10 +51,10 @@ size_t network_image_size(const mote_model_info *info) {
 }
 
 network_inputs network_make_inputs(graph *graph, const mote_model_info *info, int batch, bool train) {
-  network_inputs made = {.x = graph_input(graph, "x", network_image_shape(info, batch), LAYOUT_C8), .train = train};
+  network_inputs made = {.x = graph_input(graph, "x", network_image_shape(info, batch), ROLE_ACTIVATION), .train = train};
   if (network_of(info)->classifies) return made;
-  made.time = graph_input(graph, "time", (shape){batch, 1, 1, 1}, LAYOUT_C8);
-  made.context = graph_input(graph, "context", (shape){batch, info->n_cfeat, 1, 1}, LAYOUT_C8);
+  made.time = graph_input(graph, "time", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
+  made.context = graph_input(graph, "context", (shape){batch, info->n_cfeat, 1, 1}, ROLE_ACTIVATION);
   return made;
 }
 

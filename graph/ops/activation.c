@@ -8,7 +8,7 @@
 tensor *activation(graph *graph, tensor *x, uint32_t kind) {
   const epilogue attributes = {.activation = kind, .scale = 1};
   node *node = graph_append(graph, &activation_op, &x, 1, 0, &attributes, sizeof attributes);
-  return node ? node_output(graph, node, x->shape, x->layout) : NULL;
+  return node ? node_output(graph, node, x->shape, x->role) : NULL;
 }
 
 // Of both directions: all inputs and then the output are bound, which are alike.
@@ -34,7 +34,7 @@ static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];
   node *node = graph_append(graph, &activation_backward_op, (tensor *[]){x, forward->outputs[0]->grad}, 2, 0,
                             forward->attributes, sizeof(epilogue));
-  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->role));
 }
 
 const op activation_op = {.name = "activation", .kernels = ONE_KERNEL("activation", forward), .backward = backward, .fills = SLOT_ACTIVATION};

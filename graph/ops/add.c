@@ -6,11 +6,11 @@
 // (a + b) · scale; a and b are of one shape and layout.
 tensor *add(graph *graph, tensor *a, tensor *b, float scale) {
   if (!a || !b) return NULL;
-  if (!shape_equal(a->shape, b->shape) || a->layout != b->layout)
+  if (!shape_equal(a->shape, b->shape) || a->role != b->role)
     return graph_fail(graph, "add: %s and %s differ", shape_format(a->shape).text, shape_format(b->shape).text);
   const epilogue attributes = {.scale = scale};
   node *node = graph_append(graph, &add_op, (tensor *[]){a, b}, 2, 0, &attributes, sizeof attributes);
-  return node ? node_output(graph, node, a->shape, a->layout) : NULL;
+  return node ? node_output(graph, node, a->shape, a->role) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {

@@ -43,7 +43,7 @@ static mote_status dispatch_slices(const node *node, launches *to, launch *launc
 // which the running ones follow if the graph is one for training; else by the running ones.
 tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, bool train) {
   if (!x || !tensors->gamma) return NULL;
-  if (tensors->gamma->shape.c != x->shape.c || x->layout != LAYOUT_C8)
+  if (tensors->gamma->shape.c != x->shape.c || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "batch_norm: %s and %d weights do not fit", shape_format(x->shape).text,
                       tensors->gamma->shape.c);
   tensor *inputs[INPUT_COUNT] = {x, tensors->gamma, tensors->beta, tensors->running_mean, tensors->running_var};
@@ -52,10 +52,10 @@ tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, b
                             1u << RESIDUAL | 1u << SCALE | 1u << SHIFT, &attributes, sizeof attributes);
   if (!node) return NULL;
   if (attributes.update_running) node->writes = 1u << RUNNING_MEAN | 1u << RUNNING_VAR;
-  tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
+  tensor *y = node_output(graph, node, x->shape, ROLE_ACTIVATION);
   if (!train) return y;
-  node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
-  node_output(graph, node, (shape){1, x->shape.c, 1, 1}, LAYOUT_C8);
+  node_output(graph, node, (shape){1, x->shape.c, 1, 1}, ROLE_ACTIVATION);
+  node_output(graph, node, (shape){1, x->shape.c, 1, 1}, ROLE_ACTIVATION);
   return y;
 }
 
@@ -173,15 +173,15 @@ static void backward(graph *graph, node *forward) {
   node *node = graph_append(graph, &batch_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
                             sizeof(epilogue));
   if (!node) return;
-  tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
-  tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
-  tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
+  tensor *dx = node_output(graph, node, x->shape, ROLE_ACTIVATION);
+  tensor *dgamma = node_output(graph, node, gamma->shape, ROLE_ACTIVATION);
+  tensor *dbeta = node_output(graph, node, beta->shape, ROLE_ACTIVATION);
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);
   if (!scale) return;
-  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, LAYOUT_C8));
-  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
+  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, ROLE_ACTIVATION));
+  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, ROLE_ACTIVATION));
 }
 
 // Statistics of the batch are outputs, beside the first.

@@ -9,8 +9,8 @@ bool batch_norm_fold(graph *graph, tensor **weight, tensor **bias, tensor *const
   tensor *inputs[] = {*weight, *bias, tensors[0], tensors[1], tensors[2], tensors[3]};
   node *node = graph_append(graph, &batch_norm_fold_op, inputs, 6, 0, NULL, 0);
   if (!node) return false;
-  tensor *folded_weight = node_output(graph, node, (*weight)->shape, (*weight)->layout);
-  tensor *folded_bias = node_output(graph, node, (*bias)->shape, (*bias)->layout);
+  tensor *folded_weight = node_output(graph, node, (*weight)->shape, (*weight)->role);
+  tensor *folded_bias = node_output(graph, node, (*bias)->shape, (*bias)->role);
   if (!folded_weight || !folded_bias) return false;
   *weight = folded_weight;
   *bias = folded_bias;

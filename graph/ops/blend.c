@@ -11,7 +11,7 @@ tensor *blend(graph *graph, const blend_desc *desc) {
   int count = 0;
   for (; count < BLEND_TERMS && desc->terms[count]; count++) {
     const tensor *term = inputs[TERM + count] = desc->terms[count];
-    if (!shape_equal(term->shape, first->shape) || term->layout != LAYOUT_C8)
+    if (!shape_equal(term->shape, first->shape) || term->role != ROLE_ACTIVATION)
       return graph_fail(graph, "blend: %s and %s differ", shape_format(term->shape).text,
                         shape_format(first->shape).text);
   }
@@ -20,7 +20,7 @@ tensor *blend(graph *graph, const blend_desc *desc) {
                       desc->table->shape.c, count, desc->column, first->shape.n);
   const int32_t column = desc->column;
   node *node = graph_append(graph, &blend_op, inputs, TERM + count, 0, &column, sizeof column);
-  return node ? node_output(graph, node, first->shape, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, first->shape, ROLE_ACTIVATION) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {

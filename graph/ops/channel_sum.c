@@ -35,5 +35,5 @@ const op channel_sum_op = {.name = "channel_sum", .kernels = VECTOR_KERNELS("cha
 // dy (N, C, H, W) gives (1, C, 1, 1).
 tensor *channel_sum(graph *graph, tensor *dy) {
   node *node = graph_append(graph, &channel_sum_op, &dy, 1, 0, NULL, 0);
-  return node ? node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, ROLE_ACTIVATION) : NULL;
 }

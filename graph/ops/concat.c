@@ -7,12 +7,12 @@
 tensor *concat(graph *graph, tensor *a, tensor *b) {
   if (!a || !b) return NULL;
   if (a->shape.n != b->shape.n || a->shape.h != b->shape.h || a->shape.w != b->shape.w || a->shape.c % 8 ||
-      a->layout != LAYOUT_C8 || b->layout != LAYOUT_C8)
+      a->role != ROLE_ACTIVATION || b->role != ROLE_ACTIVATION)
     return graph_fail(graph, "concat: %s and %s do not fit", shape_format(a->shape).text, shape_format(b->shape).text);
   node *node = graph_append(graph, &concat_op, (tensor *[]){a, b}, 2, 0, NULL, 0);
   shape shape = a->shape;
   shape.c += b->shape.c;
-  return node ? node_output(graph, node, shape, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, shape, ROLE_ACTIVATION) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
@@ -50,7 +50,7 @@ static void backward(graph *graph, node *forward) {
   tensor *a = forward->inputs[0], *b = forward->inputs[1];
   node *node = graph_append(graph, &concat_backward_op, &forward->outputs[0]->grad, 1, 0, NULL, 0);
   if (!node) return;
-  tensor *da = node_output(graph, node, a->shape, LAYOUT_C8), *db = node_output(graph, node, b->shape, LAYOUT_C8);
+  tensor *da = node_output(graph, node, a->shape, ROLE_ACTIVATION), *db = node_output(graph, node, b->shape, ROLE_ACTIVATION);
   graph_add_gradient(graph, a, da);
   graph_add_gradient(graph, b, db);
 }

@@ -20,7 +20,7 @@ typedef struct conv_attributes {
 tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   if (!x || !weight || !bias) return NULL;
   shape w = weight->shape;
-  if (x->layout != LAYOUT_C8 || weight->layout != LAYOUT_WEIGHT || w.c != x->shape.c || w.h != w.w ||
+  if (x->role != ROLE_ACTIVATION || weight->role != ROLE_WEIGHT || w.c != x->shape.c || w.h != w.w ||
       (w.h != 1 && w.h != 3) || bias->shape.c != w.n)
     return graph_fail(graph, "conv: %s and weight %s do not fit", shape_format(x->shape).text, shape_format(w).text);
   tensor *inputs[INPUT_COUNT] = {[X] = x, [WEIGHT] = weight, [BIAS] = bias};
@@ -28,7 +28,7 @@ tensor *conv(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << RESIDUAL, &attributes,
                             sizeof attributes);
   shape y = {x->shape.n, w.n, x->shape.h, x->shape.w};
-  return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, y, ROLE_ACTIVATION) : NULL;
 }
 
 // A tile of the texel kernels: `rows` rows of 8 · `groups` columns.
@@ -229,7 +229,7 @@ static tensor *data_gradient(graph *graph, tensor *dy, tensor *transposed, const
   tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = transposed};
   node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
                             &attributes, sizeof attributes);
-  return node ? node_output(graph, node, input->shape, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, input->shape, ROLE_ACTIVATION) : NULL;
 }
 
 static void backward(graph *graph, node *forward) {

@@ -13,7 +13,7 @@ enum { X, SECOND, WEIGHT, BIAS, INPUT_COUNT };
 tensor *conv_transpose(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   if (!x || !weight || !bias) return NULL;
   shape w = weight->shape;
-  if (x->layout != LAYOUT_C8 || weight->layout != LAYOUT_WEIGHT_TRANSPOSED || w.n != x->shape.c || w.h != w.w ||
+  if (x->role != ROLE_ACTIVATION || weight->role != ROLE_WEIGHT_TRANSPOSED || w.n != x->shape.c || w.h != w.w ||
       bias->shape.c != w.c)
     return graph_fail(graph, "conv_transpose: %s and weight %s do not fit", shape_format(x->shape).text,
                       shape_format(w).text);
@@ -22,7 +22,7 @@ tensor *conv_transpose(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   node *node =
       graph_append(graph, &conv_transpose_op, inputs, INPUT_COUNT, 1u << SECOND, &attributes, sizeof attributes);
   shape y = {x->shape.n, w.c, x->shape.h * w.h, x->shape.w * w.w};
-  return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, y, ROLE_ACTIVATION) : NULL;
 }
 
 // A product in tiles, as convolutions are; the kernel's taps count as output channels.
@@ -358,7 +358,7 @@ static void add_data_gradient(graph *graph, tensor *dy, tensor *transposed, tens
   const data_gradient_attributes attributes = {(uint32_t)first_channel / 8, graph->gradient_scale};
   node *node = graph_append(graph, &conv_transpose_data_gradient_op, (tensor *[]){dy, transposed}, 2, 0, &attributes,
                             sizeof attributes);
-  if (node) graph_add_gradient(graph, input, node_output(graph, node, input->shape, LAYOUT_C8));
+  if (node) graph_add_gradient(graph, input, node_output(graph, node, input->shape, ROLE_ACTIVATION));
 }
 
 static void add_weight_gradient(graph *graph, const node *forward, tensor *dy) {
@@ -367,8 +367,8 @@ static void add_weight_gradient(graph *graph, const node *forward, tensor *dy) {
   node *node = graph_append(graph, &conv_transpose_weight_gradient_op, (tensor *[]){x, second, dy}, 3, 1u << 1, &attributes,
                             sizeof attributes);
   if (!node) return;
-  graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
-  graph_add_gradient(graph, forward->inputs[BIAS], node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, LAYOUT_C8));
+  graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->role));
+  graph_add_gradient(graph, forward->inputs[BIAS], node_output(graph, node, (shape){1, dy->shape.c, 1, 1}, ROLE_ACTIVATION));
 }
 
 static void backward(graph *graph, node *forward) {

@@ -171,8 +171,8 @@ tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor
   const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};
   node *node =
       graph_append(graph, &conv_weight_gradient_op, inputs, LAYER_INPUTS, 1u << SECOND, &attributes, sizeof attributes);
-  tensor *dw = node ? node_output(graph, node, weight->shape, weight->layout) : NULL;
-  if (dw && db) *db = node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, LAYOUT_C8);
+  tensor *dw = node ? node_output(graph, node, weight->shape, weight->role) : NULL;
+  if (dw && db) *db = node_output(graph, node, (shape){1, weight->shape.n, 1, 1}, ROLE_ACTIVATION);
   return dw;
 }
 

@@ -10,15 +10,15 @@
 // four raw numbers, the others zeros. `*gradient` receives the loss's gradient by x.
 tensor *cross_entropy(graph *graph, tensor *x, tensor *target, float scale, tensor **gradient) {
   if (!x || !target) return NULL;
-  if (!shape_equal(x->shape, target->shape) || x->shape.h * x->shape.w != 1 || x->layout != LAYOUT_C8)
+  if (!shape_equal(x->shape, target->shape) || x->shape.h * x->shape.w != 1 || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "cross_entropy: %s and %s differ, or are no vectors", shape_format(x->shape).text,
                       shape_format(target->shape).text);
   const loss_attributes attributes = {.share = (float)(scale / (double)x->shape.n)};
   node *node = graph_append(graph, &cross_entropy_op, (tensor *[]){x, target}, 2, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
-  tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
-  *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
-  node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
+  tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, ROLE_TABLE);
+  *gradient = node_output(graph, node, x->shape, ROLE_ACTIVATION);
+  node_output(graph, node, (shape){1, x->shape.n, 1, 1}, ROLE_TABLE);
   return loss;
 }
 

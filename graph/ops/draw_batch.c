@@ -27,13 +27,13 @@ bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *o
   node *node = graph_append(graph, &draw_batch_op, inputs, 4, 0, &attributes, sizeof attributes);
   if (!node) return false;
   shape image = {desc->batch, desc->channels, desc->height, desc->width}, number = {desc->batch, 1, 1, 1};
-  out->x = node_output(graph, node, image, LAYOUT_C8);
-  out->target = node_output(graph, node, image, LAYOUT_C8);
-  out->time = node_output(graph, node, number, LAYOUT_C8);
-  out->context = node_output(graph, node, (shape){desc->batch, desc->contexts->shape.c, 1, 1}, LAYOUT_C8);
-  out->weight = node_output(graph, node, number, LAYOUT_C8);
-  out->index = node_output(graph, node, (shape){1, desc->batch, 1, 1}, LAYOUT_RAW);
-  out->row = node_output(graph, node, out->index ? out->index->shape : number, LAYOUT_RAW);
+  out->x = node_output(graph, node, image, ROLE_ACTIVATION);
+  out->target = node_output(graph, node, image, ROLE_ACTIVATION);
+  out->time = node_output(graph, node, number, ROLE_ACTIVATION);
+  out->context = node_output(graph, node, (shape){desc->batch, desc->contexts->shape.c, 1, 1}, ROLE_ACTIVATION);
+  out->weight = node_output(graph, node, number, ROLE_ACTIVATION);
+  out->index = node_output(graph, node, (shape){1, desc->batch, 1, 1}, ROLE_TABLE);
+  out->row = node_output(graph, node, out->index ? out->index->shape : number, ROLE_TABLE);
   return out->row;
 }
 

@@ -19,7 +19,7 @@ static uint32_t find_cluster(int channels) {
 // x (N, C, H, W) with C a multiple of 8, gamma and beta (1, C, 1, 1) give x's like.
 tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
   if (!x || !gamma || !beta) return NULL;
-  if (gamma->shape.c != x->shape.c || x->shape.c % 8 || x->layout != LAYOUT_C8)
+  if (gamma->shape.c != x->shape.c || x->shape.c % 8 || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "group_norm: %s and %d weights do not fit", shape_format(x->shape).text,
                       gamma->shape.c);
   const epilogue attributes = {.scale = 1};
@@ -27,10 +27,10 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
   node *node = graph_append(graph, &group_norm_op, inputs, INPUT_COUNT, 1u << SCALE | 1u << SHIFT | 1u << STEP,
                             &attributes, sizeof attributes);
   if (!node) return NULL;
-  tensor *y = node_output(graph, node, x->shape, LAYOUT_C8);
+  tensor *y = node_output(graph, node, x->shape, ROLE_ACTIVATION);
   shape groups = {x->shape.n, GROUP_NORM_GROUPS, 1, 1};
-  node_output(graph, node, groups, LAYOUT_C8);
-  node_output(graph, node, groups, LAYOUT_C8);
+  node_output(graph, node, groups, ROLE_ACTIVATION);
+  node_output(graph, node, groups, ROLE_ACTIVATION);
   return y;
 }
 
@@ -111,15 +111,15 @@ static void backward(graph *graph, node *forward) {
   node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
                             sizeof(epilogue));
   if (!node) return;
-  tensor *dx = node_output(graph, node, x->shape, LAYOUT_C8);
-  tensor *dgamma = node_output(graph, node, gamma->shape, LAYOUT_C8);
-  tensor *dbeta = node_output(graph, node, beta->shape, LAYOUT_C8);
+  tensor *dx = node_output(graph, node, x->shape, ROLE_ACTIVATION);
+  tensor *dgamma = node_output(graph, node, gamma->shape, ROLE_ACTIVATION);
+  tensor *dbeta = node_output(graph, node, beta->shape, ROLE_ACTIVATION);
   graph_add_gradient(graph, x, dx);
   graph_add_gradient(graph, gamma, dgamma);
   graph_add_gradient(graph, beta, dbeta);
   if (!scale) return;
-  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, LAYOUT_C8));
-  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
+  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, ROLE_ACTIVATION));
+  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, ROLE_ACTIVATION));
 }
 
 const op group_norm_op = {.name = "group_norm",

@@ -9,7 +9,7 @@
 bool inpaint(graph *graph, const sampler_tensors *t, tensor *known, tensor *mask) {
   if (!t->x || !t->table || !t->step || !known || !mask) return false;
   shape x = t->x->shape, plane = {x.n, 1, x.h, x.w};
-  if (!shape_equal(x, known->shape) || !shape_equal(plane, mask->shape) || mask->layout != LAYOUT_RAW || x.h * x.w % 4 ||
+  if (!shape_equal(x, known->shape) || !shape_equal(plane, mask->shape) || mask->role != ROLE_TABLE || x.h * x.w % 4 ||
       t->table->shape.c != ROW_WORDS)
     return graph_fail(graph, "inpaint: %s, %s and %s do not fit", shape_format(x).text,
                       shape_format(known->shape).text, shape_format(mask->shape).text);

@@ -77,13 +77,13 @@ enum { X, WEIGHT, BIAS, Y, Z };  // Z only where there is an activation and the 
 tensor *linear(graph *graph, tensor *x, tensor *weight, tensor *bias) {
   if (!x || !weight || !bias) return NULL;
   if (x->shape.c != weight->shape.c || x->shape.h * x->shape.w != 1 || bias->shape.c != weight->shape.n ||
-      weight->layout != LAYOUT_WEIGHT)
+      weight->role != ROLE_WEIGHT)
     return graph_fail(graph, "linear: %s and weight %s do not fit", shape_format(x->shape).text,
                       shape_format(weight->shape).text);
   const epilogue attributes = {.scale = 1};
   node *node =
       graph_append(graph, &linear_op, (tensor *[]){x, weight, bias}, INPUTS, 0, &attributes, sizeof attributes);
-  return node ? node_output(graph, node, (shape){x->shape.n, weight->shape.n, 1, 1}, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, (shape){x->shape.n, weight->shape.n, 1, 1}, ROLE_ACTIVATION) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
@@ -123,18 +123,18 @@ static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[X], *weight = forward->inputs[WEIGHT], *bias = forward->inputs[BIAS];
   tensor *dy = forward->outputs[0]->grad, *z = NULL;
   if (attributes->activation) {
-    z = node_output(graph, forward, dy->shape, dy->layout);
+    z = node_output(graph, forward, dy->shape, dy->role);
     if (!z) return;
   }
   node *node = graph_append(graph, &linear_weight_gradient_op, (tensor *[]){x, dy, z}, INPUTS, 1u << W_Z, attributes,
                             sizeof *attributes);
   if (!node) return;
-  graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->layout));
-  graph_add_gradient(graph, bias, node_output(graph, node, bias->shape, bias->layout));
+  graph_add_gradient(graph, weight, node_output(graph, node, weight->shape, weight->role));
+  graph_add_gradient(graph, bias, node_output(graph, node, bias->shape, bias->role));
   if (!x->requires_grad) return;
   node = graph_append(graph, &linear_data_gradient_op, (tensor *[]){dy, z, weight}, INPUTS, 1u << D_Z, attributes,
                       sizeof *attributes);
-  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->role));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@
 // x (N, C, H, W), H and W even, gives (N, C, H/2, W/2).
 tensor *max_pool(graph *graph, tensor *x) {
   if (!x) return NULL;
-  if (x->shape.h % 2 || x->shape.w % 2 || x->layout != LAYOUT_C8)
+  if (x->shape.h % 2 || x->shape.w % 2 || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "max_pool: %s has an odd side", shape_format(x->shape).text);
   const epilogue attributes = {.scale = 1};  // of the mean, which a pass may make output 1
   node *node = graph_append(graph, &max_pool_op, &x, 1, 0, &attributes, sizeof attributes);
   shape y = {x->shape.n, x->shape.c, x->shape.h / 2, x->shape.w / 2};
-  return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, y, ROLE_ACTIVATION) : NULL;
 }
 
 static struct max_pool_parameters parameters_of(const node *node) {
@@ -77,7 +77,7 @@ static void backward(graph *graph, node *forward) {
   tensor *x = forward->inputs[0];
   node *node =
       graph_append(graph, &max_pool_backward_op, (tensor *[]){x, forward->outputs[0]->grad}, 2, 0, NULL, 0);
-  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->role));
 }
 
 // The kernel for the mean too walks over an image with one invocation.

@@ -9,7 +9,7 @@ tensor *mean_pool(graph *graph, tensor *x) {
   if (!x) return NULL;
   const epilogue attributes = {.scale = 1};
   node *node = graph_append(graph, &mean_pool_op, &x, 1, 0, &attributes, sizeof attributes);
-  return node ? node_output(graph, node, (shape){x->shape.n, x->shape.c, 1, 1}, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, (shape){x->shape.n, x->shape.c, 1, 1}, ROLE_ACTIVATION) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
@@ -60,7 +60,7 @@ static void backward(graph *graph, node *forward) {
   tensor *inputs[B_INPUT_COUNT] = {[B_DY] = forward->outputs[0]->grad, [B_X] = attributes->activation ? x : NULL};
   node *node = graph_append(graph, &mean_pool_backward_op, inputs, B_INPUT_COUNT, 1u << B_X | 1u << B_RESIDUAL, attributes,
                             sizeof *attributes);
-  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->layout));
+  if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->role));
 }
 
 const op mean_pool_op = {.name = "mean_pool",

@@ -8,14 +8,14 @@
 // raw numbers, the others zeros. `*gradient` receives the loss's gradient by x.
 tensor *mse(graph *graph, tensor *x, tensor *target, tensor *weight, float scale, tensor **gradient) {
   if (!x || !target || !weight) return NULL;
-  if (!shape_equal(x->shape, target->shape) || weight->shape.n != x->shape.n || x->layout != LAYOUT_C8)
+  if (!shape_equal(x->shape, target->shape) || weight->shape.n != x->shape.n || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "mse: %s and %s differ", shape_format(x->shape).text, shape_format(target->shape).text);
   const loss_attributes attributes = {.share = (float)(scale / (double)tensor_elements(x))};
   node *node = graph_append(graph, &mse_op, (tensor *[]){x, target, weight}, 3, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
-  tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, LAYOUT_RAW);
-  *gradient = node_output(graph, node, x->shape, LAYOUT_C8);
-  node_output(graph, node, (shape){1, x->shape.n, 1, 1}, LAYOUT_RAW);
+  tensor *loss = node_output(graph, node, (shape){1, 4, 1, 1}, ROLE_TABLE);
+  *gradient = node_output(graph, node, x->shape, ROLE_ACTIVATION);
+  node_output(graph, node, (shape){1, x->shape.n, 1, 1}, ROLE_TABLE);
   return loss;
 }
 

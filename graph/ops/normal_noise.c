@@ -6,7 +6,7 @@
 // Overwrites x (N, C, H, W), H · W a multiple of 4, and returns it. `step`: the step buffer, which holds the seed.
 tensor *normal_noise(graph *graph, tensor *x, tensor *step, const normal_noise_desc *desc) {
   if (!x || !step) return NULL;
-  if (x->shape.h * x->shape.w % 4 || x->layout != LAYOUT_C8)
+  if (x->shape.h * x->shape.w % 4 || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "normal_noise: %s has a number of pixels that 4 does not divide",
                       shape_format(x->shape).text);
   node *node = graph_append(graph, &normal_noise_op, (tensor *[]){x, step}, 2, 0, desc, sizeof *desc);

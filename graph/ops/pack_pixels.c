@@ -10,13 +10,13 @@ typedef struct attributes {
 // x (N, C, H, W), C 1 to 4; order, one number: below ½ RGBA, else BGRA. Returns (N, 1, H·scale, W·scale) raw, a word a pixel.
 tensor *pack_pixels(graph *graph, tensor *x, tensor *order, int scale) {
   if (!x || !order) return NULL;
-  if (x->shape.c > 4 || x->layout != LAYOUT_C8)
+  if (x->shape.c > 4 || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "pack_pixels: %s has more than 4 channels", shape_format(x->shape).text);
   if (tensor_elements(order) != 1 || scale < 1)
     return graph_fail(graph, "pack_pixels: order %s, expected one number", shape_format(order->shape).text);
   node *node = graph_append(graph, &pack_pixels_op, (tensor *[]){x, order}, 2, 0, &(attributes){scale}, sizeof(attributes));
   shape packed = {x->shape.n, 1, x->shape.h * scale, x->shape.w * scale};
-  return node ? node_output(graph, node, packed, LAYOUT_RAW) : NULL;
+  return node ? node_output(graph, node, packed, ROLE_TABLE) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {

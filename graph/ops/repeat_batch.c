@@ -6,12 +6,12 @@
 // x (N, C, H, W) gives (N · count, C, H, W), whole batches one after the other.
 tensor *repeat_batch(graph *graph, tensor *x, int count) {
   if (!x) return NULL;
-  if (x->layout != LAYOUT_C8 || count < 1)
+  if (x->role != ROLE_ACTIVATION || count < 1)
     return graph_fail(graph, "repeat_batch: %s cannot be repeated %d times", shape_format(x->shape).text, count);
   node *node = graph_append(graph, &repeat_batch_op, &x, 1, 0, NULL, 0);
   shape y = x->shape;
   y.n *= count;
-  return node ? node_output(graph, node, y, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, y, ROLE_ACTIVATION) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {

@@ -13,7 +13,7 @@ tensor *scale_shift(graph *graph, tensor *x, tensor *scale, tensor *shift, tenso
     return graph_fail(graph, "scale_shift: %s, scale %s and shift %s do not fit", shape_format(x->shape).text,
                       shape_format(scale->shape).text, shape_format(shift->shape).text);
   node *node = graph_append(graph, &scale_shift_op, (tensor *[]){x, scale, shift, step}, 4, 1u << 3, NULL, 0);
-  return node ? node_output(graph, node, x->shape, LAYOUT_C8) : NULL;
+  return node ? node_output(graph, node, x->shape, ROLE_ACTIVATION) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
@@ -57,9 +57,9 @@ static void backward(graph *graph, node *forward) {
   node *node = graph_append(graph, &scale_shift_backward_op, (tensor *[]){x, scale, forward->outputs[0]->grad}, 3, 0,
                             NULL, 0);
   if (!node) return;
-  graph_add_gradient(graph, x, node_output(graph, node, x->shape, LAYOUT_C8));
-  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, LAYOUT_C8));
-  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, LAYOUT_C8));
+  graph_add_gradient(graph, x, node_output(graph, node, x->shape, ROLE_ACTIVATION));
+  graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, ROLE_ACTIVATION));
+  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, ROLE_ACTIVATION));
 }
 
 const op scale_shift_op = {.name = "scale_shift", .kernels = ONE_KERNEL("scale_shift", forward), .backward = backward, .fills = SLOT_SCALE};

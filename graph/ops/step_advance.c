@@ -6,7 +6,7 @@
 // Adds one to the step index in the step buffer, (1, STEP_WORDS, 1, 1) raw.
 bool step_advance(graph *graph, tensor *step) {
   if (!step) return false;
-  if (tensor_elements(step) != STEP_WORDS || step->layout != LAYOUT_RAW)
+  if (tensor_elements(step) != STEP_WORDS || step->role != ROLE_TABLE)
     return graph_fail(graph, "step_advance: %s is not a step buffer", shape_format(step->shape).text);
   return graph_append(graph, &step_advance_op, &step, 1, 0, NULL, 0);
 }

@@ -28,8 +28,8 @@ bool train_control(graph *graph, const train_control_desc *desc) {
                                                desc->beta1,        desc->beta2,    1, 1};
   node *node = graph_append(graph, &train_control_op, inputs, 5, 0, &attributes, sizeof attributes);
   if (!node) return false;
-  return node_output(graph, node, (shape){1, count_pieces(desc->gradients), 1, 1}, LAYOUT_RAW) &&
-         node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, LAYOUT_RAW);
+  return node_output(graph, node, (shape){1, count_pieces(desc->gradients), 1, 1}, ROLE_TABLE) &&
+         node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, ROLE_TABLE);
 }
 
 // Adds up the parts that `loss` makes of it.

@@ -80,6 +80,6 @@ tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
   node *node = graph_append(graph, &weight_transpose_op, &weight, 1, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
   shape w = weight->shape;
-  shape transposed = weight->layout == LAYOUT_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
-  return node_output(graph, node, transposed, LAYOUT_WEIGHT);
+  shape transposed = weight->role == ROLE_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
+  return node_output(graph, node, transposed, ROLE_WEIGHT);
 }

@@ -22,7 +22,7 @@ tensor *x0_limit(graph *graph, const sampler_tensors *t, double quantile) {
   const x0_limit_attributes attributes = {(uint32_t)ceil(quantile * x.c * x.h * x.w)};
   node *node = graph_append(graph, &x0_limit_op, (tensor *[]){t->x, t->model, t->table, t->step}, 4, 0, &attributes,
                             sizeof attributes);
-  return node ? node_output(graph, node, (shape){x.n, 1, 1, 1}, LAYOUT_RAW) : NULL;
+  return node ? node_output(graph, node, (shape){x.n, 1, 1, 1}, ROLE_TABLE) : NULL;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {

@@ -242,8 +242,8 @@ static void make_network(mote_device *device, int batch, bool train) {
   const network_inputs inputs = network_make_inputs(graph, &info, batch, train);
   tensor *y = network_build(graph, &info, &inputs).y, *dy = NULL;
   if (train) {
-    tensor *target = graph_input(graph, "target", image, LAYOUT_C8);
-    tensor *weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, LAYOUT_C8);
+    tensor *target = graph_input(graph, "target", image, ROLE_ACTIVATION);
+    tensor *weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
     mse(graph, y, target, weight, 1, &dy);
     if (passes_apply(graph, PASS_SECOND | PASS_ACTIVATION, &graph->error)) graph->status = graph->error.status;
     graph_backward(graph, y, dy);
@@ -257,7 +257,7 @@ static void make_op(mote_device *device, const op_case *test) {
   if (!graph) stop(test->name, "out of memory");
   for (int i = 0; i < CASE_INPUTS && test->inputs[i].shape.n; i++) {
     char name[] = {'i', 'n', 'p', 'u', 't', (char)('0' + i), 0};
-    inputs[i] = graph_input(graph, name, test->inputs[i].shape, test->inputs[i].layout);
+    inputs[i] = graph_input(graph, name, test->inputs[i].shape, test->inputs[i].role);
   }
   test->build(graph, test, inputs);
   make_pipelines(device, graph, test->name);

@@ -20,7 +20,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {.name = title ", odd sizes", .build = build, .reference = reference, .attribute = kind, .tolerance = error,               \
    .inputs = {{{3, 5, 7, 3}}}},                                                                                              \
   {.name = title ", tails", .build = build, .reference = reference, .attribute = kind, .tolerance = error,                   \
-   .inputs = {{{2, 24, 9, 5}, LAYOUT_C8, -9, 9}}}
+   .inputs = {{{2, 24, 9, 5}, ROLE_ACTIVATION, -9, 9}}}
 
 static const op_case cases[] = {
     ACTIVATION("none", ACTIVATION_NONE, 0),

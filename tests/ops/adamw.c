@@ -45,9 +45,9 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                             \
     .name = title, .build = build, .reference = reference, .attribute = which, .tolerance = TOLERANCE_SUM,      \
     .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,                                       \
-    .inputs = {{{1, ALL, 1, 1}, LAYOUT_RAW}, {{1, LEARNED, 1, 1}, LAYOUT_RAW}, {{1, LEARNED, 1, 1}, LAYOUT_RAW}, \
-               {{1, LEARNED, 1, 1}, LAYOUT_RAW, 0.01, 1}, {{1, ALL, 1, 1}, LAYOUT_RAW},                         \
-               {{1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW}},                                                           \
+    .inputs = {{{1, ALL, 1, 1}, ROLE_TABLE}, {{1, LEARNED, 1, 1}, ROLE_TABLE}, {{1, LEARNED, 1, 1}, ROLE_TABLE}, \
+               {{1, LEARNED, 1, 1}, ROLE_TABLE, 0.01, 1}, {{1, ALL, 1, 1}, ROLE_TABLE},                         \
+               {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}},                                                           \
   }
 
 static const op_case cases[] = {ADAMW("weights", WEIGHTS), ADAMW("first moment", FIRST),

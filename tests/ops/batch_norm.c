@@ -64,7 +64,7 @@ static void reference_pooled(const op_case *test, double *const *in, double *out
   {                                                                                                                       \
     .name = title, .build = build, .reference = (kind) & POOL ? reference_pooled : reference, .attribute = kind,          \
     .no_gradient = !((kind) & TRAIN), .tolerance = 2e-5,                                                                  \
-    .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},              \
+    .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},              \
                {{1, c, 1, 1}, 0, 0.5, 2}, __VA_ARGS__},                                                                   \
   }
 #define NORM(title, kind, n, c, h, w) NORM_AND(title, kind, n, c, h, w, {{0}})
@@ -94,14 +94,14 @@ static const op_case cases[] = {
      .build = build,
      .reference = reference,
      .attribute = TRAIN,
-     .inputs = {{{4, 8, 4, 4}, LAYOUT_C8, -0.005, 0.005}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}},
+     .inputs = {{{4, 8, 4, 4}, ROLE_ACTIVATION, -0.005, 0.005}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}},
      .tolerance = TOLERANCE_SUM},
     {.name = "running variance near epsilon",
      .build = build,
      .reference = reference,
      .attribute = RUNNING,
      .no_gradient = true,
-     .inputs = {{{2, 8, 4, 4}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}, LAYOUT_C8, 1e-6, 1e-5}},
+     .inputs = {{{2, 8, 4, 4}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}}, {{1, 8, 1, 1}, ROLE_ACTIVATION, 1e-6, 1e-5}},
      .tolerance = TOLERANCE_SUM},
 };
 CASES(batch_norm, cases);

@@ -22,8 +22,8 @@ static void reference(const op_case *test, double *const *in, double *out) {
 #define FOLD(title, which, o, c, k)                                                                       \
   {                                                                                                       \
     .name = title, .build = build, .no_gradient = true, .reference = reference, .attribute = which, .tolerance = 1e-6,         \
-    .inputs = {{{o, c, k, k}, LAYOUT_WEIGHT}, {{1, o, 1, 1}}, {{1, o, 1, 1}}, {{1, o, 1, 1}}, {{1, o, 1, 1}}, \
-               {{1, o, 1, 1}, LAYOUT_C8, 1e-6, 2e-5}},                                                        \
+    .inputs = {{{o, c, k, k}, ROLE_WEIGHT}, {{1, o, 1, 1}}, {{1, o, 1, 1}}, {{1, o, 1, 1}}, {{1, o, 1, 1}}, \
+               {{1, o, 1, 1}, ROLE_ACTIVATION, 1e-6, 2e-5}},                                                        \
   }
 
 static const op_case cases[] = {

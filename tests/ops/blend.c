@@ -24,7 +24,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 
 // Terms, and the column of the first factor, in one number.
 #define ATTRIBUTE(terms, column) ((terms) | (column) << 8)
-#define TABLE {{1, 3, 1, 1}, LAYOUT_RAW}, {{ROWS, WORDS, 1, 1}, LAYOUT_RAW}
+#define TABLE {{1, 3, 1, 1}, ROLE_TABLE}, {{ROWS, WORDS, 1, 1}, ROLE_TABLE}
 #define SHARED                                                                                        \
   .build = build, .reference = reference, .no_gradient = true, .words = rows, .word_count = 3, .tolerance = 1e-6
 

@@ -50,7 +50,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                         \
     .name = title, .build = build, .reference = reference, .attribute = (flags), .tolerance = TOLERANCE_SUM, \
     .joins = (flags) & MADE,                                                                                \
-    .inputs = {{{n, c, h, w}}, {{o, (c) + ((flags) & TWO_INPUTS ? 16 : 0), k, k}, LAYOUT_WEIGHT},           \
+    .inputs = {{{n, c, h, w}}, {{o, (c) + ((flags) & TWO_INPUTS ? 16 : 0), k, k}, ROLE_WEIGHT},           \
                {{1, o, 1, 1}}, __VA_ARGS__ },                                                               \
   }
 

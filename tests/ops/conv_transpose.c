@@ -33,7 +33,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                         \
     .name = title, .build = build, .reference = reference, .attribute = (flags), .tolerance = TOLERANCE_SUM, \
     .joins = (flags) & MADE,                                                                                \
-    .inputs = {{{n, c, h, w}}, {{(c) + ((flags) & TWO_INPUTS ? 16 : 0), o, k, k}, LAYOUT_WEIGHT_TRANSPOSED}, \
+    .inputs = {{{n, c, h, w}}, {{(c) + ((flags) & TWO_INPUTS ? 16 : 0), o, k, k}, ROLE_WEIGHT_TRANSPOSED}, \
                {{1, o, 1, 1}}, __VA_ARGS__ },                                                               \
   }
 

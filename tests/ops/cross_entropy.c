@@ -27,7 +27,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 #define CROSS_ENTROPY(title, which, n, k, size)                                                                        \
   {                                                                                                                    \
     .name = title, .build = build, .reference = reference, .attribute = which, .tolerance = TOLERANCE_SUM,             \
-    .no_gradient = true, .inputs = {{{n, k, 1, 1}, LAYOUT_C8, -(size), size}, {{n, k, 1, 1}, LAYOUT_C8, 0, 1}},        \
+    .no_gradient = true, .inputs = {{{n, k, 1, 1}, ROLE_ACTIVATION, -(size), size}, {{n, k, 1, 1}, ROLE_ACTIVATION, 0, 1}},        \
   }
 
 static const op_case cases[] = {

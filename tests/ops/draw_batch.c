@@ -128,10 +128,10 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                                \
     .name = title, .build = build, .reference = reference, .attribute = ATTRIBUTE(output, prediction),             \
     .tolerance = error, .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,                       \
-    .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4, 1, 1}, LAYOUT_RAW},                                    \
-               {{COUNT, CONTEXTS, 1, 1}, LAYOUT_RAW},                                                              \
-               {{TIMESTEPS + 1, NOISE_WORDS, 1, 1}, LAYOUT_RAW},                                                   \
-               {{1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW}},                                                              \
+    .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4, 1, 1}, ROLE_TABLE},                                    \
+               {{COUNT, CONTEXTS, 1, 1}, ROLE_TABLE},                                                              \
+               {{TIMESTEPS + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE},                                                   \
+               {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}},                                                              \
   }
 
 static const op_case cases[] = {

@@ -37,7 +37,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 #define NORM(title, relu, n, c, h, w)                                                              \
   {                                                                                                \
     .name = title, .build = build, .reference = reference, .attribute = relu, .tolerance = 2e-5,   \
-    .inputs = {{{n, c, h, w}, LAYOUT_C8, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}},                 \
+    .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}},                 \
   }
 
 static const uint32_t third_step[] = {2, 0, 0, 0};
@@ -66,14 +66,14 @@ static const op_case cases[] = {
      .attribute = RELU | SCALED | PER_STEP,
      .no_gradient = true,
      .inputs = {{{2, 64, 4, 4}}, {{1, 64, 1, 1}}, {{1, 64, 1, 1}}, {{2, 64, 1, 1}}, {{4, 64, 1, 1}},
-                {{1, 4, 1, 1}, LAYOUT_RAW}},
+                {{1, 4, 1, 1}, ROLE_TABLE}},
      .words = third_step,
      .tolerance = 2e-5},
     // A variance near epsilon, so that epsilon counts.
     {.name = "variance near epsilon",
      .build = build,
      .reference = reference,
-     .inputs = {{{2, 16, 4, 4}, LAYOUT_C8, -0.005, 0.005}, {{1, 16, 1, 1}}, {{1, 16, 1, 1}}},
+     .inputs = {{{2, 16, 4, 4}, ROLE_ACTIVATION, -0.005, 0.005}, {{1, 16, 1, 1}}, {{1, 16, 1, 1}}},
      .tolerance = TOLERANCE_SUM},
 };
 CASES(group_norm, cases);

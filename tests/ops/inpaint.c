@@ -36,8 +36,8 @@ static const uint32_t second_step[] = {1, 5, 6, 30};
   {                                                                                                                  \
     .name = title, .build = build, .no_gradient = true, .reference = reference, .words = second_step,                \
     .tolerance = TOLERANCE_ELEMENT * 2,                                                                              \
-    .inputs = {{{n, c, h, w}}, {{n, c, h, w}}, {{n, 1, h, w}, LAYOUT_RAW, 0, 1},                                     \
-               {{3, ROW_WORDS, 1, 1}, LAYOUT_RAW}, {{1, 4, 1, 1}, LAYOUT_RAW}},                                      \
+    .inputs = {{{n, c, h, w}}, {{n, c, h, w}}, {{n, 1, h, w}, ROLE_TABLE, 0, 1},                                     \
+               {{3, ROW_WORDS, 1, 1}, ROLE_TABLE}, {{1, 4, 1, 1}, ROLE_TABLE}},                                      \
   }
 
 static const op_case cases[] = {

@@ -23,7 +23,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   }
 }
 
-#define LAYER(n, i, o) {{n, i, 1, 1}}, {{o, i, 1, 1}, LAYOUT_WEIGHT}, {{1, o, 1, 1}}
+#define LAYER(n, i, o) {{n, i, 1, 1}}, {{o, i, 1, 1}, ROLE_WEIGHT}, {{1, o, 1, 1}}
 #define LINEAR(title, what, ...)                                                                          \
   {                                                                                                       \
     .name = title, .build = build, .reference = reference, .attribute = what, .tolerance = TOLERANCE_SUM, \

@@ -24,7 +24,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 #define MSE(title, which, n, c, h, w)                                                                        \
   {                                                                                                          \
     .name = title, .build = build, .reference = reference, .attribute = which, .tolerance = TOLERANCE_SUM,   \
-    .no_gradient = true, .inputs = {{{n, c, h, w}}, {{n, c, h, w}}, {{n, 1, 1, 1}, LAYOUT_C8, 0.5, 2}},      \
+    .no_gradient = true, .inputs = {{{n, c, h, w}}, {{n, c, h, w}}, {{n, 1, 1, 1}, ROLE_ACTIVATION, 0.5, 2}},      \
   }
 
 static const op_case cases[] = {

@@ -54,8 +54,8 @@ static const uint32_t second_step[] = {1, 5, 6, 30}, first_step[STEP_WORDS] = {0
   {                                                                                                                  \
     .name = title, .attribute = bits, .build = build, .no_gradient = true, .reference = reference,                   \
     .words = second_step, .tolerance = TOLERANCE_ELEMENT * 2,                                                        \
-    .inputs = {{{n, c, h, w}}, {{(bits) & GUIDED ? 2 * n : n, c, h, w}}, {{3, ROW_WORDS, 1, 1}, LAYOUT_RAW},         \
-               {{1, 4, 1, 1}, LAYOUT_RAW}, {{n, 1, 1, 1}, LAYOUT_RAW, 0.1, 0.6}, {{n, c, h, w}}},                    \
+    .inputs = {{{n, c, h, w}}, {{(bits) & GUIDED ? 2 * n : n, c, h, w}}, {{3, ROW_WORDS, 1, 1}, ROLE_TABLE},         \
+               {{1, 4, 1, 1}, ROLE_TABLE}, {{n, 1, 1, 1}, ROLE_TABLE, 0.1, 0.6}, {{n, c, h, w}}},                    \
   }
 
 static const op_case cases[] = {
@@ -73,7 +73,7 @@ static const op_case cases[] = {
      .words = first_step,
      .word_count = STEP_WORDS,
      .tolerance = 0,
-     .inputs = {{{3, 3, 16, 16}}, {{3, 3, 16, 16}}, {{3, ROW_WORDS, 1, 1}, LAYOUT_RAW},
-                {{1, STEP_WORDS, 1, 1}, LAYOUT_RAW}}},
+     .inputs = {{{3, 3, 16, 16}}, {{3, 3, 16, 16}}, {{3, ROW_WORDS, 1, 1}, ROLE_TABLE},
+                {{1, STEP_WORDS, 1, 1}, ROLE_TABLE}}},
 };
 CASES(sampler_update, cases);

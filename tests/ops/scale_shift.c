@@ -31,7 +31,7 @@ static const op_case cases[] = {
      .reference = reference,
      .attribute = PER_STEP,
      .no_gradient = true,
-     .inputs = {{{2, 16, 4, 4}}, {{2, 16, 1, 1}}, {{4, 16, 1, 1}}, {{1, 4, 1, 1}, LAYOUT_RAW}},
+     .inputs = {{{2, 16, 4, 4}}, {{2, 16, 1, 1}}, {{4, 16, 1, 1}}, {{1, 4, 1, 1}, ROLE_TABLE}},
      .words = third_step,
      .tolerance = TOLERANCE_ELEMENT},
 };

@@ -17,7 +17,7 @@ static const uint32_t before[STEP_WORDS] = {7, 8, 9, 10, 0, 1, 2, 3};
 static const op_case cases[] = {{.name = "twice",
                                  .build = build, .no_gradient = true,
                                  .reference = reference,
-                                 .inputs = {{{1, STEP_WORDS, 1, 1}, LAYOUT_RAW}},
+                                 .inputs = {{{1, STEP_WORDS, 1, 1}, ROLE_TABLE}},
                                  .words = before,
                                  .word_count = STEP_WORDS,
                                  .tolerance = 0}};

@@ -75,11 +75,11 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                         \
     .name = title, .build = build, .reference = reference, .attribute = which, .tolerance = error,          \
     .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,          \
-    .inputs = {{{1, GRADIENTS, 1, 1}, LAYOUT_RAW}, __VA_ARGS__},                                            \
+    .inputs = {{{1, GRADIENTS, 1, 1}, ROLE_TABLE}, __VA_ARGS__},                                            \
   }
 
-#define LOSS_TENSOR {{1, 4, 1, 1}, LAYOUT_RAW}
-#define RING_AND_STATE {{1, TRAIN_RING, 1, 1}, LAYOUT_RAW}, {{1, TRAIN_WORDS, 1, 1}, LAYOUT_RAW}
+#define LOSS_TENSOR {{1, 4, 1, 1}, ROLE_TABLE}
+#define RING_AND_STATE {{1, TRAIN_RING, 1, 1}, ROLE_TABLE}, {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}
 
 // A rounding of a float moves its word by 1e-9 of it; the norm is a sum of thousands.
 static const op_case cases[] = {
@@ -89,6 +89,6 @@ static const op_case cases[] = {
     CONTROL("loss for the host", LOSS, 0, LOSS_TENSOR, RING_AND_STATE),
     // One number of the ring's thousand is rounded.
     CONTROL("loss for the host, of mse", LOSS_OF_MSE, 1e-7, {{9, 16, 1, 1}}, RING_AND_STATE, {{9, 16, 1, 1}},
-            {{9, 1, 1, 1}, LAYOUT_C8, 20, 40}),
+            {{9, 1, 1, 1}, ROLE_ACTIVATION, 20, 40}),
 };
 CASES(train_control, cases);

@@ -6,7 +6,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) { ret
 // (O, C, k, k), or of a transposed convolution (C, O, k, k), to (C, O, k, k), the kernel rotated where the case flips it.
 static void reference(const op_case *test, double *const *in, double *out) {
   shape from = test->inputs[0].shape;
-  bool exchanged = test->inputs[0].layout == LAYOUT_WEIGHT_TRANSPOSED;
+  bool exchanged = test->inputs[0].role == ROLE_WEIGHT_TRANSPOSED;
   shape to = exchanged ? from : (shape){from.c, from.n, from.h, from.w};
   for (int n = 0; n < to.n; n++)
     for (int c = 0; c < to.c; c++)
@@ -24,12 +24,12 @@ static void reference(const op_case *test, double *const *in, double *out) {
   }
 
 static const op_case cases[] = {
-    WEIGHT("3x3, flipped", LAYOUT_WEIGHT, true, 32, 16, 3, 3),
-    WEIGHT("3x3, flipped, channels that fill no block", LAYOUT_WEIGHT, true, 3, 21, 3, 3),
-    WEIGHT("1x1, flipped", LAYOUT_WEIGHT, true, 40, 11, 1, 1),
-    WEIGHT("3x3 as it is", LAYOUT_WEIGHT, false, 5, 72, 3, 3),
-    WEIGHT("transposed, 2x2 as it is", LAYOUT_WEIGHT_TRANSPOSED, false, 32, 16, 2, 2),
-    WEIGHT("transposed, 4x4 as it is, channels that fill no block", LAYOUT_WEIGHT_TRANSPOSED, false, 11, 37, 4, 4),
-    WEIGHT("transposed, 2x2, flipped", LAYOUT_WEIGHT_TRANSPOSED, true, 8, 13, 2, 2),
+    WEIGHT("3x3, flipped", ROLE_WEIGHT, true, 32, 16, 3, 3),
+    WEIGHT("3x3, flipped, channels that fill no block", ROLE_WEIGHT, true, 3, 21, 3, 3),
+    WEIGHT("1x1, flipped", ROLE_WEIGHT, true, 40, 11, 1, 1),
+    WEIGHT("3x3 as it is", ROLE_WEIGHT, false, 5, 72, 3, 3),
+    WEIGHT("transposed, 2x2 as it is", ROLE_WEIGHT_TRANSPOSED, false, 32, 16, 2, 2),
+    WEIGHT("transposed, 4x4 as it is, channels that fill no block", ROLE_WEIGHT_TRANSPOSED, false, 11, 37, 4, 4),
+    WEIGHT("transposed, 2x2, flipped", ROLE_WEIGHT_TRANSPOSED, true, 8, 13, 2, 2),
 };
 CASES(weight_transpose, cases);

@@ -46,8 +46,8 @@ static const uint32_t second_step[] = {1, 5, 6, 30};
   {                                                                                                                  \
     .name = title, .attribute = which, .build = build, .no_gradient = true, .reference = reference,                  \
     .words = second_step, .tolerance = TOLERANCE_ELEMENT * 2,                                                        \
-    .inputs = {{{n, c, h, w}, LAYOUT_C8, -9, 9}, {{(which) == 1 ? 2 * n : n, c, h, w}, LAYOUT_C8, -9, 9},            \
-               {{3, ROW_WORDS, 1, 1}, LAYOUT_RAW}, {{1, 4, 1, 1}, LAYOUT_RAW}},                                      \
+    .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, -9, 9}, {{(which) == 1 ? 2 * n : n, c, h, w}, ROLE_ACTIVATION, -9, 9},            \
+               {{3, ROW_WORDS, 1, 1}, ROLE_TABLE}, {{1, 4, 1, 1}, ROLE_TABLE}},                                      \
   }
 
 static const op_case cases[] = {
