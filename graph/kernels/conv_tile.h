@@ -25,9 +25,9 @@ enum { CONV_TILE_CHOICES = 14 };
 mote_status conv_tile_launch(launches *to, const conv_product *product, const launch *described, mote_error *error);
 
 // The rows of a product's kernels in an op's table.
-#define TILE_KERNELS(name, fits_cooperative, fits_matrices, fits_tiles, launch)                            \
-  {name "_matrix_cooperative", MOTE_KERNELS_MATRIX, fits_cooperative, launch, .half = true, .cooperative = true}, \
-      {name "_matrix", MOTE_KERNELS_MATRIX, fits_matrices, launch, .half = true},                          \
+#define TILE_KERNELS(name, fits_matrices, fits_tiles, launch)                                                  \
+  {name "_matrix_cooperative", MOTE_KERNELS_MATRIX, fits_matrices, launch, .half = true, .cooperative = true}, \
+      {name "_matrix", MOTE_KERNELS_MATRIX, fits_matrices, launch, .half = true},                              \
       {name "_tiled", MOTE_KERNELS_TILED, fits_tiles, launch}
 
 // Whether there is enough of it for matrices: thin products, as the first and last convolution, would multiply zeros.

@@ -16,7 +16,7 @@ static bool is_of_class(const kernel *kernel, mote_kernels wanted) {
 }
 
 bool kernel_fits(const kernel *kernel, const device_caps *caps, const node *node) {
-  return !kernel->fits || kernel->fits(caps, node);
+  return (!kernel->cooperative || caps->cooperative) && (!kernel->fits || kernel->fits(caps, node));
 }
 
 const kernel *kernel_choose(const device_caps *caps, const node *node) {

@@ -11,7 +11,7 @@ typedef struct kernel {
   bool (*fits)(const device_caps *caps, const node *node);  // whether the device can do this node with it; NULL: always
   mote_status (*launch)(const node *node, launches *to, mote_error *error);  // appends what does it; `to->kernel` is this kernel
   bool half;         // rounds what it multiplies to half precision
-  bool cooperative;  // multiplies cooperative matrices, in waves as wide as the device's subgroups
+  bool cooperative;  // multiplies cooperative matrices, where the device has them, in waves as wide as its subgroups
 } kernel;
 
 // A table, for the `kernels` of an op.

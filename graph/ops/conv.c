@@ -89,10 +89,6 @@ static bool fits_matrices(const device_caps *caps, const node *node) {
   return fits_tiles(caps, node) && conv_matrix_fits(&product);
 }
 
-static bool fits_cooperative(const device_caps *caps, const node *node) {
-  return caps->cooperative && fits_matrices(caps, node);
-}
-
 // What the launches of all kernels have in common. `push` must outlive the launch.
 static launch describe(const node *node, struct conv_parameters *push) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
@@ -264,7 +260,7 @@ static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradient
 const op conv_op = {.name = "conv",
                     .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd},
                                        {"conv_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
-                                       TILE_KERNELS("conv", fits_cooperative, fits_matrices, fits_tiles, launch_tiles),
+                                       TILE_KERNELS("conv", fits_matrices, fits_tiles, launch_tiles),
                                        {"conv", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
                     .backward = backward, .multiply_adds = multiply_adds,
                     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},

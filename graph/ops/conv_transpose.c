@@ -115,10 +115,6 @@ static bool fits_matrices(const device_caps *caps, const node *node) {
   return fits_tiles(caps, node) && conv_matrix_fits(&product);
 }
 
-static bool fits_cooperative(const device_caps *caps, const node *node) {
-  return caps->cooperative && fits_matrices(caps, node);
-}
-
 static double multiply_adds(const node *node) {
   shape w = node->inputs[WEIGHT]->shape;
   return (double)tensor_elements(node->outputs[0]) * w.n;
@@ -212,10 +208,6 @@ static bool gradient_fits_matrices(const device_caps *caps, const node *node) {
   return gradient_fits_tiles(caps, node) && weight_gradient_matrix_fits(&product);
 }
 
-static bool gradient_fits_cooperative(const device_caps *caps, const node *node) {
-  return caps->cooperative && gradient_fits_matrices(caps, node);
-}
-
 // As many products as the layer itself.
 static double weight_gradient_multiply_adds(const node *node) {
   return (double)tensor_elements(node->inputs[G_DY]) * node->outputs[G_DW]->shape.n;
@@ -224,7 +216,7 @@ static double weight_gradient_multiply_adds(const node *node) {
 const op conv_transpose_weight_gradient_op = {
     .name = "conv_transpose_weight_gradient",
     .kernels = KERNELS({"conv_transpose_weight_gradient_texel", MOTE_KERNELS_TEXEL, gradient_fits_texel, weight_gradient_texel},
-                       TILE_KERNELS("conv_transpose_weight_gradient", gradient_fits_cooperative, gradient_fits_matrices,
+                       TILE_KERNELS("conv_transpose_weight_gradient", gradient_fits_matrices,
                                     gradient_fits_tiles, weight_gradient_tiles),
                        {"conv_transpose_weight_gradient", MOTE_KERNELS_PLAIN, NULL, weight_gradient_plain}),
     .multiply_adds = weight_gradient_multiply_adds};
@@ -325,10 +317,6 @@ static bool data_gradient_fits_matrices(const device_caps *caps, const node *nod
   return data_gradient_fits_tiles(caps, node) && conv_matrix_fits(&product);
 }
 
-static bool data_gradient_fits_cooperative(const device_caps *caps, const node *node) {
-  return caps->cooperative && data_gradient_fits_matrices(caps, node);
-}
-
 static double data_gradient_multiply_adds(const node *node) {
   shape made;
   made_by(node, &made);
@@ -347,7 +335,7 @@ static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradient
 const op conv_transpose_data_gradient_op = {
     .name = "conv_transpose_data_gradient",
     .kernels = KERNELS({"conv_transpose_data_gradient_texel", MOTE_KERNELS_TEXEL, data_gradient_fits_texel, data_gradient_texel},
-                       TILE_KERNELS("conv_transpose_data_gradient", data_gradient_fits_cooperative, data_gradient_fits_matrices,
+                       TILE_KERNELS("conv_transpose_data_gradient", data_gradient_fits_matrices,
                                     data_gradient_fits_tiles, data_gradient_tiles),
                        {"conv_transpose_data_gradient", MOTE_KERNELS_PLAIN, NULL, data_gradient_plain}),
     .multiply_adds = data_gradient_multiply_adds,
@@ -389,7 +377,7 @@ static void backward(graph *graph, node *forward) {
 const op conv_transpose_op = {
     .name = "conv_transpose",
     .kernels = KERNELS({"conv_transpose_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
-                       TILE_KERNELS("conv_transpose", fits_cooperative, fits_matrices, fits_tiles, launch_tiles),
+                       TILE_KERNELS("conv_transpose", fits_matrices, fits_tiles, launch_tiles),
                        {"conv_transpose", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
     .backward = backward,
     .multiply_adds = multiply_adds,

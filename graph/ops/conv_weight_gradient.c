@@ -142,10 +142,6 @@ static bool fits_matrices(const device_caps *caps, const node *node) {
   return fits_tiles(caps, node) && weight_gradient_matrix_fits(&product);
 }
 
-static bool fits_cooperative(const device_caps *caps, const node *node) {
-  return caps->cooperative && fits_matrices(caps, node);
-}
-
 // As many products as the layers themselves.
 static double multiply_adds(const node *node) {
   double sum = 0;
@@ -162,7 +158,7 @@ const op conv_weight_gradient_op = {
     .name = "conv_weight_gradient",
     .kernels = KERNELS({"conv_weight_gradient_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_layers},
                        {"conv_weight_gradient_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_layers},
-                       TILE_KERNELS("conv_weight_gradient", fits_cooperative, fits_matrices, fits_tiles, launch_tiles),
+                       TILE_KERNELS("conv_weight_gradient", fits_matrices, fits_tiles, launch_tiles),
                        {"conv_weight_gradient", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
     .multiply_adds = multiply_adds,
     .join = &join_layers};
