@@ -40,11 +40,15 @@ tensor *linear_layer(graph *graph, const char *name, tensor *x, int channels) {
   return linear(graph, x, made.weight, made.bias);
 }
 
-static tensor *conv_layer(graph *graph, const char *name, tensor *x, int channels, int kernel, bool optional) {
-  if (!x) return NULL;
+static weight_and_bias conv_parameters(graph *graph, const char *name, const tensor *x, int channels, int kernel, bool optional) {
   const parameter_desc weight = {
       .role = PARAMETER_WEIGHT, .dim_count = 4, .dims = {channels, x->shape.c, kernel, kernel}, .optional = optional};
-  const weight_and_bias made = affine(graph, name, weight, channels);
+  return affine(graph, name, weight, channels);
+}
+
+static tensor *conv_layer(graph *graph, const char *name, tensor *x, int channels, int kernel, bool optional) {
+  if (!x) return NULL;
+  const weight_and_bias made = conv_parameters(graph, name, x, channels, kernel, optional);
   return conv(graph, x, made.weight, made.bias);
 }
 
@@ -54,6 +58,12 @@ tensor *square_conv(graph *graph, const char *name, tensor *x, int channels, int
 
 tensor *optional_conv(graph *graph, const char *name, tensor *x, int channels, int kernel) {
   return conv_layer(graph, name, x, channels, kernel, true);
+}
+
+tensor *down_conv(graph *graph, const char *name, tensor *x, int channels, int padding) {
+  if (!x) return NULL;
+  const weight_and_bias made = conv_parameters(graph, name, x, channels, 3, false);
+  return conv_down(graph, x, made.weight, made.bias, padding);
 }
 
 tensor *square_conv_transpose(graph *graph, const char *name, tensor *x, int channels, int kernel) {

@@ -12,6 +12,9 @@ tensor *square_conv_transpose(graph *graph, const char *name, tensor *x, int cha
 // The same convolution, whose parameters a file may lack.
 tensor *optional_conv(graph *graph, const char *name, tensor *x, int channels, int kernel);
 
+// One of 3×3 that halves the image, with a `padding` as conv_down has it.
+tensor *down_conv(graph *graph, const char *name, tensor *x, int channels, int padding);
+
 tensor *group_norm_layer(graph *graph, const char *name, tensor *x);
 tensor *batch_norm_layer(graph *graph, const char *name, tensor *x, bool train);
 
