@@ -12,6 +12,8 @@ typedef uint32_t uint;
 #define ACTIVATION_NONE 0
 #define ACTIVATION_GELU 1
 #define ACTIVATION_RELU 2
+#define ACTIVATION_SILU 3
+#define ACTIVATION_MISH 4
 
 // Local size of the plain kernels along x.
 #define PLAIN_LOCAL_SIZE 64

@@ -90,5 +90,7 @@ typedef struct sampler_tensors {
 
 static inline tensor *gelu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_GELU); }
 static inline tensor *relu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_RELU); }
+static inline tensor *silu(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_SILU); }
+static inline tensor *mish(graph *graph, tensor *x) { return activation(graph, x, ACTIVATION_MISH); }
 
 #endif

@@ -22,10 +22,30 @@ float gelu_gradient(float x) {
   return abs(x) > 6.0 ? (x > 0.0 ? 1.0 : 0.0) : near;
 }
 
+// SiLU (Hendrycks & Gimpel 2016), also called swish: x · σ(x). Far out on the left, where exp(-x) is no number of fp32, σ is 0.
+float sigmoid(float x) { return x < -87.0 ? 0.0 : 1.0 / (1.0 + exp(-max(x, -87.0))); }
+float silu(float x) { return x * sigmoid(x); }
+float silu_gradient(float x) {
+  float s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// Mish (Misra 2019): x · tanh(ln(1 + e)), e = exp(x); with n = e · (e + 2) the tangent is n / (n + 2), from 20 on 1 in fp32.
+float mish(float x) {
+  float e = exp(min(x, 20.0)), n = e * (e + 2.0);
+  return x * (n / (n + 2.0));
+}
+float mish_gradient(float x) {
+  float near = min(x, 20.0), e = exp(near), n = e * (e + 2.0);
+  return n / (n + 2.0) + near * (4.0 * e * (e + 1.0) / ((n + 2.0) * (n + 2.0)));
+}
+
 // A row an activation: its number, its value at x and its derivative there.
-#define ACTIVATIONS(ROW)                          \
-  ROW(ACTIVATION_GELU, gelu(x), gelu_gradient(x)) \
-  ROW(ACTIVATION_RELU, max(x, 0.0), x > 0.0 ? 1.0 : 0.0)
+#define ACTIVATIONS(ROW)                                 \
+  ROW(ACTIVATION_GELU, gelu(x), gelu_gradient(x))        \
+  ROW(ACTIVATION_RELU, max(x, 0.0), x > 0.0 ? 1.0 : 0.0) \
+  ROW(ACTIVATION_SILU, silu(x), silu_gradient(x))        \
+  ROW(ACTIVATION_MISH, mish(x), mish_gradient(x))
 
 #define RETURN_VALUE(kind, value, derivative) if (activation == kind) return value;
 #define RETURN_DERIVATIVE(kind, value, derivative) if (activation == kind) return derivative;

@@ -15,6 +15,7 @@ static inline size_t at(shape s, int n, int c, int y, int x) {
 }
 
 static inline double reference_gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2))); }
+static inline double reference_silu(double x) { return x / (1 + exp(-x)); }
 
 // Normal number `which` of a Philox block, as shaders/glsl/philox.glsl makes it.
 static inline double reference_normal(const uint32_t *words, int which) {
