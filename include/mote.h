@@ -190,8 +190,8 @@ MOTE_API void mote_free(void *memory);
 
 typedef struct mote_model mote_model;
 
-#define MOTE_MAX_LABELS 64
-#define MOTE_MAX_CONTEXT 256  // n_cfeat at most
+#define MOTE_MAX_CONTEXT 1024  // n_cfeat at most
+#define MOTE_MAX_LABELS MOTE_MAX_CONTEXT
 
 typedef enum mote_schedule { MOTE_SCHEDULE_LINEAR = 0, MOTE_SCHEDULE_COSINE = 1 } mote_schedule;
 typedef enum mote_prediction { MOTE_PREDICT_EPSILON = 0, MOTE_PREDICT_V = 1, MOTE_PREDICT_X0 = 2 } mote_prediction;

@@ -171,16 +171,16 @@ static void class_names_must_fit_a_label(void **state) {
   refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "h\\xe9ros", "UTF-8");
 }
 
-static void the_65th_class_is_refused(void **state) {
+static void classes_beyond_the_most_are_refused(void **state) {
   (void)state;
   for (int i = 0; i <= MOTE_MAX_LABELS; i++) {
     char name[32];
-    snprintf(name, sizeof name, "c%02d", i);
+    snprintf(name, sizeof name, "c%04d", i);
     make_sub_folder(name);
-    snprintf(name, sizeof name, "c%02d/1.png", i);
+    snprintf(name, sizeof name, "c%04d/1.png", i);
     write_png(name, 4, 4, 1, i);
   }
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "c64", "at most 64");
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "c1024", "at most 1024");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ int main(void) {
       IN_FOLDER(images_that_are_not_square_or_no_multiple_of_4_ask_for_resize),
       IN_FOLDER(folders_without_images_are_refused),
       IN_FOLDER(class_names_must_fit_a_label),
-      IN_FOLDER(the_65th_class_is_refused),
+      IN_FOLDER(classes_beyond_the_most_are_refused),
       IN_FOLDER(channels_come_from_the_images_unless_said),
       IN_FOLDER(alpha_is_composited_on_the_background_or_kept),
       IN_FOLDER(a_sheet_is_cut_by_its_class_map),

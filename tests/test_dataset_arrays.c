@@ -221,10 +221,10 @@ static void faulty_labels_are_refused(void **state) {
   refused(desc, MOTE_ERROR_FILE, "l.npy", "No such file");
   write_npy("l.npy", "<i4", "(3,)", (int32_t[]){0, 1, 2}, 12);
   refused(desc, MOTE_ERROR_FORMAT, "found 3 rows", "(2,)");
-  write_npy("l.npy", "<i4", "(2,)", (int32_t[]){0, 64}, 8);
-  refused(desc, MOTE_ERROR_FORMAT, "label 64 at element 1", "0 to 63");
+  write_npy("l.npy", "<i4", "(2,)", (int32_t[]){0, 1024}, 8);
+  refused(desc, MOTE_ERROR_FORMAT, "label 1024 at element 1", "0 to 1023");
   write_npy("l.npy", "<i4", "(2,)", (int32_t[]){-1, 0}, 8);
-  refused(desc, MOTE_ERROR_FORMAT, "label -1 at element 0", "0 to 63");
+  refused(desc, MOTE_ERROR_FORMAT, "label -1 at element 0", "0 to 1023");
   write_npy("l.npy", "<f4", "(2,)", (float[]){0, 1}, 8);
   refused(desc, MOTE_ERROR_FORMAT, "l.npy: found dtype <f4, expected integers", "y.astype(int)");
   write_npy("l.npy", "<f4", "(2, 1)", (float[]){0, 1}, 8);
@@ -232,9 +232,9 @@ static void faulty_labels_are_refused(void **state) {
   write_npy("l.npy", "|u1", "(1, 2)", (uint8_t[]){0, 1}, 2);
   refused(desc, MOTE_ERROR_FORMAT, "shape (1, 2)", "y.ravel()");
   write_npy("l.npy", "<u8", "(2,)", (uint64_t[]){0, UINT64_MAX}, 16);
-  refused(desc, MOTE_ERROR_FORMAT, "expected 0 to 63", "numpy.unique");
-  write_npy("l.npy", "|u1", "(2, 65)", (uint8_t[130]){0}, 130);
-  refused(desc, MOTE_ERROR_FORMAT, "found 65 classes", "1 to 64");
+  refused(desc, MOTE_ERROR_FORMAT, "expected 0 to 1023", "numpy.unique");
+  write_npy("l.npy", "|u1", "(2, 1025)", (uint8_t[2050]){0}, 2050);
+  refused(desc, MOTE_ERROR_FORMAT, "found 1025 classes", "1 to 1024");
   write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 1, 1, 1}, 16);
   refused(desc, MOTE_ERROR_FORMAT, "row 1 is not one-hot", "single 1");
   write_npy("l.npy", "<f4", "(2, 2)", (float[]){0, 0, 0, 1}, 16);

@@ -418,7 +418,7 @@ static void shapes_out_of_range_are_refused_without_metadata_too(void **state) {
       {"channels", "init_conv.conv1.0.weight", "channels is 5, expected 1 to 4", 4, {8, 5, 3, 3}},
       {"n_feat", "init_conv.conv1.0.weight", "n_feat is 12, expected 8 to 1024, a multiple of 8", 4, {12, 3, 3, 3}},
       {"n_feat", "init_conv.conv1.0.weight", "n_feat is 0, expected 8", 4, {0, 3, 3, 3}},
-      {"n_cfeat", "contextembed1.model.0.weight", "n_cfeat is 257, expected 1 to 256", 2, {16, 257}},
+      {"n_cfeat", "contextembed1.model.0.weight", "n_cfeat is 1025, expected 1 to 1024", 2, {16, 1025}},
       {"height", "up0.0.weight", "height is 0, expected 4 to 256", 4, {16, 16, 0, 0}},
       {"height", "up0.0.weight", "no metadata height, and no tensor to infer it from", 1, {16}},
   };

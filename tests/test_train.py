@@ -83,6 +83,22 @@ def test_log_and_json(where):
     expect("loss" not in run.err, f"stderr holds {run.err!r}")
 
 
+def test_many_labels(where):
+    """200 classes: trained, named in the weights, asked for by name; grids show some of all of them."""
+    names = [f"class {i:03d}" for i in range(200)]
+    for i, name in enumerate(names):
+        (where / "data" / name).mkdir(parents=True)
+        png(where / "data" / name / "0.png", 8, lambda x, y, i=i: (i, x * 30, y * 30))
+    train(where, *TINY, "--steps", 2)
+    metadata, _ = tensors(where / "m.safetensors")
+    expect(metadata["labels"] == ",".join(names) and metadata["n_cfeat"] == "200", f"found {metadata['labels'][:99]}")
+    info = Run("info", "m.safetensors", "--json", where=where, check=0).events("model")[0]
+    expect(info["labels"] == names, f"mote info lists {info['labels'][:3]}")
+    Run("sample", "m.safetensors", "-n", 1, "--steps", 1, "--context", names[-1], "-o", "a.png", where=where, check=0)
+    expect_error(Run("sample", "m.safetensors", "-n", 1, "--context", "class 200", "-o", "a.png", where=where), 2,
+                 "(200 in all)")
+
+
 def test_epochs(where):
     """--epochs counts in images that are trained on."""
     make_data(where)

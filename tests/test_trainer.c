@@ -404,7 +404,7 @@ static void descriptions_out_of_range_name_the_field(void **state) {
                {"channels", offsetof(mote_trainer_desc, model.channels), 0},
                {"n_feat", offsetof(mote_trainer_desc, model.n_feat), 12},
                {"n_feat", offsetof(mote_trainer_desc, model.n_feat), -8},
-               {"n_cfeat", offsetof(mote_trainer_desc, model.n_cfeat), 257},
+               {"n_cfeat", offsetof(mote_trainer_desc, model.n_cfeat), 1025},
                {"height", offsetof(mote_trainer_desc, model.height), 10},
                {"timesteps", offsetof(mote_trainer_desc, model.timesteps), -1},
                {"timesteps", offsetof(mote_trainer_desc, model.timesteps), 100001},

@@ -23,7 +23,8 @@ mote_status metadata_check(const described *by, const mote_model_info *info, mot
 // The part of it that judges one label, of `bytes` bytes.
 mote_status metadata_check_label(const described *by, int index, const char *text, size_t bytes, mote_error *error);
 
-enum { METADATA_PAIRS = 64, METADATA_BYTES = 8192 };
+// Labels, and all else.
+enum { METADATA_PAIRS = 64, METADATA_BYTES = sizeof((mote_model_info *)0)->labels + 8192 };
 
 // Metadata under construction: values are written into `text`.
 typedef struct metadata_pairs {

@@ -27,8 +27,13 @@ static void describe_choices(const mote_model_info *model, char *text, size_t by
   size_t used =
       (size_t)snprintf(text, bytes, "a label, a mixture such as %s=1,%s=0.6, %d numbers, or none; labels:", first,
                        model->labels[model->label_count > 1], model->n_cfeat);
-  for (int i = 0; i < model->label_count && used < bytes; i++)
+  for (int i = 0; i < model->label_count; i++) {
+    if (used + strlen(model->labels[i]) + sizeof ", ... (1024 in all)" > bytes) {
+      snprintf(text + used, bytes - used, ", ... (%d in all)", model->label_count);
+      return;
+    }
     used += (size_t)snprintf(text + used, bytes - used, "%s %s", i ? "," : "", model->labels[i]);
+  }
 }
 
 static mote_status refuse(const char *option, const char *spec, const char *fault, const mote_model_info *model, mote_error *error) {

@@ -8,17 +8,19 @@
 #include "tools/images/image_read.h"
 #include "tools/interrupt.h"
 
-enum { COLUMNS = 8, CLASSLESS_ROWS = 4, SAMPLES_MOST = 128 };
+enum { COLUMNS = 8, CLASSLESS_ROWS = 4, ROWS_MOST = 64, SAMPLES_MOST = 128 };
 
 static mote_status prepare(train_samples *s, mote_model *model, mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
-  s->rows = info->label_count ? info->label_count : CLASSLESS_ROWS;
+  const int labels = info->label_count;
+  s->rows = labels == 0 ? CLASSLESS_ROWS : labels < ROWS_MOST ? labels : ROWS_MOST;
   s->columns = s->rows * COLUMNS <= SAMPLES_MOST ? COLUMNS : SAMPLES_MOST / s->rows;
   size_t count = (size_t)(s->rows * s->columns), length = (size_t)info->n_cfeat;
   s->contexts = calloc(count * length, sizeof *s->contexts);
   s->pixels = malloc(count * (size_t)info->channels * (size_t)info->height * (size_t)info->height);
   if (!s->contexts || !s->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %zu samples", count);
-  for (size_t i = 0; i < count && info->label_count; i++) s->contexts[i * length + i / (size_t)s->columns] = 1;
+  // Of more labels than rows, some that are spread over all.
+  for (int i = 0; i < (int)count && labels; i++) s->contexts[(size_t)i * length + (size_t)(i / s->columns * labels / s->rows)] = 1;
   mote_sampler_desc desc = {.model = model, .batch = (int)count, .guidance = 1};
   return mote_sampler_create(&desc, &s->sampler, error);
 }
