@@ -203,6 +203,7 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
                  : desc->kernels     ? desc->kernels
                  : cpu               ? MOTE_KERNELS_TEXEL
                                      : MOTE_KERNELS_TILED,
+      .any_kernels = !desc->plain_kernels && !desc->kernels,
       .cooperative = desc->kernels == MOTE_KERNELS_MATRIX && device->info.cooperative_matrix,
       .separate_buffers = desc->separate_buffers,
       .subgroup_shuffle = device->info.subgroup_shuffle,

@@ -18,6 +18,7 @@
 // What ops choose their kernels by. Never a vendor.
 typedef struct device_caps {
   mote_kernels kernels;            // the class to take, never AUTO: what the user asked for, or what suits the device
+  bool any_kernels;                // nobody asked for a class
   const char *kernel_names;        // kernels to take wherever they fit, whatever their class, separated by commas; NULL: none
   bool cooperative;                // kernels of cooperative matrices may run
   bool separate_buffers;           // one buffer a tensor, no aliasing

@@ -194,7 +194,10 @@ faults=(
   'test_passes:graph/ir/views.c       s/place_after(graph, tensor_bytes(first->view_of))/0/'
   'test_replay:runtime/commands.c     s/(a->write || b->write)/(a->write \&\& b->write)/'
   'test_replay:runtime/commands.c     s/if (\*hazard) commands->pending_count = 0;//'
-  'test_tune:graph/compile/choose.c   s/if (bits) return false;/if (bits) return true;/'
+  'test_tune:graph/compile/choose.c   s/if (tolerance == 0 ||.*) return false;/if (tolerance == 0) continue;/'
+  'test_tune:graph/compile/choose.c   s/graph_truncate(t->graph, tensors)/graph_truncate(t->graph, tensors + 99)/'
+  'test_tune:graph/kernels/kernel.c   s/ \&\& !variants\[i\]\.unlikely//'
+  'test_tune:graph/kernels/kernel.c   s/a->kernel->order \&\& a/a/'
   'test_recorded:graph/diffusion/sampler_record.c  s/for (int i = 0; i < times; i++) record_phase/for (int i = 0; i + 1 < times; i++) record_phase/'
 )
 

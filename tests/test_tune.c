@@ -4,6 +4,7 @@
 #include "graph/ops/ops.h"
 #include "runtime/tuning.h"
 #include "shaders/activation.h"
+#include "shaders/add.h"
 #include "tests/support.h"
 
 #include <dirent.h>
@@ -20,51 +21,66 @@ static mote_device *open_device(mote_tune tune, mote_kernels kernels) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// An op of the test's own, of which several steps can be candidates
+// Ops of the test's own: y = gelu(x), in several ways
 
 typedef struct candidate {
   uint32_t kind;
   uint32_t wasted;  // times as many workgroups as it needs
+  uint32_t order;
+  bool unlikely;
 } candidate;
 
 static candidate candidates[3];
-static int candidate_count, inexact_count;
+static int candidate_count;
 static uint32_t left_out, push_places;  // so many elements are not computed, and which words of push the key leaves out
 
-static mote_status forward(const node *node, launches *to, mote_error *error) {
-  tensor *x = node->inputs[0];
-  struct activation_parameters push = {.quads = (uint)(tensor_bytes(x) / 16) - left_out};
-  launch choices[3];
-  for (int i = 0; i < candidate_count; i++) {
-    choices[i] = (launch){.shader = "activation",
-                      .spec = {[ACTIVATION_KIND] = candidates[i].kind},
-                      .spec_count = 1,
-                      .bindings = {x, node->outputs[0]},
-                      .binding_count = 2,
-                      .push = &push,
-                      .push_bytes = sizeof push,
-                      .push_places = push_places};
-    spread((uint64_t)push.quads * candidates[i].wasted, PLAIN_LOCAL_SIZE, choices[i].groups);
-  }
-  return launches_add_one_of(to, choices, candidate_count, inexact_count, error);
+static int vary(const kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]) {
+  (void)kernel, (void)caps, (void)node;
+  for (int i = 0; i < candidate_count; i++)
+    variants[i] = (variant){.order = candidates[i].order, .unlikely = candidates[i].unlikely, .words = {i}};
+  return candidate_count;
 }
 
-static const op several_op = {.name = "several", .kernels = ONE_KERNEL("several", forward)};
+static mote_status activate(launches *to, tensor *x, tensor *y, candidate as, mote_error *error) {
+  struct activation_parameters push = {.quads = (uint)(tensor_bytes(x) / 16) - left_out};
+  launch launch = {.shader = "activation",
+                   .spec = {[ACTIVATION_KIND] = as.kind},
+                   .spec_count = 1,
+                   .bindings = {x, y},
+                   .binding_count = 2,
+                   .push = &push,
+                   .push_bytes = sizeof push,
+                   .push_places = push_places};
+  spread((uint64_t)push.quads * as.wasted, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
+}
 
-// Which of the candidates a new program takes.
-static int chosen(mote_device *device) {
+static mote_status launch_variant(const node *node, launches *to, mote_error *error) {
+  return activate(to, node->inputs[0], node->outputs[0], candidates[to->variant.words[0]], error);
+}
+
+static const op several_op = {.name = "several", .kernels = KERNELS({"several", MOTE_KERNELS_PLAIN, NULL, launch_variant, vary})};
+
+// A program of one node of `op`.
+static program *make_program(mote_device *device, const op *op) {
   mote_error error = {0};
   program *program;
   graph *graph = graph_create(device_get_caps(device));
   tensor *x = graph_input(graph, "x", (shape){8, 32, 32, 32}, ROLE_ACTIVATION);
-  node *node = graph_append(graph, &several_op, &x, 1, 0, NULL, 0);
-  node_output(graph, node, x->shape, ROLE_ACTIVATION);
+  node *node = graph_append(graph, op, &x, 1, 0, NULL, 0);
+  node_output(graph, node, x->shape, ROLE_ACTIVATION)->keep = true;
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "several"}, &program, &error));
+  return program;
+}
+
+// Which of the candidates a new program takes.
+static int chosen(mote_device *device) {
+  program *program = make_program(device, &several_op);
   const launch *taken = program_get_launch(program, PHASE_STEP, 0);
   int found = -1;
   for (int i = 0; i < candidate_count; i++) {
     uint32_t groups[3] = {0};
-    spread((uint64_t)(tensor_bytes(x) / 16) * candidates[i].wasted, PLAIN_LOCAL_SIZE, groups);
+    spread((uint64_t)(tensor_bytes(taken->bindings[0]) / 16) * candidates[i].wasted, PLAIN_LOCAL_SIZE, groups);
     if (taken->spec[ACTIVATION_KIND] == candidates[i].kind && taken->groups[0] == groups[0] && taken->groups[1] == groups[1])
       found = i;
   }
@@ -79,23 +95,24 @@ static void assert_chosen(mote_device *device, int expected) {
   assert_int_equal(found, expected);
 }
 
-static void offer(int count, int inexact, candidate first, candidate second, candidate third) {
+static void offer(int count, candidate first, candidate second, candidate third) {
   candidates[0] = first;
   candidates[1] = second;
   candidates[2] = third;
   candidate_count = count;
-  inexact_count = inexact;
 }
 
 static void test_the_faster_is_taken(void **state) {
   (void)state;
   mote_device *device = open_device(MOTE_TUNE_FAST, 0);
-  offer(2, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 1}, (candidate){0});
+  offer(2, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 1}, (candidate){0});
   assert_chosen(device, 1);
-  offer(2, 0, (candidate){ACTIVATION_GELU, 1}, (candidate){ACTIVATION_GELU, 60}, (candidate){0});
+  offer(2, (candidate){ACTIVATION_GELU, 1}, (candidate){ACTIVATION_GELU, 60}, (candidate){0});
   assert_int_equal(chosen(device), 0);
-  offer(3, 1, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 30}, (candidate){ACTIVATION_GELU, 1});
-  assert_chosen(device, 1);  // the third is for a full search
+  for (int unlikely = 0; unlikely < 2; unlikely++) {  // or of another order: for a full search either way
+    offer(3, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 30}, (candidate){ACTIVATION_GELU, 1, !unlikely, unlikely});
+    assert_chosen(device, 1);
+  }
   test_device_end(&device);
   device = open_device(MOTE_TUNE_FULL, 0);
   assert_chosen(device, 2);
@@ -111,7 +128,7 @@ static void test_the_place_of_the_work_does_not_count(void **state) {
   (void)state;
   mote_device *device = open_device(MOTE_TUNE_FULL, 0);
   push_places = PUSH_PLACE(activation_parameters, quads);
-  offer(2, 0, (candidate){ACTIVATION_GELU, 50}, (candidate){ACTIVATION_GELU, 1}, (candidate){0});
+  offer(2, (candidate){ACTIVATION_GELU, 50}, (candidate){ACTIVATION_GELU, 1}, (candidate){0});
   assert_chosen(device, 1);
   uint64_t submissions = mote_device_get_counters(device).submissions;
   left_out = 1;
@@ -124,14 +141,98 @@ static void test_the_place_of_the_work_does_not_count(void **state) {
   test_device_end(&device);
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Several kernels
+
+static bool list_is_wrong;
+
+static mote_status launch_slow(const node *node, launches *to, mote_error *error) {
+  return activate(to, node->inputs[0], node->outputs[0], (candidate){ACTIVATION_GELU, 60, 0, 0}, error);
+}
+
+// Two launches, of which the first fills scratch, and the second, add, takes it and a table of zeros.
+static mote_status launch_list(const node *node, launches *to, mote_error *error) {
+  tensor *x = node->inputs[0], *scratch, *table;
+  TRY(launches_scratch(to, (int)(tensor_bytes(x) / 4), &scratch, error));
+  TRY(launches_table(to, (int)(tensor_bytes(x) / 4), &table, error));
+  TRY(activate(to, x, scratch, (candidate){ACTIVATION_GELU, 1, 0, 0}, error));
+  struct add_parameters push = {.quads = (uint)(tensor_bytes(x) / 16), .scale = list_is_wrong ? 1.01f : 1};
+  launch launch = {.shader = "add",
+                   .bindings = {scratch, table, node->outputs[0]},
+                   .binding_count = 3,
+                   .push = &push,
+                   .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
+}
+
+static const op apart_op = {.name = "apart", .kernels = KERNELS({"slow", MOTE_KERNELS_PLAIN, NULL, launch_slow},
+                                                                {"list", MOTE_KERNELS_PLAIN, NULL, launch_list})};
+static const op equal_op = {.name = "equal", .kernels = KERNELS({"slow", MOTE_KERNELS_PLAIN, NULL, launch_slow, .order = 1},
+                                                                {"list", MOTE_KERNELS_PLAIN, NULL, launch_list, .order = 1})};
+static const op classes_op = {.name = "classes", .kernels = KERNELS({"slow", MOTE_KERNELS_PLAIN, NULL, launch_slow},
+                                                                    {"list", MOTE_KERNELS_MATRIX, NULL, launch_list})};
+static const op halves_op = {.name = "halves", .kernels = KERNELS({"slow", MOTE_KERNELS_PLAIN, NULL, launch_slow},
+                                                                  {"list", MOTE_KERNELS_PLAIN, NULL, launch_list, .half = true})};
+
+// The kernel that a new program takes; its results are right and it has the tensors of that kernel alone.
+static const char *kernel_of(mote_device *device, const op *op) {
+  mote_error error = {0};
+  enum { COUNT_X = 8 * 32 * 32 * 32 };
+  program *program = make_program(device, op);
+  graph *graph = program_graph(program);
+  const kernel *kernel = program_get_kernel(program, PHASE_STEP, 0);
+  bool list = !strcmp(kernel->name, "list");
+  assert_int_equal(graph->tensor_count, list ? 4 : 2);
+  assert_int_equal(program_dispatch_count(program, PHASE_STEP), list ? 2 : 1);
+  float *x = test_numbers(1, COUNT_X), *y = malloc(COUNT_X * sizeof *y);
+  assert_non_null(y);
+  MUST(program_write(program, graph->tensors[0], x, &error));
+  MUST(program_run(program, PHASE_STEP, 2, &error));
+  MUST(program_read(program, graph->tensors[1], y, &error));
+  for (int i = 0; i < COUNT_X; i += 97) assert_true(fabs(y[i] - x[i] * 0.5 * erfc(-x[i] / sqrt(2))) < 1e-5);
+  free(x);
+  free(y);
+  program_destroy(&program);
+  return kernel->name;
+}
+
+static void assert_kernel(mote_device *device, const op *op, const char *expected) {
+  const char *found = kernel_of(device, op);
+  for (int more = 0; more < 20 && strcmp(found, expected); more++) found = kernel_of(device, op);
+  assert_string_equal(found, expected);
+}
+
+static void test_kernels_are_compared_as_whole_lists(void **state) {
+  (void)state;
+  mote_device *device = open_device(MOTE_TUNE_FAST, 0);
+  assert_string_equal(kernel_of(device, &apart_op), "slow");
+  assert_int_equal(mote_device_get_counters(device).submissions, 1);  // nothing was timed
+  assert_kernel(device, &equal_op, "list");
+  test_device_end(&device);
+  device = open_device(MOTE_TUNE_FULL, 0);
+  assert_kernel(device, &apart_op, "list");
+  assert_kernel(device, &classes_op, "list");
+  assert_string_equal(kernel_of(device, &halves_op), "slow");
+  device_prefer_kernels(device, "slow");
+  assert_string_equal(kernel_of(device, &apart_op), "slow");
+  test_device_end(&device);
+  device = open_device(MOTE_TUNE_FULL, MOTE_KERNELS_TEXEL);  // a class that was asked for is kept
+  assert_string_equal(kernel_of(device, &classes_op), "slow");
+  list_is_wrong = true;
+  assert_string_equal(kernel_of(device, &apart_op), "slow");
+  list_is_wrong = false;
+  test_device_end(&device);
+}
+
 // ReLU is faster than sixty GELU, and is not GELU.
 static void test_what_is_wrong_is_not_taken(void **state) {
   (void)state;
   for (mote_tune tune = MOTE_TUNE_FAST; tune <= MOTE_TUNE_FULL; tune++) {
     mote_device *device = open_device(tune, 0);
-    offer(2, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_RELU, 1}, (candidate){0});
+    offer(2, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_RELU, 1}, (candidate){0});
     assert_int_equal(chosen(device), 0);
-    offer(3, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_RELU, 1}, (candidate){ACTIVATION_GELU, 2});
+    offer(3, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_RELU, 1}, (candidate){ACTIVATION_GELU, 2});
     assert_chosen(device, 2);
     test_device_end(&device);
   }
@@ -169,7 +270,7 @@ static void forget(void) {
   if (*path) unlink(path);
 }
 
-static void offer_known(void) { offer(2, 0, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 1}, (candidate){0}); }
+static void offer_known(void) { offer(2, (candidate){ACTIVATION_GELU, 60}, (candidate){ACTIVATION_GELU, 1}, (candidate){0}); }
 
 static void test_it_is_remembered(void **state) {
   (void)state;
@@ -365,6 +466,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_faster_is_taken),          cmocka_unit_test(test_what_is_wrong_is_not_taken),
       cmocka_unit_test(test_the_place_of_the_work_does_not_count),
+      cmocka_unit_test(test_kernels_are_compared_as_whole_lists),
       cmocka_unit_test(test_it_is_remembered),             cmocka_unit_test(test_a_spoilt_file_is_not_trusted),
       cmocka_unit_test(test_builds_do_not_discard_each_other),
       cmocka_unit_test(test_a_strange_line_is_not_trusted), cmocka_unit_test(test_images_do_not_depend_on_it)};

@@ -1,4 +1,4 @@
-// choose.c: times candidates of a launch, and compares what they make.
+// choose.c: times the ways of doing a node, and compares what they make.
 #include "graph/compile/choose.h"
 
 #include <math.h>
@@ -6,142 +6,134 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/compile/arena.h"
 #include "graph/compile/record.h"
 #include "runtime/hash.h"
 #include "runtime/tuning.h"
 
-// The tuning of one program ends after so long with MOTE_TUNE_FAST. A candidate runs for about RUN_SECONDS, ROUNDS times, the least
+// The tuning of one program ends after so long with MOTE_TUNE_FAST. A way runs for about RUN_SECONDS, ROUNDS times, the least
 // counts, and must be faster than the first by a margin, or noise would decide.
 #define FAST_SECONDS 4.0
 #define RUN_SECONDS 0.003
 #define MARGIN 0.97
-#define TOLERANCE 1e-5  // of ‖a - b‖ / ‖b‖
-enum { ROUNDS = 3, MOST_REPEATS = 64, FILL_FLOATS = 1 << 16, SENTINEL = 0xA5 };
+// Of ‖a - b‖ / ‖b‖: of kernels that keep to single precision, and where those of half precision are among them.
+#define TOLERANCE 1e-5
+#define HALF_TOLERANCE 3e-3
+enum { ROUNDS = 3, MOST_REPEATS = 64, SENTINEL = 0xA5, MOST_MADE = MAX_INPUTS + MAX_OUTPUTS };
 
-// Where candidates are tried: `arena` has room for the tensors of one launch.
+// One node and the ways of doing it.
 typedef struct trial {
-  mote_device *device;
-  buffer *arena;
-  double deadline;        // by seconds_now
-  void *wanted, *found;   // what the first candidate made, and what another did
-  size_t made_bytes;
+  arena arena;
+  graph *graph;
+  bool measure;
+  double deadline;          // by seconds_now
+  const node *node;
+  way ways[MOST_WAYS];
+  launches lists[MOST_WAYS];  // of each way
+  int count;
+  tensor *made[MOST_MADE];  // what the node makes, and what it writes in place
+  int made_count;
+  unsigned char *wanted, *found;  // what the first way made of it, and what another did
 } trial;
 
 static double seconds_now(void) { return clock_nanoseconds() / 1e9; }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Candidates
+// Ways
 
-// What the candidates of a launch are, wherever their tensors lie.
-static uint64_t hash_choices(const launch_entry *entry) {
-  uint64_t hash = HASH_START;
-  const launch *first = entry->choices;
-  for (uint32_t word = 0; word < first->push_bytes / 4; word++)
-    if (!(first->push_places >> word & 1)) hash = hash_bytes(hash, entry->push + 4 * (size_t)word, 4);
-  for (uint32_t b = 0; b < first->binding_count; b++) {
-    const shape bound = first->bindings[b] ? first->bindings[b]->shape : (shape){0};
-    hash = hash_bytes(hash, &bound, sizeof bound);
+static mote_status append_ways(trial *t, mote_error *error) {
+  for (int i = 0; i < t->count; i++) {
+    t->lists[i] = (launches){.graph = t->graph, .caps = t->graph->caps, .train = t->graph->train};
+    TRY(kernel_launch(&t->lists[i], t->node, &t->ways[i], error));
   }
-  for (int i = 0; i < entry->choice_count; i++) {
-    const launch *choice = &entry->choices[i];
-    hash = hash_bytes(hash, choice->shader, strlen(choice->shader));
-    hash = hash_bytes(hash, choice->spec, choice->spec_count * sizeof *choice->spec);
-    hash = hash_bytes(hash, choice->groups, sizeof choice->groups);
+  return MOTE_OK;
+}
+
+static uint64_t hash_launch(uint64_t hash, const launch_entry *entry) {
+  const launch *launch = &entry->launch;
+  hash = hash_bytes(hash, launch->shader, strlen(launch->shader));
+  hash = hash_bytes(hash, launch->spec, launch->spec_count * sizeof *launch->spec);
+  hash = hash_bytes(hash, launch->groups, sizeof launch->groups);
+  for (uint32_t word = 0; word < launch->push_bytes / 4; word++)
+    if (!(launch->push_places >> word & 1)) hash = hash_bytes(hash, entry->push + 4 * (size_t)word, 4);
+  for (uint32_t b = 0; b < launch->binding_count; b++) {
+    const shape bound = launch->bindings[b] ? launch->bindings[b]->shape : (shape){0};
+    hash = hash_bytes(hash, &bound, sizeof bound);
   }
   return hash;
 }
 
-static void end_choice(launch_entry *entry, int choice) {
-  entry->launch = entry->choices[choice];
-  free(entry->choices);
-  entry->choices = NULL;
-}
-
-// Leaves those candidates that may be compared: none where the device does not tune, or knows the answer already.
-static void narrow(const mote_device *device, launch_entry *entry) {
-  mote_tune tune = device_tunes(device);
-  if (!entry->choices) return;
-  if (tune != MOTE_TUNE_FULL) entry->choice_count = entry->exact_count;
-  if (tune == MOTE_TUNE_OFF || device_get_caps(device)->separate_buffers || entry->choice_count < 2) {
-    end_choice(entry, 0);
-    return;
+// What there is to choose among, wherever its tensors lie.
+static uint64_t hash_ways(const trial *t) {
+  uint64_t hash = HASH_START;
+  for (int i = 0; i < t->count; i++) {
+    hash = hash_bytes(hash, t->ways[i].kernel->name, strlen(t->ways[i].kernel->name) + 1);
+    for (int k = 0; k < t->lists[i].count; k++) hash = hash_launch(hash, &t->lists[i].entries[k]);
   }
-  entry->key = hash_choices(entry);
-  int known = tuning_find(device, entry->key);
-  if (known >= 0) end_choice(entry, known < entry->choice_count ? known : 0);
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Memory
-
-static const tensor *owner(const tensor *tensor) { return tensor->view_of ? tensor->view_of : tensor; }
-
-// Puts what a launch binds one after the other into `arena`, views where they lie in what they are parts of. Returns the bytes.
-static size_t lay_out(const launch *launch, buffer *arena, size_t alignment, binding homes[MAX_BINDINGS]) {
-  size_t begins[MAX_BINDINGS], end = 0;
-  for (uint32_t i = 0; i < launch->binding_count; i++) {
-    const tensor *bound = launch->bindings[i];
-    if (!bound) continue;
-    begins[i] = end;
-    for (uint32_t k = 0; k < i && begins[i] == end; k++)
-      if (launch->bindings[k] && owner(launch->bindings[k]) == owner(bound)) begins[i] = begins[k];
-    if (begins[i] == end) end += (tensor_bytes(owner(bound)) + 15) / 16 * 16;
-    end = (end + alignment - 1) / alignment * alignment;
-    homes[i] = (binding){arena, begins[i] + bound->view_offset, (tensor_bytes(bound) + 15) / 16 * 16};
-  }
-  return end;
-}
-
-static size_t most_bytes(const mote_device *device, const launches *lists, int count) {
-  size_t most = 0;
-  binding homes[MAX_BINDINGS];
-  for (int list = 0; list < count; list++)
-    for (int i = 0; i < lists[list].count; i++) {
-      const launch_entry *entry = &lists[list].entries[i];
-      if (!entry->choices) continue;
-      size_t bytes = lay_out(&entry->launch, NULL, device_get_caps(device)->alignment, homes);
-      if (bytes > most) most = bytes;
-    }
-  return most;
-}
-
-// Numbers of a usual size everywhere: what lies there by chance could be slow to compute with.
-static mote_status fill(buffer *arena, mote_error *error) {
-  float *numbers = malloc(FILL_FLOATS * sizeof *numbers);
-  if (!numbers) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (uint32_t i = 0; i < FILL_FLOATS; i++) numbers[i] = (float)((int32_t)(i * 2654435761u) >> 8) / 8388608.0f;
-  mote_status status = MOTE_OK;
-  for (size_t at = 0; at < buffer_bytes(arena) && !status; at += FILL_FLOATS * sizeof *numbers) {
-    size_t left = buffer_bytes(arena) - at, most = FILL_FLOATS * sizeof *numbers;
-    status = buffer_upload(arena, at, numbers, left < most ? left : most, error);
-  }
-  free(numbers);
-  return status;
+  return hash;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Measuring
 
-static mote_status record(const trial *t, const launch_entry *entry, const binding *homes, commands **out, mote_error *error) {
-  TRY(commands_create(t->device, "tuning", false, out, error));
-  mote_status status = record_launch(t->device, *out, entry, homes, error);
+static void find_made(trial *t) {
+  t->made_count = 0;
+  for (int i = 0; i < t->node->output_count; i++) t->made[t->made_count++] = t->node->outputs[i];
+  for (int i = 0; i < t->node->input_count; i++)
+    if ((t->node->writes >> i & 1) && t->node->inputs[i]) t->made[t->made_count++] = t->node->inputs[i];
+}
+
+static size_t made_bytes(const trial *t) {
+  size_t bytes = 0;
+  for (int i = 0; i < t->made_count; i++) bytes += tensor_bytes(t->made[i]);
+  return bytes;
+}
+
+// What a way begins with: its tables, numbers in what it takes, and nothing that it would make in what it makes; `made` has room for
+// that.
+static mote_status prepare(trial *t, const launches *list, unsigned char *made, mote_error *error) {
+  const node *node = t->node;
+  TRY(arena_take(&t->arena, node, list, error));
+  memset(made, SENTINEL, made_bytes(t));
+  for (int i = 0; i < node->output_count; i++) {
+    const binding home = arena_home(&t->arena, node->outputs[i]);
+    TRY(buffer_upload(home.buffer, home.offset, made, tensor_bytes(node->outputs[i]), error));
+  }
+  for (int i = 0; i < node->input_count; i++)
+    if (node->inputs[i]) TRY(arena_fill(&t->arena, node->inputs[i], error));
+  return MOTE_OK;
+}
+
+static mote_status record(const trial *t, const launches *list, commands **out, mote_error *error) {
+  TRY(commands_create(t->arena.device, "tuning", false, out, error));
+  mote_status status = MOTE_OK;
+  for (int i = 0; i < list->count && !status; i++) {
+    const launch *launch = &list->entries[i].launch;
+    binding homes[MAX_BINDINGS] = {0};
+    for (uint32_t b = 0; b < launch->binding_count; b++)
+      if (launch->bindings[b]) homes[b] = arena_home(&t->arena, launch->bindings[b]);
+    status = record_launch(t->arena.device, *out, &list->entries[i], homes, error);
+  }
   if (!status) status = commands_finish(*out, error);
   if (status) commands_destroy(out);
   return status;
 }
 
-// Seconds of one dispatch, and what it makes.
-static mote_status try_one(const trial *t, launch_entry *entry, int choice, void *made, double *seconds, mote_error *error) {
+static mote_status download(const trial *t, unsigned char *made, mote_error *error) {
+  for (int i = 0; i < t->made_count; made += tensor_bytes(t->made[i++])) {
+    const binding home = arena_home(&t->arena, t->made[i]);
+    TRY(buffer_download(home.buffer, home.offset, made, tensor_bytes(t->made[i]), error));
+  }
+  return MOTE_OK;
+}
+
+// Seconds of one run of a list, and what it makes.
+static mote_status try_one(trial *t, const launches *list, unsigned char *made, double *seconds, mote_error *error) {
   commands *commands = NULL;
-  binding homes[MAX_BINDINGS];
-  entry->launch = entry->choices[choice];
-  lay_out(&entry->launch, t->arena, device_get_caps(t->device)->alignment, homes);
-  const binding *out = &homes[entry->launch.binding_count - 1];
-  memset(made, SENTINEL, t->made_bytes);
-  TRY(buffer_upload(t->arena, out->offset, made, t->made_bytes, error));
-  TRY(record(t, entry, homes, &commands, error));
+  TRY(prepare(t, list, made, error));
+  TRY(record(t, list, &commands, error));
   mote_status status = commands_run(commands, 1, error);  // compiles what is not compiled yet
-  if (!status) status = buffer_download(t->arena, out->offset, made, t->made_bytes, error);
+  if (!status) status = download(t, made, error);
   double began = seconds_now();
   if (!status) status = commands_run(commands, 1, error);
   double once = seconds_now() - began;
@@ -157,83 +149,103 @@ static mote_status try_one(const trial *t, launch_entry *entry, int choice, void
 }
 
 // Padding included, which every kernel fills with zeros.
-static bool agrees(const trial *t, bool bits) {
-  if (!memcmp(t->wanted, t->found, t->made_bytes)) return true;
-  if (bits) return false;
-  const float *wanted = t->wanted, *found = t->found;
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < t->made_bytes / sizeof *wanted; i++) {
-    difference += ((double)wanted[i] - found[i]) * ((double)wanted[i] - found[i]);
-    norm += (double)wanted[i] * wanted[i];
+static bool agrees(const trial *t, double tolerance) {
+  size_t at = 0;
+  for (int i = 0; i < t->made_count; at += tensor_bytes(t->made[i++])) {
+    const float *wanted = (const void *)(t->wanted + at), *found = (const void *)(t->found + at);
+    double difference = 0, norm = 0;
+    if (!memcmp(wanted, found, tensor_bytes(t->made[i]))) continue;
+    if (tolerance == 0 || t->made[i]->role == ROLE_TABLE) return false;
+    for (size_t k = 0; k < tensor_bytes(t->made[i]) / sizeof *wanted; k++) {
+      difference += ((double)wanted[k] - found[k]) * ((double)wanted[k] - found[k]);
+      norm += (double)wanted[k] * wanted[k];
+    }
+    if (!(difference <= tolerance * tolerance * norm)) return false;
   }
-  return difference <= TOLERANCE * TOLERANCE * norm;
+  return true;
 }
 
 // `*best` is -1 if time was up before all were tried.
-static mote_status compare(const trial *t, launch_entry *entry, int *best, mote_error *error) {
-  double first, least;
+static mote_status compare(trial *t, int *best, mote_error *error) {
+  double first, least, tolerance = t->ways[0].kernel->half ? HALF_TOLERANCE : TOLERANCE;
   *best = 0;
-  TRY(try_one(t, entry, 0, t->wanted, &first, error));
+  TRY(try_one(t, &t->lists[0], t->wanted, &first, error));
   least = MARGIN * first;
-  for (int choice = 1; choice < entry->choice_count; choice++) {
+  for (int i = 1; i < t->count; i++) {
     double seconds;
     if (seconds_now() > t->deadline) {
       *best = -1;
       return MOTE_OK;
     }
-    TRY(try_one(t, entry, choice, t->found, &seconds, error));
-    if (seconds >= least || !agrees(t, device_tunes(t->device) == MOTE_TUNE_FAST)) continue;
+    TRY(try_one(t, &t->lists[i], t->found, &seconds, error));
+    if (seconds >= least || !agrees(t, device_tunes(t->arena.device) == MOTE_TUNE_FAST ? 0 : tolerance)) continue;
     least = seconds;
-    *best = choice;
+    *best = i;
   }
   return MOTE_OK;
 }
 
-// The best candidate by measuring, or -1.
-static mote_status measure(trial *t, launch_entry *entry, int *choice, mote_error *error) {
-  const launch *launch = &entry->launch;
-  t->made_bytes = tensor_bytes(launch->bindings[launch->binding_count - 1]);
-  t->wanted = malloc(t->made_bytes);
-  t->found = malloc(t->made_bytes);
-  mote_status status = t->wanted && t->found ? compare(t, entry, choice, error) : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+// The best way by measuring, or -1.
+static mote_status measure(trial *t, int *choice, mote_error *error) {
+  find_made(t);
+  t->wanted = malloc(made_bytes(t) + 1);
+  t->found = malloc(made_bytes(t) + 1);
+  mote_status status = t->wanted && t->found ? arena_hold(&t->arena, t->node, t->lists, t->count, error)
+                                             : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) status = compare(t, choice, error);
   free(t->wanted);
   free(t->found);
   return status;
 }
 
-static mote_status choose_one(trial *t, launch_entry *entry, mote_error *error) {
-  int choice = tuning_find(t->device, entry->key);  // the same work may have come before
-  bool known = choice >= 0;
-  if (!known) TRY(measure(t, entry, &choice, error));
-  end_choice(entry, choice < 0 ? 0 : choice);
-  if (known || choice < 0) return MOTE_OK;
+static mote_status keep(const trial *t, uint64_t key, int choice, mote_error *error) {
   char about[160];
-  const node *node = entry->node;
+  const node *node = t->node;
   const tensor *made = node->output_count ? node->outputs[0] : node->inputs[0];
-  snprintf(about, sizeof about, "%s %s %.40s", entry->launch.shader, shape_format(made->shape).text, node->label);
-  return tuning_keep(t->device, entry->key, choice, about, error);
+  snprintf(about, sizeof about, "%s %s %.40s", t->lists[choice].entries[0].launch.shader, shape_format(made->shape).text, node->label);
+  return tuning_keep(t->arena.device, key, choice, about, error);
 }
 
-static mote_status measure_all(trial *t, launches *lists, int count, mote_error *error) {
-  TRY(fill(t->arena, error));
-  for (int list = 0; list < count; list++)
-    for (int i = 0; i < lists[list].count && seconds_now() <= t->deadline; i++)
-      if (lists[list].entries[i].choices) TRY(choose_one(t, &lists[list].entries[i], error));
-  return MOTE_OK;
+// Among several ways; -1: it is not known.
+static mote_status choose_way(trial *t, int *choice, mote_error *error) {
+  TRY(append_ways(t, error));
+  uint64_t key = hash_ways(t);
+  *choice = tuning_find(t->arena.device, key);
+  if (*choice >= t->count) *choice = 0;
+  if (*choice >= 0 || !t->measure || seconds_now() > t->deadline) return MOTE_OK;
+  TRY(measure(t, choice, error));
+  return *choice < 0 ? MOTE_OK : keep(t, key, *choice, error);
 }
 
-mote_status choose(mote_device *device, launches *lists, int count, bool measure, mote_error *error) {
-  bool fast = device_tunes(device) == MOTE_TUNE_FAST;
-  trial t = {.device = device, .deadline = fast ? seconds_now() + FAST_SECONDS : INFINITY};
-  for (int list = 0; list < count; list++)
-    for (int i = 0; i < lists[list].count; i++) narrow(device, &lists[list].entries[i]);
-  size_t bytes = measure ? most_bytes(device, lists, count) : 0;
+static mote_status choose_one(trial *t, kernel_search search, way *chosen, mote_error *error) {
+  int choice = 0, tensors = t->graph->tensor_count;
   mote_status status = MOTE_OK;
-  if (bytes) status = buffer_create(device, bytes, "tuning", &t.arena, error);
-  if (bytes && !status) status = measure_all(&t, lists, count, error);
-  buffer_destroy(&t.arena);
-  for (int list = 0; list < count; list++)
-    for (int i = 0; i < lists[list].count; i++)
-      if (lists[list].entries[i].choices) end_choice(&lists[list].entries[i], 0);
+  t->count = kernel_ways(t->graph->caps, t->node, search, t->ways);
+  for (int i = 0; i < t->count; i++) t->lists[i] = (launches){0};
+  if (t->count > 1) status = choose_way(t, &choice, error);
+  *chosen = t->ways[choice < 0 ? 0 : choice];
+  for (int i = 0; i < t->count; i++) launches_finish(&t->lists[i]);
+  graph_truncate(t->graph, tensors);  // scratch and tables of all ways
+  return status;
+}
+
+mote_status choose(mote_device *device, graph *graph, bool measure, way *ways, mote_error *error) {
+  mote_tune tune = device_tunes(device);
+  kernel_search search = tune == MOTE_TUNE_OFF || graph->caps->separate_buffers ? SEARCH_NONE
+                         : tune == MOTE_TUNE_FAST                               ? SEARCH_EQUAL
+                                                                                : SEARCH_ALL;
+  trial *t = calloc(1, sizeof *t);
+  if (!t) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  t->arena.device = device;
+  t->graph = graph;
+  t->measure = measure;
+  t->deadline = tune == MOTE_TUNE_FAST ? seconds_now() + FAST_SECONDS : INFINITY;
+  mote_status status = MOTE_OK;
+  for (int i = 0; i < graph->node_count && !status; i++) {
+    t->node = graph->nodes[i];
+    if (!t->node->removed) status = choose_one(t, search, &ways[i], error);
+  }
+  arena_finish(&t->arena);
+  free(t);
   return status;
 }

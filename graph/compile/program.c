@@ -37,7 +37,7 @@ mote_device *program_device(const program *program) { return program->device; }
 // ---------------------------------------------------------------------------------------------------------------------
 // Lowering
 
-static mote_status lower(program *program, mote_error *error) {
+static mote_status append_launches(program *program, const way *ways, mote_error *error) {
   for (int phase = 0; phase < PHASE_COUNT; phase++) {
     launches *launches = &program->launches[phase];
     launches->graph = program->graph;
@@ -45,13 +45,19 @@ static mote_status lower(program *program, mote_error *error) {
     launches->train = program->graph->train;
     for (int i = 0; i < program->graph->node_count; i++) {
       const node *node = program->graph->nodes[i];
-      if (node->phase != (enum phase)phase || node->removed) continue;
-      launches->node = node;
-      launches->kernel = kernel_choose(launches->caps, node);
-      TRY(launches->kernel->launch(node, launches, error));
+      if (node->phase == (enum phase)phase && !node->removed) TRY(kernel_launch(launches, node, &ways[i], error));
     }
   }
-  return choose(program->device, program->launches, PHASE_COUNT, !program->needs, error);
+  return MOTE_OK;
+}
+
+static mote_status lower(program *program, mote_error *error) {
+  way *ways = calloc((size_t)program->graph->node_count + 1, sizeof *ways);
+  if (!ways) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  mote_status status = choose(program->device, program->graph, !program->needs, ways, error);
+  if (!status) status = append_launches(program, ways, error);
+  free(ways);
+  return status;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

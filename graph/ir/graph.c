@@ -22,10 +22,7 @@ void graph_destroy(graph **pointer) {
   *pointer = NULL;
   if (!graph) return;
   for (int i = 0; i < graph->node_count; i++) free(graph->nodes[i]);
-  for (int i = 0; i < graph->tensor_count; i++) {
-    free(graph->tensors[i]->contents);
-    free(graph->tensors[i]);
-  }
+  graph_truncate(graph, 0);
   free(graph->nodes);
   free(graph->tensors);
   free(graph);
@@ -121,6 +118,14 @@ tensor *graph_external(graph *graph, const char *name, shape shape, tensor_role 
 
 tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_role role) {
   return add_tensor(graph, name, shape, role, TENSOR_ACTIVATION);
+}
+
+void graph_truncate(graph *graph, int count) {
+  while (graph->tensor_count > count) {
+    tensor *last = graph->tensors[--graph->tensor_count];
+    free(last->contents);
+    free(last);
+  }
 }
 
 tensor *graph_find(const graph *graph, const char *name) {

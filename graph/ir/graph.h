@@ -199,6 +199,9 @@ tensor *graph_external(graph *graph, const char *name, shape shape, tensor_role 
 // An activation that nodes' outputs are parts of.
 tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_role role);
 
+// Takes away the tensors from `count` on, which nothing uses.
+void graph_truncate(graph *graph, int count);
+
 tensor *graph_find(const graph *graph, const char *name);
 
 // Records the first failure, in printf's manner, and returns NULL for builders to pass on.

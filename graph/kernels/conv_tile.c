@@ -107,9 +107,9 @@ static void take_tile(const conv_product *product, conv_tile t, launch *launch) 
 }
 
 // Tiles that differ from each other can be the same once they fit the channels.
-static bool is_among(conv_tile t, const conv_tile *others, int count) {
+static bool is_among(const variant *v, const variant *others, int count) {
   for (int i = 0; i < count; i++)
-    if (!memcmp(&t, &others[i], sizeof t)) return true;
+    if (!memcmp(v->words, others[i].words, sizeof v->words)) return true;
   return false;
 }
 
@@ -130,17 +130,26 @@ bool conv_matrix_fits(const conv_product *product) {
   return 8 * out_blocks_of(product) >= MATRIX && product->channels >= MATRIX;
 }
 
-static int matrix_wave(const launches *to) { return to->kernel->cooperative ? (int)to->caps->subgroup_size : PLAIN_WAVE; }
+static int matrix_wave(const kernel *kernel, const device_caps *caps) {
+  return kernel->cooperative ? (int)caps->subgroup_size : PLAIN_WAVE;
+}
 
-static int matrix_waves(const launches *to) {
+static int matrix_waves(const kernel *kernel, const device_caps *caps) {
   int waves = MATRIX_WAVES;
-  while (waves > 1 && (uint32_t)(waves * matrix_wave(to)) > to->caps->max_invocations) waves /= 2;
+  while (waves > 1 && (uint32_t)(waves * matrix_wave(kernel, caps)) > caps->max_invocations) waves /= 2;
   return waves;
 }
 
+// Workgroups across the pixels, and across the output channels.
+static uint64_t matrix_groups(const conv_product *product, matrix_tile t, int waves, uint32_t groups[3]) {
+  uint64_t wide = (uint64_t)(MATRIX * t.columns * waves), across = (pixels_of(product) + wide - 1) / wide;
+  spread(across, 1, groups);
+  groups[2] = (uint)divide_up(8 * out_blocks_of(product), MATRIX * t.rows);
+  return (uint64_t)groups[0] * groups[1] * groups[2];
+}
+
 static void take_matrix_tile(const launches *to, const conv_product *product, matrix_tile t, launch *launch) {
-  int wave = matrix_wave(to), waves = matrix_waves(to);
-  uint64_t wide = (uint64_t)(MATRIX * t.columns * waves);
+  int wave = matrix_wave(to->kernel, to->caps), waves = matrix_waves(to->kernel, to->caps);
   launch->shader = to->kernel->cooperative ? "conv_matrix_cooperative" : "conv_matrix";
   launch->spec[CONV_MATRIX_LOCAL] = (uint)(waves * wave);
   launch->spec[CONV_MATRIX_WAVE] = (uint)wave;
@@ -149,52 +158,54 @@ static void take_matrix_tile(const launches *to, const conv_product *product, ma
   launch->spec[CONV_TILE_STRIDE] = (uint)product->stride;
   launch->spec[CONV_TILE_SQUARE] = (uint)product->square;
   launch->spec_count = 13;
-  spread((pixels_of(product) + wide - 1) / wide, 1, launch->groups);
-  launch->groups[2] = (uint)divide_up(8 * out_blocks_of(product), MATRIX * t.rows);
+  matrix_groups(product, t, waves, launch->groups);
 }
 
 // All sum in the same order. The first is the largest tile that fills the device, or the smallest.
-static int matrix_choices(const launches *to, const conv_product *product, launch *choices) {
-  const launch given = choices[0];
-  int count = 0, suiting = 0;
+static int matrix_variants(const kernel *kernel, const device_caps *caps, const conv_product *product, variant *variants) {
+  int count = 0, suiting = 0, waves = matrix_waves(kernel, caps);
   for (int i = 0; i < MATRIX_TILE_COUNT; i++) {
-    if (MATRIX * matrix_tiles[i].rows > 8 * out_blocks_of(product) && i + 1 < MATRIX_TILE_COUNT) continue;
-    choices[count] = given;
-    take_matrix_tile(to, product, matrix_tiles[i], &choices[count]);
-    const uint32_t *groups = choices[count].groups;
-    uint64_t all = (uint64_t)groups[0] * (groups[1] ? groups[1] : 1) * groups[2];
-    if (suiting == count && all < WANTED_GROUPS) suiting++;
-    count++;
+    matrix_tile t = matrix_tiles[i];
+    uint32_t groups[3];
+    if (MATRIX * t.rows > 8 * out_blocks_of(product) && i + 1 < MATRIX_TILE_COUNT) continue;
+    if (suiting == count && matrix_groups(product, t, waves, groups) < WANTED_GROUPS) suiting++;
+    variants[count++] = (variant){.words = {t.rows, t.columns}};
   }
   if (suiting == count) suiting--;
-  const launch suits = choices[suiting];
-  choices[suiting] = choices[0];
-  choices[0] = suits;
+  const variant suits = variants[suiting];
+  variants[suiting] = variants[0];
+  variants[0] = suits;
   return count;
 }
 
-static int tile_choices(const device_caps *caps, const conv_product *product, launch choices[CONV_TILE_CHOICES], int *inexact) {
-  conv_tile taken[CONV_TILE_CHOICES] = {suiting_tile(caps, product)};
+static variant vary_tile(conv_tile t) {
+  return (variant){.order = (uint32_t)(t.split << 16 | t.units), .words = {t.blocks, t.lanes, t.pixels, t.split, t.units}};
+}
+
+static int tile_variants(const device_caps *caps, const conv_product *product, variant variants[MOST_VARIANTS]) {
   int count = 1;
-  take_tile(product, taken[0], choices);
-  for (int exact = 1; exact >= 0; exact--)
-    for (int i = 0; i < CONV_TILE_COUNT && count < CONV_TILE_CHOICES; i++) {
-      conv_tile t = fit_channels(conv_tiles[i], out_blocks_of(product));
-      bool adds_alike = t.split == taken[0].split && t.units == taken[0].units;
-      if (adds_alike != exact || is_among(t, taken, count) || !count_across(caps, product, t)) continue;
-      taken[count] = t;
-      choices[count] = choices[0];
-      take_tile(product, t, &choices[count++]);
-      *inexact += !exact;
-    }
+  variants[0] = vary_tile(suiting_tile(caps, product));
+  for (int i = 0; i < CONV_TILE_COUNT && count < MOST_VARIANTS; i++) {
+    conv_tile t = fit_channels(conv_tiles[i], out_blocks_of(product));
+    variants[count] = vary_tile(t);
+    count += count_across(caps, product, t) && !is_among(&variants[count], variants, count);
+  }
   return count;
+}
+
+int conv_tile_variants(const kernel *kernel, const device_caps *caps, const conv_product *product, variant variants[MOST_VARIANTS]) {
+  return kernel->class == MOTE_KERNELS_MATRIX ? matrix_variants(kernel, caps, product, variants)
+                                              : tile_variants(caps, product, variants);
 }
 
 mote_status conv_tile_launch(launches *to, const conv_product *product, const launch *described, mote_error *error) {
-  launch choices[CONV_TILE_CHOICES] = {*described};
-  int inexact = 0, count = to->kernel->class == MOTE_KERNELS_MATRIX ? matrix_choices(to, product, choices)
-                                                                   : tile_choices(to->caps, product, choices, &inexact);
-  return launches_add_one_of(to, choices, count, inexact, error);
+  const int *words = to->variant.words;
+  launch launch = *described;
+  if (to->kernel->class == MOTE_KERNELS_MATRIX)
+    take_matrix_tile(to, product, (matrix_tile){words[0], words[1]}, &launch);
+  else
+    take_tile(product, (conv_tile){words[0], words[1], words[2], words[3], words[4]}, &launch);
+  return launches_add(to, &launch, error);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -245,7 +256,7 @@ static gradient_matrix_tile choose_gradient_matrix_tile(const launches *to, cons
   int inputs = divide_up(quads_of(product->x) + quads_of(product->second), MATRIX / 4);
   int outputs = divide_up(product->out_channels, MATRIX);
   gradient_matrix_tile t = {.inputs = smaller(4, power_of_two_from(inputs)), .outputs = 1};
-  t.waves = smaller(matrix_waves(to), power_of_two_from(outputs));
+  t.waves = smaller(matrix_waves(to->kernel, to->caps), power_of_two_from(outputs));
   t.tiles = divide_up(inputs, t.inputs) * divide_up(outputs, t.waves * t.outputs);
   t.taps = product->kernel * product->kernel * product->square * product->square;
   int stages = divide_up(x.n * x.h * x.w, CONV_WEIGHT_GRADIENT_STAGE);
@@ -284,7 +295,7 @@ static int take_gradient_tile(const weight_gradient_product *product, launch *la
 
 static int take_gradient_matrix_tile(const launches *to, const weight_gradient_product *product, launch *launch) {
   gradient_matrix_tile t = choose_gradient_matrix_tile(to, product);
-  int wave = matrix_wave(to);
+  int wave = matrix_wave(to->kernel, to->caps);
   launch->shader = to->kernel->cooperative ? "conv_weight_gradient_matrix_cooperative" : "conv_weight_gradient_matrix";
   launch->spec[CONV_WEIGHT_GRADIENT_LOCAL] = (uint)(t.waves * wave);
   launch->spec[CONV_WEIGHT_GRADIENT_WAVE] = (uint)wave;

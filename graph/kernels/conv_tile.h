@@ -18,17 +18,18 @@ typedef struct conv_product {
   int channels;  // of the input: all of them
 } conv_product;
 
-enum { CONV_TILE_CHOICES = 14 };
+// The tiles of conv_tiled or, for a kernel of the class MATRIX, conv_matrix: the one that should suit, and others that could.
+int conv_tile_variants(const kernel *kernel, const device_caps *caps, const conv_product *product, variant variants[MOST_VARIANTS]);
 
-// Appends a launch of conv_tiled or, by a kernel of the class MATRIX, conv_matrix: the tile that should suit, and for the tuner
-// others that could. `described` has bindings, push constants and the constants that all convolution kernels share.
+// Appends the launch with the tile of `to->variant`. `described` has bindings, push constants and the constants that all convolution
+// kernels share.
 mote_status conv_tile_launch(launches *to, const conv_product *product, const launch *described, mote_error *error);
 
 // The rows of a product's kernels in an op's table.
-#define TILE_KERNELS(name, fits_matrices, fits_tiles, launch)                                                  \
-  {name "_matrix_cooperative", MOTE_KERNELS_MATRIX, fits_matrices, launch, .half = true, .cooperative = true}, \
-      {name "_matrix", MOTE_KERNELS_MATRIX, fits_matrices, launch, .half = true},                              \
-      {name "_tiled", MOTE_KERNELS_TILED, fits_tiles, launch}
+#define TILE_KERNELS(name, fits_matrices, fits_tiles, launch, variants)                                                  \
+  {name "_matrix_cooperative", MOTE_KERNELS_MATRIX, fits_matrices, launch, variants, .half = true, .cooperative = true}, \
+      {name "_matrix", MOTE_KERNELS_MATRIX, fits_matrices, launch, variants, .half = true},                              \
+      {name "_tiled", MOTE_KERNELS_TILED, fits_tiles, launch, variants}
 
 // Whether there is enough of it for matrices: thin products, as the first and last convolution, would multiply zeros.
 bool conv_matrix_fits(const conv_product *product);

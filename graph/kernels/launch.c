@@ -17,7 +17,6 @@ void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
 }
 
 void launches_finish(launches *launches) {
-  for (int i = 0; i < launches->count; i++) free(launches->entries[i].choices);
   free(launches->entries);
   *launches = (struct launches){0};
 }
@@ -62,18 +61,5 @@ mote_status launches_add(launches *launches, const launch *launch, mote_error *e
   count_groups(&entry->launch);
   if (launch->push_bytes) memcpy(entry->push, launch->push, launch->push_bytes);
   launches->count++;
-  return MOTE_OK;
-}
-
-mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error) {
-  TRY(launches_add(launches, choices, error));
-  if (count < 2) return MOTE_OK;
-  launch_entry *entry = &launches->entries[launches->count - 1];
-  entry->choices = malloc((size_t)count * sizeof *choices);
-  if (!entry->choices) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  memcpy(entry->choices, choices, (size_t)count * sizeof *choices);
-  for (int i = 0; i < count; i++) count_groups(&entry->choices[i]);
-  entry->choice_count = count;
-  entry->exact_count = count - inexact;
   return MOTE_OK;
 }

@@ -28,10 +28,15 @@ typedef struct launch_entry {
   const struct kernel *kernel;
   launch launch;  // its `push` points to what the op had; the copy is the next member
   unsigned char push[MAX_PUSH_BYTES];
-  struct launch *choices;         // that do the same, the first of them `launch`; NULL: there is no choice
-  int choice_count, exact_count;  // all of them, and the first ones that give the bits of the first
-  uint64_t key;                   // of the choices, for the tuner's memory
 } launch_entry;
+
+// One of the ways in which a kernel can do a node.
+enum { VARIANT_WORDS = 6, MOST_VARIANTS = 16 };
+typedef struct variant {
+  uint32_t order;            // of summation, by a number of the kernel's own: variants of one order make the same bits
+  bool unlikely;             // has not been found faster anywhere: only a full search tries it
+  int words[VARIANT_WORDS];  // which it is, as the kernel means them
+} variant;
 
 // The launches of a list of nodes, in their order. All members may be read; zero is an empty list, for no device.
 typedef struct launches {
@@ -39,7 +44,8 @@ typedef struct launches {
   const device_caps *caps;  // of the device that they are for
   bool train;               // forward passes of which gradients are taken
   const node *node;         // whose launches are added now
-  const struct kernel *kernel;  // and by which of its op's kernels
+  const struct kernel *kernel;  // and by which of its op's kernels,
+  variant variant;              // in which of its ways
   launch_entry *entries;
   int count;
 } launches;
@@ -48,11 +54,6 @@ void launches_finish(launches *launches);
 
 // Appends a launch, which is copied with its push constants. Called by ops.
 mote_status launches_add(launches *launches, const launch *launch, mote_error *error);
-
-// Appends one of several that do the same, which differ in shader, constants and workgroups alone: the first, unless
-// the tuner finds another to be faster. Their last binding is what they make. The last `inexact` of them are for a full
-// search alone: they need not give the bits of the first, or are hardly ever faster.
-mote_status launches_add_one_of(launches *launches, const launch *choices, int count, int inexact, mote_error *error);
 
 // What a launch binds for `parts` of several layers, which share a binding: see views.h.
 mote_status launches_bind(const launches *launches, tensor *const *parts, int count, tensor **out, mote_error *error);

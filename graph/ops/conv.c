@@ -13,7 +13,7 @@ typedef struct conv_attributes {
   epilogue epilogue;
   float x_scale;         // while x is in half precision, a power of two
   uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
-  uint32_t one_binding;  // for both inputs, which are views of one tensor
+  uint32_t one_binding;  // for both inputs, which are views of one tensor, where the kernel can
 } conv_attributes;
 
 // x (N, C, H, W), weight (O, C, k, k) with k 1 or 3, bias (1, O, 1, 1) give (N, O, H, W).
@@ -52,18 +52,13 @@ static int column_groups(int width) {
   return groups >= 3 ? 4 : groups;
 }
 
-static bool is_texel_kernel(const device_caps *caps, const node *node) {
+static bool fits_texel(const device_caps *caps, const node *node) {
   tensor *const *in = node->inputs;
   return convolves_texels(caps, (const tensor *[]){in[X], in[SECOND], in[WEIGHT]}, 3);
 }
 
 static bool fits_winograd(const device_caps *caps, const node *node) {
-  return node->inputs[WEIGHT]->shape.h == 3 && node->outputs[0]->shape.h % 4 == 0 && is_texel_kernel(caps, node);
-}
-
-// It wants a binding for each input.
-static bool fits_texel(const device_caps *caps, const node *node) {
-  return !((const conv_attributes *)(const void *)node->attributes)->one_binding && is_texel_kernel(caps, node);
+  return node->inputs[WEIGHT]->shape.h == 3 && node->outputs[0]->shape.h % 4 == 0 && fits_texel(caps, node);
 }
 
 // All that the node makes.
@@ -93,8 +88,7 @@ static bool fits_matrices(const device_caps *caps, const node *node) {
 static launch describe(const node *node, struct conv_parameters *push) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const conv_attributes *attributes = (const void *)node->attributes;
-  tensor *inputs = attributes->one_binding ? x->view_of : NULL;  // what holds both
-  tensor *both = node->output_count > 1 ? y->view_of : NULL;     // the same of the outputs
+  tensor *both = node->output_count > 1 ? y->view_of : NULL;  // what holds both outputs
   *push = (struct conv_parameters){
       .batch = (uint)y->shape.n,
       .height = (uint)y->shape.h,
@@ -103,7 +97,6 @@ static launch describe(const node *node, struct conv_parameters *push) {
       .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
       .out_blocks = (uint)round_up(made_by(node).c, 8) / 8,
       .split = (uint)round_up(y->shape.c, 8) / 8,
-      .second_in = inputs ? share_offset(inputs, second) : 0,
       .second_at = both ? (uint)(node->outputs[1]->view_offset / 16) : 0,
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
@@ -113,13 +106,12 @@ static launch describe(const node *node, struct conv_parameters *push) {
       .shader = "conv",
       .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
                [CONV_ACTIVATION] = attributes->epilogue.activation,
-               [CONV_SECOND] = second && !inputs ? CONV_SECOND_BOUND : 0,
+               [CONV_SECOND] = second ? CONV_SECOND_BOUND : 0,
                [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
                [CONV_BIAS] = node->inputs[BIAS] != NULL},
       .spec_count = 5,
       // A binding must not be empty: where a tensor is absent x is bound, which the shader then does not read there.
-      .bindings = {inputs ? inputs : x, second && !inputs ? second : x,
-                   node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
+      .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
                    node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, both ? both : y},
       .binding_count = 6,
       .push = push,
@@ -142,27 +134,35 @@ static mote_status launch_texel(const node *node, launches *to, mote_error *erro
   return launches_add(to, &launch, error);
 }
 
-// The first choice is tiles of four rows of up to 16 columns. The others have not been found faster anywhere; only a full search
-// times them. Sampling's layers without activation, of which one has two inputs, take one variant for both.
-static mote_status launch_winograd(const node *node, launches *to, mote_error *error) {
+// Tiles of four rows of up to 16 columns. Narrower ones have not been found faster anywhere.
+static int vary_winograd(const kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]) {
   enum { WIDEST = 2 };
+  (void)kernel, (void)caps;
+  int count = 0, groups = column_groups(node->outputs[0]->shape.w);
+  for (int wide = groups > WIDEST ? WIDEST : groups; wide >= 1; wide--, count++)
+    variants[count] = (variant){.unlikely = count > 0, .words = {wide}};
+  return count;
+}
+
+// Sampling's layers without activation, of which one has two inputs, take one variant for both.
+static mote_status launch_winograd(const node *node, launches *to, mote_error *error) {
   const conv_attributes *attributes = (const void *)node->attributes;
   struct conv_parameters push;
-  launch choices[WIDEST + 1] = {describe(node, &push)}, described = choices[0];
+  launch launch = describe(node, &push);
   bool alone = !node->inputs[SECOND], follows = attributes->one_binding || (alone && !to->train && !attributes->epilogue.activation);
-  int count = 0, groups = column_groups(node->outputs[0]->shape.w);
-  for (int wide = groups > WIDEST ? WIDEST : groups; wide >= 1; wide--) {
-    choices[count] = described;
-    take_texel_tile(made_by(node), "conv_winograd", 4, wide, &choices[count]);
-    choices[count].spec[CONV_SPLIT] = node->output_count > 1;
-    if (follows) choices[count].spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
-    count++;
+  take_texel_tile(made_by(node), "conv_winograd", 4, to->variant.words[0], &launch);
+  launch.spec[CONV_SPLIT] = node->output_count > 1;
+  if (follows) launch.spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
+  if (attributes->one_binding) {
+    launch.bindings[X] = launch.bindings[SECOND] = node->inputs[X]->view_of;  // what holds both
+    push.second_in = share_offset(node->inputs[X]->view_of, node->inputs[SECOND]);
   }
-  if (fits_texel(to->caps, node)) {
-    choices[count] = described;
-    take_texel(node, &choices[count++]);
-  }
-  return launches_add_one_of(to, choices, count, count - 1, error);
+  return launches_add(to, &launch, error);
+}
+
+static int vary_tiles(const kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]) {
+  const conv_product product = product_of(node);
+  return conv_tile_variants(kernel, caps, &product, variants);
 }
 
 static mote_status launch_tiles(const node *node, launches *to, mote_error *error) {
@@ -258,9 +258,9 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
 static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
 
 const op conv_op = {.name = "conv",
-                    .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd},
+                    .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd, vary_winograd},
                                        {"conv_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
-                                       TILE_KERNELS("conv", fits_matrices, fits_tiles, launch_tiles),
+                                       TILE_KERNELS("conv", fits_matrices, fits_tiles, launch_tiles, vary_tiles),
                                        {"conv", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
                     .backward = backward, .multiply_adds = multiply_adds,
                     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},

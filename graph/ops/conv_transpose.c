@@ -58,6 +58,11 @@ static mote_status launch_tiles(const node *node, launches *to, mote_error *erro
   return conv_tile_launch(to, &product, &described, error);
 }
 
+static int vary_tiles(const kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]) {
+  const conv_product product = product_of(node);
+  return conv_tile_variants(kernel, caps, &product, variants);
+}
+
 // What the other kernels have in common.
 static launch describe(const node *node, struct conv_transpose_parameters *push) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
@@ -217,7 +222,7 @@ const op conv_transpose_weight_gradient_op = {
     .name = "conv_transpose_weight_gradient",
     .kernels = KERNELS({"conv_transpose_weight_gradient_texel", MOTE_KERNELS_TEXEL, gradient_fits_texel, weight_gradient_texel},
                        TILE_KERNELS("conv_transpose_weight_gradient", gradient_fits_matrices,
-                                    gradient_fits_tiles, weight_gradient_tiles),
+                                    gradient_fits_tiles, weight_gradient_tiles, NULL),
                        {"conv_transpose_weight_gradient", MOTE_KERNELS_PLAIN, NULL, weight_gradient_plain}),
     .multiply_adds = weight_gradient_multiply_adds};
 
@@ -267,6 +272,11 @@ static mote_status data_gradient_tiles(const node *node, launches *to, mote_erro
                             .push_bytes = sizeof push};
   const conv_product product = product_of_data_gradient(node);
   return conv_tile_launch(to, &product, &described, error);
+}
+
+static int vary_data_gradient_tiles(const kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]) {
+  const conv_product product = product_of_data_gradient(node);
+  return conv_tile_variants(kernel, caps, &product, variants);
 }
 
 // What the other kernels have in common: dy, exchanged weight → dx.
@@ -336,7 +346,7 @@ const op conv_transpose_data_gradient_op = {
     .name = "conv_transpose_data_gradient",
     .kernels = KERNELS({"conv_transpose_data_gradient_texel", MOTE_KERNELS_TEXEL, data_gradient_fits_texel, data_gradient_texel},
                        TILE_KERNELS("conv_transpose_data_gradient", data_gradient_fits_matrices,
-                                    data_gradient_fits_tiles, data_gradient_tiles),
+                                    data_gradient_fits_tiles, data_gradient_tiles, vary_data_gradient_tiles),
                        {"conv_transpose_data_gradient", MOTE_KERNELS_PLAIN, NULL, data_gradient_plain}),
     .multiply_adds = data_gradient_multiply_adds,
     .join = &join_data_gradients};
@@ -377,7 +387,7 @@ static void backward(graph *graph, node *forward) {
 const op conv_transpose_op = {
     .name = "conv_transpose",
     .kernels = KERNELS({"conv_transpose_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
-                       TILE_KERNELS("conv_transpose", fits_matrices, fits_tiles, launch_tiles),
+                       TILE_KERNELS("conv_transpose", fits_matrices, fits_tiles, launch_tiles, vary_tiles),
                        {"conv_transpose", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
     .backward = backward,
     .multiply_adds = multiply_adds,

@@ -97,24 +97,27 @@ static mote_status add_bias_gradient(const node *node, launches *to, mote_error 
   return db ? channel_sum_launch(node->inputs[DY], db, to, error) : MOTE_OK;
 }
 
+// One layer after the other.
 static mote_status launch_plain(const node *node, launches *to, mote_error *error) {
-  tensor *const *in = node->inputs, *dw = node->outputs[0];
-  struct conv_weight_gradient_parameters push = {.batch = (uint)in[X]->shape.n,
-                                                 .height = (uint)in[X]->shape.h,
-                                                 .width = (uint)in[X]->shape.w,
-                                                 .first_quads = 2 * blocks_of(in[X]),
-                                                 .second_quads = 2 * blocks_of(in[SECOND]),
-                                                 .out_blocks = blocks_of(in[DY])};
-  launch launch = {.shader = "conv_weight_gradient",
-               .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
-                        [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL},
-               .spec_count = 2,
-               .bindings = {in[X], in[SECOND] ? in[SECOND] : in[X], in[DY], dw},
-               .binding_count = 4,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
-  TRY(launches_add(to, &launch, error));
+  for (int layer = 0; layer < layer_count(node); layer++) {
+    tensor *const *in = node->inputs + LAYER_INPUTS * layer, *dw = node->outputs[layer];
+    struct conv_weight_gradient_parameters push = {.batch = (uint)in[X]->shape.n,
+                                                   .height = (uint)in[X]->shape.h,
+                                                   .width = (uint)in[X]->shape.w,
+                                                   .first_quads = 2 * blocks_of(in[X]),
+                                                   .second_quads = 2 * blocks_of(in[SECOND]),
+                                                   .out_blocks = blocks_of(in[DY])};
+    launch launch = {.shader = "conv_weight_gradient",
+                 .spec = {[CONV_WEIGHT_GRADIENT_KERNEL] = (uint)dw->shape.h,
+                          [CONV_WEIGHT_GRADIENT_SECOND] = in[SECOND] != NULL},
+                 .spec_count = 2,
+                 .bindings = {in[X], in[SECOND] ? in[SECOND] : in[X], in[DY], dw},
+                 .binding_count = 4,
+                 .push = &push,
+                 .push_bytes = sizeof push};
+    spread(tensor_bytes(dw) / 16, PLAIN_LOCAL_SIZE, launch.groups);
+    TRY(launches_add(to, &launch, error));
+  }
   return add_bias_gradient(node, to, error);
 }
 
@@ -158,7 +161,7 @@ const op conv_weight_gradient_op = {
     .name = "conv_weight_gradient",
     .kernels = KERNELS({"conv_weight_gradient_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_layers},
                        {"conv_weight_gradient_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_layers},
-                       TILE_KERNELS("conv_weight_gradient", fits_matrices, fits_tiles, launch_tiles),
+                       TILE_KERNELS("conv_weight_gradient", fits_matrices, fits_tiles, launch_tiles, NULL),
                        {"conv_weight_gradient", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
     .multiply_adds = multiply_adds,
     .join = &join_layers};
