@@ -17,11 +17,12 @@ else()
       COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${combined}
       COMMAND ${CMAKE_COMMAND} -E rm -f $<TARGET_FILE:mote-library>
       COMMAND ${CMAKE_AR} qcs $<TARGET_FILE:mote-library> ${combined}
+      COMMAND ${CMAKE_COMMAND} -E rm -f ${combined}
       COMMENT "Hiding what is not the API's in the static library")
   endif()
 endif()
 add_library(mote::mote ALIAS mote-library)
 set_target_properties(mote-library PROPERTIES OUTPUT_NAME mote EXPORT_NAME mote
-                      ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/installed
-                      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/installed)
+                      ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+                      LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 target_include_directories(mote-library INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)

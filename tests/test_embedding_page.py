@@ -46,7 +46,7 @@ def run(*words):
 def the_complete_program_runs(arguments, where):
     source, program, picture, numbers = (where / name for name in ("host.c", "host", "sprite.ppm", "sprite.npy"))
     source.write_text(block("c"))
-    library = next((p for p in (arguments.build / "installed/libmote.a", arguments.build / "libmote.a") if p.exists()))
+    library = arguments.build / "libmote.a"
     run("cc", *C_FLAGS, f"-I{ROOT / 'include'}", source, library, "-lvulkan", "-lm", "-o", program)
     done = run(program, arguments.weights, picture)
     label = done.stdout.split(":")[0]

@@ -77,6 +77,21 @@ int main(int count, char **words) {
 }
 """
 
+# A host that links volk too: opening a device fills in none of the host's functions.
+HOST_OF_VOLK = r"""
+#include <mote.h>
+#include <stddef.h>
+#include <volk.h>
+
+int main(void) {
+  mote_device *device;
+  if (mote_device_create(NULL, &device, NULL)) return 1;
+  if (vkGetInstanceProcAddr) return 2;
+  mote_device_destroy(&device);
+  return volkInitialize() || !vkCreateInstance ? 3 : 0;
+}
+"""
+
 FIND_PACKAGE = """
 cmake_minimum_required(VERSION 3.20)
 project(host LANGUAGES {language})
@@ -241,6 +256,17 @@ def refuses_another_version(folder, prefix):
     raise AssertionError("version 9.9 was found")
 
 
+def beside_volk(folder, build):
+    """The library as it lies in a build folder, under the one name that a game would look for."""
+    library, = build.rglob("libmote.a")
+    volk = pathlib.Path(re.search(r"VOLK_INCLUDE:PATH=(.*)", (build / "CMakeCache.txt").read_text()).group(1))
+    folder.mkdir()
+    (folder / "host.c").write_text(HOST_OF_VOLK)
+    run("gcc", "-DVK_NO_PROTOTYPES", f"-I{ROOT / 'include'}", f"-I{volk}", folder / "host.c", volk / "volk.c",
+        "-Wl,--whole-archive", library, "-Wl,--no-whole-archive", "-lm", "-ldl", "-o", folder / "host")
+    run(folder / "host")
+
+
 def headers_alone(prefix):
     for header, compiler, standard in (("mote.h", "gcc", "c11"), ("mote.h", "g++", "c++11"), ("mote.h", "clang", "c11"),
                                        ("mote_vulkan.h", "g++", "c++11"), ("mote_vulkan.h", "gcc", "c11")):
@@ -295,7 +321,7 @@ def test_installed(scratch):
         check(f"{kind}: pkg-config --static", with_pkg_config, scratch / f"{kind[:6]}-static", prefix, "gcc", "--static")
         check(f"{kind}: another version is refused", refuses_another_version, scratch / f"{kind[:6]}-version", prefix)
     check("absolute folders and DESTDIR", absolute_folders, build, scratch)
-    check("guards in the library", library_is_guarded, build / "installed" / "libmote.a")
+    check("guards in the library", library_is_guarded, build / "libmote.a")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -405,6 +431,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
         check("guards in the program", program_is_guarded, mote)
+        check("a host with volk of its own", beside_volk, scratch / "volk", mote.parent)
         test_missing(scratch)
         test_within(scratch)
         test_installed(scratch)
