@@ -193,8 +193,39 @@ typedef struct mote_model mote_model;
 #define MOTE_MAX_CONTEXT 1024  // n_cfeat at most
 #define MOTE_MAX_LABELS MOTE_MAX_CONTEXT
 
-typedef enum mote_schedule { MOTE_SCHEDULE_LINEAR = 0, MOTE_SCHEDULE_COSINE = 1 } mote_schedule;
+// Of the noise: beta_t of t = 1 … T, in fractions of it.
+typedef enum mote_schedule {
+  MOTE_SCHEDULE_LINEAR = 0,         // beta_start + (beta_end - beta_start) · t/T, and one more, beta_start, before the first
+  MOTE_SCHEDULE_COSINE = 1,         // Nichol & Dhariwal 2021; diffusers calls it squaredcos_cap_v2
+  MOTE_SCHEDULE_DDPM = 2,           // evenly from beta_start at t = 1 to beta_end at T (Ho et al. 2020); diffusers' linear
+  MOTE_SCHEDULE_SCALED_LINEAR = 3,  // the same of √beta; diffusers' scaled_linear
+} mote_schedule;
 typedef enum mote_prediction { MOTE_PREDICT_EPSILON = 0, MOTE_PREDICT_V = 1, MOTE_PREDICT_X0 = 2 } mote_prediction;
+
+// Which timesteps a run of N steps visits from t_0 = strength · T down; i = 0 … N - 1, rounded, no two alike.
+typedef enum mote_grid {
+  MOTE_GRID_UNIFORM = 0,    // t_0 · (N - i)/N; of a model that says how it is sampled, its own
+  MOTE_GRID_QUADRATIC = 1,  // t_0 · ((N - i)/N)², closer together towards the image (Song et al. 2021, appendix D.2)
+  MOTE_GRID_KARRAS = 2,     // the timesteps nearest to sigma_i = (a + i/(N - 1) · (b - a))^7, a = sigma(t_0)^(1/7),
+                            // b = sigma(1)^(1/7), sigma = √((1 - ᾱ)/ᾱ) (Karras et al. 2022, equation 5)
+  // As the schedulers of diffusers have them, which count timesteps from 0. In brackets where DPM-Solver++ differs.
+  MOTE_GRID_DIFFUSERS = 3,  // what they do by default: LEADING (LINSPACE)
+  MOTE_GRID_LEADING = 4,    // 1 + offset + (N - 1 - i) · ⌊t_0/N⌋   (1 + offset + (N - i) · ⌊t_0/(N + 1)⌋)
+  MOTE_GRID_TRAILING = 5,   // t_0 · (N - i)/N, halves rounded to even
+  MOTE_GRID_LINSPACE = 6,   // 1 + (t_0 - 1) · (N - 1 - i)/(N - 1)   (1 + (t_0 - 1) · (N - i)/N)
+} mote_grid;
+
+// How samplers go about a model unless told otherwise: what its scheduler says, of one that comes from diffusers. Zeros: as they
+// go about all others.
+typedef struct mote_sampling {
+  mote_grid grid;         // 0: UNIFORM
+  int offset;             // of LEADING, timesteps
+  double clip;            // DDIM and DDPM clamp each step's x_0 to [-clip, clip]; 0: they do not
+  double threshold;       // as mote_sampler_desc.threshold; 0: not
+  double threshold_most;  // s is at most this; 0: it has no bound
+  bool keep_epsilon;      // DDIM goes on from the network's own ε, not from the one that follows from a clamped x_0
+  bool end_early;         // of the grids of diffusers: the last step leads to timestep 1's noise, not to none
+} mote_sampling;
 
 typedef struct mote_model_info {
   char architecture[32];    // "context_unet", or "sprite_classifier", which judges images (mote_model_classify)
@@ -207,6 +238,7 @@ typedef struct mote_model_info {
   mote_schedule schedule;
   double beta_start, beta_end;
   mote_prediction prediction;
+  mote_sampling sampling;
   int steps;                // DDIM steps that it was distilled to; 0: it takes any number of them
   double guidance;          // that distillation built into it; 0 or 1: none
   double context_drop;      // probability that training left a context out, which guidance needs; 0: none, or not known
@@ -386,14 +418,6 @@ typedef enum mote_sampler_kind {
   MOTE_SAMPLER_DPMPP_SDE = 3,  // SDE-DPM-Solver++(2M) of the same paper: with noise
 } mote_sampler_kind;
 
-// Which timesteps a run of N steps visits from t_0 = strength · T down; i = 0 … N - 1, rounded, no two alike.
-typedef enum mote_grid {
-  MOTE_GRID_UNIFORM = 0,    // t_0 · (N - i)/N
-  MOTE_GRID_QUADRATIC = 1,  // t_0 · ((N - i)/N)², closer together towards the image (Song et al. 2021, appendix D.2)
-  MOTE_GRID_KARRAS = 2,     // the timesteps nearest to sigma_i = (a + i/(N - 1) · (b - a))^7, a = sigma(t_0)^(1/7),
-                            // b = sigma(1)^(1/7), sigma = √((1 - ᾱ)/ᾱ) (Karras et al. 2022, equation 5)
-} mote_grid;
-
 // Whether a run starts from an image, which its request then brings as `init`.
 typedef enum mote_edit {
   MOTE_EDIT_NONE = 0,
@@ -415,10 +439,12 @@ typedef struct mote_sampler_desc {
   // most 100.
   double guidance;
   double guidance_low, guidance_high;  // guided while t/T lies between (Kynkäänniemi et al. 2024); high 0: 1
-  bool clip_x0;            // clamp each step's x_0 to [-1, 1]; done unasked, unless threshold is, where the model predicts epsilon
-                           // and a step would multiply its error by more than 20, as the cosine schedule's first one does
+  bool clip_x0;            // clamp each step's x_0 to [-1, 1], or as far as the model's `sampling` says; done unasked, unless
+                           // threshold is, where that says so, and where it says nothing, the model predicts epsilon and a step
+                           // would multiply its error by more than 20, as the cosine schedule's first one does
   double threshold;        // dynamic thresholding (Saharia et al. 2022): each step's x_0 is clamped to [-s, s] and divided by
-                           // s = max(1, this quantile of |x_0| over the image); 0: not; at most 1; not with clip_x0
+                           // s = max(1, this quantile of |x_0| over the image); 0: as the model's `sampling` says; at most 1; not with
+                           // clip_x0
   double strength;         // t_0 = strength · T is where a run starts; 0: 1, from noise alone
   mote_edit edit;
   int resample;            // MOTE_EDIT_INPAINT: go over each step but the last so many times (RePaint), 1 to 100; 0: 1

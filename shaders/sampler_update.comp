@@ -1,5 +1,6 @@
 // sampler_update.comp: one denoising step, in place: x' = a · x + b · m + s · z + d · m_before with m the network's output
-// or the x_0 that follows from it, z normal noise, and (a, b, s, d) the current row of the sampler's table. Guided
+// or the x_0 that follows from it, z normal noise, and (a, b, s, d) the current row of the sampler's table; where x_0 is limited,
+// c · what the network predicted is added. Guided
 // (Ho & Salimans 2022), m = m_avoid + w · (m_context - m_avoid). One invocation: four neighbouring elements of a channel,
 // whose noise is that of normal_noise.comp at step index + 1.
 #version 450
@@ -40,9 +41,11 @@ void update(uint step) {
     uint at = first + k * 8;
     precise float m = model[at];
     if (GUIDED != 0) m = model[avoided + at] + table[row + ROW_GUIDANCE] * (m - model[avoided + at]);
+    precise float predicted = m;
     if (X0 != 0) m = table[row + ROW_X0_X] * x[at] + table[row + ROW_X0_MODEL] * m;
     if (LIMITED != 0) m = clamp(m, -limit[n], limit[n]) / limit[n];
     precise float updated = a * x[at] + b * m + s * z[k];
+    if (LIMITED != 0 && table[row + ROW_OUTPUT] != 0.0) updated += table[row + ROW_OUTPUT] * predicted;
     if (HISTORY != 0) {
       if (d != 0.0) updated += d * previous[at];  // before the first step there is none
       previous[at] = m;

@@ -13,7 +13,8 @@
 #define ROW_KNOWN_NOISE 8
 #define ROW_BACK 9          // and back to this one: row[BACK] · x + row[BACK_NOISE] · z
 #define ROW_BACK_NOISE 10
-#define ROW_WORDS 12        // the last is spare, so that a row is three vec4
+#define ROW_OUTPUT 11       // of a limited m: x' grows by row[OUTPUT] · what the network predicted
+#define ROW_WORDS 12
 
 // Specialization constants.
 #define SAMPLER_UPDATE_GUIDED 0   // the network's batch holds the context's images and, after them, those to avoid

@@ -1,5 +1,5 @@
 // x0_limit.comp: the limit of dynamic thresholding (Saharia et al. 2022, Imagen, section 2.3):
-// limit = max(1, q), q the smallest of |x_0| over an image that `rank` of its elements do not exceed.
+// limit = max(1, q), and `most` at most, q the smallest of |x_0| over an image that `rank` of its elements do not exceed.
 // q is found bit by bit: floats that are not negative are ordered as their words are. One workgroup: one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -42,5 +42,7 @@ void main() {
     if (covered < p.rank) quantile |= 1u << bit;
     barrier();
   }
-  if (gl_LocalInvocationIndex == 0u) limit[n] = max(1.0, uintBitsToFloat(quantile));
+  if (gl_LocalInvocationIndex != 0u) return;
+  float reached = max(1.0, uintBitsToFloat(quantile));
+  limit[n] = p.most > 0.0 ? min(reached, p.most) : reached;
 }

@@ -8,4 +8,5 @@ struct x0_limit_parameters {
   uint channels;
   uint pixels;
   uint rank;  // how many elements of an image the limit covers at least
+  float most; // of the limit; 0: it has no bound
 };

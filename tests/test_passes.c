@@ -301,7 +301,7 @@ static uint32_t denoise(bool between, unsigned without_passes, float *x_after, u
   const sampler_tensors tensors = {.x = x, .model = model, .table = table, .step = step};
   for (int i = 0; i < 2; i++) {
     assert_true(sampler_update(graph, &tensors));
-    if (between) assert_non_null(x0_limit(graph, &tensors, 0.9));
+    if (between) assert_non_null(x0_limit(graph, &tensors, 0.9, 0));
     assert_true(step_advance(graph, step));
   }
   program *program;

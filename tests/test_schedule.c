@@ -54,6 +54,21 @@ static void cosine_levels_follow_nichol_and_dhariwal(void **unused) {
   assert_levels(&cosine, levels, COUNT(levels));
 }
 
+// Python, in decimals of 60 places: of T = 1000, p *= 1 - beta_t.
+static void levels_of_ddpm_and_scaled_linear_begin_and_end_with_their_betas(void **unused) {
+  (void)unused;
+  static const mote_model_info ddpm = {.timesteps = 1000, .schedule = MOTE_SCHEDULE_DDPM, .beta_start = 1e-4, .beta_end = 0.02};
+  static const mote_model_info scaled = {
+      .timesteps = 1000, .schedule = MOTE_SCHEDULE_SCALED_LINEAR, .beta_start = 0.00085, .beta_end = 0.012};
+  static const level of_ddpm[] = {{1, 0.9999}, {2, 0.9997800920720721}, {500, 0.07858724288177824}, {1000, 4.035829765375682e-05}};
+  static const level of_scaled[] = {{1, 0.99915}, {2, 0.9982960278384514}, {500, 0.2776696504564678}, {1000, 0.00466009851307724}};
+  assert_levels(&ddpm, of_ddpm, COUNT(of_ddpm));
+  assert_levels(&scaled, of_scaled, COUNT(of_scaled));
+  mote_model_info one = ddpm;
+  one.timesteps = 1;
+  assert_levels(&one, of_ddpm, 1);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Samplers
 
@@ -198,6 +213,50 @@ static void grids_run_from_T_down_whether_or_not_N_divides_T(void **unused) {
     }
 }
 
+// numpy, as DDIMScheduler and DPMSolverMultistepScheduler of diffusers 0.42 place N of 1000 steps, which they count from 0.
+static void grids_of_diffusers_are_those_of_its_schedulers(void **unused) {
+  (void)unused;
+  static const struct {
+    mote_grid grid;
+    mote_sampler_kind kind;
+    int steps, offset, timesteps[10];
+  } cases[] = {
+      {MOTE_GRID_DIFFUSERS, MOTE_SAMPLER_DDIM, 10, 0, {900, 800, 700, 600, 500, 400, 300, 200, 100, 0}},
+      {MOTE_GRID_DIFFUSERS, MOTE_SAMPLER_DPMPP, 10, 0, {999, 899, 799, 699, 599, 500, 400, 300, 200, 100}},
+      {MOTE_GRID_LEADING, MOTE_SAMPLER_DDPM, 7, 1, {853, 711, 569, 427, 285, 143, 1}},
+      {MOTE_GRID_LEADING, MOTE_SAMPLER_DPMPP, 10, 0, {900, 810, 720, 630, 540, 450, 360, 270, 180, 90}},
+      {MOTE_GRID_LINSPACE, MOTE_SAMPLER_DDIM, 7, 0, {999, 832, 666, 500, 333, 166, 0}},
+      {MOTE_GRID_TRAILING, MOTE_SAMPLER_DDIM, 7, 0, {999, 856, 713, 570, 428, 285, 142}},
+      {MOTE_GRID_TRAILING, MOTE_SAMPLER_DPMPP, 10, 0, {999, 899, 799, 699, 599, 499, 399, 299, 199, 99}},
+      {MOTE_GRID_LEADING, MOTE_SAMPLER_DDIM, 2, 600, {999, 600}},
+  };
+  for (size_t c = 0; c < COUNT(cases); c++) {
+    mote_model_info info = {.timesteps = 1000, .beta_start = 1e-4, .beta_end = 0.02, .sampling = {.offset = cases[c].offset}};
+    run r = run_make(&info, MOTE_PREDICT_EPSILON,
+                     (mote_sampler_desc){.steps = cases[c].steps, .grid = cases[c].grid, .kind = cases[c].kind});
+    for (int i = 0; i < r.desc.steps; i++) assert_int_equal(r.rows[i].timestep, 1 + cases[c].timesteps[i]);
+    run_free(&r);
+  }
+}
+
+// One step to noise level s by hand: x_0 clamped to ±2, ε the network's own or what follows from it.
+static void ddim_goes_on_from_the_epsilon_that_the_model_says(void **unused) {
+  (void)unused;
+  const double x = 1.3, epsilon = -0.8;
+  for (int keep = 0; keep < 2; keep++) {
+    mote_model_info info = linear;
+    info.sampling = (mote_sampling){.clip = 2, .keep_epsilon = keep, .end_early = true};
+    run r = run_make(&info, MOTE_PREDICT_EPSILON, (mote_sampler_desc){.steps = 1, .clip_x0 = true, .grid = MOTE_GRID_TRAILING});
+    const sampler_row *row = r.rows;
+    const double bar = r.alpha_bar[500], s = r.alpha_bar[1], free_x0 = (x - sqrt(1 - bar) * epsilon) / sqrt(bar);
+    const double x0 = fmax(-2, fmin(2, free_x0)), own = keep ? epsilon : (x - sqrt(bar) * x0) / sqrt(1 - bar);
+    const double m = fmax(-1, fmin(1, row->x0_x * x + row->x0_model * epsilon));
+    assert_true(free_x0 > 2);
+    assert_true(fabs(row->x * x + row->model * m + row->output * epsilon - (sqrt(s) * x0 + sqrt(1 - s) * own)) < 1e-12);
+    run_free(&r);
+  }
+}
+
 // Of the cosine schedule no number of steps makes ε harmless; of the linear one, the default of old models, 25 and even one do.
 static void x_0_is_clipped_where_a_step_multiplies_the_error_of_epsilon(void **unused) {
   (void)unused;
@@ -236,6 +295,9 @@ int main(void) {
       cmocka_unit_test(ddpm_draws_from_the_posterior_and_ends_without_noise),
       cmocka_unit_test(eta_1_and_ddpm_add_the_same_noise_up_to_the_choice_of_variance),
       cmocka_unit_test(x_0_is_clipped_where_a_step_multiplies_the_error_of_epsilon),
+      cmocka_unit_test(levels_of_ddpm_and_scaled_linear_begin_and_end_with_their_betas),
+      cmocka_unit_test(grids_of_diffusers_are_those_of_its_schedulers),
+      cmocka_unit_test(ddim_goes_on_from_the_epsilon_that_the_model_says),
       cmocka_unit_test(grids_run_from_T_down_whether_or_not_N_divides_T),
   };
   return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

@@ -20,7 +20,7 @@
 
 static mote_status check_options(const mote_sampler_desc *d, mote_error *error) {
   if (!(d->eta >= 0 && d->eta <= 1)) return fail(error, MOTE_ERROR_USAGE, "eta is %g, expected 0 to 1", d->eta);
-  if ((unsigned)d->grid > MOTE_GRID_KARRAS) return fail(error, MOTE_ERROR_USAGE, "grid %d is unknown", (int)d->grid);
+  if ((unsigned)d->grid > MOTE_GRID_LINSPACE) return fail(error, MOTE_ERROR_USAGE, "grid %d is unknown", (int)d->grid);
   if ((unsigned)d->edit > MOTE_EDIT_INPAINT) return fail(error, MOTE_ERROR_USAGE, "edit %d is unknown", (int)d->edit);
   if (!(d->guidance > 0 && d->guidance <= 100))
     return fail(error, MOTE_ERROR_USAGE, "guidance is %g, expected 0 to 100", d->guidance);
@@ -53,6 +53,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   if (out->steps == 0) out->steps = out->kind == MOTE_SAMPLER_DDPM || first < 25 ? first : 25;
   if (out->batch == 0) out->batch = 1;
   if (out->guidance == 0) out->guidance = desc->model->info.recommended_guidance;
+  if (out->grid == MOTE_GRID_UNIFORM) out->grid = desc->model->info.sampling.grid;
   if (out->guidance_high == 0) out->guidance_high = 1;
   if (out->resample == 0) out->resample = 1;
   if (out->pixel_scale == 0) out->pixel_scale = 1;
@@ -61,7 +62,11 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   TRY(batch_check(out->batch, error));
   TRY(check_options(out, error));
   if (out->clip_x0 || out->threshold > 0) return MOTE_OK;
-  return sampler_needs_clip(&desc->model->info, out, &out->clip_x0, error);
+  const mote_sampling *own = &desc->model->info.sampling;
+  if (!own->grid) return sampler_needs_clip(&desc->model->info, out, &out->clip_x0, error);
+  out->threshold = own->threshold;
+  out->clip_x0 = own->threshold == 0 && own->clip > 0 && !sampler_is_multistep(out);
+  return MOTE_OK;
 }
 
 // The tensors that are filled once, when the sampler is made.
@@ -88,7 +93,7 @@ static void build_update(graph *graph, mote_sampler *sampler, constants *constan
   const mote_sampler_desc *desc = &sampler->desc;
   sampler_tensors tensors = {
       .x = sampler->x, .model = model, .table = constants->table, .step = sampler->step};
-  if (desc->threshold > 0) tensors.limit = x0_limit(graph, &tensors, desc->threshold);
+  if (desc->threshold > 0) tensors.limit = x0_limit(graph, &tensors, desc->threshold, desc->model->info.sampling.threshold_most);
   if (desc->clip_x0)
     tensors.limit = constants->limit = graph_input(graph, "limit", (shape){desc->batch, 1, 1, 1}, ROLE_TABLE);
   if (sampler_is_multistep(desc)) tensors.previous = graph_input(graph, "previous", sampler->x->shape, ROLE_ACTIVATION);
@@ -134,6 +139,7 @@ static void pack_row(const sampler_row *row, float *words) {
   words[ROW_KNOWN_NOISE] = (float)row->known_noise;
   words[ROW_BACK] = (float)row->back;
   words[ROW_BACK_NOISE] = (float)row->back_noise;
+  words[ROW_OUTPUT] = (float)row->output;
 }
 
 static mote_status write_table(mote_sampler *sampler, const constants *constants, mote_error *error) {

@@ -15,18 +15,19 @@ static double cosine_level(double t_over_T) {
   return c * c;
 }
 
+static double beta_of(const mote_model_info *model, int t) {
+  const int T = model->timesteps;
+  const double low = model->beta_start, high = model->beta_end, part = T > 1 ? (double)(t - 1) / (T - 1) : 0;
+  if (model->schedule == MOTE_SCHEDULE_LINEAR) return low + (high - low) * t / T;
+  if (t == 0) return 0;
+  if (model->schedule == MOTE_SCHEDULE_DDPM) return low + (high - low) * part;
+  if (model->schedule == MOTE_SCHEDULE_SCALED_LINEAR) return pow(sqrt(low) + (sqrt(high) - sqrt(low)) * part, 2);
+  return fmin(1 - cosine_level((double)t / T) / cosine_level((double)(t - 1) / T), 0.999);
+}
+
 void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar) {
-  int T = model->timesteps;
   double product = 1;
-  for (int t = 0; t <= T; t++) {
-    double beta;
-    if (model->schedule == MOTE_SCHEDULE_COSINE)
-      beta = t == 0 ? 0 : fmin(1 - cosine_level((double)t / T) / cosine_level((double)(t - 1) / T), 0.999);
-    else
-      beta = model->beta_start + (model->beta_end - model->beta_start) * t / T;
-    product *= 1 - beta;
-    alpha_bar[t] = product;
-  }
+  for (int t = 0; t <= model->timesteps; t++) alpha_bar[t] = product *= 1 - beta_of(model, t);
   alpha_bar[0] = 1;
 }
 
@@ -73,16 +74,27 @@ static void predict(mote_prediction prediction, double bar, combination *x0, com
   }
 }
 
+bool sampler_is_multistep(const mote_sampler_desc *desc) {
+  return desc->kind == MOTE_SAMPLER_DPMPP || desc->kind == MOTE_SAMPLER_DPMPP_SDE;
+}
+
+bool sampler_uses_x0(const mote_sampler_desc *desc) {
+  return sampler_is_multistep(desc) || desc->clip_x0 || desc->threshold > 0;
+}
+
 // Where a step goes from and to, as shares of x_0's variance; `before`: where the last one came from, 0 for none.
 typedef struct leap {
   double t, s, before;
 } leap;
 
-static sampler_row ddim_row(mote_prediction prediction, leap leap, double eta) {
+// `own`: how ε follows from the network's own output, where it is not to follow from x_0; else NULL.
+static sampler_row ddim_row(mote_prediction prediction, leap leap, double eta, const combination *own) {
   combination x0, epsilon;
   predict(prediction, leap.t, &x0, &epsilon);
   double sigma = eta * sqrt((1 - leap.s) / (1 - leap.t)) * sqrt(1 - leap.t / leap.s);
   double signal = sqrt(leap.s), direction = sqrt(fmax(1 - leap.s - sigma * sigma, 0));
+  if (own)
+    return (sampler_row){.x = direction * own->x, .model = signal, .output = direction * own->m, .noise = sigma};
   return (sampler_row){.x = signal * x0.x + direction * epsilon.x,
                        .model = signal * x0.m + direction * epsilon.m,
                        .noise = sigma};
@@ -112,17 +124,22 @@ static sampler_row dpmpp_row(leap leap, bool sde) {
 
 static sampler_row row_of(const mote_model_info *model, const mote_sampler_desc *desc, leap leap) {
   mote_prediction prediction = sampler_uses_x0(desc) ? MOTE_PREDICT_X0 : model->prediction;
+  combination x0, epsilon;
+  predict(model->prediction, leap.t, &x0, &epsilon);
+  const bool clamps = desc->clip_x0 || desc->threshold > 0;
   sampler_row row;
   switch (desc->kind) {
     case MOTE_SAMPLER_DDPM: row = ddpm_row(prediction, leap); break;
     case MOTE_SAMPLER_DPMPP:
     case MOTE_SAMPLER_DPMPP_SDE: row = dpmpp_row(leap, desc->kind == MOTE_SAMPLER_DPMPP_SDE); break;
-    default: row = ddim_row(prediction, leap, desc->eta);
+    default: row = ddim_row(prediction, leap, desc->eta, clamps && model->sampling.keep_epsilon ? &epsilon : NULL);
   }
-  combination x0, epsilon;
-  predict(model->prediction, leap.t, &x0, &epsilon);
-  row.x0_x = x0.x;
-  row.x0_model = x0.m;
+  // Rows speak of x_0 in units of what it is clamped to.
+  const double unit = desc->clip_x0 && model->sampling.clip > 0 ? model->sampling.clip : 1;
+  row.x0_x = x0.x / unit;
+  row.x0_model = x0.m / unit;
+  row.model *= unit;
+  row.previous *= unit;
   row.known = schedule_noising(leap.s).signal;
   row.known_noise = schedule_noising(leap.s).noise;
   row.back = 1;
@@ -147,6 +164,17 @@ static int nearest_timestep(const double *alpha_bar, int first, double sigma) {
   return nearest;
 }
 
+// As mote.h says. DPM-Solver++ divides as if there were one step more, after the last.
+static int diffusers_timestep(const mote_model_info *model, const mote_sampler_desc *desc, int first, int i) {
+  const int past = sampler_is_multistep(desc), count = desc->steps + past, left = count - 1 - i;
+  mote_grid grid = desc->grid;
+  if (grid == MOTE_GRID_DIFFUSERS) grid = past ? MOTE_GRID_LINSPACE : MOTE_GRID_LEADING;
+  if (grid == MOTE_GRID_TRAILING) return (int)rint(first - (double)first / desc->steps * i);
+  if (grid == MOTE_GRID_LINSPACE) return count == 1 ? first : 1 + (int)rint((double)(first - 1) / (count - 1) * left);
+  const int t = 1 + model->sampling.offset + left * (first / count);
+  return t < first ? t : first;
+}
+
 static int grid_timestep(mote_grid grid, const double *alpha_bar, int first, int i, int steps) {
   double left = (double)(steps - i) / steps;
   if (grid == MOTE_GRID_QUADRATIC) return (int)floor(first * left * left + 0.5);
@@ -160,25 +188,19 @@ static int grid_timestep(mote_grid grid, const double *alpha_bar, int first, int
 
 // timesteps[0 … steps], the last 0. Where rounding makes two alike the later ones move down, but leave room for those
 // after them.
-static void make_grid(const mote_sampler_desc *desc, const double *alpha_bar, int first, int *timesteps) {
+static void make_grid(const mote_model_info *model, const mote_sampler_desc *desc, const double *alpha_bar, int first,
+                      int *timesteps) {
+  const bool as_diffusers = desc->grid >= MOTE_GRID_DIFFUSERS;
   for (int i = 0; i < desc->steps; i++) {
-    int t = grid_timestep(desc->grid, alpha_bar, first, i, desc->steps);
+    int t = as_diffusers ? diffusers_timestep(model, desc, first, i) : grid_timestep(desc->grid, alpha_bar, first, i, desc->steps);
     if (i > 0 && t >= timesteps[i - 1]) t = timesteps[i - 1] - 1;
     timesteps[i] = t < desc->steps - i ? desc->steps - i : t;
   }
-  timesteps[desc->steps] = 0;
+  timesteps[desc->steps] = as_diffusers && model->sampling.end_early;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Tables
-
-bool sampler_is_multistep(const mote_sampler_desc *desc) {
-  return desc->kind == MOTE_SAMPLER_DPMPP || desc->kind == MOTE_SAMPLER_DPMPP_SDE;
-}
-
-bool sampler_uses_x0(const mote_sampler_desc *desc) {
-  return sampler_is_multistep(desc) || desc->clip_x0 || desc->threshold > 0;
-}
 
 static int resample_count(const mote_sampler_desc *desc) { return desc->resample > 0 ? desc->resample : 1; }
 
@@ -195,7 +217,8 @@ static void fill_rows(const mote_model_info *model, const mote_sampler_desc *des
     int count = i + 1 < desc->steps ? resample_count(desc) : 1;
     for (int k = 0; k < count; k++, rows++) {
       leap leap = {.t = alpha_bar[timesteps[i]], .s = alpha_bar[timesteps[i + 1]]};
-      if (i > 0 && k == 0) leap.before = alpha_bar[timesteps[i - 1]];
+      const bool is_last = i + 1 == desc->steps && desc->steps < 15;  // of few, it takes no other into account
+      if (i > 0 && k == 0 && !is_last) leap.before = alpha_bar[timesteps[i - 1]];
       *rows = row_of(model, desc, leap);
       rows->timestep = timesteps[i];
       rows->guidance = guidance_at(desc, (double)timesteps[i] / model->timesteps);
@@ -213,7 +236,7 @@ static mote_status list_timesteps(const mote_model_info *model, const mote_sampl
   *timesteps = malloc(((size_t)desc->steps + 1) * sizeof **timesteps);
   if (!*alpha_bar || !*timesteps) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   schedule_alpha_bar(model, *alpha_bar);
-  make_grid(desc, *alpha_bar, sampler_first_timestep(model, desc), *timesteps);
+  make_grid(model, desc, *alpha_bar, sampler_first_timestep(model, desc), *timesteps);
   return MOTE_OK;
 }
 

@@ -5,7 +5,8 @@
 #include "runtime/error.h"
 
 // Fills alpha_bar[0 … T]: the share of x_0's variance left at each timestep; alpha_bar[0] = 1.
-// Linear (Ho et al. 2020): beta_t = beta_1 + (beta_2 - beta_1)·t/T, alpha_bar_t = Π_{s=0}^{t} (1 - beta_s).
+// Linear: beta_t = beta_1 + (beta_2 - beta_1)·t/T, alpha_bar_t = Π_{s=0}^{t} (1 - beta_s); of the others the product is from
+// s = 1. DDPM (Ho et al. 2020): (t - 1)/(T - 1) instead of t/T; scaled linear: so is √beta_t.
 // Cosine (Nichol & Dhariwal 2021): alpha_bar_t = f(t)/f(0), f(t) = cos²((t/T + 0.008)/1.008 · π/2), beta_t ≤ 0.999.
 void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar);
 
@@ -38,11 +39,11 @@ typedef struct noised_image {
 
 void schedule_noise_image(const mote_model_info *model, const noised_image *image);
 
-// One step of a sampler: x' = x · a + m · b + z · noise + m_before · previous, m the network's output at `timestep`, z
-// normal noise. Where sampler_uses_x0, m is the x_0 that follows from the output: x0_x · x + x0_model · output.
+// One step of a sampler: x' = x · a + m · b + z · noise + m_before · previous + output · c, m the network's output at `timestep`,
+// z normal noise. Where sampler_uses_x0, m is the x_0 that follows from the output: x0_x · x + x0_model · output.
 typedef struct sampler_row {
   int timestep;  // t, where the network is evaluated
-  double x, model, noise, previous;
+  double x, model, noise, previous, output;
   double x0_x, x0_model;
   double guidance;               // of this step
   double known, known_noise;     // √ᾱ_s and √(1 - ᾱ_s): what inpainting keeps, at the level where the step leads
@@ -70,7 +71,8 @@ mote_status sampler_needs_clip(const mote_model_info *model, const mote_sampler_
 // x' = (x - (1 - α)/√(1 - ᾱ_t) · ε)/√α + √(1 - α) · z, no noise in the last step.
 // DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): x' = σ_s/σ_t · x + α_s · (1 - e^-h) · D; its SDE form:
 // x' = σ_s/σ_t · e^-h · x + α_s · (1 - e^-2h) · D + σ_s · √(1 - e^-2h) · z. D = x_0 + (x_0 - x_0 before)/(2r),
-// r = (λ_t - λ before)/h; D = x_0 in the first step, in the last, and where a step is gone over again.
+// r = (λ_t - λ before)/h; D = x_0 in the first step, in one that leads to s = 0, in the last of fewer than 15, and where a step is
+// gone over again.
 // ε and x_0 follow from x and m by what the model predicts.
 mote_status sampler_table(const mote_model_info *model, const mote_sampler_desc *desc, sampler_row *rows,
                           mote_error *error);

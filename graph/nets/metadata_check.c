@@ -21,7 +21,7 @@ static mote_status check_beta(const described *by, const char *name, double valu
 }
 
 static mote_status check_diffusion(const described *by, const mote_model_info *info, mote_error *error) {
-  if ((unsigned)info->schedule > MOTE_SCHEDULE_COSINE)
+  if ((unsigned)info->schedule > MOTE_SCHEDULE_SCALED_LINEAR)
     return fail(error, by->status, "%s: schedule %d is unknown", by->where, (int)info->schedule);
   if ((unsigned)info->prediction > MOTE_PREDICT_X0)
     return fail(error, by->status, "%s: prediction %d is unknown", by->where, (int)info->prediction);

@@ -5,7 +5,11 @@
 #include "graph/nets/metadata.h"
 #include "runtime/number.h"
 
-const char *const metadata_schedules[] = {[MOTE_SCHEDULE_LINEAR] = "linear", [MOTE_SCHEDULE_COSINE] = "cosine", NULL};
+const char *const metadata_schedules[] = {[MOTE_SCHEDULE_LINEAR] = "linear",
+                                          [MOTE_SCHEDULE_COSINE] = "cosine",
+                                          [MOTE_SCHEDULE_DDPM] = "ddpm",
+                                          [MOTE_SCHEDULE_SCALED_LINEAR] = "scaled_linear",
+                                          NULL};
 const char *const metadata_predictions[] = {
     [MOTE_PREDICT_EPSILON] = "epsilon", [MOTE_PREDICT_V] = "v", [MOTE_PREDICT_X0] = "x0", NULL};
 const char *const metadata_alphas[] = {"straight", "premultiplied", NULL};

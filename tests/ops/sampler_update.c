@@ -40,9 +40,11 @@ static void reference(const op_case *test, double *const *in, double *out) {
     philox_block block = philox(counter, (uint64_t)test->words[2] << 32 | test->words[1]);
     double m = in[1][i];
     if (test->attribute & GUIDED) m = in[1][count + i] + row[ROW_GUIDANCE] * (m - in[1][count + i]);
+    const double predicted = m;
     if (test->attribute & (LIMITED | HISTORY)) m = row[ROW_X0_X] * in[0][i] + row[ROW_X0_MODEL] * m;
     if (test->attribute & LIMITED) m = clamped(m, in[4][i / each]);
     double updated = row[ROW_X] * in[0][i] + row[ROW_MODEL] * m + row[ROW_NOISE] * reference_normal(block.words, i % 4);
+    if (test->attribute & LIMITED) updated += row[ROW_OUTPUT] * predicted;
     if (test->attribute & HISTORY) updated += row[ROW_PREVIOUS] * in[5][i];
     out[i] = test->attribute & SHOW_HISTORY ? m : updated;
   }

@@ -5,15 +5,15 @@
 #include "tests/ops/reference.h"
 
 typedef struct setting {
-  double quantile;
+  double quantile, most;
   bool guided;
 } setting;
 
-static const setting settings[] = {{0.9, false}, {0.5, true}, {1, false}, {0.05, false}};
+static const setting settings[] = {{0.9, 0, false}, {0.5, 0, true}, {1, 0, false}, {0.05, 0, false}, {0.9, 1.5, false}};
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   return x0_limit(graph, &(sampler_tensors){.x = in[0], .model = in[1], .table = in[2], .step = in[3]},
-                  settings[test->attribute].quantile);
+                  settings[test->attribute].quantile, settings[test->attribute].most);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -36,6 +36,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
     }
     qsort(sizes, (size_t)each, sizeof *sizes, by_size);
     out[n] = fmax(1, sizes[rank - 1]);
+    if (setting->most > 0) out[n] = fmin(out[n], setting->most);
   }
   free(sizes);
 }
@@ -55,5 +56,6 @@ static const op_case cases[] = {
     LIMIT("half, guided", 1, 3, 11, 4, 4),
     LIMIT("the largest", 2, 2, 3, 3, 5),
     LIMIT("none beyond 1", 3, 2, 3, 8, 8),
+    LIMIT("as far as it may", 4, 2, 3, 4, 4),
 };
 CASES(x0_limit, cases);

@@ -84,7 +84,7 @@ static uint64_t training_bound(const info_report *r) {
 static void print_diffusion(const info_report *r) {
   const mote_model_info *m = r->model;
   print("diffusion       %d timesteps, %s schedule", m->timesteps, metadata_schedules[m->schedule]);
-  if (m->schedule == MOTE_SCHEDULE_LINEAR) print(", beta %g to %g", m->beta_start, m->beta_end);
+  if (m->schedule != MOTE_SCHEDULE_COSINE) print(", beta %g to %g", m->beta_start, m->beta_end);
   print(", predicts %s\n", metadata_predictions[m->prediction]);
   if (m->steps) print("distilled to    %d step%s", m->steps, m->steps == 1 ? "" : "s");
   if (m->steps) print(m->guidance > 0 && m->guidance != 1 ? ", guidance %g built in\n" : "\n", m->guidance);

@@ -16,7 +16,9 @@ const char *const sampler_names[] = {[MOTE_SAMPLER_DDIM] = "ddim", [MOTE_SAMPLER
                                      [MOTE_SAMPLER_DPMPP] = "dpm++", [MOTE_SAMPLER_DPMPP_SDE] = "dpm++-sde", NULL};
 
 static const char *const grid_names[] = {
-    [MOTE_GRID_UNIFORM] = "uniform", [MOTE_GRID_QUADRATIC] = "quadratic", [MOTE_GRID_KARRAS] = "karras", NULL};
+    [MOTE_GRID_UNIFORM] = "uniform",     [MOTE_GRID_QUADRATIC] = "quadratic", [MOTE_GRID_KARRAS] = "karras",
+    [MOTE_GRID_DIFFUSERS] = "diffusers", [MOTE_GRID_LEADING] = "leading",     [MOTE_GRID_TRAILING] = "trailing",
+    [MOTE_GRID_LINSPACE] = "linspace",   NULL};
 
 enum {
   OPTION_GRID = 1,
@@ -78,7 +80,8 @@ static const struct poptOption table[] = {
      "passes through the network, 1 to the model's timesteps T (default 25, T for ddpm; what MODEL was distilled to)", "N"},
     {"eta", 0, POPT_ARG_STRING, NULL, OPTION_ETA, "noise of ddim, 0 to 1 (default 0: none)", "E"},
     {"grid", 0, POPT_ARG_STRING, NULL, OPTION_TIMESTEPS,
-     "which timesteps are visited: uniform, quadratic or karras (default uniform)", "NAME"},
+     "which timesteps are visited: uniform, quadratic, karras, diffusers, leading, trailing or linspace (default as MODEL's scheduler "
+     "says, else uniform)", "NAME"},
     {"clip-x0", 0, POPT_ARG_NONE, NULL, OPTION_CLIP_X0, "clamp the image that each step predicts to -1 to 1", NULL},
     {"threshold", 0, POPT_ARG_STRING, NULL, OPTION_THRESHOLD,
      "dynamic thresholding of that image at this quantile, 0.5 to 1 (default: none)", "P"},

@@ -59,7 +59,7 @@ const train_setting train_settings[] = {
     {"min-snr", 0, SETTING_DOUBLE, SETTING_FIXED, AT(min_snr), 0, 1e9, NULL, "GAMMA",
      "weight timesteps by min(SNR, GAMMA), 0: all the same (default 5)"},
     {"schedule", 0, SETTING_CHOICE, SETTING_FIXED, AT(schedule), 0, 0, metadata_schedules, "NAME",
-     "of the noise: linear or cosine (default cosine)"},
+     "of the noise: linear, cosine, ddpm or scaled_linear (default cosine)"},
     {"timesteps", 0, SETTING_INT, SETTING_FIXED, AT(timesteps), 1, 100000, NULL, "T", "of the noise (default 500)"},
     {"context-drop", 0, SETTING_DOUBLE, SETTING_FIXED, AT(context_drop), 0, 1, NULL, "P",
      "part of the images that are shown without their class (default 0.1)"},
