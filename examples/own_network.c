@@ -26,11 +26,11 @@ static network_outputs build(graph *graph, const mote_model_info *info, const ne
     char name[16];
     snprintf(name, sizeof name, "layers.%d", i);
     graph_push(graph, name);
-    const phase phase = graph->phase;
-    if (in->step) graph->phase = PHASE_ONCE;  // of all steps at once, when a run begins
+    const stage stage = graph->stage;
+    if (in->step) graph->stage = STAGE_ONCE;  // of all steps at once, when a run begins
     tensor *scale = linear_layer(graph, "context.", in->context, width);
     tensor *shift = linear_layer(graph, "time.", in->time, width);
-    graph->phase = phase;
+    graph->stage = stage;
     x = group_norm_layer(graph, "norm.", square_conv(graph, "conv.", x, width, 3));
     x = gelu(graph, scale_shift(graph, x, scale, shift, in->step));
     graph_pop(graph);

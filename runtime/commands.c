@@ -349,11 +349,12 @@ mote_status commands_finish(commands *commands, mote_error *error) {
   return device_check_validation(commands->device, error);
 }
 
-mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error) {
-  VkCommandBuffer *handles = malloc(repeat * sizeof *handles);
+mote_status commands_run(commands *const *list, int count, uint32_t repeat, mote_error *error) {
+  const uint32_t handle_count = (uint32_t)count * repeat;
+  VkCommandBuffer *handles = malloc(handle_count * sizeof *handles);
   if (!handles) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (uint32_t i = 0; i < repeat; i++) handles[i] = commands->handle;
-  mote_status status = device_submit(commands->device, handles, repeat, error);
+  for (uint32_t i = 0; i < handle_count; i++) handles[i] = list[i % (uint32_t)count]->handle;
+  mote_status status = device_submit(list[0]->device, handles, handle_count, error);
   free(handles);
   return status;
 }

@@ -153,8 +153,8 @@ mote_status commands_dispatch(commands *commands, const dispatch *dispatch, mote
 // Ends recording; from here on the commands can be submitted and no longer changed.
 mote_status commands_finish(commands *commands, mote_error *error);
 
-// Runs the commands `repeat` times, one after the other, in a single submission, and waits for the end.
-mote_status commands_run(commands *commands, uint32_t repeat, mote_error *error);
+// Runs a list of commands `repeat` times, one after the other, in a single submission, and waits for the end.
+mote_status commands_run(commands *const *list, int count, uint32_t repeat, mote_error *error);
 
 commands_info commands_get_info(const commands *commands);
 

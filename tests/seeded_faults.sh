@@ -198,7 +198,7 @@ faults=(
   'test_tune:graph/compile/choose.c   s/graph_truncate(t->graph, tensors)/graph_truncate(t->graph, tensors + 99)/'
   'test_tune:graph/kernels/kernel.c   s/ \&\& !variants\[i\]\.unlikely//'
   'test_tune:graph/kernels/kernel.c   s/a->kernel->order \&\& a/a/'
-  'test_recorded:graph/diffusion/sampler_record.c  s/for (int i = 0; i < times; i++) record_phase/for (int i = 0; i + 1 < times; i++) record_phase/'
+  'test_recorded:graph/diffusion/sampler_record.c  s/for (int i = 0; i < times; i++) record_stages/for (int i = 0; i + 1 < times; i++) record_stages/'
 )
 
 build=build-gcc part=1 parts=1 text=''

@@ -64,8 +64,7 @@ static void read_target(fixture *f, const mote_model_info *student, int row, con
   MUST(program_write(f->program, f->desc.leaps, leaps, &error));
   MUST(program_write(f->program, f->desc.ones, ones, &error));
   if (f->desc.none) MUST(program_write(f->program, f->desc.none, none, &error));
-  MUST(program_run(f->program, PHASE_ONCE, 1, &error));
-  MUST(program_run(f->program, PHASE_STEP, 1, &error));
+  MUST(program_run(f->program, SEQUENCE(STAGE_PREPARE, STAGE_ONCE, STAGE_STEP), 1, &error));
   MUST(program_read(f->program, f->target, target, &error));
 }
 

@@ -63,7 +63,7 @@ static void draw(mote_device *device, size_t i, float *values) {
   MUST(program_write(program, model, values, &error));
   MUST(program_write(program, table, rows, &error));
   MUST(program_write(program, step, words, &error));
-  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   MUST(program_read(program, x, values, &error));
   free(rows);
   program_destroy(&program);

@@ -39,10 +39,9 @@ static uint32_t pass(bool train, unsigned without_passes, float *output) {
   MUST(program_write(program, inputs.x, x, &error));
   MUST(program_write(program, inputs.time, (float[]){0.002f, 0.5f, 1}, &error));
   MUST(program_write(program, inputs.context, context, &error));
-  MUST(program_run(program, PHASE_ONCE, 1, &error));
-  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_PREPARE, STAGE_ONCE, STAGE_STEP), 1, &error));
   MUST(program_read(program, y, output, &error));
-  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
   free(x);
   free(context);
   program_destroy(&program);
@@ -130,8 +129,8 @@ static void a_pass_takes_three_variants_of_winograds_kernel(void **state) {
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "variants"}, &program, &error));
   const launch *found[8];
   int variants = 0, all = 0;
-  for (int i = 0; i < program_dispatch_count(program, PHASE_STEP); i++) {
-    const launch *launch = program_get_launch(program, PHASE_STEP, i);
+  for (int i = 0; i < program_dispatch_count(program, STAGE_STEP); i++) {
+    const launch *launch = program_get_launch(program, STAGE_STEP, i);
     if (strcmp(launch->shader, "conv_winograd")) continue;
     all++;
     bool known = false;
@@ -177,7 +176,7 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned with
   MUST(program_write(program, inputs.time, (float[]){0.002f, 0.5f, 1}, &error));
   MUST(program_write(program, weight, (float[]){1, 0.5f, 2}, &error));
   MUST(program_write(program, inputs.context, context, &error));
-  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   MUST(buffer_download(gradient_buffer, 0, gradients, bytes, &error));
   program_info info = program_get_info(program);
   program_destroy(&program);
@@ -199,12 +198,12 @@ static void compare_gradients(mote_device *on, mote_model *of) {
   size_t count = of->parameters.bytes / sizeof(float);
   float *fused = malloc(of->parameters.bytes), *plain = malloc(of->parameters.bytes);
   program_info all = gradient_pass(on, of, 0, fused), none = gradient_pass(on, of, PASS_ALL, plain);
-  assert_true(all.commands[PHASE_STEP].dispatches < none.commands[PHASE_STEP].dispatches);
+  assert_true(all.commands[STAGE_STEP].dispatches < none.commands[STAGE_STEP].dispatches);
   assert_true(relative_error(fused, plain, count) <= 1e-5);
   for (size_t i = 0; i < COUNT(training_rules); i++) {
     unsigned rule = training_rules[i];
     program_info without = gradient_pass(on, of, rule, plain);
-    uint32_t fewer = all.commands[PHASE_STEP].dispatches, more = without.commands[PHASE_STEP].dispatches;
+    uint32_t fewer = all.commands[STAGE_STEP].dispatches, more = without.commands[STAGE_STEP].dispatches;
     double apart = relative_error(plain, fused, count);
     if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", name_of(training_rules[i]), apart);
     if (has_work(rule, on) ? more <= fewer : more != fewer)
@@ -271,7 +270,7 @@ static void tied_pass(unsigned without_passes, float *gradient) {
   MUST(program_write(program, x, ones, &error));
   MUST(program_write(program, seed, ones, &error));
   for (int i = 0; i < 4; i++) MUST(program_write(program, vectors[i], ones, &error));
-  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   MUST(program_read(program, x->grad, gradient, &error));
   program_destroy(&program);
 }
@@ -314,10 +313,10 @@ static uint32_t denoise(bool between, unsigned without_passes, float *x_after, u
   MUST(program_write(program, model, models, &error));
   MUST(program_write(program, table, rows, &error));
   MUST(program_write(program, step, words, &error));
-  MUST(program_run(program, PHASE_STEP, 3, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 3, &error));
   MUST(program_read(program, x, x_after, &error));
   MUST(program_read(program, step, step_after, &error));
-  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
   free(numbers);
   free(models);
   free(rows);
@@ -364,10 +363,10 @@ static uint32_t control(bool classes, unsigned without_passes, float ring[TRAIN_
   MUST(program_write(program, target, numbers + IMAGES * CLASSES, &error));
   MUST(program_write(program, kept, ring, &error));
   MUST(program_write(program, state, words, &error));
-  MUST(program_run(program, PHASE_STEP, 2, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 2, &error));
   MUST(program_read(program, kept, ring, &error));
   MUST(program_read(program, state, words, &error));
-  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
   free(numbers);
   program_destroy(&program);
   return dispatches;
@@ -444,10 +443,10 @@ static uint32_t run_layers(layers build, int buffer_count, unsigned without_pass
   MUST(program_write(program, in.x, numbers, &error));
   MUST(program_write(program, in.mean, numbers + LAYER_VALUES, &error));
   MUST(program_write(program, in.bias, numbers + 2 * LAYER_VALUES, &error));
-  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   for (int i = 0; i < LAYERS; i++)
     if (y[i]) MUST(program_read(program, y[i], y_after[i], &error));
-  uint32_t dispatches = program_get_info(program).commands[PHASE_STEP].dispatches;
+  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
   program_destroy(&program);
   for (int i = 0; i < 2; i++) buffer_destroy(&buffers[i]);
   free(numbers);
@@ -503,13 +502,13 @@ static void a_tensor_that_is_read_is_not_fused_away(void **state) {
   before->keep = after->keep = true;
   program *program;
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "keep"}, &program, &error));
-  assert_int_equal(program_get_info(program).commands[PHASE_STEP].dispatches, 2);
+  assert_int_equal(program_get_info(program).commands[STAGE_STEP].dispatches, 2);
   float *numbers = test_numbers(9, 128), zeros[8] = {0}, identity[64] = {0}, read[128];
   for (int i = 0; i < 8; i++) identity[9 * i] = 1;
   MUST(program_write(program, x, numbers, &error));
   MUST(program_write(program, weight, identity, &error));
   MUST(program_write(program, bias, zeros, &error));
-  MUST(program_run(program, PHASE_STEP, 1, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   MUST(program_read(program, before, read, &error));
   assert_memory_equal(read, numbers, sizeof read);
   MUST(program_read(program, after, read, &error));

@@ -33,7 +33,7 @@ static void run_kernel(const char *name, const uint32_t *spec, uint32_t spec_cou
   assert_int_equal(commands_create(device, name, false, &commands, &error), MOTE_OK);
   assert_int_equal(commands_dispatch(commands, d, &error), MOTE_OK);
   assert_int_equal(commands_finish(commands, &error), MOTE_OK);
-  assert_int_equal(commands_run(commands, 1, &error), MOTE_OK);
+  assert_int_equal(commands_run(&commands, 1, 1, &error), MOTE_OK);
   commands_destroy(&commands);
 }
 

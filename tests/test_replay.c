@@ -453,7 +453,7 @@ static void barriers_stand_where_hazards_are_and_nowhere_else(void **state) {
     commands *commands = begin_commands();
     for (int k = 0; k < hazards[i].count; k++) record(commands, buffer, hazards[i].touches[k]);
     MUST(commands_finish(commands, &error));
-    MUST(commands_run(commands, 3, &error));
+    MUST(commands_run(&commands, 1, 3, &error));
     commands_info info = commands_get_info(commands);
     if ((int)info.barriers != 1 + hazards[i].barriers)
       fail_msg("%s: %u barriers, expected %d", hazards[i].name, info.barriers, 1 + hazards[i].barriers);
@@ -495,7 +495,7 @@ static void long_chains_of_hazards_give_the_right_numbers(void **state) {
   for (int i = 0; i < 16; i++) record(commands, buffer, (touch)ADD(i % PARTS, i % PARTS, (i + 1) % PARTS));
   MUST(commands_finish(commands, &error));
   assert_int_equal(commands_get_info(commands).barriers, 16);
-  MUST(commands_run(commands, 5, &error));
+  MUST(commands_run(&commands, 1, 5, &error));
   MUST(buffer_download(buffer, 0, numbers, sizeof numbers, &error));
   for (int i = 0; i < PART_BYTES / 4; i++) assert_true(numbers[i] == ldexpf((float)i, 80));
   commands_destroy(&commands);

@@ -132,16 +132,16 @@ static mote_status try_one(trial *t, const launches *list, unsigned char *made, 
   commands *commands = NULL;
   TRY(prepare(t, list, made, error));
   TRY(record(t, list, &commands, error));
-  mote_status status = commands_run(commands, 1, error);  // compiles what is not compiled yet
+  mote_status status = commands_run(&commands, 1, 1, error);  // compiles what is not compiled yet
   if (!status) status = download(t, made, error);
   double began = seconds_now();
-  if (!status) status = commands_run(commands, 1, error);
+  if (!status) status = commands_run(&commands, 1, 1, error);
   double once = seconds_now() - began;
   uint32_t repeats = once > 0 && RUN_SECONDS / once < MOST_REPEATS ? (uint32_t)(RUN_SECONDS / once) + 1 : MOST_REPEATS;
   *seconds = INFINITY;
   for (int round = 0; round < ROUNDS && !status; round++) {
     began = seconds_now();
-    status = commands_run(commands, repeats, error);
+    status = commands_run(&commands, 1, repeats, error);
     *seconds = fmin(*seconds, (seconds_now() - began) / repeats);
   }
   commands_destroy(&commands);

@@ -75,16 +75,16 @@ void fold(graph *graph, node *node) {
   struct node *front = node->op->fold ? weight_before(graph, node) : NULL;
   if (!front) return;
   tensor **weight = &front->inputs[front->op->slots[SLOT_WEIGHT]];
-  phase phase = graph->phase;
+  stage stage = graph->stage;
   char scope[sizeof graph->scope];
   memcpy(scope, graph->scope, sizeof scope);
-  graph->phase = PHASE_ONCE;
+  graph->stage = STAGE_PREPARE;
   snprintf(graph->scope, sizeof graph->scope, "%s", node->label);  // debuggers show which layer's weights these are
   if (node->op->fold(graph, node, weight, weight + 1)) {
     *epilogue_of(front) = *epilogue_of(node);  // the node's own may have taken an activation in already
     absorb(front, node);
   }
-  graph->phase = phase;
+  graph->stage = stage;
   memcpy(graph->scope, scope, sizeof scope);
 }
 
@@ -117,7 +117,7 @@ static bool only_epilogues_between(const graph *graph, const node *first, const 
 static void fill_residual_late(graph *graph, node *node) {
   struct node *early = sole_producer(graph, node->inputs[0]);
   if (!early || !is_free(early, SLOT_RESIDUAL) || !ends_with_activation(early) || !offers(graph, early, SLOT_RESIDUAL)) return;
-  if (early->phase != node->phase || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return;
+  if (early->stage != node->stage || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return;
   tensor *residual = node->inputs[1];
   float scale = epilogue_of(node)->scale;
   node->op = early->op;
@@ -190,7 +190,7 @@ void fill_advance(graph *graph, node *node) {
   int i = node->index - 1;
   while (i >= 0 && graph->nodes[i]->removed) i--;
   struct node *front = i < 0 ? NULL : graph->nodes[i];
-  if (!front || !front->op->slots[SLOT_ADVANCE] || front->phase != node->phase) return;
+  if (!front || !front->op->slots[SLOT_ADVANCE] || front->stage != node->stage) return;
   node->removed = front->op->take(graph, front, SLOT_ADVANCE, node);
 }
 

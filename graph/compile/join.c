@@ -6,9 +6,9 @@
 static bool join_nodes(graph *graph, node *node, struct node *other, const struct node *last) {
   const join *join = node->op->join;
   join_pairs pairs = {.count = 0};
-  if (node->op != other->op || node->phase != other->phase || node->removed || other->removed) return false;
+  if (node->op != other->op || node->stage != other->stage || node->removed || other->removed) return false;
   if (!join->fits(graph, node, other, &pairs)) return false;
-  if (pairs.count && !liveness_can_share(graph, &pairs, last->index)) return false;
+  if (pairs.count && !liveness_can_share(graph, &pairs, last)) return false;
   other->removed = join->take(graph, node, other);
   return other->removed;
 }

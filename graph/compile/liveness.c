@@ -19,12 +19,38 @@ void liveness_use(life *lives, const tensor *tensor, int at) {
   if (at > life->last) life->last = at;
 }
 
-static void use_nodes(const graph *graph, life *lives) {
-  for (int i = 0; i < graph->node_count; i++) {
-    const node *node = graph->nodes[i];
-    for (int k = 0; k < node->input_count && !node->removed; k++) liveness_use(lives, node->inputs[k], i);
-    for (int k = 0; k < node->output_count && !node->removed; k++) liveness_use(lives, node->outputs[k], i);
+static int stage_at(const int ends[STAGE_COUNT], int at) {
+  int stage = 0;
+  while (at >= ends[stage]) stage++;
+  return stage;
+}
+
+void liveness_stay(const graph *graph, life *lives, const int ends[STAGE_COUNT]) {
+  for (int i = 0; i < graph->tensor_count; i++) {
+    life *life = &lives[i];
+    if (life->last < 0) continue;
+    if (graph->tensors[i]->keep || stage_at(ends, life->first) != stage_at(ends, life->last)) life->last = ends[STAGE_COUNT - 1];
   }
+}
+
+static void use_node(const node *node, life *lives, int at) {
+  for (int k = 0; k < node->input_count && !node->removed; k++) liveness_use(lives, node->inputs[k], at);
+  for (int k = 0; k < node->output_count && !node->removed; k++) liveness_use(lives, node->outputs[k], at);
+}
+
+// Places are nodes, stage by stage; returns that of `last`.
+static int use_nodes(const graph *graph, const node *last, life *lives) {
+  int at = 0, place = 0, ends[STAGE_COUNT];
+  for (int stage = 0; stage < STAGE_COUNT; stage++) {
+    for (int i = 0; i < graph->node_count; i++) {
+      if ((int)graph->nodes[i]->stage != stage) continue;
+      if (graph->nodes[i] == last) place = at;
+      use_node(graph->nodes[i], lives, at++);
+    }
+    ends[stage] = at;
+  }
+  liveness_stay(graph, lives, ends);
+  return place;
 }
 
 static size_t most(const size_t *bytes, int count) {
@@ -46,23 +72,23 @@ static void count_bytes(const graph *graph, const life *lives, size_t *bytes) {
       bytes[k] += tensor_bytes(graph->tensors[i]);
 }
 
-static void share(const tensor *a, const tensor *b, const life *lives, int last_node, size_t *bytes) {
+static void share(const tensor *a, const tensor *b, const life *lives, int last, size_t *bytes) {
   const life of_a = lives[a->index], of_b = lives[b->index];
   life both = {of_a.first < of_b.first ? of_a.first : of_b.first, of_a.last > of_b.last ? of_a.last : of_b.last};
-  if (both.last < last_node) both.last = last_node;
+  if (both.last < last) both.last = last;
   extend(bytes, a, of_a, both);
   extend(bytes, b, of_b, both);
 }
 
-bool liveness_can_share(graph *graph, const join_pairs *pairs, int last_node) {
+bool liveness_can_share(graph *graph, const join_pairs *pairs, const node *last) {
   life *lives = liveness_create(graph);
   size_t *bytes = calloc((size_t)graph->node_count + 1, sizeof *bytes);
   bool fits = lives && bytes;
   if (fits) {
-    use_nodes(graph, lives);
+    const int place = use_nodes(graph, last, lives);
     count_bytes(graph, lives, bytes);
     size_t before = most(bytes, graph->node_count);
-    for (int i = 0; i < pairs->count; i++) share(owner(pairs->of[i][0]), owner(pairs->of[i][1]), lives, last_node, bytes);
+    for (int i = 0; i < pairs->count; i++) share(owner(pairs->of[i][0]), owner(pairs->of[i][1]), lives, place, bytes);
     fits = most(bytes, graph->node_count) <= before;
   } else {
     graph_fail_memory(graph);

@@ -1,4 +1,4 @@
-// liveness.h: from where to where tensors are alive, counted in nodes or in launches.
+// liveness.h: from where to where tensors are alive, counted in nodes or in launches, stage by stage.
 #ifndef MOTE_GRAPH_COMPILE_LIVENESS_H
 #define MOTE_GRAPH_COMPILE_LIVENESS_H
 
@@ -16,8 +16,12 @@ life *liveness_create(const graph *graph);
 // Notes that place `at` uses `tensor`, which may be NULL.
 void liveness_use(life *lives, const tensor *tensor, int at);
 
+// Places stand stage by stage: ends[s] is the first after those of stage s. What several stages use stays to the end, as any of
+// them may be replayed without the one that made it; so does what the host reads.
+void liveness_stay(const graph *graph, life *lives, const int ends[STAGE_COUNT]);
+
 // Would no more bytes be alive at any node than are now at the worst one, if the two of each pair lived from the first use of
-// either to the last, or to `last_node`? Without memory to count in the graph fails.
-bool liveness_can_share(graph *graph, const join_pairs *pairs, int last_node);
+// either to the last, or to node `last`? Without memory to count in the graph fails.
+bool liveness_can_share(graph *graph, const join_pairs *pairs, const node *last);
 
 #endif

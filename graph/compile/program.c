@@ -1,6 +1,7 @@
-// program.c: lowers a graph to launches, places its tensors, and records one command buffer a phase.
+// program.c: lowers a graph to launches, places its tensors, and records one command buffer a stage.
 #include "graph/compile/program.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +21,10 @@ struct program {
   const char *name;
   bool timed;
   size_t guard_bytes;
-  launches launches[PHASE_COUNT];
+  launches launches[STAGE_COUNT];
   buffer **buffers;  // the arenas, or one a tensor
   int buffer_count;
-  commands *commands[PHASE_COUNT];  // NULL where the phase is empty
+  commands *commands[STAGE_COUNT];  // NULL where the stage is empty
   plan_result activations;
   program_needs *needs;  // only measured: no buffer is made
   float *scratch;  // for packing; grows to the largest tensor
@@ -38,14 +39,14 @@ mote_device *program_device(const program *program) { return program->device; }
 // Lowering
 
 static mote_status append_launches(program *program, const way *ways, mote_error *error) {
-  for (int phase = 0; phase < PHASE_COUNT; phase++) {
-    launches *launches = &program->launches[phase];
+  for (int stage = 0; stage < STAGE_COUNT; stage++) {
+    launches *launches = &program->launches[stage];
     launches->graph = program->graph;
     launches->caps = program->graph->caps;
     launches->train = program->graph->train;
     for (int i = 0; i < program->graph->node_count; i++) {
       const node *node = program->graph->nodes[i];
-      if (node->phase == (enum phase)phase && !node->removed) TRY(kernel_launch(launches, node, &ways[i], error));
+      if (node->stage == (enum stage)stage && !node->removed) TRY(kernel_launch(launches, node, &ways[i], error));
     }
   }
   return MOTE_OK;
@@ -63,20 +64,18 @@ static mote_status lower(program *program, mote_error *error) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Memory
 
-// Places are launches, counted over both phases. What the first phase made and replays use stays for all of them.
+// Places are launches, stage by stage.
 static life *find_lives(const program *program) {
   life *lives = liveness_create(program->graph);
-  int at = 0, steps = program->launches[PHASE_ONCE].count, end = steps + program->launches[PHASE_STEP].count;
-  for (int phase = 0; phase < PHASE_COUNT && lives; phase++)
-    for (int i = 0; i < program->launches[phase].count; i++, at++) {
-      const launch *launch = &program->launches[phase].entries[i].launch;
+  int at = 0, ends[STAGE_COUNT];
+  for (int stage = 0; stage < STAGE_COUNT && lives; stage++) {
+    for (int i = 0; i < program->launches[stage].count; i++, at++) {
+      const launch *launch = &program->launches[stage].entries[i].launch;
       for (uint32_t b = 0; b < launch->binding_count; b++) liveness_use(lives, launch->bindings[b], at);
     }
-  for (int i = 0; lives && i < program->graph->tensor_count; i++) {
-    life *life = &lives[i];
-    bool replayed = life->first < steps && life->last >= steps;
-    if (replayed || (program->graph->tensors[i]->keep && life->last >= 0)) life->last = end;
+    ends[stage] = at;
   }
+  if (lives) liveness_stay(program->graph, lives, ends);
   return lives;
 }
 
@@ -181,34 +180,39 @@ static mote_status place(program *program, mote_error *error) {
 // Recording
 
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
-  int end = span->count ? span->first + span->count : program->launches[span->phase].count;
+  int at = 0, end = span->count ? span->first + span->count : INT_MAX;
   TRY(commands_create(program->device, program->name, span->timed, out, error));
   mote_status status = MOTE_OK;
-  for (int i = span->first; i < end && !status; i++)
-    status = record_launch(program->device, *out, &program->launches[span->phase].entries[i], NULL, error);
+  for (int s = 0; s < span->sequence.count; s++) {
+    const launches *launches = &program->launches[span->sequence.stages[s]];
+    for (int i = 0; i < launches->count && !status; i++, at++)
+      if (at >= span->first && at < end) status = record_launch(program->device, *out, &launches->entries[i], NULL, error);
+  }
   if (!status) status = commands_finish(*out, error);
   if (status) commands_destroy(out);
   return status;
 }
 
 static mote_status record(program *program, mote_error *error) {
-  for (int phase = 0; phase < PHASE_COUNT; phase++)
-    if (program->launches[phase].count)
-      TRY(program_record(program, &(program_span){.phase = (enum phase)phase, .timed = program->timed},
-                         &program->commands[phase], error));
+  for (int i = 0; i < STAGE_COUNT; i++) {
+    const stage stage = (enum stage)i;
+    if (program->launches[stage].count)
+      TRY(program_record(program, &(program_span){.sequence = SEQUENCE(stage), .timed = program->timed},
+                         &program->commands[stage], error));
+  }
   return MOTE_OK;
 }
 
 // Together, so that the device may make them at once; record_launch finds them.
 static mote_status make_pipelines(const program *program, mote_error *error) {
   size_t count = 0;
-  for (int phase = 0; phase < PHASE_COUNT; phase++) count += (size_t)program->launches[phase].count;
+  for (int stage = 0; stage < STAGE_COUNT; stage++) count += (size_t)program->launches[stage].count;
   pipeline_request *requests = calloc(count + 1, sizeof *requests);
   if (!requests) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   count = 0;
-  for (int phase = 0; phase < PHASE_COUNT; phase++)
-    for (int i = 0; i < program->launches[phase].count; i++) {
-      const launch *launch = &program->launches[phase].entries[i].launch;
+  for (int stage = 0; stage < STAGE_COUNT; stage++)
+    for (int i = 0; i < program->launches[stage].count; i++) {
+      const launch *launch = &program->launches[stage].entries[i].launch;
       requests[count++] = (pipeline_request){launch->shader, launch->spec, launch->spec_count};
     }
   mote_status status = pipelines_make(program->device, requests, count, error);
@@ -256,11 +260,11 @@ static bool same_kernel(const launch *a, const launch *b) {
          memcmp(a->spec, b->spec, a->spec_count * sizeof *a->spec) == 0;
 }
 
-// Whether a launch before the `index`th of `phase` takes the same kernel.
-static bool repeats_kernel(const program *program, int phase, int index) {
-  const launch *launch = &program->launches[phase].entries[index].launch;
-  for (int p = 0; p <= phase; p++)
-    for (int i = 0; i < (p < phase ? program->launches[p].count : index); i++)
+// Whether a launch before the `index`th of `stage` takes the same kernel.
+static bool repeats_kernel(const program *program, int stage, int index) {
+  const launch *launch = &program->launches[stage].entries[index].launch;
+  for (int p = 0; p <= stage; p++)
+    for (int i = 0; i < (p < stage ? program->launches[p].count : index); i++)
       if (same_kernel(launch, &program->launches[p].entries[i].launch)) return true;
   return false;
 }
@@ -268,10 +272,10 @@ static bool repeats_kernel(const program *program, int phase, int index) {
 mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error) {
   program *planned;
   mote_status status = plan(desc, needs, &planned, error);
-  for (int phase = 0; phase < PHASE_COUNT && !status; phase++)
-    for (int i = 0; i < planned->launches[phase].count; i++) {
-      const launch *launch = &planned->launches[phase].entries[i].launch;
-      bool known = repeats_kernel(planned, phase, i) ||
+  for (int stage = 0; stage < STAGE_COUNT && !status; stage++)
+    for (int i = 0; i < planned->launches[stage].count; i++) {
+      const launch *launch = &planned->launches[stage].entries[i].launch;
+      bool known = repeats_kernel(planned, stage, i) ||
                    pipeline_is_made(desc->device, launch->shader, launch->spec, launch->spec_count);
       needs->kernels += !known;
     }
@@ -312,9 +316,9 @@ void program_destroy(program **pointer) {
   program *program = *pointer;
   *pointer = NULL;
   if (!program) return;
-  for (int phase = 0; phase < PHASE_COUNT; phase++) {
-    commands_destroy(&program->commands[phase]);
-    launches_finish(&program->launches[phase]);
+  for (int stage = 0; stage < STAGE_COUNT; stage++) {
+    commands_destroy(&program->commands[stage]);
+    launches_finish(&program->launches[stage]);
   }
   for (int i = 0; i < program->buffer_count; i++) buffer_destroy(&program->buffers[i]);
   free(program->buffers);
@@ -326,9 +330,15 @@ void program_destroy(program **pointer) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Running
 
-mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error) {
-  if (!program->commands[phase] || repeat == 0) return MOTE_OK;
-  return commands_run(program->commands[phase], repeat, error);
+mote_status program_run(program *program, sequence sequence, uint32_t repeat, mote_error *error) {
+  commands **stages = calloc((size_t)sequence.count, sizeof *stages);
+  if (!stages) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  int count = 0;
+  for (int i = 0; i < sequence.count; i++)
+    if (program->commands[sequence.stages[i]]) stages[count++] = program->commands[sequence.stages[i]];
+  mote_status status = count && repeat ? commands_run(stages, count, repeat, error) : MOTE_OK;
+  free(stages);
+  return status;
 }
 
 static mote_status need_scratch(program *program, size_t bytes, mote_error *error) {
@@ -373,24 +383,24 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
   return MOTE_OK;
 }
 
-commands *program_commands(program *program, phase phase) { return program->commands[phase]; }
+commands *program_commands(program *program, stage stage) { return program->commands[stage]; }
 
-int program_dispatch_count(const program *program, phase phase) { return program->launches[phase].count; }
+int program_dispatch_count(const program *program, stage stage) { return program->launches[stage].count; }
 
-const launch *program_get_launch(const program *program, phase phase, int index) {
-  return &program->launches[phase].entries[index].launch;
+const launch *program_get_launch(const program *program, stage stage, int index) {
+  return &program->launches[stage].entries[index].launch;
 }
 
-const kernel *program_get_kernel(const program *program, phase phase, int index) {
-  return program->launches[phase].entries[index].kernel;
+const kernel *program_get_kernel(const program *program, stage stage, int index) {
+  return program->launches[stage].entries[index].kernel;
 }
 
-const node *program_get_node(const program *program, phase phase, int index) {
-  return program->launches[phase].entries[index].node;
+const node *program_get_node(const program *program, stage stage, int index) {
+  return program->launches[stage].entries[index].node;
 }
 
-program_work program_get_work(const program *program, phase phase, int index) {
-  const launch_entry *entries = program->launches[phase].entries, *entry = &entries[index];
+program_work program_get_work(const program *program, stage stage, int index) {
+  const launch_entry *entries = program->launches[stage].entries, *entry = &entries[index];
   const node *node = entry->node;
   program_work work = {.label = node->label, .op = node->op->name, .kernel = entry->launch.shader,
                        .cooperative = entry->kernel->cooperative,
@@ -408,8 +418,8 @@ program_work program_get_work(const program *program, phase phase, int index) {
 
 program_info program_get_info(const program *program) {
   program_info info = {.activations = program->activations};
-  for (int phase = 0; phase < PHASE_COUNT; phase++)
-    if (program->commands[phase]) info.commands[phase] = commands_get_info(program->commands[phase]);
+  for (int stage = 0; stage < STAGE_COUNT; stage++)
+    if (program->commands[stage]) info.commands[stage] = commands_get_info(program->commands[stage]);
   for (int i = 0; i < program->buffer_count; i++) info.memory_bytes += buffer_bytes(program->buffers[i]);
   return info;
 }

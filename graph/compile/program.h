@@ -1,4 +1,4 @@
-// program.h: a graph made ready to run: launches, memory, and one recorded command buffer a phase.
+// program.h: a graph made ready to run: launches, memory, and one recorded command buffer a stage.
 #ifndef MOTE_GRAPH_COMPILE_PROGRAM_H
 #define MOTE_GRAPH_COMPILE_PROGRAM_H
 
@@ -19,7 +19,7 @@ typedef struct program_desc {
 } program_desc;
 
 typedef struct program_info {
-  commands_info commands[PHASE_COUNT];
+  commands_info commands[STAGE_COUNT];
   plan_result activations;
   size_t memory_bytes;  // of all buffers; parameters not included
 } program_info;
@@ -40,8 +40,8 @@ mote_status program_make_pipelines(const program_desc *desc, mote_error *error);
 mote_status program_create(const program_desc *desc, program **out, mote_error *error);
 void program_destroy(program **program);
 
-// Runs one phase's commands `repeat` times in one submission.
-mote_status program_run(program *program, phase phase, uint32_t repeat, mote_error *error);
+// Runs a sequence of stages `repeat` times, all in one submission. Stages that have no nodes count for nothing.
+mote_status program_run(program *program, sequence sequence, uint32_t repeat, mote_error *error);
 
 // Copies a tensor from or to row-major floats (ROLE_TABLE: any 4-byte values). Only inputs may be written; inputs,
 // parameters and kept activations may be read. Rows NULL writes zeros.
@@ -51,22 +51,22 @@ mote_status program_read(program *program, const tensor *tensor, void *rows, mot
 // The name of the first tensor whose guard bytes were overwritten, or NULL (also without guards).
 mote_status program_check_guards(program *program, const char **overrun, mote_error *error);
 
-// One phase's recorded commands, NULL where the phase is empty.
-commands *program_commands(program *program, phase phase);
+// One stage's recorded commands, NULL where the stage is empty.
+commands *program_commands(program *program, stage stage);
 
-// Records dispatches of a phase once more, the caller's to run and destroy: `count` of them from `first`, 0 for all.
+// Records dispatches of a sequence of stages once more, the caller's to run and destroy: `count` of them from `first`, 0 for all.
 typedef struct program_span {
-  phase phase;
+  sequence sequence;
   int first, count;
   bool timed;
 } program_span;
 
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
 
-int program_dispatch_count(const program *program, phase phase);
-const launch *program_get_launch(const program *program, phase phase, int index);
-const struct kernel *program_get_kernel(const program *program, phase phase, int index);
-const node *program_get_node(const program *program, phase phase, int index);  // whose launch it is
+int program_dispatch_count(const program *program, stage stage);
+const launch *program_get_launch(const program *program, stage stage, int index);
+const struct kernel *program_get_kernel(const program *program, stage stage, int index);
+const node *program_get_node(const program *program, stage stage, int index);  // whose launch it is
 
 // What one dispatch is and has to do at least. Strings live as long as the program.
 typedef struct program_work {
@@ -77,7 +77,7 @@ typedef struct program_work {
   double bytes;       // of all tensors bound, each counted once
 } program_work;
 
-program_work program_get_work(const program *program, phase phase, int index);
+program_work program_get_work(const program *program, stage stage, int index);
 
 program_info program_get_info(const program *program);
 graph *program_graph(program *program);

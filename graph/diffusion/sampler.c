@@ -113,9 +113,9 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, ROLE_ACTIVATION);
   constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, ROLE_TABLE);
   if (graph->status) return graph;
-  graph->phase = PHASE_ONCE;
+  graph->stage = STAGE_ONCE;
   build_start(graph, sampler, constants);
-  graph->phase = PHASE_STEP;
+  graph->stage = STAGE_STEP;
   tensor *x = branches > 1 ? repeat_batch(graph, sampler->x, branches) : sampler->x;
   tensor *model = network_build(graph, info,
                                 &(network_inputs){.x = x,
@@ -268,7 +268,7 @@ static const float *join_contexts(const mote_sampler *sampler, const mote_sample
   return sampler->contexts;
 }
 
-// Everything of a request that PHASE_ONCE reads.
+// Everything of a request that STAGE_ONCE reads.
 static mote_status write_request(const mote_sampler *sampler, const mote_sampler_request *request,
                                  const sampler_route *route, mote_error *error) {
   uint32_t step[STEP_WORDS] = {[STEP_SEED_LOW] = (uint32_t)request->seed,
@@ -285,7 +285,7 @@ mote_status sampler_begin(mote_sampler *sampler, const mote_sampler_request *req
   sampler->begun = false;
   TRY(check_request(sampler, request, error));
   TRY(write_request(sampler, request, route, error));
-  TRY(route->replay(route->user, PHASE_ONCE, 1, error));
+  TRY(route->replay(route->user, SEQUENCE(STAGE_PREPARE, STAGE_ONCE), 1, error));
   if (request->x_init) TRY(route->write(route->user, sampler->x, request->x_init, error));
   sampler->steps_done = 0;
   sampler->begun = true;
@@ -297,7 +297,7 @@ int sampler_steps_left(const mote_sampler *sampler) {
 }
 
 mote_status sampler_advance(mote_sampler *sampler, int step_count, const sampler_route *route, mote_error *error) {
-  if (step_count) TRY(route->replay(route->user, PHASE_STEP, step_count, error));
+  if (step_count) TRY(route->replay(route->user, SEQUENCE(STAGE_STEP), step_count, error));
   sampler->steps_done += step_count;
   return MOTE_OK;
 }
@@ -306,8 +306,8 @@ static mote_status write_now(void *user, tensor *tensor, const void *rows, mote_
   return program_write(user, tensor, rows, error);
 }
 
-static mote_status replay_now(void *user, phase phase, int times, mote_error *error) {
-  return program_run(user, phase, (uint32_t)times, error);
+static mote_status replay_now(void *user, sequence sequence, int times, mote_error *error) {
+  return program_run(user, sequence, (uint32_t)times, error);
 }
 
 mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
@@ -350,9 +350,9 @@ mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pixels, mot
 
 mote_sampler_info mote_sampler_get_info(const mote_sampler *sampler) {
   program_info info = program_get_info(sampler->program);
-  return (mote_sampler_info){.dispatches = info.commands[PHASE_STEP].dispatches,
-                             .barriers = info.commands[PHASE_STEP].barriers,
-                             .setup_dispatches = info.commands[PHASE_ONCE].dispatches,
+  return (mote_sampler_info){.dispatches = info.commands[STAGE_STEP].dispatches,
+                             .barriers = info.commands[STAGE_STEP].barriers,
+                             .setup_dispatches = info.commands[STAGE_PREPARE].dispatches + info.commands[STAGE_ONCE].dispatches,
                              .activation_bytes = info.activations.peak_bytes,
                              .activation_bound = info.activations.bound_bytes,
                              .memory_bytes = info.memory_bytes};

@@ -26,7 +26,7 @@ program *sampler_program(mote_sampler *sampler);
 // How a run reaches the device: at once, or by a host's command buffers.
 typedef struct sampler_route {
   mote_status (*write)(void *user, tensor *tensor, const void *rows, mote_error *error);  // rows NULL: zeros
-  mote_status (*replay)(void *user, phase phase, int times, mote_error *error);
+  mote_status (*replay)(void *user, sequence sequence, int times, mote_error *error);
   void *user;
 } sampler_route;
 

@@ -140,23 +140,26 @@ static void end_writing(record_route *route) {
 }
 
 // A replay as debuggers show it.
-static void record_phase(const record_route *route, phase phase, int ahead) {
+static void record_stages(const record_route *route, sequence sequence, int ahead) {
   const mote_sampler *sampler = route->sampler;
   char name[64] = "mote: begin";
-  if (phase == PHASE_STEP)
+  if (sequence.stages[0] == STAGE_STEP)
     snprintf(name, sizeof name, "mote: step %d of %d", sampler->steps_done + ahead + 1, sampler->row_count);
   record_open_region(sampler->recording->device, route->into, name);
-  commands_record(program_commands(sampler->program, phase), route->into);
+  for (int i = 0; i < sequence.count; i++) {
+    commands *commands = program_commands(sampler->program, sequence.stages[i]);
+    if (commands) commands_record(commands, route->into);
+  }
   record_close_region(sampler->recording->device, route->into);
 }
 
-static mote_status replay_later(void *user, phase phase, int times, mote_error *error) {
+static mote_status replay_later(void *user, sequence sequence, int times, mote_error *error) {
   record_route *route = user;
   recording *recording = route->sampler->recording;
   (void)error;
   end_writing(route);
-  stopwatch_start(recording->stopwatch, phase == PHASE_ONCE ? TAG_BEGIN : times, route->into);
-  for (int i = 0; i < times; i++) record_phase(route, phase, i);
+  stopwatch_start(recording->stopwatch, sequence.stages[0] == STAGE_STEP ? times : TAG_BEGIN, route->into);
+  for (int i = 0; i < times; i++) record_stages(route, sequence, i);
   stopwatch_stop(recording->stopwatch, route->into);
   return MOTE_OK;
 }
@@ -252,7 +255,7 @@ static void record_pixels(const recording *recording, bool blue_first, VkCommand
   record_order(recording->device, commands, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_COMPUTE | RECORD_TRANSFER);
   record_update(home->buffer, home->offset, &order, sizeof order, commands);
   record_order(recording->device, commands, RECORD_TRANSFER, RECORD_COMPUTE);
-  commands_record(program_commands(recording->output, PHASE_STEP), commands);
+  commands_record(program_commands(recording->output, STAGE_STEP), commands);
   record_order(recording->device, commands, RECORD_COMPUTE, RECORD_TRANSFER);
   record_close_region(recording->device, commands);
 }

@@ -247,7 +247,7 @@ static mote_status fill(mote_trainer *trainer, mote_error *error) {
   TRY(write_noise(trainer, error));
   TRY(write_data(trainer, &trainer->desc.data, error));
   TRY(write_state(trainer, error));
-  TRY(program_run(trainer->program, PHASE_ONCE, 1, error));  // folded weights of networks that do not learn
+  TRY(program_run(trainer->program, SEQUENCE(STAGE_PREPARE), 1, error));  // folded weights of networks that do not learn
   return trainer_prepare_validation(trainer, &trainer->desc.validation, error);
 }
 
@@ -336,7 +336,7 @@ mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losse
   if (trainer->steps_done > UINT32_MAX - (uint64_t)step_count)
     return fail(error, MOTE_ERROR_USAGE, "%llu steps are done, which are counted with 32 bits",
                 (unsigned long long)trainer->steps_done);
-  TRY(program_run(trainer->program, PHASE_STEP, (uint32_t)step_count, error));
+  TRY(program_run(trainer->program, SEQUENCE(STAGE_STEP), (uint32_t)step_count, error));
   uint32_t state[TRAIN_WORDS];
   float ring[TRAIN_RING];
   TRY(program_read(trainer->program, trainer->state, state, error));
@@ -372,8 +372,8 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
   program_info info = program_get_info(trainer->program);
   uint64_t parameter_bytes = 0;
   for (int i = 0; i < FLAT_COUNT; i++) parameter_bytes += buffer_bytes(trainer->flat[i]);
-  return (mote_trainer_info){.dispatches = info.commands[PHASE_STEP].dispatches,
-                             .barriers = info.commands[PHASE_STEP].barriers,
+  return (mote_trainer_info){.dispatches = info.commands[STAGE_STEP].dispatches,
+                             .barriers = info.commands[STAGE_STEP].barriers,
                              .parameter_bytes = parameter_bytes,
                              .activation_bytes = info.activations.peak_bytes,
                              .activation_bound = info.activations.bound_bytes,

@@ -12,7 +12,7 @@ graph *graph_create(const device_caps *caps) {
   graph *made = calloc(1, sizeof *made);
   if (!made) return NULL;
   made->caps = caps;
-  made->phase = PHASE_STEP;
+  made->stage = STAGE_STEP;
   made->gradient_scale = 1;
   return made;
 }
@@ -149,7 +149,7 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
   }
   node->op = op;
   node->writes = op->writes;
-  node->phase = graph->phase;
+  node->stage = graph->stage;
   snprintf(node->label, sizeof node->label, "%s", graph->scope[0] ? graph->scope : op->name);
   memcpy(node->inputs, inputs, (size_t)input_count * sizeof *inputs);
   node->input_count = input_count;
@@ -173,11 +173,11 @@ tensor *node_output(graph *graph, node *node, shape shape, tensor_role role) {
   return tensor;
 }
 
-double graph_multiply_adds(const graph *graph, phase phase) {
+double graph_multiply_adds(const graph *graph, stage stage) {
   double sum = 0;
   for (int i = 0; i < graph->node_count; i++) {
     const node *node = graph->nodes[i];
-    if (node->phase == phase && !node->removed && node->op->multiply_adds) sum += node->op->multiply_adds(node);
+    if (node->stage == stage && !node->removed && node->op->multiply_adds) sum += node->op->multiply_adds(node);
   }
   return sum;
 }

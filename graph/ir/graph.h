@@ -75,9 +75,24 @@ typedef struct tensor {
   binding home;        // where it lies: set by the model (parameters) or the planner (the rest)
 } tensor;
 
-// Nodes run once in a run (embeddings of all timesteps, folded weights) or at every replay.
-typedef enum phase { PHASE_ONCE, PHASE_STEP } phase;
-enum { PHASE_COUNT = 2 };
+// When a node runs. A program makes one command buffer of each stage that has nodes, and a run is a sequence of them.
+typedef enum stage {
+  STAGE_PREPARE,   // when weights have changed: what is made of them alone, such as folded weights
+  STAGE_ONCE,      // when a run begins: what all its steps read, such as embeddings of all timesteps
+  STAGE_STEP,      // for each step of sampling; all of a network that runs a single time
+  STAGE_GRADIENT,  // for each batch of a training step: the batch, its loss, the gradients
+  STAGE_UPDATE,    // for each training step, after that: all that lasts
+  STAGE_COUNT
+} stage;
+
+// Stages in the order in which they run.
+typedef struct sequence {
+  const stage *stages;
+  int count;
+} sequence;
+
+#define SEQUENCE(...) \
+  (struct sequence) { (const enum stage[]){__VA_ARGS__}, (int)(sizeof((const enum stage[]){__VA_ARGS__}) / sizeof(enum stage)) }
 
 struct kernel;
 
@@ -151,7 +166,7 @@ typedef struct epilogue {
 struct node {
   const op *op;
   char label[NAME_BYTES];  // path of the layer, "down1/model.0/conv1"
-  phase phase;
+  stage stage;
   int index;
   bool removed;            // by a pass
   unsigned writes;         // bits of the inputs that it writes in place; a node writes all its outputs, and nothing else
@@ -165,7 +180,7 @@ struct node {
 
 struct graph {
   const device_caps *caps;
-  phase phase;             // of nodes appended now
+  stage stage;             // of nodes appended now
   bool train;              // gradients will be asked for: passes keep what they need
   float gradient_scale;    // of gradients while they are in half precision: a power of two
   bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
@@ -216,8 +231,8 @@ node *graph_append(graph *graph, const op *op, tensor *const *inputs, int input_
 // Gives the node one more output.
 tensor *node_output(graph *graph, node *node, shape shape, tensor_role role);
 
-// Multiply-adds of all nodes of a phase: convolutions and linear layers, as the field counts.
-double graph_multiply_adds(const graph *graph, phase phase);
+// Multiply-adds of all nodes of a stage: convolutions and linear layers, as the field counts.
+double graph_multiply_adds(const graph *graph, stage stage);
 
 bool shape_equal(shape a, shape b);
 

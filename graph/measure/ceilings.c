@@ -40,7 +40,7 @@ static mote_status time_dispatches(mote_device *device, dispatch d, int count, d
   double times[REPEATS];
   for (int i = -1; i < REPEATS && !status; i++) {
     double begin = clock_nanoseconds();
-    status = commands_run(commands, 1, error);
+    status = commands_run(&commands, 1, 1, error);
     times[i < 0 ? 0 : i] = (clock_nanoseconds() - begin) / 1e9;
   }
   if (!status) *seconds = median(times, REPEATS);

@@ -68,13 +68,13 @@ static tensor *condition(graph *graph, const char *name, tensor *x, tensor *cont
 static network_outputs build(graph *graph, const mote_model_info *info, const network_inputs *inputs) {
   int f = info->n_feat, h = info->height;
   bool train = inputs->train;
-  phase phase = graph->phase;
-  if (inputs->step) graph->phase = PHASE_ONCE;
+  stage stage = graph->stage;
+  if (inputs->step) graph->stage = STAGE_ONCE;
   tensor *context1 = embed(graph, "contextembed1", inputs->context, 2 * f);
   tensor *time1 = embed(graph, "timeembed1", inputs->time, 2 * f);
   tensor *context2 = embed(graph, "contextembed2", inputs->context, f);
   tensor *time2 = embed(graph, "timeembed2", inputs->time, f);
-  graph->phase = phase;
+  graph->stage = stage;
 
   tensor *first = residual_block(graph, inputs->x, f, train);           // (N, f, h, h)
   tensor *down1 = down(graph, "down1", first, f, train);                // (N, f, h/2, h/2)

@@ -42,7 +42,7 @@ mote_status parameters_create(const mote_device *device, mote_model_info *info, 
     const tensor *tensor = out->list->tensors[i];
     if (tensor->kind == TENSOR_PARAMETER && tensor->requires_grad) info->parameter_count += tensor_elements(tensor);
   }
-  info->multiply_adds = (uint64_t)graph_multiply_adds(out->list, PHASE_STEP);
+  info->multiply_adds = (uint64_t)graph_multiply_adds(out->list, STAGE_STEP);
   return MOTE_OK;
 }
 

@@ -17,10 +17,10 @@ static mote_status begin(const profile_subject *subject, mote_error *error) {
 
 mote_status profile_capture(renderdoc *renderdoc, const profile_subject *subject, const char *path, mote_error *error) {
   TRY(begin(subject, error));
-  TRY(program_run(program_of(subject), PHASE_STEP, 1, error));
+  TRY(program_run(program_of(subject), SEQUENCE(STAGE_STEP), 1, error));
   TRY(begin(subject, error));
   TRY(renderdoc_start(renderdoc, path, error));
-  mote_status status = program_run(program_of(subject), PHASE_STEP, 1, error);
+  mote_status status = program_run(program_of(subject), SEQUENCE(STAGE_STEP), 1, error);
   if (!status) return renderdoc_end(renderdoc, path, error);
   renderdoc_discard(renderdoc);
   return status;
