@@ -192,6 +192,7 @@ typedef struct mote_model mote_model;
 
 #define MOTE_MAX_CONTEXT 1024  // n_cfeat at most
 #define MOTE_MAX_LABELS MOTE_MAX_CONTEXT
+#define MOTE_MAX_ATTRIBUTES 64
 
 // Of the noise: beta_t of t = 1 … T, in fractions of it.
 typedef enum mote_schedule {
@@ -227,6 +228,14 @@ typedef struct mote_sampling {
   bool end_early;         // of the grids of diffusers: the last step leads to timestep 1's noise, not to none
 } mote_sampling;
 
+// One thing that a context tells of an image: its colour, in words of which one holds, or its size, a number.
+typedef struct mote_attribute {
+  char name[32];    // as labels are, and without a colon; each once
+  int count;        // numbers of the context that it takes, after those of the attributes before it: one a label, or 1
+  bool is_number;   // it is a number, from low to high where the model learned it; mote_attribute_scale says what stands for it
+  double low, high;
+} mote_attribute;
+
 typedef struct mote_model_info {
   char architecture[32];    // "context_unet", or "sprite_classifier", which judges images (mote_model_classify)
   int channels;             // C, 1 to 4
@@ -247,6 +256,10 @@ typedef struct mote_model_info {
   int label_count;          // 0, or n_cfeat
   // Of 1 to 31 bytes, UTF-8 without control characters, commas and equals signs, each once; not "none".
   char labels[MOTE_MAX_LABELS][32];
+  // What the labels are of. A label that two attributes have, or that is the name of a number, is called "attribute:label"; a
+  // number's label is its name. 0: all are of one attribute without a name.
+  int attribute_count;
+  mote_attribute attributes[MOTE_MAX_ATTRIBUTES];
   char trained_on[256];     // provenance of the data, UTF-8 without control characters, may be empty
   char settings[512];       // those of the architecture that have no field here, "name=value;name=value"; absent ones: as usual
   const struct mote_network *network;  // one that is none of mote's, whose name is `architecture`; NULL: the one of that name
@@ -255,6 +268,9 @@ typedef struct mote_model_info {
   uint64_t parameter_count; // learned numbers, running statistics not among them
   uint64_t multiply_adds;   // of one image through the network
 } mote_model_info;
+
+// What stands in a context for `value` of an attribute that is a number: ½ for low to 1½ for high, since 0 says that it is not known.
+MOTE_API float mote_attribute_scale(const mote_attribute *attribute, double value);
 
 // Loads weights in safetensors form (F32, F16, BF16 or F64, PyTorch names; see docs/formats.md) onto the device. Absent metadata
 // is inferred from shapes or defaulted and said through the device's log. MOTE_ERROR_FORMAT names the tensor or the

@@ -53,6 +53,11 @@ const char *text_label_fault(const char *text, size_t bytes) {
   return bytes == 4 && !memcmp(text, "none", 4) ? "expected another name than that of no label" : NULL;
 }
 
+const char *text_attribute_fault(const char *text, size_t bytes) {
+  const char *fault = text_label_fault(text, bytes);
+  return fault || !memchr(text, ':', bytes) ? fault : "expected no colon";
+}
+
 // The next character of `text` as it is shown, in `unit`: its length there. `*text` moves past what it stands for.
 static size_t next_unit(const char **text, const char *end, const char *keep, char unit[5]) {
   size_t length = clean_length(*text, (size_t)(end - *text));

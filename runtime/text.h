@@ -22,6 +22,9 @@ bool text_is_clean(const char *text, size_t bytes);
 // two labels of a model are the same, which is left to the caller.
 const char *text_label_fault(const char *text, size_t bytes);
 
+// The same of the name of an attribute, which stands before a colon too.
+const char *text_attribute_fault(const char *text, size_t bytes);
+
 // Writes `text` to `shown`, with \xNN for each byte that is not fit to be shown, except those in `keep` (such as "\n"; "" for
 // none). What does not fit into `size` bytes loses its middle, where "..." stands: messages begin with the name of a file
 // and end with the reason. `size` is 16 at least; the result ends with NUL. Returns the length that was needed without NUL.

@@ -95,6 +95,7 @@ static void metadata_is_taken_as_it_stands(void **state) {
   weights_set(w, "beta_start", "2e-3");
   weights_set(w, "beta_end", "0.5");
   weights_set(w, "labels", "hero,non-hero,food,spell,side-facing");
+  weights_set(w, "attributes", "kind=4,size=-1.5:1e3");
   weights_set(w, "trained_on", "nothing, by nobody");
   said = (test_log){0};
   MUST(weights_load(w, device, &model, &error));
@@ -108,6 +109,10 @@ static void metadata_is_taken_as_it_stands(void **state) {
   assert_int_equal(info->label_count, 5);
   assert_string_equal(info->labels[0], "hero");
   assert_string_equal(info->labels[4], "side-facing");
+  assert_int_equal(info->attribute_count, 2);
+  assert_string_equal(info->attributes[1].name, "size");
+  assert_true(info->attributes[0].count == 4 && !info->attributes[0].is_number && info->attributes[1].count == 1);
+  assert_true(info->attributes[1].is_number && info->attributes[1].low == -1.5 && info->attributes[1].high == 1e3);
   assert_string_equal(info->trained_on, "nothing, by nobody");
   assert_int_equal(said.count, 0);
   mote_model_destroy(&model);
@@ -399,10 +404,26 @@ static void metadata_that_cannot_be_is_named_with_what_was_found(void **state) {
       {"labels", "a,b,c,d,a_label_of_thirty-two_bytes_or_so", "label 5 of labels is \"a_label"},
       {"labels", "a,b,c,d,a", "labels 1 and 5 of labels are both \"a\""},
       {"labels", "a,b,c=1,d,e", "label 3 of labels is \"c=1\", expected no comma"},
+      {"attributes", "kind=4", "attributes name 4 labels, expected n_cfeat of them, which is 5, and labels, which name 5"},
+      {"attributes", "kind=6", "attributes name 6 labels"},
+      {"attributes", "kind", "attributes: found \"kind\", expected NAME=LABELS or NAME=LOW:HIGH"},
+      {"attributes", "kind=4,=1", "attributes name \"\", expected 1 to 31 bytes"},
+      {"attributes", "kind=4,", "attributes: found \"\""},
+      {"attributes", "kind=5x", "attributes: found \"kind=5x\""},
+      {"attributes", "kind=4.5,size=1:2", "attributes: found \"kind=4.5\""},
+      {"attributes", "kind=0,colour=5", "attributes: found \"kind=0\""},
+      {"attributes", "kind=1e99", "attributes: found \"kind=1e99\""},
+      {"attributes", "kind=4,size=1:", "attributes: found \"size=1:\""},
+      {"attributes", "kind=4,size=2:1", "attribute size is 1 numbers from 2 to 1, expected one, and finite bounds"},
+      {"attributes", "kind=4,size=-1e308:1e308", "expected one, and finite bounds"},
+      {"attributes", "kind=2,kind=3", "attributes name \"kind\" twice"},
+      {"attributes", "a:b=5", "attributes name \"a:b\", expected no colon"},
+      {"attributes", "a_name_of_thirty-two_bytes_or_so=5", "attributes: found \"a_name"},
       {"labels", "a,b,\x1b[2J,d,e", "label 3 of labels is \"\\x1b[2J\", expected UTF-8"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     weights *w = make();
+    if (!strcmp(cases[i].key, "attributes")) weights_set(w, "labels", "a,b,c,d,e");
     weights_set(w, cases[i].key, cases[i].value);
     assert_refused(w, cases[i].expected);
   }

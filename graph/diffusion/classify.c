@@ -42,6 +42,14 @@ static void complete(mote_trainer_desc *desc) {
   desc->model.guidance = 0;
 }
 
+// One context is told from another.
+static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
+  const mote_model_info *m = &desc->model;
+  if (m->attribute_count < 1 || (m->attribute_count == 1 && !m->attributes[0].is_number)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "model: found %d attributes%s, expected one of labels, which is what a %s tells", m->attribute_count,
+              m->attribute_count == 1 ? ", which is a number" : "", m->architecture);
+}
+
 static int level_count(const mote_trainer_desc *desc) {
   (void)desc;
   return 1;
@@ -95,6 +103,7 @@ static mote_status judge(const mote_trainer *trainer, mote_model *model, uint32_
 const objective classify_objective = {.name = "classify",
                                       .serves = serves,
                                       .complete = complete,
+                                      .check = check,
                                       .level_count = level_count,
                                       .fill = fill,
                                       .append = append,

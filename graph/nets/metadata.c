@@ -107,6 +107,36 @@ static mote_status read_labels(const reader *r, const described *by, mote_model_
   return MOTE_OK;
 }
 
+static bool parse_attribute(const char *text, mote_attribute *out) {
+  const size_t length = strcspn(text, "=,");
+  const char *end;
+  double count = 0;
+  if (text[length] != '=' || length >= sizeof out->name) return false;
+  *out = (mote_attribute){.count = 1};
+  memcpy(out->name, text, length);
+  text += length + 1;
+  out->is_number = memchr(text, ':', strcspn(text, ",")) != NULL;
+  if (out->is_number) return number_parse(text, &end, &out->low) && *end == ':' && number_parse(end + 1, &end, &out->high) && (!*end || *end == ',');
+  if (!number_parse(text, &end, &count) || (*end && *end != ',') || !(count >= 1 && count <= MOTE_MAX_CONTEXT)) return false;
+  out->count = (int)count;
+  return out->count == count;
+}
+
+// Separated by commas: name=labels, or name=low:high of a number.
+static mote_status read_attributes(const reader *r, mote_model_info *info) {
+  const char *text = safetensors_metadata(r->file, "attributes");
+  for (const char *at = text && *text ? text : NULL; at;) {
+    if (info->attribute_count == MOTE_MAX_ATTRIBUTES)
+      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata attributes names more than %d", r->name, MOTE_MAX_ATTRIBUTES);
+    if (!parse_attribute(at, &info->attributes[info->attribute_count++]))
+      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata attributes: found \"%.*s\", expected NAME=LABELS or NAME=LOW:HIGH", r->name,
+                  (int)(strcspn(at, ",") < 100 ? strcspn(at, ",") : 100), at);
+    at += strcspn(at, ",");
+    at = *at ? at + 1 : NULL;
+  }
+  return MOTE_OK;
+}
+
 // Noise, and what the network makes of it; steps and guidance are of models of few steps alone.
 static mote_status read_diffusion(const reader *r, mote_model_info *info) {
   int choice;
@@ -132,7 +162,7 @@ static mote_status read_diffusion(const reader *r, mote_model_info *info) {
 // Says what nothing here reads, in one line: a setting that was meant for another network, or is misspelt.
 static void say_unknown(const reader *r, const network *network) {
   static const char *const known[] = {"architecture", "timesteps", "schedule", "beta_start", "beta_end",   "prediction", "alpha",
-                                      "steps",        "guidance",  "labels",   "trained_on", "context_drop", "format"};
+                                      "steps",        "guidance",  "labels",   "attributes", "trained_on", "context_drop", "format"};
   const char *first = NULL;
   bool more = false;
   for (size_t i = 0; i < r->file->metadata_count; i++) {
@@ -165,6 +195,7 @@ mote_status metadata_read(const mote_device *device, const char *name, const saf
     info->premultiplied = choice == 1;
   }
   TRY(read_labels(&r, &by, info));
+  TRY(read_attributes(&r, info));
   info->recommended_guidance = metadata_guidance(info);
   const char *trained_on = safetensors_metadata(file, "trained_on");
   if (trained_on) text_show(info->trained_on, sizeof info->trained_on, trained_on, "");

@@ -60,6 +60,38 @@ static mote_status check_labels(const described *by, const mote_model_info *info
   return MOTE_OK;
 }
 
+static mote_status check_attribute(const described *by, const mote_attribute *a, mote_error *error) {
+  const size_t bytes = strnlen(a->name, sizeof a->name);
+  const char *fault = text_attribute_fault(a->name, bytes);
+  if (fault) return fail(error, by->status, "%s: attributes name \"%.*s\", %s", by->where, (int)bytes, a->name, fault);
+  if (a->is_number && (a->count != 1 || !(a->low <= a->high) || !isfinite(a->high - a->low)))
+    return fail(error, by->status, "%s: attribute %s is %d numbers from %g to %g, expected one, and finite bounds in their order",
+                by->where, a->name, a->count, a->low, a->high);
+  if (a->count >= 1 && a->count <= MOTE_MAX_CONTEXT) return MOTE_OK;
+  return fail(error, by->status, "%s: attribute %s has %d labels, expected 1 to %d", by->where, a->name, a->count, MOTE_MAX_CONTEXT);
+}
+
+static mote_status check_attributes(const described *by, const mote_model_info *info, mote_error *error) {
+  int total = 0;
+  if (info->attribute_count < 0 || info->attribute_count > MOTE_MAX_ATTRIBUTES)
+    return fail(error, by->status, "%s: attributes name %d, expected 0 to %d", by->where, info->attribute_count, MOTE_MAX_ATTRIBUTES);
+  for (int i = 0; i < info->attribute_count; total += info->attributes[i++].count) {
+    const mote_attribute *attribute = &info->attributes[i];
+    TRY(check_attribute(by, attribute, error));
+    for (int k = 0; k < i; k++)
+      if (!strcmp(attribute->name, info->attributes[k].name))
+        return fail(error, by->status, "%s: attributes name \"%s\" twice", by->where, attribute->name);
+  }
+  if (!info->attribute_count || (total == info->n_cfeat && info->label_count == total)) return MOTE_OK;
+  return fail(error, by->status, "%s: attributes name %d labels, expected n_cfeat of them, which is %d, and labels, which name %d",
+              by->where, total, info->n_cfeat, info->label_count);
+}
+
+float mote_attribute_scale(const mote_attribute *attribute, double value) {
+  const double range = attribute->high - attribute->low;
+  return (float)(range > 0 ? 0.5 + (value - attribute->low) / range : 1);
+}
+
 static mote_status check_network(const described *by, const mote_model_info *info, mote_error *error) {
   const bool ends = memchr(info->architecture, 0, sizeof info->architecture) != NULL;
   const network *network = ends ? network_of(info) : NULL;
@@ -100,6 +132,7 @@ mote_status metadata_check(const described *by, const mote_model_info *info, mot
     return fail(error, by->status, "%s: premultiplied with channels %d, expected 2 or 4, of which one is alpha",
                 by->where, info->channels);
   TRY(check_labels(by, info, error));
+  TRY(check_attributes(by, info, error));
   const size_t bytes = strnlen(info->trained_on, sizeof info->trained_on);
   if (bytes < sizeof info->trained_on && text_is_clean(info->trained_on, bytes)) return MOTE_OK;
   return fail(error, by->status, "%s: trained_on is \"%.60s\", expected up to %zu bytes of UTF-8 without control characters",

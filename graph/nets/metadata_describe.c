@@ -42,6 +42,20 @@ static void describe_diffusion(const mote_model_info *info, metadata_pairs *list
   if (info->steps && info->guidance > 0) add_number(list, "guidance", info->guidance);
 }
 
+// name=labels or, of a number, name=low:high, separated by commas.
+static void describe_attributes(const mote_model_info *info, metadata_pairs *list) {
+  char text[sizeof info->attributes + 1] = "";
+  size_t used = 0;
+  for (int i = 0; i < info->attribute_count; i++) {
+    const mote_attribute *a = &info->attributes[i];
+    const char *comma = i ? "," : "";
+    used += a->is_number ? (size_t)snprintf(text + used, sizeof text - used, "%s%s=%s:%s", comma, a->name,
+                                            number_format(a->low).text, number_format(a->high).text)
+                         : (size_t)snprintf(text + used, sizeof text - used, "%s%s=%d", comma, a->name, a->count);
+  }
+  metadata_add(list, "attributes", text);
+}
+
 void metadata_describe(const mote_model_info *info, metadata_pairs *list) {
   char labels[sizeof info->labels + 1] = "";
   size_t used = 0;
@@ -56,5 +70,6 @@ void metadata_describe(const mote_model_info *info, metadata_pairs *list) {
   if (!network_of(info)->classifies) describe_diffusion(info, list);
   if (info->channels % 2 == 0) metadata_add(list, "alpha", metadata_alphas[info->premultiplied]);
   metadata_add(list, "labels", labels);
+  if (info->attribute_count) describe_attributes(info, list);
   metadata_add(list, "trained_on", info->trained_on);
 }

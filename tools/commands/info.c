@@ -93,6 +93,16 @@ static void print_diffusion(const info_report *r) {
            100 * m->context_drop);
 }
 
+static void print_attributes(const mote_model_info *m) {
+  for (int i = 0, first = 0; i < m->attribute_count; first += m->attributes[i++].count) {
+    const mote_attribute *a = &m->attributes[i];
+    print("  %-14s", a->name);
+    if (a->is_number) print("%g to %g", a->low, a->high);
+    for (int k = first; k < first + a->count && !a->is_number; k++) print("%s%s", k > first ? ", " : "", m->labels[k]);
+    print("\n");
+  }
+}
+
 static void print_text(const info_report *r) {
   const mote_model_info *m = r->model;
   const double mebibyte = 1024.0 * 1024.0;
@@ -108,6 +118,7 @@ static void print_text(const info_report *r) {
   print("labels         ");
   for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
   print("%s\n", m->label_count ? "" : " none");
+  print_attributes(m);
   if (r->samples) print_diffusion(r);
   if (m->channels % 2 == 0) print("alpha           %s\n", metadata_alphas[m->premultiplied]);
   if (m->trained_on[0]) print("trained on      %s\n", m->trained_on);
@@ -137,6 +148,20 @@ static void add_diffusion(cJSON *json, const mote_model_info *m) {
   if (m->steps) cJSON_AddNumberToObject(json, "guidance", m->guidance > 0 ? m->guidance : 1);
 }
 
+static void add_attributes(cJSON *json, const mote_model_info *m) {
+  cJSON *attributes = cJSON_AddArrayToObject(json, "attributes");
+  for (int i = 0, first = 0; i < m->attribute_count; first += m->attributes[i++].count) {
+    const mote_attribute *a = &m->attributes[i];
+    cJSON *attribute = cJSON_CreateObject();
+    cJSON_AddStringToObject(attribute, "name", a->name);
+    if (a->is_number) cJSON_AddNumberToObject(attribute, "low", a->low);
+    if (a->is_number) cJSON_AddNumberToObject(attribute, "high", a->high);
+    cJSON *labels = a->is_number ? NULL : cJSON_AddArrayToObject(attribute, "labels");
+    for (int k = first; k < first + a->count && labels; k++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[k]));
+    cJSON_AddItemToArray(attributes, attribute);
+  }
+}
+
 static void add_model(cJSON *json, const info_report *r) {
   const mote_model_info *m = r->model;
   cJSON_AddStringToObject(json, "model", r->path);
@@ -152,6 +177,7 @@ static void add_model(cJSON *json, const info_report *r) {
   if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", metadata_alphas[m->premultiplied]);
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");
   for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
+  add_attributes(json, m);
   cJSON_AddStringToObject(json, "trained_on", m->trained_on);
   json_add_uint64(json, "parameters", m->parameter_count);
   json_add_uint64(json, "multiply_adds", m->multiply_adds);
