@@ -95,6 +95,9 @@ static mote_status check_fit(const dataset *set, const mote_model_info *model, c
     return fail(error, MOTE_ERROR_FORMAT, "%s: has images of %d x %d pixels, expected the model's %d x %d; --resize %d "
                 "makes them fit", path, set->height, set->height, model->height, model->height, model->height);
   if (dataset_has_labels(set, model)) return MOTE_OK;
+  if (set->attribute_count || model->attribute_count)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: has %d attributes, expected the model's %d, with their labels and bounds; mote info "
+                "shows both", path, set->attribute_count, model->attribute_count);
   return fail(error, MOTE_ERROR_FORMAT, "%s: has %d classes%s%s, expected those of the model: %d%s%s", path,
               set->class_count, set->class_count ? " from " : "", set->class_count ? set->classes[0] : "",
               model->n_cfeat, model->label_count ? " from " : "", model->label_count ? model->labels[0] : "");
@@ -117,9 +120,16 @@ static mote_status load_data(const evaluate_options *o, const mote_model_info *m
               (unsigned)train->count);
 }
 
+// Every image is of one class.
+static bool is_classed(const dataset *set) {
+  bool all = set->class_count && !set->contexts;
+  for (uint32_t i = 0; i < set->count && all; i++) all = set->labels[i] >= 0;
+  return all;
+}
+
 // The classifier that was asked for, or the embedded one, which may fit or not.
-static mote_status open_judge(const evaluate_options *o, mote_device *device, const dataset *train, mote_model **out,
-                              mote_error *error) {
+static mote_status open_judge(const evaluate_options *o, mote_device *device, const dataset *train, const dataset *held_out,
+                              mote_model **out, mote_error *error) {
   const char *path = o->classifier;
   *out = NULL;
   if (path && !strcmp(path, "none")) return MOTE_OK;
@@ -127,8 +137,8 @@ static mote_status open_judge(const evaluate_options *o, mote_device *device, co
   TRY(open_classifier(device, path, out, error));
   const mote_model_info *info = mote_model_get_info(*out);
   bool judges = info->classifies;
-  if (judges && info->height == train->height && info->channels == train->channels && train->class_count &&
-      dataset_has_labels(train, info))
+  if (judges && info->height == train->height && info->channels == train->channels && is_classed(train) &&
+      is_classed(held_out) && dataset_has_labels(train, info))
     return MOTE_OK;
   char text[200];
   snprintf(text, sizeof text, "it is a %s for images of %d x %d x %d in %d classes, the data's are %d x %d x %d in %d",
@@ -238,7 +248,7 @@ static mote_status evaluate_model(const evaluate_options *o, mote_device *device
   mote_model *classifier = NULL;
   evaluation result;
   mote_status status = load_data(o, info, &train, &held_out, error);
-  if (!status) status = open_judge(o, device, &train, &classifier, error);
+  if (!status) status = open_judge(o, device, &train, &held_out, &classifier, error);
   if (!status)
     status = evaluate(&(evaluate_desc){.model = model,
                                        .name = o->model ? o->model : DEFAULT_MODEL_NAME,

@@ -35,7 +35,7 @@ static mote_status check_names(const train_options *o, mote_error *error) {
   const struct {
     const char *option, *text;
   } names[] = {{"-o", o->output},        {"DATA", o->data},         {"--start", o->start}, {"--teacher", o->teacher},
-               {"--labels", o->labels}, {"--background", o->background}, {"--tile", o->tile}};
+               {"--labels", o->labels}, {"--contexts", o->contexts}, {"--attributes", o->attributes}, {"--background", o->background}, {"--tile", o->tile}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (names[i].text && !text_is_clean(names[i].text, strlen(names[i].text)))
       return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected a name in UTF-8 without control characters",
@@ -69,6 +69,7 @@ static mote_status check_files(const training *t, mote_error *error) {
   file_claims claims = {0};
   claims_read(&claims, "DATA", o->data);
   claims_read(&claims, "--labels", o->labels);
+  claims_read(&claims, "--contexts", o->contexts);
   claims_read(&claims, "--classes", o->classes);
   claims_read(&claims, "--start", o->start);
   claims_read(&claims, "--teacher", o->teacher);
@@ -123,6 +124,8 @@ static mote_status describe_model(const training *t, mote_model_info *model, mot
                              .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
   memcpy(model->labels, t->train.classes, sizeof model->labels);
+  model->attribute_count = t->train.attribute_count;
+  memcpy(model->attributes, t->train.attributes, sizeof model->attributes);
   snprintf(model->trained_on, sizeof model->trained_on, "%s", t->train.source);
   return train_network_describe(&o->network, model, error);
 }
@@ -230,9 +233,10 @@ static void say_start(const training *t) {
   else
     snprintf(length, sizeof length, "%g minutes", t->options->minutes);
   mote_trainer_info info = mote_trainer_get_info(t->trainer);
-  say("%s: %u images of %d x %d x %d in %d class%s, %u held out; %s of %d images; %.0f MiB on the device",
-      t->train.source, (unsigned)t->train.count, t->train.height, t->train.height, t->train.channels,
-      t->train.class_count, t->train.class_count == 1 ? "" : "es", (unsigned)t->held_out.count, length,
+  const int attributes = t->train.attribute_count, kinds = attributes ? attributes : t->train.class_count;
+  say("%s: %u images of %d x %d x %d %s %d %s%s, %u held out; %s of %d images; %.0f MiB on the device", t->train.source,
+      (unsigned)t->train.count, t->train.height, t->train.height, t->train.channels, attributes ? "with" : "in", kinds,
+      attributes ? "attribute" : "class", kinds == 1 ? "" : attributes ? "s" : "es", (unsigned)t->held_out.count, length,
       t->options->batch * t->options->accumulate, (double)info.memory_bytes / 1048576);
   if (t->goes_on) say("going on after step %" PRIu64, mote_trainer_steps_done(t->trainer));
   if (t->options->base.common.verbose)

@@ -64,6 +64,8 @@ static mote_status check_options(const dataset_desc *desc, bool sheet, bool arra
   TRY(check_option("--classes", desc->classes, sheet, desc, "a sprite sheet", error));
   TRY(check_option("--labels", desc->labels, array, desc, "a .npy file", error));
   TRY(check_option("--arrays", desc->arrays, archive, desc, "a .npz file", error));
+  TRY(check_option("--contexts", desc->contexts, array, desc, "a .npy file", error));
+  TRY(check_option("--attributes", desc->attributes, !sheet && !array, desc, "a folder with metadata.csv", error));
   return check_option("--range", desc->range, array, desc, "a .npy or .npz file", error);
 }
 
@@ -109,6 +111,7 @@ mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *err
 void dataset_finish(dataset *set) {
   free(set->pixels);
   free(set->labels);
+  free(set->contexts);
   *set = (dataset){0};
 }
 
@@ -271,6 +274,11 @@ void dataset_say_choices(const dataset *set) {
   dataset_describe_left_out(set, left_out, sizeof left_out);
   if (*set->arrays) say("%s: images from %s", set->source, set->arrays);
   if (*left_out) say("%s: left out %s", set->source, left_out);
+  if (set->unlisted_count)
+    say("%s: metadata.csv has no row for %u of %u images, which are of no class; the first is %s", set->source, set->unlisted_count,
+        set->count, set->unlisted);
+  if (set->surplus_count)
+    say("%s: metadata.csv lists %u files that are no images of it; the first is %s", set->source, set->surplus_count, set->surplus);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -281,20 +289,33 @@ void dataset_premultiply(dataset *set) {
 }
 
 int dataset_context_length(const dataset *set) {
-  return set->class_count ? set->class_count : 1;
+  return set->contexts ? set->context_length : set->class_count ? set->class_count : 1;
+}
+
+void dataset_write_context(const dataset *set, uint32_t image, float *context) {
+  const size_t length = (size_t)dataset_context_length(set);
+  memset(context, 0, length * sizeof *context);
+  if (set->contexts)
+    memcpy(context, set->contexts + image * length, length * sizeof *context);
+  else if (set->labels[image] >= 0)
+    context[set->labels[image]] = 1;
 }
 
 mote_status dataset_contexts(const dataset *set, float **contexts, mote_error *error) {
   size_t length = (size_t)dataset_context_length(set);
   *contexts = calloc(set->count ? set->count * length : 1, sizeof **contexts);
   if (!*contexts) return fail(error, MOTE_ERROR_MEMORY, "no memory for %u contexts", (unsigned)set->count);
-  for (uint32_t i = 0; i < set->count; i++)
-    if (set->labels[i] >= 0) (*contexts)[i * length + (size_t)set->labels[i]] = 1;
+  for (uint32_t i = 0; i < set->count; i++) dataset_write_context(set, i, *contexts + i * length);
   return MOTE_OK;
 }
 
+static bool attributes_equal(const mote_attribute *a, const mote_attribute *b) {
+  return !strcmp(a->name, b->name) && a->count == b->count && a->is_number == b->is_number && a->low == b->low && a->high == b->high;
+}
+
 bool dataset_has_labels(const dataset *set, const mote_model_info *model) {
-  bool same = dataset_context_length(set) == model->n_cfeat;
+  bool same = dataset_context_length(set) == model->n_cfeat && set->attribute_count == model->attribute_count;
+  for (int i = 0; same && i < set->attribute_count; i++) same = attributes_equal(&set->attributes[i], &model->attributes[i]);
   for (int i = 0; same && i < model->label_count && i < set->class_count; i++)
     same = !strcmp(set->classes[i], model->labels[i]);
   return same;
@@ -302,7 +323,8 @@ bool dataset_has_labels(const dataset *set, const mote_model_info *model) {
 
 uint32_t dataset_class_size(const dataset *set, int label) {
   uint32_t size = 0;
-  for (uint32_t i = 0; i < set->count; i++) size += set->labels[i] == label;
+  for (uint32_t i = 0; i < set->count; i++)
+    size += set->contexts ? set->contexts[i * (size_t)set->context_length + (size_t)label] != 0 : set->labels[i] == label;
   return size;
 }
 
@@ -312,6 +334,13 @@ uint64_t dataset_hash(const dataset *set) {
   hash = hash_bytes(hash, &set->channels, sizeof set->channels);
   hash = hash_bytes(hash, set->classes, (size_t)set->class_count * sizeof set->classes[0]);
   hash = hash_bytes(hash, set->labels, set->count * sizeof *set->labels);
+  if (set->contexts)
+    hash = hash_bytes(hash, set->contexts, set->count * (size_t)set->context_length * sizeof *set->contexts);
+  for (int i = 0; i < set->attribute_count; i++) {
+    const mote_attribute *a = &set->attributes[i];
+    const double bounds[] = {a->count, a->is_number, a->low, a->high};
+    hash = hash_bytes(hash_bytes(hash, a->name, sizeof a->name), bounds, sizeof bounds);
+  }
   return hash_bytes(hash, set->pixels,
                     (size_t)set->count * (size_t)set->height * (size_t)set->height * (size_t)set->channels);
 }
@@ -335,17 +364,20 @@ static void choose_held_out(const dataset *set, int label, double fraction, uint
 
 static mote_status take(const dataset *set, const bool *held, bool wanted, dataset *part, mote_error *error) {
   size_t bytes = (size_t)set->height * (size_t)set->height * (size_t)set->channels;
+  const size_t length = set->contexts ? (size_t)set->context_length : 0;
   *part = *set;
   part->count = 0;
   part->pixels = malloc((size_t)set->count * bytes + 1);
   part->labels = malloc((size_t)set->count * sizeof *part->labels + 1);
-  if (!part->pixels || !part->labels) {
+  part->contexts = length ? malloc((size_t)set->count * length * sizeof *part->contexts) : NULL;
+  if (!part->pixels || !part->labels || (length && !part->contexts)) {
     dataset_finish(part);
     return fail(error, MOTE_ERROR_MEMORY, "no memory for %u images", (unsigned)set->count);
   }
   for (uint32_t i = 0; i < set->count; i++) {
     if (held[i] != wanted) continue;
     memcpy(part->pixels + part->count * bytes, set->pixels + i * bytes, bytes);
+    if (length) memcpy(part->contexts + part->count * length, set->contexts + i * length, length * sizeof *part->contexts);
     part->labels[part->count++] = set->labels[i];
   }
   return MOTE_OK;
@@ -358,8 +390,7 @@ mote_status dataset_split(const dataset *set, double fraction, uint64_t seed, da
   uint32_t *members = malloc(set->count * sizeof *members);
   mote_status status = held && members ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "no memory to split the images");
   if (!status) {
-    if (!set->class_count) choose_held_out(set, -1, fraction, seed, members, held);
-    for (int label = 0; label < set->class_count; label++) choose_held_out(set, label, fraction, seed, members, held);
+    for (int label = -1; label < set->class_count; label++) choose_held_out(set, label, fraction, seed, members, held);
     status = take(set, held, false, train, error);
   }
   if (!status) status = take(set, held, true, held_out, error);

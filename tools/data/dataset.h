@@ -33,6 +33,8 @@ typedef struct dataset_desc {
   int tile_width, tile_height;  // of a sheet; 0: not given
   const char *classes;          // class map of a sheet, the name of its file or itself; NULL: one without classes
   const char *labels;           // .npy file beside an array; NULL: images without classes, or with those of the .npz file
+  const char *attributes;       // of a folder with metadata.csv, the columns that are taken: A,B or none; NULL: all
+  const char *contexts;         // .npy file beside an array: (N, K) numbers, the images' contexts; NULL: none
   const char *arrays;           // of a .npz file: IMAGES or IMAGES,LABELS; NULL: those with usual names
   dataset_range range;          // of an array
   int spacing[2], margin[2];    // pixels between a sheet's tiles and around them, across and down
@@ -46,9 +48,16 @@ typedef struct dataset {
   uint32_t count;
   int height, channels;
   uint8_t *pixels;  // count × height × height × channels, owned
-  int *labels;      // count class indices, owned; -1 where there are no classes
+  int *labels;      // count class indices, owned; -1 where there are no classes, or none is known
   int class_count;  // 0: no classes
   char classes[MOTE_MAX_LABELS][32];
+  // With attributes or numbers the classes are those of the first attribute of words, and names of all of a context's numbers.
+  int attribute_count;                    // 0: classes alone, or numbers without names
+  mote_attribute attributes[MOTE_MAX_ATTRIBUTES];
+  float *contexts;                        // count × context_length, owned; NULL: one-hot classes
+  int context_length;                     // with contexts
+  uint32_t unlisted_count, surplus_count; // images without a row in metadata.csv, rows without an image
+  char unlisted[128], surplus[128];       // the first of them
   const char *class_hint;                 // without classes: what would give some, "--labels ..."; lives for ever
   char arrays[160];                       // which ones of a .npz file were taken: "x, labels y"; else empty
   char source[256];                       // where they come from, for a model's trained_on
@@ -81,13 +90,16 @@ mote_status dataset_split(const dataset *set, double fraction, uint64_t seed, da
 // Length of the context that the model of such data takes: the classes, or 1 number that stays 0.
 int dataset_context_length(const dataset *set);
 
-// One-hot rows of dataset_context_length numbers; the caller's to free().
+// Rows of dataset_context_length numbers, one-hot where there are classes alone; the caller's to free().
 mote_status dataset_contexts(const dataset *set, float **contexts, mote_error *error);
 
-// Whether the classes are the model's labels, in their order.
+// One of these rows.
+void dataset_write_context(const dataset *set, uint32_t image, float *context);
+
+// Whether the classes and attributes are the model's, in their order.
 bool dataset_has_labels(const dataset *set, const mote_model_info *model);
 
-// How many images have that class.
+// How many images have that class, or, with contexts, a number other than 0 in that place.
 uint32_t dataset_class_size(const dataset *set, int label);
 
 // A number that differs when images, classes or their order differ (FNV-1a, 64 bits).
@@ -104,6 +116,8 @@ typedef struct dataset_builder {
   bool transparent;      // a pixel was not opaque
   bool from_array;       // whose number of channels is kept
   char first_name[512];  // of the first image, for messages
+  struct attributes *attributes;  // what metadata.csv says; NULL: there is none
+  int *rows;                      // of it, for each image; -1: none. Owned by who sets `attributes`
 } dataset_builder;
 
 // Adds an RGBA image, resized if the description says so. `name` is for messages.

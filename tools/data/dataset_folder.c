@@ -11,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "runtime/list.h"
+#include "tools/data/attributes.h"
 #include "tools/data/dataset.h"
 #include "tools/images/image_read.h"
 
@@ -18,6 +19,7 @@
 typedef struct listing {
   char **folders, **images;
   size_t folder_count, image_count;
+  bool has_csv, has_jsonl;  // tables beside the images
 } listing;
 
 static void listing_finish(listing *list) {
@@ -81,6 +83,11 @@ static mote_status add_entry(listing *list, dataset *set, const char *folder, co
     return MOTE_OK;
   }
   const bool is_folder = S_ISDIR(found.st_mode);
+  bool *table = !strcmp(name, ATTRIBUTES_FILE) ? &list->has_csv : !strcmp(name, "metadata.jsonl") ? &list->has_jsonl : NULL;
+  if (table && S_ISREG(found.st_mode)) {
+    *table = true;
+    return MOTE_OK;
+  }
   const char *kind = !is_folder ? left_out_kind(path, found.st_mode) : is_run(path, name) ? "training run" : NULL;
   if (kind) {
     dataset_leave_out(set, kind);
@@ -115,11 +122,26 @@ static mote_status fail_no_image(const dataset *set, const char *folder, const c
               left_out, what);
 }
 
-static mote_status read_images(dataset_builder *builder, const char *folder, const listing *list, int label,
+// Which row of metadata.csv tells of the image that comes next.
+static mote_status find_row(dataset_builder *builder, const char *class, const char *name, mote_error *error) {
+  char file[PATH_MAX];
+  dataset *set = builder->set;
+  if (!builder->attributes) return MOTE_OK;
+  if (!LIST_ROOM(builder->rows, set->count)) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for the image's row", name);
+  const int length = snprintf(file, sizeof file, "%s%s%s", class ? class : "", class ? "/" : "", name);
+  const int row = length < PATH_MAX ? attributes_find_row(builder->attributes, file) : -1;
+  if (row < 0 && !set->unlisted_count++) snprintf(set->unlisted, sizeof set->unlisted, "%.120s", file);
+  builder->rows[set->count] = row;
+  return MOTE_OK;
+}
+
+// `class` is the sub-folder's name, or NULL.
+static mote_status read_images(dataset_builder *builder, const char *folder, const char *class, const listing *list, int label,
                                mote_error *error) {
   for (size_t i = 0; i < list->image_count; i++) {
     char path[PATH_MAX];
     image picture;
+    TRY(find_row(builder, class, list->images[i], error));
     int channels = 0;
     TRY(join(folder, list->images[i], path, error));
     TRY(image_read(path, &picture, &channels, error));
@@ -144,25 +166,63 @@ static mote_status read_class(dataset_builder *builder, const char *parent, cons
   else if (!list.image_count)
     status = fail_no_image(builder->set, folder, "the images of a class", error);
   else
-    status = read_images(builder, folder, &list, label, error);
+    status = read_images(builder, folder, name, &list, label, error);
+  if (list.has_csv) dataset_leave_out(builder->set, "CSV");
+  if (list.has_jsonl) dataset_leave_out(builder->set, "JSON");
   listing_finish(&list);
+  return status;
+}
+
+// metadata.csv, unless it is not wanted.
+static mote_status open_attributes(dataset_builder *builder, const char *folder, const listing *list, attributes *table,
+                                   mote_error *error) {
+  char path[PATH_MAX];
+  const char *asked = builder->desc->attributes;
+  if (asked && !strcmp(asked, "none")) {
+    if (list->has_csv) dataset_leave_out(builder->set, "CSV");
+    if (list->has_jsonl) dataset_leave_out(builder->set, "JSON");
+    return MOTE_OK;
+  }
+  if (!list->has_csv && list->has_jsonl)
+    return fail(error, MOTE_ERROR_FORMAT,
+                "%s: found metadata.jsonl, expected " ATTRIBUTES_FILE ": pandas.read_json('metadata.jsonl', lines=True)"
+                ".to_csv('" ATTRIBUTES_FILE "', index=False) makes it; --attributes none goes without", folder);
+  if (!list->has_csv && asked)
+    return fail(error, MOTE_ERROR_USAGE, "--attributes: found no " ATTRIBUTES_FILE " in %s, which would have them", folder);
+  if (!list->has_csv) return MOTE_OK;
+  TRY(join(folder, ATTRIBUTES_FILE, path, error));
+  TRY(attributes_init(table, path, asked, error));
+  builder->attributes = table;
+  return MOTE_OK;
+}
+
+// Sub-folders or images, as the first `list` says.
+static mote_status read_listed(dataset_builder *builder, const char *path, const listing *list, mote_error *error) {
+  mote_status status = MOTE_OK;
+  if (!list->folder_count) status = read_images(builder, path, NULL, list, -1, error);
+  for (size_t i = 0; i < list->folder_count && !status; i++) status = read_class(builder, path, list->folders[i], error);
+  if (!status && builder->attributes) status = attributes_apply(builder->attributes, builder->set, builder->rows, error);
   return status;
 }
 
 mote_status dataset_read_folder(dataset_builder *builder, const char *path, mote_error *error) {
   listing list;
+  attributes table = {.count = 0};
   TRY(listing_init(&list, builder->set, path, error));
   mote_status status = MOTE_OK;
-  builder->set->class_hint = "sub-folders would be classes";
+  builder->set->class_hint = "sub-folders would be classes, columns of " ATTRIBUTES_FILE " attributes";
   if (!list.folder_count && !list.image_count)
     status = fail_no_image(builder->set, path, "images, or one sub-folder of images a class", error);
   else if (list.folder_count && list.image_count)
     status = fail(error, MOTE_ERROR_FORMAT,
                   "%s: found %s beside the sub-folder %s, expected either images or one sub-folder a class", path,
                   list.images[0], list.folders[0]);
-  else if (!list.folder_count)
-    status = read_images(builder, path, &list, -1, error);
-  for (size_t i = 0; i < list.folder_count && !status; i++) status = read_class(builder, path, list.folders[i], error);
+  if (!status) status = open_attributes(builder, path, &list, &table, error);
+  if (!status) status = read_listed(builder, path, &list, error);
+  attributes_finish(&table);
+  free(builder->rows);
+  builder->attributes = NULL;
+  builder->rows = NULL;
   listing_finish(&list);
   return status;
 }

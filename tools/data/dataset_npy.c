@@ -152,12 +152,31 @@ static mote_status add_images(dataset_builder *builder, const npy_array *array, 
   return status;
 }
 
+// A row of numbers an image, as they are.
+static mote_status read_contexts(dataset_builder *builder, uint64_t count, mote_error *error) {
+  dataset *set = builder->set;
+  tensor file;
+  uint64_t dims[] = {count, 0};
+  if (builder->desc->labels)
+    return fail(error, MOTE_ERROR_USAGE, "--contexts: found --labels too, expected one of them");
+  TRY(tensor_init(&file, builder->desc->contexts, error));
+  mote_status status = tensor_check_shape(&file, dims, 2, error);
+  if (!status && file.array.dims[1] > MOTE_MAX_CONTEXT)
+    status = fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " numbers an image, expected 1 to %d", file.array.name,
+                  file.array.dims[1], MOTE_MAX_CONTEXT);
+  if (!status) status = tensor_to_floats(&file, &set->contexts, error);
+  if (!status) set->context_length = (int)file.array.dims[1];
+  tensor_finish(&file);
+  return status;
+}
+
 mote_status dataset_add_array(dataset_builder *builder, const npy_array *images, const npy_array *labels, mote_error *error) {
   tensor file = {.bytes = NULL};
   int *classes = NULL;
   mote_status status = dataset_check_array(builder, images, error);
   builder->from_array = true;
-  builder->set->class_hint = "--labels y.npy would give them";
+  builder->set->class_hint = "--labels y.npy would give them, --contexts c.npy numbers";
+  if (!status && builder->desc->contexts) status = read_contexts(builder, images->dims[0], error);
   if (!status && builder->desc->labels) {
     status = tensor_init(&file, builder->desc->labels, error);
     labels = &file.array;

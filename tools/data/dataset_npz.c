@@ -81,7 +81,7 @@ static mote_status read_arrays(dataset_builder *builder, const npz *z, loaded *i
   const npz_member *image_member, *label_member;
   dataset *set = builder->set;
   TRY(find_arrays(z, builder->desc->arrays, &image_member, &label_member, error));
-  if (builder->desc->labels) label_member = NULL;  // --labels names another file
+  if (builder->desc->labels || builder->desc->contexts) label_member = NULL;  // another file has them
   TRY(load_head(images, z, image_member, error));
   TRY(dataset_check_array(builder, &images->array, error));
   if (label_member) {

@@ -70,6 +70,8 @@ mote_status dataset_take_option(dataset_desc *desc, int option, const char *text
     case DATASET_MARGIN: return parse_gap("--margin", text, desc->margin, error);
     case DATASET_CLASSES: desc->classes = text; return MOTE_OK;
     case DATASET_LABELS: desc->labels = text; return MOTE_OK;
+    case DATASET_CONTEXTS: desc->contexts = text; return MOTE_OK;
+    case DATASET_ATTRIBUTES: desc->attributes = text; return MOTE_OK;
     case DATASET_ARRAYS: desc->arrays = text; return MOTE_OK;
     case DATASET_RANGE:
       TRY(option_choice("--range", text, dataset_ranges, &choice, error));

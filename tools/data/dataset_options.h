@@ -13,6 +13,8 @@
   ROW(DATASET_MARGIN, "margin", "N|WxH")           \
   ROW(DATASET_CLASSES, "classes", "FILE|SPEC")     \
   ROW(DATASET_LABELS, "labels", "l.npy")           \
+  ROW(DATASET_CONTEXTS, "contexts", "c.npy")       \
+  ROW(DATASET_ATTRIBUTES, "attributes", "A[,B]|none") \
   ROW(DATASET_ARRAYS, "arrays", "X[,Y]")           \
   ROW(DATASET_RANGE, "range", "0-1|0-255|-1-1")    \
   ROW(DATASET_CROP, "crop", "N|square")            \

@@ -37,6 +37,28 @@ bool info_is_data(const char *path) {
   return is_named_so(path) || image_kind_is_read(kind) || !strcmp(kind->format, "npy") || !strcmp(kind->format, "npz");
 }
 
+// How many images say something of the attribute whose first number is in place `first`.
+static uint32_t known(const dataset *set, const mote_attribute *attribute, int first) {
+  uint32_t count = 0;
+  for (int i = 0; i < attribute->count; i++) count += dataset_class_size(set, first + i);
+  return count;
+}
+
+static void print_attributes(const dataset *set) {
+  print("attributes      %d, in a context of %d numbers\n", set->attribute_count, dataset_context_length(set));
+  for (int i = 0, first = 0; i < set->attribute_count; first += set->attributes[i++].count) {
+    const mote_attribute *a = &set->attributes[i];
+    const uint32_t unknown = set->count - known(set, a, first);
+    if (a->is_number)
+      print("  %-13s %g to %g\n", a->name, a->low, a->high);
+    else
+      print("  %-13s %d label%s\n", a->name, a->count, a->count == 1 ? "" : "s");
+    for (int k = 0; k < a->count && !a->is_number; k++)
+      print("    %-11s %u\n", set->classes[first + k], (unsigned)dataset_class_size(set, first + k));
+    if (unknown) print("    not known   %u\n", (unsigned)unknown);
+  }
+}
+
 static void print_text(const dataset *set, const char *picture) {
   print("%s\n", set->source);
   if (*set->arrays) print("arrays          %s\n", set->arrays);
@@ -48,17 +70,45 @@ static void print_text(const dataset *set, const char *picture) {
     print("left out        %u empty tiles, %u repeated ones\n", (unsigned)set->empty_count,
            (unsigned)set->duplicate_count);
   if (*left_out) print("left out        %s\n", left_out);
+  if (set->unlisted_count) print("without a row   %u of metadata.csv; the first is %s\n", set->unlisted_count, set->unlisted);
+  if (set->surplus_count) print("without a file  %u of the rows; the first is %s\n", set->surplus_count, set->surplus);
   if (set->composited) print("transparency    composited on a colour (--background); --channels 4 keeps it\n");
-  if (set->class_count)
+  if (set->attribute_count)
+    print_attributes(set);
+  else if (set->contexts)
+    print("contexts        %d numbers\n", set->context_length);
+  else if (set->class_count)
     print("classes         %d\n", set->class_count);
   else
     print("classes         none; %s\n", set->class_hint);
-  for (int i = 0; i < set->class_count; i++)
+  for (int i = 0; i < set->class_count && !set->attribute_count; i++)
     print("  %-13s %u\n", set->classes[i], (unsigned)dataset_class_size(set, i));
   if (picture)
     print("wrote %s\n", picture);
   else
     print("-o sheet.png writes a contact sheet\n");
+}
+
+static void add_counts(cJSON *list, const dataset *set, int first, int count) {
+  for (int i = first; i < first + count; i++) {
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "name", set->classes[i]);
+    cJSON_AddNumberToObject(entry, "images", dataset_class_size(set, i));
+    cJSON_AddItemToArray(list, entry);
+  }
+}
+
+static void add_attributes(cJSON *list, const dataset *set) {
+  for (int i = 0, first = 0; i < set->attribute_count; first += set->attributes[i++].count) {
+    const mote_attribute *a = &set->attributes[i];
+    cJSON *entry = cJSON_CreateObject();
+    cJSON_AddStringToObject(entry, "name", a->name);
+    cJSON_AddNumberToObject(entry, "images", known(set, a, first));
+    if (a->is_number) cJSON_AddNumberToObject(entry, "low", a->low);
+    if (a->is_number) cJSON_AddNumberToObject(entry, "high", a->high);
+    if (!a->is_number) add_counts(cJSON_AddArrayToObject(entry, "labels"), set, first, a->count);
+    cJSON_AddItemToArray(list, entry);
+  }
 }
 
 static void print_json(const dataset *set, const char *picture) {
@@ -78,13 +128,11 @@ static void print_json(const dataset *set, const char *picture) {
   for (int i = 0; i < DATASET_LEFT_OUT_KINDS && set->left_out[i].count; i++)
     cJSON_AddNumberToObject(left_out, set->left_out[i].kind, set->left_out[i].count);
   cJSON_AddStringToObject(json, "hash", hash);
-  cJSON *classes = cJSON_AddArrayToObject(json, "classes");
-  for (int i = 0; i < set->class_count; i++) {
-    cJSON *entry = cJSON_CreateObject();
-    cJSON_AddStringToObject(entry, "name", set->classes[i]);
-    cJSON_AddNumberToObject(entry, "images", dataset_class_size(set, i));
-    cJSON_AddItemToArray(classes, entry);
-  }
+  cJSON_AddNumberToObject(json, "context", dataset_context_length(set));
+  add_counts(cJSON_AddArrayToObject(json, "classes"), set, 0, set->attribute_count ? 0 : set->class_count);
+  add_attributes(cJSON_AddArrayToObject(json, "attributes"), set);
+  cJSON_AddNumberToObject(json, "unlisted_images", set->unlisted_count);
+  cJSON_AddNumberToObject(json, "surplus_rows", set->surplus_count);
   if (picture) cJSON_AddStringToObject(json, "contact_sheet", picture);
   json_print_line(json);
 }
@@ -103,6 +151,7 @@ static mote_status check_picture(const dataset_desc *desc, const char *picture, 
   claims_read(&claims, "DATA", desc->path);
   claims_read(&claims, "--classes", desc->classes);
   claims_read(&claims, "--labels", desc->labels);
+  claims_read(&claims, "--contexts", desc->contexts);
   claims_write(&claims, "-o", picture);
   return claims_settle(&claims, error);
 }

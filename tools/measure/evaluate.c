@@ -70,9 +70,7 @@ static void noise_image(loss_work *w, const dataset *set, uint32_t index, int t,
                                                  .seed = w->desc->seed + (uint64_t)t,
                                                  .x = w->x + (size_t)row * w->each,
                                                  .target = w->target + (size_t)row * w->each});
-  float *context = w->context + (size_t)row * (size_t)w->model->n_cfeat;
-  memset(context, 0, (size_t)w->model->n_cfeat * sizeof *context);
-  if (set->labels[index] >= 0) context[set->labels[index]] = 1;
+  dataset_write_context(set, index, w->context + (size_t)row * (size_t)w->model->n_cfeat);
   w->steps[row] = t;
 }
 
@@ -198,8 +196,14 @@ static mote_status measure_samples(const evaluate_desc *desc, evaluation *result
   size_t length = (size_t)model->n_cfeat;
   float *contexts = calloc((size_t)desc->samples * length, sizeof *contexts);
   if (!contexts) return fail(error, MOTE_ERROR_MEMORY, "no memory for %d samples", desc->samples);
-  for (int i = 0; i < desc->samples && desc->train->class_count; i++)
-    contexts[(size_t)i * length + (size_t)(i % desc->train->class_count)] = 1;
+  // One class after the other, or what the images say that are spread over all.
+  for (int i = 0; i < desc->samples; i++) {
+    const dataset *set = desc->train;
+    if (set->contexts)
+      dataset_write_context(set, spread(set, (uint32_t)desc->samples, (uint32_t)i), contexts + (size_t)i * length);
+    else if (set->class_count)
+      contexts[(size_t)i * length + (size_t)(i % set->class_count)] = 1;
+  }
   sample_run run;
   mote_status status = sample_run_init(&run,
                                        &(sample_run_desc){.model = desc->model,

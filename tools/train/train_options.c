@@ -92,6 +92,10 @@ const train_setting train_settings[] = {
      "which rows of a sheet show what: hero=18-28;item=4,5,14:0-27 (after the colon: columns)"},
     {"labels", 0, SETTING_PATH, SETTING_FIXED, AT(labels), 0, 0, NULL, "l.npy",
      "classes of an array's images: (N,) integers or (N,K) one-hot"},
+    {"contexts", 0, SETTING_PATH, SETTING_FIXED, AT(contexts), 0, 0, NULL, "c.npy",
+     "contexts of an array's images: (N,K) numbers, taken as they are", true},
+    {"attributes", 0, SETTING_TEXT, SETTING_FIXED, AT(attributes), 0, 0, NULL, "A[,B]|none",
+     "columns of a folder's metadata.csv that are attributes of its images (default: all)", true},
     {"arrays", 0, SETTING_TEXT, SETTING_FIXED, AT(arrays), 0, 0, NULL, "X[,Y]",
      "arrays of a .npz file: images and, if it is to have classes, labels (default: those with usual names, such as x and y)",
      true},
@@ -109,7 +113,7 @@ _Static_assert(sizeof train_settings / sizeof train_settings[0] + NETWORK_OPTION
 
 static const char usage[] = "[DATA] -o model.safetensors [OPTION...]";
 static const char notes[] =
-    "DATA is a folder of images whose sub-folders are classes, a sprite sheet (with --tile and --classes), or a .npy\n"
+    "DATA is a folder of images whose sub-folders are classes, or which metadata.csv gives attributes, a sprite sheet (with --tile and --classes), or a .npy\n"
     "or .npz file of images (with --labels). Left out: the sheet of Debian's package angband-data.\n\n"
     "Example: a model of your sprites in ten minutes, and on for another ten if it is not good enough yet:\n"
     "  mote train sprites/ -o sprites.safetensors --minutes 10\n"
@@ -268,7 +272,8 @@ mote_status train_options_check(train_options *o, mote_error *error) {
     const char *text;
   } texts[] = {{DATASET_TILE, o->tile},     {DATASET_SPACING, o->spacing}, {DATASET_MARGIN, o->margin},
                {DATASET_CROP, o->crop},     {DATASET_PAD, o->pad},         {DATASET_CLASSES, o->classes},
-               {DATASET_LABELS, o->labels}, {DATASET_ARRAYS, o->arrays},   {DATASET_BACKGROUND, o->background}};
+               {DATASET_LABELS, o->labels}, {DATASET_ARRAYS, o->arrays},   {DATASET_BACKGROUND, o->background},
+               {DATASET_CONTEXTS, o->contexts}, {DATASET_ATTRIBUTES, o->attributes}};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
     if (texts[i].text) TRY(dataset_take_option(&o->dataset, texts[i].option, texts[i].text, error));
   return MOTE_OK;

@@ -58,7 +58,7 @@ typedef struct train_options {
   int distill_steps;                                         // 0: not given
   double teacher_guidance;
   const char *start, *teacher;  // NULL: not given
-  const char *tile, *spacing, *margin, *classes, *labels, *arrays, *crop, *pad, *background;  // NULL: not given
+  const char *tile, *spacing, *margin, *classes, *labels, *contexts, *attributes, *arrays, *crop, *pad, *background;  // NULL: not given
   int range;                                                                                  // dataset_range
   dataset_desc dataset;                              // of the above, read
   bool given[TRAIN_SETTINGS_MAX];                    // on this command line
