@@ -144,6 +144,9 @@ static void a_pass_takes_three_variants_of_winograds_kernel(void **state) {
   program_destroy(&program);
 }
 
+// The kernels that gradient_pass takes once passes have joined nodes for those that they saw; NULL: those.
+static const char *kernels_after;
+
 // One pass forward and backward without the rules `without_passes`; `gradients` receives the whole buffer, model->parameters
 // wide.
 static program_info gradient_pass(mote_device *on, mote_model *of, unsigned without_passes, float *gradients) {
@@ -166,6 +169,11 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned with
   memset(gradients, 0, bytes);
   MUST(buffer_upload(gradient_buffer, 0, gradients, bytes, &error));
   MUST(parameters_bind(&of->parameters, weights, gradient_buffer, graph, &error));
+  if (kernels_after) {
+    MUST(passes_apply(graph, PASS_ALL & ~without_passes, &error));
+    without_passes = PASS_ALL;
+    device_prefer_kernels(on, kernels_after);
+  }
   program *program;
   MUST(program_create(&(program_desc){.device = on, .graph = graph, .name = "passes", .without_passes = without_passes},
                       &program, &error));
@@ -178,6 +186,7 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned with
   MUST(program_write(program, inputs.context, context, &error));
   MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   MUST(buffer_download(gradient_buffer, 0, gradients, bytes, &error));
+  device_prefer_kernels(on, NULL);
   program_info info = program_get_info(program);
   program_destroy(&program);
   buffer_destroy(&weights);
@@ -228,6 +237,20 @@ static void rules_keep_the_gradients_of_plain_kernels(void **state) {
   compare_gradients(plain, its_model);
   mote_model_destroy(&its_model);
   test_device_end(&plain);
+}
+
+// A kernel that serves several layers has the plain one beside it, which does them one after the other.
+static void the_plain_kernel_does_what_another_does_for_several_layers(void **state) {
+  (void)state;
+  float *joined = malloc(model->parameters.bytes), *apart = malloc(model->parameters.bytes);
+  program_info all = gradient_pass(device, model, 0, joined);
+  kernels_after = "conv_weight_gradient";
+  program_info plain = gradient_pass(device, model, 0, apart);
+  kernels_after = NULL;
+  if (has_work(PASS_JOIN_LATER, device)) assert_true(plain.commands[STAGE_STEP].dispatches > all.commands[STAGE_STEP].dispatches);
+  assert_true(relative_error(apart, joined, model->parameters.bytes / sizeof(float)) <= 1e-5);
+  free(joined);
+  free(apart);
 }
 
 // Not by a small number: nothing writes them.
@@ -532,6 +555,7 @@ int main(void) {
       cmocka_unit_test(a_pass_takes_three_variants_of_winograds_kernel),
       cmocka_unit_test(every_rule_keeps_the_gradients_and_saves_dispatches),
       cmocka_unit_test(rules_keep_the_gradients_of_plain_kernels),
+      cmocka_unit_test(the_plain_kernel_does_what_another_does_for_several_layers),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
       cmocka_unit_test(of_equal_pixels_the_first_takes_the_gradient_of_the_pool),
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),

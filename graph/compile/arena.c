@@ -48,9 +48,10 @@ static mote_status add_all(arena *arena, const node *node, const launches *launc
   arena->span_count = 0;
   for (int i = 0; i < node->input_count; i++) room = room && add(arena, node->inputs[i]);
   for (int i = 0; i < node->output_count; i++) room = room && add(arena, node->outputs[i]);
-  for (int i = 0; i < launches->count; i++)
-    for (uint32_t b = 0; b < launches->entries[i].launch.binding_count; b++)
-      room = room && add(arena, launches->entries[i].launch.bindings[b]);
+  for (const struct launches *list = launches; list; list = list->prepare)
+    for (int i = 0; i < list->count; i++)
+      for (uint32_t b = 0; b < list->entries[i].launch.binding_count; b++)
+        room = room && add(arena, list->entries[i].launch.bindings[b]);
   size_t alignment = device_get_caps(arena->device)->alignment;
   arena->end = 0;
   for (int i = 0; i < arena->span_count; i++) {
@@ -79,14 +80,19 @@ binding arena_home(const arena *arena, const tensor *tensor) {
   return (binding){arena->buffer, span->at + one.from - span->from + tensor->view_offset, bound_bytes(tensor)};
 }
 
+static mote_status fill_tables(const arena *arena, const launch *launch, mote_error *error) {
+  for (uint32_t b = 0; b < launch->binding_count; b++) {
+    const tensor *table = launch->bindings[b];
+    if (table && table->contents)
+      TRY(buffer_upload(arena->buffer, arena_home(arena, table).offset, table->contents, tensor_bytes(table), error));
+  }
+  return MOTE_OK;
+}
+
 mote_status arena_take(arena *arena, const node *node, const launches *launches, mote_error *error) {
   TRY(add_all(arena, node, launches, error));
-  for (int i = 0; i < launches->count; i++)
-    for (uint32_t b = 0; b < launches->entries[i].launch.binding_count; b++) {
-      const tensor *table = launches->entries[i].launch.bindings[b];
-      if (table && table->contents)
-        TRY(buffer_upload(arena->buffer, arena_home(arena, table).offset, table->contents, tensor_bytes(table), error));
-    }
+  for (const struct launches *list = launches; list; list = list->prepare)
+    for (int i = 0; i < list->count; i++) TRY(fill_tables(arena, &list->entries[i].launch, error));
   return MOTE_OK;
 }
 

@@ -22,11 +22,11 @@ typedef struct arena {
 
 void arena_finish(arena *arena);
 
-// Makes room for what the node takes and makes, and for what the launches of each of the `count` lists bind beside. What lay there
-// before is lost.
+// Makes room for what the node takes and makes, and for what the launches of each of the `count` lists bind beside, with those of
+// their stage of preparation. What lay there before is lost.
 mote_status arena_hold(arena *arena, const node *node, const launches *lists, int count, mote_error *error);
 
-// Gives what the launches bind beside the node's tensors its places, and fills the tables among it.
+// Gives what the launches of one list bind beside the node's tensors its places, and fills the tables among it.
 mote_status arena_take(arena *arena, const node *node, const launches *launches, mote_error *error);
 
 // Where a tensor lies that the node or the launches taken last have; its bytes, rounded up to 16.

@@ -29,7 +29,8 @@ typedef struct trial {
   double deadline;          // by seconds_now
   const node *node;
   way ways[MOST_WAYS];
-  launches lists[MOST_WAYS];  // of each way
+  launches lists[MOST_WAYS];  // of each way,
+  launches prepare[MOST_WAYS];  // and what they find ready: no part of the time that is measured
   int count;
   tensor *made[MOST_MADE];  // what the node makes, and what it writes in place
   int made_count;
@@ -43,7 +44,9 @@ static double seconds_now(void) { return clock_nanoseconds() / 1e9; }
 
 static mote_status append_ways(trial *t, mote_error *error) {
   for (int i = 0; i < t->count; i++) {
-    t->lists[i] = (launches){.graph = t->graph, .caps = t->graph->caps, .train = t->graph->train};
+    t->prepare[i] = (launches){.graph = t->graph, .caps = t->graph->caps, .train = t->graph->train};
+    t->lists[i] = t->prepare[i];
+    if (t->node->stage != STAGE_PREPARE) t->lists[i].prepare = &t->prepare[i];
     TRY(kernel_launch(&t->lists[i], t->node, &t->ways[i], error));
   }
   return MOTE_OK;
@@ -68,7 +71,8 @@ static uint64_t hash_ways(const trial *t) {
   uint64_t hash = HASH_START;
   for (int i = 0; i < t->count; i++) {
     hash = hash_bytes(hash, t->ways[i].kernel->name, strlen(t->ways[i].kernel->name) + 1);
-    for (int k = 0; k < t->lists[i].count; k++) hash = hash_launch(hash, &t->lists[i].entries[k]);
+    for (const launches *list = &t->lists[i]; list; list = list->prepare)
+      for (int k = 0; k < list->count; k++) hash = hash_launch(hash, &list->entries[k]);
   }
   return hash;
 }
@@ -127,10 +131,21 @@ static mote_status download(const trial *t, unsigned char *made, mote_error *err
   return MOTE_OK;
 }
 
+// What `list` makes, if it is not NULL or empty.
+static mote_status run_prepared(const trial *t, const launches *list, mote_error *error) {
+  commands *commands = NULL;
+  if (!list || !list->count) return MOTE_OK;
+  TRY(record(t, list, &commands, error));
+  mote_status status = commands_run(&commands, 1, 1, error);
+  commands_destroy(&commands);
+  return status;
+}
+
 // Seconds of one run of a list, and what it makes.
 static mote_status try_one(trial *t, const launches *list, unsigned char *made, double *seconds, mote_error *error) {
   commands *commands = NULL;
   TRY(prepare(t, list, made, error));
+  TRY(run_prepared(t, list->prepare, error));
   TRY(record(t, list, &commands, error));
   mote_status status = commands_run(&commands, 1, 1, error);  // compiles what is not compiled yet
   if (!status) status = download(t, made, error);
@@ -221,10 +236,10 @@ static mote_status choose_one(trial *t, kernel_search search, way *chosen, mote_
   int choice = 0, tensors = t->graph->tensor_count;
   mote_status status = MOTE_OK;
   t->count = kernel_ways(t->graph->caps, t->node, search, t->ways);
-  for (int i = 0; i < t->count; i++) t->lists[i] = (launches){0};
+  for (int i = 0; i < t->count; i++) t->lists[i] = t->prepare[i] = (launches){0};
   if (t->count > 1) status = choose_way(t, &choice, error);
   *chosen = t->ways[choice < 0 ? 0 : choice];
-  for (int i = 0; i < t->count; i++) launches_finish(&t->lists[i]);
+  for (int i = 0; i < t->count; i++) launches_finish(&t->lists[i]), launches_finish(&t->prepare[i]);
   graph_truncate(t->graph, tensors);  // scratch and tables of all ways
   return status;
 }

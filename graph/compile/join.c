@@ -1,6 +1,7 @@
 // join.c: passes that let one node do the work of several of its op.
 #include "graph/compile/liveness.h"
 #include "graph/compile/passes.h"
+#include "graph/ir/views.h"
 
 // `node` does the work of `other` too and `other` goes, unless that cannot be or would take more memory. It runs as `last` does.
 static bool join_nodes(graph *graph, node *node, struct node *other, const struct node *last) {
@@ -21,15 +22,9 @@ static bool is_made_of_parameters(const node *node) {
   return true;
 }
 
-static bool overlap(const tensor *one, const tensor *other) {
-  const binding *a = &one->home, *b = &other->home;
-  return one == other || (a->bytes && b->bytes && a->buffer == b->buffer && a->offset < b->offset + b->bytes &&
-                          b->offset < a->offset + a->bytes);
-}
-
 static bool writes(const node *node, const tensor *tensor) {
   for (int i = 0; i < node->input_count; i++)
-    if ((node->writes >> i & 1) && node->inputs[i] && overlap(node->inputs[i], tensor)) return true;
+    if ((node->writes >> i & 1) && node->inputs[i] && share_bytes(node->inputs[i], tensor)) return true;
   for (int i = 0; i < node->output_count; i++)
     if (node->outputs[i] == tensor) return true;
   return false;

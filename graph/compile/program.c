@@ -44,6 +44,7 @@ static mote_status append_launches(program *program, const way *ways, mote_error
     launches->graph = program->graph;
     launches->caps = program->graph->caps;
     launches->train = program->graph->train;
+    if (stage != STAGE_PREPARE) launches->prepare = &program->launches[STAGE_PREPARE];
     for (int i = 0; i < program->graph->node_count; i++) {
       const node *node = program->graph->nodes[i];
       if (node->stage == (enum stage)stage && !node->removed) TRY(kernel_launch(launches, node, &ways[i], error));

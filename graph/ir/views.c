@@ -72,6 +72,12 @@ tensor *share_whole(graph *graph, tensor *const *parts, int count) {
   return whole;
 }
 
+bool share_bytes(const tensor *one, const tensor *other) {
+  const binding *a = &one->home, *b = &other->home;
+  return one == other || (a->bytes && b->bytes && a->buffer == b->buffer && a->offset < b->offset + b->bytes &&
+                          b->offset < a->offset + a->bytes);
+}
+
 uint32_t share_offset(const tensor *whole, const tensor *part) {
   if (part->view_of == whole) return (uint32_t)(part->view_offset / 16);
   return (uint32_t)((part->home.offset - whole->home.offset) / 16);

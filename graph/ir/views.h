@@ -17,6 +17,9 @@ bool share_add(graph *graph, tensor *first, tensor *more);
 // What a launch binds for `parts`, which share a binding: of one, itself. NULL: out of memory, and the graph says so.
 tensor *share_whole(graph *graph, tensor *const *parts, int count);
 
+// Whether something lies in both, as far as that is known before tensors are placed.
+bool share_bytes(const tensor *one, const tensor *other);
+
 // Where `part` begins in `whole`, which holds it or is it; in vec4s.
 uint32_t share_offset(const tensor *whole, const tensor *part);
 

@@ -1,6 +1,8 @@
 // kernel.c: which of an op's kernels a node takes.
 #include "graph/kernels/kernel.h"
 
+#include "graph/kernels/packing.h"
+
 #include <string.h>
 
 bool kernel_is_among(const kernel *kernel, const char *names) {
@@ -64,5 +66,7 @@ mote_status kernel_launch(launches *to, const node *node, const way *way, mote_e
   to->node = node;
   to->kernel = way->kernel;
   to->variant = way->variant;
-  return way->kernel->launch(node, to, error);
+  TRY(way->kernel->launch(node, to, error));
+  packing_forget(to, node);
+  return MOTE_OK;
 }

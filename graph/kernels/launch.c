@@ -18,6 +18,7 @@ void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
 
 void launches_finish(launches *launches) {
   free(launches->entries);
+  free(launches->copies);
   *launches = (struct launches){0};
 }
 

@@ -38,6 +38,13 @@ typedef struct variant {
   int words[VARIANT_WORDS];  // which it is, as the kernel means them
 } variant;
 
+// A copy of a weight that launches of the list make: see packing.h.
+typedef struct packed_copy {
+  const tensor *weight;
+  const struct packing *packing;
+  tensor *copy;
+} packed_copy;
+
 // The launches of a list of nodes, in their order. All members may be read; zero is an empty list, for no device.
 typedef struct launches {
   graph *graph;             // of the nodes; NULL: nothing asks for scratch
@@ -46,8 +53,11 @@ typedef struct launches {
   const node *node;         // whose launches are added now
   const struct kernel *kernel;  // and by which of its op's kernels,
   variant variant;              // in which of its ways
+  struct launches *prepare;     // that run when weights have changed: STAGE_PREPARE; NULL: these are they
   launch_entry *entries;
   int count;
+  packed_copy *copies;
+  int copy_count;
 } launches;
 
 void launches_finish(launches *launches);

@@ -1,0 +1,172 @@
+// test_kernels.c: what kernels may ask for: packed copies of weights.
+#include "graph/compile/program.h"
+#include "graph/kernels/kernel.h"
+#include "graph/kernels/packing.h"
+#include "shaders/add.h"
+#include "shaders/types.h"
+#include "tests/support.h"
+
+enum { VALUES = 64 };
+
+static mote_status add_launch(launches *to, tensor *a, tensor *b, tensor *sum, uint32_t wasted, mote_error *error) {
+  struct add_parameters push = {.quads = VALUES / 4, .scale = 1};
+  launch launch = {.shader = "add", .bindings = {a, b, sum}, .binding_count = 3, .push = &push, .push_bytes = sizeof push};
+  spread((uint64_t)push.quads * wasted, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Ops of the test's own: y = x + 2 w, by a packed copy that is 2 w, and w = 2 w
+
+static int count_of_doubled(const tensor *weight) { return (int)(tensor_bytes(weight) / 4); }
+
+static mote_status launch_doubled(tensor *weight, tensor *copy, launches *to, mote_error *error) {
+  return add_launch(to, weight, weight, copy, 1, error);
+}
+
+static const packing doubled = {"doubled", count_of_doubled, launch_doubled};
+
+static mote_status launch_packed(const node *node, launches *to, mote_error *error) {
+  tensor *copy;
+  TRY(launches_pack(to, node->inputs[1], &doubled, &copy, error));
+  return add_launch(to, node->inputs[0], copy, node->outputs[0], 1, error);
+}
+
+static mote_status launch_slow(const node *node, launches *to, mote_error *error) {
+  TRY(add_launch(to, node->inputs[0], node->inputs[1], node->outputs[0], 1, error));
+  return add_launch(to, node->outputs[0], node->inputs[1], node->outputs[0], 60000, error);
+}
+
+static mote_status launch_doubling(const node *node, launches *to, mote_error *error) {
+  return add_launch(to, node->inputs[0], node->inputs[0], node->inputs[0], 1, error);
+}
+
+static const op packed_op = {.name = "packed", .kernels = ONE_KERNEL("packed", launch_packed)};
+static const op either_op = {.name = "either", .kernels = KERNELS({"slow", MOTE_KERNELS_PLAIN, NULL, launch_slow},
+                                                                  {"packed", MOTE_KERNELS_PLAIN, NULL, launch_packed})};
+static const op doubling_op = {.name = "doubling", .kernels = ONE_KERNEL("doubling", launch_doubling), .writes = 1};
+
+// A program of two nodes of `op`, of one weight.
+typedef struct rig {
+  mote_device *device;
+  buffer *weights;
+  program *program;
+  tensor *x, *y[2];
+} rig;
+
+static void write_weights(const rig *rig, float value) {
+  mote_error error = {0};
+  float values[VALUES];
+  for (int i = 0; i < VALUES; i++) values[i] = value;
+  MUST(buffer_upload(rig->weights, 0, values, sizeof values, &error));
+}
+
+static rig make_rig(const op *op, mote_tune tune, bool learns, bool written_between) {
+  static const parameter_desc desc = {.role = PARAMETER_WEIGHT, .dim_count = 2, .dims = {8, 8}};
+  mote_error error = {0};
+  rig made = {.device = test_device((mote_device_desc){.tune = tune})};
+  graph *graph = graph_create(device_get_caps(made.device));
+  graph->train = learns;
+  MUST(buffer_create(made.device, VALUES * sizeof(float), "weights", &made.weights, &error));
+  made.x = graph_input(graph, "x", (shape){1, 8, 8, 1}, ROLE_ACTIVATION);
+  tensor *weight = graph_parameter(graph, "weight", &desc);
+  weight->home = (binding){made.weights, 0, VALUES * sizeof(float)};
+  for (int i = 0; i < 2; i++) {
+    node *node = graph_append(graph, op, (tensor *[]){made.x, weight}, 2, 0, NULL, 0);
+    made.y[i] = node_output(graph, node, made.x->shape, ROLE_ACTIVATION);
+    made.y[i]->keep = true;
+    if (written_between && i == 0) assert_non_null(graph_append(graph, &doubling_op, &weight, 1, 0, NULL, 0));
+  }
+  MUST(program_create(&(program_desc){.device = made.device, .graph = graph, .name = "packing"}, &made.program, &error));
+  float x[VALUES];
+  for (int i = 0; i < VALUES; i++) x[i] = (float)i;
+  MUST(program_write(made.program, made.x, x, &error));
+  write_weights(&made, 1);
+  return made;
+}
+
+static void finish(rig *rig) {
+  program_destroy(&rig->program);
+  buffer_destroy(&rig->weights);
+  test_device_end(&rig->device);
+}
+
+// After a step, y[which] = x + twice.
+static void expect_y(const rig *rig, int which, float twice) {
+  mote_error error = {0};
+  float x[VALUES], y[VALUES];
+  MUST(program_read(rig->program, rig->x, x, &error));
+  MUST(program_read(rig->program, rig->y[which], y, &error));
+  for (int i = 0; i < VALUES; i++) assert_true(y[i] == x[i] + twice);
+}
+
+static void run(const rig *rig, stage stage) {
+  mote_error error = {0};
+  MUST(program_run(rig->program, SEQUENCE(stage), 1, &error));
+}
+
+static void expect_counts(const rig *rig, int prepare, int step) {
+  assert_int_equal(program_dispatch_count(rig->program, STAGE_PREPARE), prepare);
+  assert_int_equal(program_dispatch_count(rig->program, STAGE_STEP), step);
+}
+
+static void a_weight_that_does_not_learn_is_packed_when_weights_have_changed(void **state) {
+  (void)state;
+  rig rig = make_rig(&packed_op, MOTE_TUNE_OFF, false, false);
+  expect_counts(&rig, 1, 2);
+  run(&rig, STAGE_PREPARE);
+  for (int step = 0; step < 2; step++) {
+    run(&rig, STAGE_STEP);
+    expect_y(&rig, 0, 2);
+    expect_y(&rig, 1, 2);
+    write_weights(&rig, 3);  // which the copy does not know
+  }
+  run(&rig, STAGE_PREPARE);
+  run(&rig, STAGE_STEP);
+  expect_y(&rig, 0, 6);
+  expect_y(&rig, 1, 6);
+  finish(&rig);
+}
+
+static void a_weight_that_learns_is_packed_in_each_step(void **state) {
+  (void)state;
+  rig rig = make_rig(&packed_op, MOTE_TUNE_OFF, true, false);
+  expect_counts(&rig, 0, 3);
+  for (int step = 1; step < 4; step++) {
+    write_weights(&rig, (float)step);
+    run(&rig, STAGE_STEP);
+    expect_y(&rig, 0, 2 * (float)step);
+    expect_y(&rig, 1, 2 * (float)step);
+  }
+  finish(&rig);
+}
+
+static void a_weight_that_a_node_writes_is_packed_again(void **state) {
+  (void)state;
+  rig rig = make_rig(&packed_op, MOTE_TUNE_OFF, true, true);
+  expect_counts(&rig, 0, 5);
+  run(&rig, STAGE_STEP);
+  expect_y(&rig, 0, 2);
+  expect_y(&rig, 1, 4);
+  finish(&rig);
+}
+
+static void the_tuner_makes_copies_and_does_not_count_those_that_are_prepared(void **state) {
+  (void)state;
+  rig rig = make_rig(&either_op, MOTE_TUNE_FULL, false, false);
+  expect_counts(&rig, 1, 2);
+  run(&rig, STAGE_PREPARE);
+  run(&rig, STAGE_STEP);
+  expect_y(&rig, 1, 2);
+  finish(&rig);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_weight_that_does_not_learn_is_packed_when_weights_have_changed),
+      cmocka_unit_test(a_weight_that_learns_is_packed_in_each_step),
+      cmocka_unit_test(a_weight_that_a_node_writes_is_packed_again),
+      cmocka_unit_test(the_tuner_makes_copies_and_does_not_count_those_that_are_prepared),
+  };
+  return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
+}
