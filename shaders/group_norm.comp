@@ -1,6 +1,6 @@
-// group_norm.comp: y = activation(γ[c] · (x - mean[n, g]) / √(variance[n, g] + ε) + β[c]) with eight groups g of C/8
+// group_norm.comp: y = activation(γ[c] · (x - mean[n, g]) / √(variance[n, g] + ε) + β[c]) with G groups g of C/G
 // neighbouring channels, their mean and biased variance (Wu & He 2018). One workgroup: one or more whole groups of one
-// image, CLUSTER blocks of eight channels. A pair of lanes: every LANES/2'th pixel.
+// image, CLUSTER blocks of eight channels or what is left of them. A pair of lanes: every LANES/2'th pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/glsl/activation.glsl"
@@ -13,8 +13,8 @@ layout(local_size_x_id = GROUP_NORM_LANES) in;
 VECTORS(0, X, x);                                                     // (N, C, H, W) C8
 layout(binding = 1) readonly buffer Gamma { vec4 gamma[]; };          // (1, C, 1, 1) C8
 layout(binding = 2) readonly buffer Beta { vec4 beta[]; };            // (1, C, 1, 1) C8
-layout(binding = 3) writeonly buffer Mean { float mean[]; };          // (N, 8, 1, 1) C8
-layout(binding = 4) writeonly buffer Variance { float variance[]; };  // (N, 8, 1, 1) C8
+layout(binding = 3) writeonly buffer Mean { float mean[]; };          // (N, G, 1, 1) C8
+layout(binding = 4) writeonly buffer Variance { float variance[]; };  // (N, G, 1, 1) C8
 layout(binding = 5) writeonly buffer Y { vec4 y[]; };                 // as x
 layout(binding = 6) readonly buffer Scale { vec4 scale[]; };          // (N, C, 1, 1) C8
 layout(binding = 7) readonly buffer Shift { vec4 shift[]; };          // (N or steps, C, 1, 1) C8
@@ -26,61 +26,66 @@ layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
 layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
 layout(constant_id = GROUP_NORM_ROW_FROM_STEP) const uint ROW_FROM_STEP = 0;
 
+#include "shaders/glsl/clusters.glsl"
 #include "shaders/glsl/moments.glsl"
 
-shared vec4 channel_mean[CLUSTER * 2], channel_deviation[CLUSTER * 2];
-shared float group_mean[8], group_variance[8];  // of the workgroup's
+shared vec4 block_mean[2], block_deviation[2];  // of the channels of one block
+shared float group_mean[8], group_variance[8];  // of the workgroup's; until all blocks are read: the sum of squared deviations
 
-// Mean and variance of the workgroup's group `group`, merged from its channels' own in order.
-void find_group(uint group, uint members) {
-  float m = 0.0, m2 = 0.0;
-  for (uint k = 0; k < members; k++) {
-    uint c = group * members + k;
-    float delta = channel_mean[c / 4][c % 4] - m, share = 1.0 / float(k + 1);
+// Merges what the workgroup's group `group` has of the channels of block `block` with what it had before, in order.
+void merge_block(uint group, uint members, uint block) {
+  float m = group_mean[group], m2 = group_variance[group];
+  for (uint c = 0; c < 8; c++) {
+    uint k = block * 8 + c - group * members;  // the channel's place in the group, or beyond its members
+    if (k >= members) continue;
+    float delta = block_mean[c / 4][c % 4] - m, share = 1.0 / float(k + 1);
     m += delta * share;
-    m2 += channel_deviation[c / 4][c % 4] + delta * delta * float(p.pixels) * float(k) * share;
+    m2 += block_deviation[c / 4][c % 4] + delta * delta * float(p.pixels) * float(k) * share;
   }
   group_mean[group] = m;
-  group_variance[group] = m2 / (float(members) * float(p.pixels));
+  group_variance[group] = m2;
 }
 
 void main() {
   uint cluster = workgroup_index(), lane = gl_LocalInvocationID.x, stride = gl_WorkGroupSize.x;
   if (cluster >= p.clusters) return;
-  uint members = p.channels / GROUP_NORM_GROUPS, groups = CLUSTER * 8 / members;
-  uint count = (p.pixels + stride / 2 - 1 - lane / 2) / (stride / 2), first_quad = cluster * CLUSTER * 2;
+  cluster_place place = find_place(cluster);
+  uint members = p.channels / p.groups;
+  uint count = (p.pixels + stride / 2 - 1 - lane / 2) / (stride / 2);
+  if (lane < 8) group_mean[lane] = group_variance[lane] = 0.0;
 
-  for (uint block = 0; block < CLUSTER; block++) {
-    uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane;
+  for (uint block = 0; block < place.blocks; block++) {
+    uint from = (place.first_block + block) * p.pixels * 2 + lane;
     moments all = merge_lanes(read_moments(from, stride, count));
     if (lane < 2) {
-      channel_mean[block * 2 + lane] = all.mean;
-      channel_deviation[block * 2 + lane] = all.deviation;
+      block_mean[lane] = all.mean;
+      block_deviation[lane] = all.deviation;
     }
+    barrier();
+    if (lane < place.groups) merge_block(lane, members, block);
   }
-  barrier();
-  if (lane < groups) {
-    find_group(lane, members);
-    mean[cluster * groups + lane] = group_mean[lane];
-    variance[cluster * groups + lane] = group_variance[lane];
+  if (lane < place.groups) {
+    group_variance[lane] /= float(members) * float(p.pixels);
+    mean[place.first_statistic + lane] = group_mean[lane];
+    variance[place.first_statistic + lane] = group_variance[lane];
   }
   barrier();
 
-  for (uint block = 0; block < CLUSTER; block++) {
-    uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
-    uint n = (first_quad + quad) / (p.channels / 4), c = (first_quad + quad) % (p.channels / 4);
+  for (uint block = 0; block < place.blocks; block++) {
+    uint from = (place.first_block + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
+    uint c = place.first_quad + quad;
     vec4 m, factor, offset = beta[c], outer_factor = vec4(1.0), outer_offset = vec4(0.0);
     [[unroll]] for (uint k = 0; k < 4; k++) {
-      uint group = (quad * 4 + k) / members;
+      uint group = min((quad * 4 + k) / members, place.groups - 1);  // channels that fill a block up count to the last
       m[k] = group_mean[group];
       factor[k] = 1.0 / sqrt(group_variance[group] + p.epsilon);
     }
     factor *= gamma[c];
     if (SCALED != 0) {
-      uint row = n;
+      uint row = place.image;
       if (ROW_FROM_STEP != 0) row = step_words[STEP_INDEX];
-      outer_factor = scale[first_quad + quad];
-      outer_offset = shift[row * (p.channels / 4) + c];
+      outer_factor = scale[place.image * place.image_quads + c];
+      outer_offset = shift[row * place.image_quads + c];
     }
     for (uint i = 0; i < count; i++) {
       uint at = from + i * stride;

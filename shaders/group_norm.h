@@ -2,15 +2,15 @@
 #include "shaders/types.h"
 
 #define GROUP_NORM_ACTIVATION 0
-#define GROUP_NORM_CLUSTER 1  // blocks of eight channels that a workgroup takes: the fewest that whole groups fill
-#define GROUP_NORM_LANES 2    // invocations of a workgroup
+#define GROUP_NORM_CLUSTER 1        // blocks of eight channels that a workgroup takes: the fewest that whole groups fill
+#define GROUP_NORM_LANES 2          // invocations of a workgroup
 #define GROUP_NORM_SCALED 3         // 1: after the activation, y = scale[n, c] · y + shift[r, c] as scale_shift.comp does
 #define GROUP_NORM_ROW_FROM_STEP 4  // as SCALE_SHIFT_ROW_FROM_STEP
-#define GROUP_NORM_GROUPS 8
 
 struct group_norm_parameters {
-  uint clusters;  // N · C / (8 · CLUSTER)
-  uint channels;  // a multiple of 8
+  uint clusters;  // of all images; the last of an image may have fewer blocks
+  uint channels;
+  uint groups;    // of an image
   uint pixels;    // H · W
   float epsilon;
 };

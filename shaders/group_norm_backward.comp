@@ -1,5 +1,5 @@
 // group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M), r = 1/√(variance + ε), x̂ = (x - mean) · r,
-// dz = activation'(γ·x̂ + β) · dy, M = C/8 · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
+// dz = activation'(γ·x̂ + β) · dy, M = C/G · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
 // sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). With SCALED dy counts scale[n, c] times, and
 // over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). Workgroups and lanes as in group_norm.comp; the last one
 // that is done sums dβ = Σ_n sum, dγ = Σ_n product in order.
@@ -15,8 +15,8 @@ VECTORS(0, X, x);                                                    // (N, C, H
 VECTORS(1, Dy, dy);                                                  // as x
 layout(binding = 2) readonly buffer Gamma { vec4 gamma[]; };         // (1, C, 1, 1) C8
 layout(binding = 3) readonly buffer Beta { vec4 beta[]; };           // (1, C, 1, 1) C8
-layout(binding = 4) readonly buffer Mean { float mean[]; };          // (N, 8, 1, 1) C8
-layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, 8, 1, 1) C8
+layout(binding = 4) readonly buffer Mean { float mean[]; };          // (N, G, 1, 1) C8
+layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, G, 1, 1) C8
 layout(binding = 6) coherent buffer Sum { vec4 sum[]; };             // (N, C, 1, 1) C8
 layout(binding = 7) coherent buffer Product { vec4 product[]; };     // (N, C, 1, 1) C8
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };              // as x
@@ -37,8 +37,10 @@ layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
 #include "shaders/glsl/arrival.glsl"
 #include "shaders/glsl/lane_sums.glsl"
 
-shared vec4 channel_a[CLUSTER * 2], channel_b[CLUSTER * 2];  // γ · sum, γ · product
-shared float group_a[8], group_b[8];                         // of the workgroup's groups
+#include "shaders/glsl/clusters.glsl"
+
+shared vec4 block_a[2], block_b[2];   // γ · sum, γ · product of the channels of one block
+shared float group_a[8], group_b[8];  // of the workgroup's groups
 
 // What four channels of a workgroup, those of `quad`, are normalised with.
 struct constants {
@@ -46,17 +48,17 @@ struct constants {
   vec4 factor;  // of dy
 };
 
-constants find_constants(uint cluster, uint quad) {
+constants find_constants(cluster_place place, uint quad) {
   constants found;
-  uint c = cluster * CLUSTER * 2 + quad, n = c / (p.channels / 4);
-  found.factor = SCALED != 0 ? scale[c] : vec4(1.0);
-  c %= p.channels / 4;
+  uint c = place.first_quad + quad, members = p.channels / p.groups;
+  found.factor = SCALED != 0 ? scale[place.image * place.image_quads + c] : vec4(1.0);
   found.gamma = gamma[c];
   found.beta = beta[c];
   [[unroll]] for (uint k = 0; k < 4; k++) {
-    uint group = n * 8 + (c * 4 + k) / (p.channels / 8);
-    found.mean[k] = mean[group];
-    found.r[k] = 1.0 / sqrt(variance[group] + p.epsilon);
+    uint at = place.first_statistic + min((quad * 4 + k) / members, place.groups - 1);
+    found.mean[k] = mean[at];
+    // What fills a block up is no channel, and has no gradient.
+    found.r[k] = c * 4 + k < p.channels ? 1.0 / sqrt(variance[at] + p.epsilon) : 0.0;
   }
   return found;
 }
@@ -79,26 +81,27 @@ void write_scale_gradient(vec4 scale_sum, vec4 shift_sum, uint image_channel) {
   }
 }
 
-void add_group(uint group, uint members) {
-  float a = 0.0, b = 0.0;
-  for (uint k = 0; k < members; k++) {
-    uint c = group * members + k;
-    a += channel_a[c / 4][c % 4];
-    b += channel_b[c / 4][c % 4];
+// Adds what the workgroup's group `group` has of the channels of block `block`, in order.
+void add_block(uint group, uint members, uint block) {
+  float a = group_a[group], b = group_b[group];
+  for (uint c = 0; c < 8; c++) {
+    if (block * 8 + c - group * members >= members) continue;
+    a += block_a[c / 4][c % 4];
+    b += block_b[c / 4][c % 4];
   }
   group_a[group] = a;
   group_b[group] = b;
 }
 
 // Of one cluster of an image: dx, and the image's part of the other gradients.
-void differentiate(uint cluster) {
-  uint lane = gl_LocalInvocationID.x, stride = gl_WorkGroupSize.x;
-  uint members = p.channels / 8, groups = CLUSTER * 8 / members;
+void differentiate(cluster_place place) {
+  uint lane = gl_LocalInvocationID.x, stride = gl_WorkGroupSize.x, members = p.channels / p.groups;
   uint count = (p.pixels + stride / 2 - 1 - lane / 2) / (stride / 2);
+  if (lane < 8) group_a[lane] = group_b[lane] = 0.0;
 
-  for (uint block = 0; block < CLUSTER; block++) {
-    uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
-    constants k = find_constants(cluster, quad);
+  for (uint block = 0; block < place.blocks; block++) {
+    uint from = (place.first_block + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
+    constants k = find_constants(place, quad);
     vec4 s = vec4(0.0), t = vec4(0.0), scale_sum = vec4(0.0), shift_sum = vec4(0.0);
     for (uint i = 0; i < count; i++) {
       pixel here = read_pixel(k, from + i * stride);
@@ -110,26 +113,28 @@ void differentiate(uint cluster) {
       }
     }
     add_lanes(s, t);
-    if (SCALED != 0) write_scale_gradient(scale_sum, shift_sum, cluster * CLUSTER * 2 + quad);
+    uint image_channel = place.image * place.image_quads + place.first_quad + quad;
+    if (SCALED != 0) write_scale_gradient(scale_sum, shift_sum, image_channel);
     if (lane < 2) {
-      sum[cluster * CLUSTER * 2 + quad] = s;
-      product[cluster * CLUSTER * 2 + quad] = t;
-      channel_a[quad] = k.gamma * s;
-      channel_b[quad] = k.gamma * t;
+      sum[image_channel] = s;
+      product[image_channel] = t;
+      block_a[lane] = k.gamma * s;
+      block_b[lane] = k.gamma * t;
     }
+    barrier();
+    if (lane < place.groups) add_block(lane, members, block);
   }
-  barrier();
-  if (lane < groups) add_group(lane, members);
   barrier();
 
   float share = 1.0 / (float(members) * float(p.pixels));
-  for (uint block = 0; block < CLUSTER; block++) {
-    uint from = (cluster * CLUSTER + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
-    constants k = find_constants(cluster, quad);
+  for (uint block = 0; block < place.blocks; block++) {
+    uint from = (place.first_block + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
+    constants k = find_constants(place, quad);
     vec4 a, b;
     [[unroll]] for (uint j = 0; j < 4; j++) {
-      a[j] = group_a[(quad * 4 + j) / members] * share;
-      b[j] = group_b[(quad * 4 + j) / members] * share;
+      uint group = min((quad * 4 + j) / members, place.groups - 1);
+      a[j] = group_a[group] * share;
+      b[j] = group_b[group] * share;
     }
     for (uint i = 0; i < count; i++) {
       pixel here = read_pixel(k, from + i * stride);
@@ -138,8 +143,8 @@ void differentiate(uint cluster) {
   }
 }
 
-void sum_images() {
-  uint quads = p.channels / 4, images = p.clusters * CLUSTER * 2 / quads;
+void sum_images(uint quads) {
+  uint blocks = quads / 2, images = p.clusters / ((blocks + CLUSTER - 1) / CLUSTER);
   for (uint c = gl_LocalInvocationID.x; c < quads; c += gl_WorkGroupSize.x) {
     vec4 s = vec4(0.0), t = vec4(0.0);
     for (uint n = 0; n < images; n++) {
@@ -154,6 +159,7 @@ void sum_images() {
 void main() {
   uint cluster = workgroup_index();
   if (cluster >= p.clusters) return;
-  differentiate(cluster);
-  if (arrives_last()) sum_images();
+  cluster_place place = find_place(cluster);
+  differentiate(place);
+  if (arrives_last()) sum_images(place.image_quads);
 }

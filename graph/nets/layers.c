@@ -74,10 +74,12 @@ tensor *square_conv_transpose(graph *graph, const char *name, tensor *x, int cha
   return conv_transpose(graph, x, made.weight, made.bias);
 }
 
-tensor *group_norm_layer(graph *graph, const char *name, tensor *x) {
+tensor *group_norm_layer(graph *graph, const char *name, tensor *x) { return group_norm_of(graph, name, x, 8, 1e-5f); }
+
+tensor *group_norm_of(graph *graph, const char *name, tensor *x, int groups, float epsilon) {
   if (!x) return NULL;
   tensor *beta = vector(graph, name, "bias", PARAMETER_VECTOR, x->shape.c, 0);  // the first of the two in training states of 0.1
-  return group_norm(graph, x, vector(graph, name, "weight", PARAMETER_VECTOR, x->shape.c, 1), beta);
+  return group_norm(graph, x, vector(graph, name, "weight", PARAMETER_VECTOR, x->shape.c, 1), beta, groups, epsilon);
 }
 
 tensor *batch_norm_layer(graph *graph, const char *name, tensor *x, bool train) {

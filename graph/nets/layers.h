@@ -15,7 +15,8 @@ tensor *optional_conv(graph *graph, const char *name, tensor *x, int channels, i
 // One of 3×3 that halves the image, with a `padding` as conv_down has it.
 tensor *down_conv(graph *graph, const char *name, tensor *x, int channels, int padding);
 
-tensor *group_norm_layer(graph *graph, const char *name, tensor *x);
+tensor *group_norm_layer(graph *graph, const char *name, tensor *x);  // of eight groups and PyTorch's epsilon
+tensor *group_norm_of(graph *graph, const char *name, tensor *x, int groups, float epsilon);
 tensor *batch_norm_layer(graph *graph, const char *name, tensor *x, bool train);
 
 // conv3×3, BatchNorm, GELU under the name `name`.

@@ -1,4 +1,4 @@
-// group_norm.c: group normalisation (Wu & He 2018) with eight groups and PyTorch's epsilon.
+// group_norm.c: group normalisation (Wu & He 2018).
 #include "graph/kernels/kernel.h"
 #include "graph/kernels/texel.h"
 #include "graph/kernels/norm_lanes.h"
@@ -9,55 +9,70 @@ enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, INPUT_COUNT };  // from SCALE on: put
 enum { Y, MEAN, VARIANCE };
 enum { MAX_LANES = 128 };  // so that what they share fits in 16 KiB
 
+typedef struct group_norm_attributes {
+  epilogue epilogue;
+  uint32_t groups;
+  float epsilon;
+} group_norm_attributes;
+
 // The fewest blocks of eight channels that whole groups fill.
-static uint32_t find_cluster(int channels) {
-  uint32_t members = (uint32_t)channels / GROUP_NORM_GROUPS, divisor = 8;
+static uint32_t find_cluster(uint32_t members) {
+  uint32_t divisor = 8;
   while (members % divisor) divisor /= 2;
   return members / divisor;
 }
 
-// x (N, C, H, W) with C a multiple of 8, gamma and beta (1, C, 1, 1) give x's like.
-tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta) {
+// x (N, C, H, W), gamma and beta (1, C, 1, 1) give x's like: each of `groups` groups of C / groups channels of an image with mean 0
+// and variance 1, but for `epsilon`, which is more than 0.
+tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta, int groups, float epsilon) {
   if (!x || !gamma || !beta) return NULL;
-  if (gamma->shape.c != x->shape.c || x->shape.c % 8 || x->role != ROLE_ACTIVATION)
-    return graph_fail(graph, "group_norm: %s and %d weights do not fit", shape_format(x->shape).text,
-                      gamma->shape.c);
-  const epilogue attributes = {.scale = 1};
+  if (gamma->shape.c != x->shape.c || beta->shape.c != x->shape.c || x->role != ROLE_ACTIVATION)
+    return graph_fail(graph, "group_norm: %s and %d weights do not fit", shape_format(x->shape).text, gamma->shape.c);
+  if (groups < 1 || x->shape.c % groups || !(epsilon > 0))
+    return graph_fail(graph, "group_norm: found %d groups and epsilon %g, expected a divisor of the %d channels and more than 0",
+                      groups, (double)epsilon, x->shape.c);
+  const group_norm_attributes attributes = {.epilogue = {.scale = 1}, .groups = (uint32_t)groups, .epsilon = epsilon};
   tensor *inputs[INPUT_COUNT] = {x, gamma, beta};
   node *node = graph_append(graph, &group_norm_op, inputs, INPUT_COUNT, 1u << SCALE | 1u << SHIFT | 1u << STEP,
                             &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, ROLE_ACTIVATION);
-  shape groups = {x->shape.n, GROUP_NORM_GROUPS, 1, 1};
-  node_output(graph, node, groups, ROLE_ACTIVATION);
-  node_output(graph, node, groups, ROLE_ACTIVATION);
+  shape statistics = {x->shape.n, groups, 1, 1};
+  node_output(graph, node, statistics, ROLE_ACTIVATION);
+  node_output(graph, node, statistics, ROLE_ACTIVATION);
   return y;
 }
 
+// Of both directions, with the first three constants; the launch's groups are one a cluster.
+static struct group_norm_parameters describe(const node *node, const launches *to, launch *launch) {
+  const group_norm_attributes *attributes = (const void *)node->attributes;
+  const tensor *x = node->inputs[X];
+  uint cluster = find_cluster((uint)x->shape.c / attributes->groups), blocks = (uint)round_up(x->shape.c, 8) / 8;
+  launch->spec[GROUP_NORM_ACTIVATION] = attributes->epilogue.activation;
+  launch->spec[GROUP_NORM_CLUSTER] = cluster;
+  launch->spec[GROUP_NORM_LANES] = norm_lanes(to->caps, x, MAX_LANES);
+  const struct group_norm_parameters push = {.clusters = (uint)x->shape.n * ((blocks + cluster - 1) / cluster),
+                                             .channels = (uint)x->shape.c,
+                                             .groups = attributes->groups,
+                                             .pixels = (uint)(x->shape.h * x->shape.w),
+                                             .epsilon = attributes->epsilon};
+  spread(push.clusters, 1, launch->groups);
+  return push;
+}
+
 static mote_status forward(const node *node, launches *to, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs;
-  const tensor *x = in[X];
-  uint cluster = find_cluster(x->shape.c), lanes = norm_lanes(to->caps, x, MAX_LANES);
-  struct group_norm_parameters push = {.clusters = (uint)x->shape.n * (uint)x->shape.c / 8 / cluster,
-                                       .channels = (uint)x->shape.c,
-                                       .pixels = (uint)(x->shape.h * x->shape.w),
-                                       .epsilon = 1e-5f};
   launch launch = {.shader = to->kernel->name,
-               .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
-                        [GROUP_NORM_CLUSTER] = cluster,
-                        [GROUP_NORM_LANES] = lanes,
-                        [GROUP_NORM_SCALED] = in[SCALE] != NULL,
-                        [GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
+               .spec = {[GROUP_NORM_SCALED] = in[SCALE] != NULL, [GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
                .spec_count = 5,
                // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[X], in[GAMMA], in[BETA], node->outputs[MEAN], node->outputs[VARIANCE], node->outputs[Y],
                             in[SCALE] ? in[SCALE] : in[GAMMA], in[SHIFT] ? in[SHIFT] : in[GAMMA],
                             in[STEP] ? in[STEP] : in[GAMMA]},
-               .binding_count = 9,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread(push.clusters, 1, launch.groups);
+               .binding_count = 9};
+  const struct group_norm_parameters push = describe(node, to, &launch);
+  launch.push = &push;
+  launch.push_bytes = sizeof push;
   return launches_add(to, &launch, error);
 }
 
@@ -68,31 +83,22 @@ enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
 enum { B_DX, B_DGAMMA, B_DBETA, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
 
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
-  const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs, *sums, *products, *arrivals;
-  shape x = in[B_X]->shape;
-  uint cluster = find_cluster(x.c), lanes = norm_lanes(to->caps, in[B_X], MAX_LANES);
-  struct group_norm_parameters push = {.clusters = (uint)x.n * (uint)x.c / 8 / cluster,
-                                                .channels = (uint)x.c,
-                                                .pixels = (uint)(x.h * x.w),
-                                                .epsilon = 1e-5f};
-  TRY(launches_scratch(to, x.n * x.c, &sums, error));
-  TRY(launches_scratch(to, x.n * x.c, &products, error));
+  const int image_channels = in[B_X]->shape.n * round_up(in[B_X]->shape.c, 8);
+  TRY(launches_scratch(to, image_channels, &sums, error));
+  TRY(launches_scratch(to, image_channels, &products, error));
   TRY(launches_table(to, 1, &arrivals, error));  // counts the workgroups that are done
   launch launch = {.shader = to->kernel->name,
-               .spec = {[GROUP_NORM_ACTIVATION] = attributes->activation,
-                        [GROUP_NORM_CLUSTER] = cluster,
-                        [GROUP_NORM_LANES] = lanes,
-                        [GROUP_NORM_SCALED] = in[B_SCALE] != NULL},
+               .spec = {[GROUP_NORM_SCALED] = in[B_SCALE] != NULL},
                .spec_count = 4,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], sums,
                             products, out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
                             in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SCALE] ? out[B_DSHIFT] : out[B_DX], out[B_DGAMMA],
                             out[B_DBETA], arrivals},
-               .binding_count = 15,
-               .push = &push,
-               .push_bytes = sizeof push};
-  spread(push.clusters, 1, launch.groups);
+               .binding_count = 15};
+  const struct group_norm_parameters push = describe(node, to, &launch);
+  launch.push = &push;
+  launch.push_bytes = sizeof push;
   return launches_add(to, &launch, error);
 }
 
@@ -109,7 +115,7 @@ static void backward(graph *graph, node *forward) {
                                    beta, forward->outputs[MEAN],    forward->outputs[VARIANCE],
                                    scale};
   node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
-                            sizeof(epilogue));
+                            sizeof(group_norm_attributes));
   if (!node) return;
   tensor *dx = node_output(graph, node, x->shape, ROLE_ACTIVATION);
   tensor *dgamma = node_output(graph, node, gamma->shape, ROLE_ACTIVATION);

@@ -9,7 +9,7 @@
 tensor *scale_shift(graph *graph, tensor *x, tensor *scale, tensor *shift, tensor *step) {
   if (!x || !scale || !shift) return NULL;
   if (scale->shape.n != x->shape.n || scale->shape.c != x->shape.c || shift->shape.c != x->shape.c ||
-      x->shape.c % 8 || (!step && shift->shape.n != x->shape.n))
+      (!step && shift->shape.n != x->shape.n))
     return graph_fail(graph, "scale_shift: %s, scale %s and shift %s do not fit", shape_format(x->shape).text,
                       shape_format(scale->shape).text, shape_format(shift->shape).text);
   node *node = graph_append(graph, &scale_shift_op, (tensor *[]){x, scale, shift, step}, 4, 1u << 3, NULL, 0);
@@ -19,7 +19,7 @@ tensor *scale_shift(graph *graph, tensor *x, tensor *scale, tensor *shift, tenso
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0], *steps = node->inputs[3];
   struct scale_shift_parameters push = {.quads = (uint)(tensor_bytes(x) / 16),
-                                        .channel_quads = (uint)x->shape.c / 4,
+                                        .channel_quads = (uint)round_up(x->shape.c, 8) / 4,
                                         .pixels = (uint)(x->shape.h * x->shape.w)};
   launch launch = {.shader = "scale_shift",
                .spec = {[SCALE_SHIFT_ROW_FROM_STEP] = steps != NULL},
@@ -35,7 +35,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // x, scale, dy → dx, dscale, dshift
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   tensor *x = node->inputs[0], *scale = node->inputs[1], *dy = node->inputs[2];
-  struct scale_shift_backward_parameters push = {.vectors = (uint)(x->shape.n * x->shape.c) / 4,
+  struct scale_shift_backward_parameters push = {.vectors = (uint)(x->shape.n * round_up(x->shape.c, 8)) / 4,
                                                  .pixels = (uint)(x->shape.h * x->shape.w)};
   launch launch = {.shader = to->kernel->name,
                .bindings = {x, dy, scale, node->outputs[0], node->outputs[1], node->outputs[2]},

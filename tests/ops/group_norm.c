@@ -1,21 +1,25 @@
-// group_norm.c: cases of group normalisation with eight groups.
+// group_norm.c: cases of group normalisation of any number of groups.
 #include "tests/ops/reference.h"
 
-// Attribute bits. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift after it.
-enum { RELU = 1, SCALED = 2, PER_STEP = 4 };
+// Attribute: these bits, above them the number of groups. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift after it.
+enum { RELU = 1, SCALED = 2, PER_STEP = 4, LARGE_EPSILON = 8, SILU = 16, GROUPS = 64 };
+
+static int groups_of(const op_case *test) { return (int)test->attribute / GROUPS; }
+static float epsilon_of(const op_case *test) { return test->attribute & LARGE_EPSILON ? 0.25f : 1e-5f; }
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
-  tensor *y = group_norm(graph, in[0], in[1], in[2]);
+  tensor *y = group_norm(graph, in[0], in[1], in[2], groups_of(test), epsilon_of(test));
   if (test->attribute & RELU) y = relu(graph, y);
+  if (test->attribute & SILU) y = silu(graph, y);
   if (test->attribute & SCALED) y = scale_shift(graph, y, in[3], in[4], test->attribute & PER_STEP ? in[5] : NULL);
   return y;
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
   shape s = test->inputs[0].shape;
-  int members = s.c / 8, count = members * s.h * s.w;
+  int groups = groups_of(test), members = s.c / groups, count = members * s.h * s.w;
   for (int n = 0; n < s.n; n++)
-    for (int g = 0; g < 8; g++) {
+    for (int g = 0; g < groups; g++) {
       size_t first = at(s, n, g * members, 0, 0);
       double mean = 0, variance = 0;
       for (int i = 0; i < count; i++) mean += in[0][first + (size_t)i] / count;
@@ -25,8 +29,9 @@ static void reference(const op_case *test, double *const *in, double *out) {
       }
       for (int i = 0; i < count; i++) {
         int c = g * members + i / (s.h * s.w);
-        double y = in[1][c] * (in[0][first + (size_t)i] - mean) / sqrt(variance + 1e-5) + in[2][c];
+        double y = in[1][c] * (in[0][first + (size_t)i] - mean) / sqrt(variance + epsilon_of(test)) + in[2][c];
         if (test->attribute & RELU && y < 0) y = 0;
+        if (test->attribute & SILU) y = reference_silu(y);
         int row = test->attribute & PER_STEP ? (int)in[5][0] : n;
         if (test->attribute & SCALED) y = in[3][n * s.c + c] * y + in[4][row * s.c + c];
         out[first + (size_t)i] = y;
@@ -34,36 +39,59 @@ static void reference(const op_case *test, double *const *in, double *out) {
     }
 }
 
-#define NORM(title, relu, n, c, h, w)                                                              \
-  {                                                                                                \
-    .name = title, .build = build, .reference = reference, .attribute = relu, .tolerance = 2e-5,   \
-    .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}},                 \
+#define NORM(title, bits, groups, n, c, h, w)                                                                       \
+  {                                                                                                                 \
+    .name = title, .build = build, .reference = reference, .attribute = (bits) | (groups) * GROUPS,                 \
+    .tolerance = 2e-5, .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}},         \
   }
 
 static const uint32_t third_step[] = {2, 0, 0, 0};
 
 // As for batch_norm: values far from zero.
 static const op_case cases[] = {
-    NORM("one channel a group", false, 2, 8, 4, 4),
-    NORM("three channels a group", false, 3, 24, 5, 7),
-    NORM("eight channels a group, ReLU", true, 2, 64, 8, 8),
-    NORM("sixteen channels a group", false, 2, 128, 4, 4),
+    NORM("one channel a group", 0, 8, 2, 8, 4, 4),
+    NORM("three channels a group", 0, 8, 3, 24, 5, 7),
+    NORM("eight channels a group, ReLU", RELU, 8, 2, 64, 8, 8),
+    NORM("sixteen channels a group", 0, 8, 2, 128, 4, 4),
+    NORM("two channels a group, SiLU", SILU, 12, 2, 24, 3, 1),
+    NORM("ten channels a group, of five blocks", LARGE_EPSILON, 8, 2, 80, 2, 3),
+    NORM("twelve channels a group, of three blocks", 0, 4, 2, 48, 3, 3),
+    NORM("one group", 0, 1, 2, 40, 3, 5),
+    // Blocks of eight channels, and clusters of them, that are not full.
+    {.name = "one channel",
+     .build = build,
+     .reference = reference,
+     .attribute = 1 * GROUPS,
+     .inputs = {{{3, 1, 5, 3}}, {{1, 1, 1, 1}}, {{1, 1, 1, 1}}},
+     .tolerance = 2e-5},
+    NORM("three channels a group, one block and a half", LARGE_EPSILON | SILU, 4, 2, 12, 3, 4),
+    NORM("three channels a group, in two clusters", 0, 12, 2, 36, 3, 2),
+    NORM("five channels a group, the last in a part of a block", RELU, 3, 2, 15, 2, 2),
+    NORM("seven channels, as many groups", 0, 7, 2, 7, 4, 4),
+    NORM("129 channels a group", 0, 2, 1, 258, 2, 1),
+    NORM("many pixels", 0, 2, 1, 8, 96, 128),
     {.name = "scaled and shifted by image",
      .build = build,
      .reference = reference,
-     .attribute = RELU | SCALED,
+     .attribute = RELU | 8 * GROUPS | SCALED,
      .inputs = {{{3, 24, 4, 4}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{3, 24, 1, 1}}, {{3, 24, 1, 1}}},
      .tolerance = 2e-5},
     {.name = "several blocks a workgroup, scaled and shifted by image",
      .build = build,
      .reference = reference,
-     .attribute = RELU | SCALED,
+     .attribute = RELU | 8 * GROUPS | SCALED,
      .inputs = {{{2, 24, 5, 7}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{2, 24, 1, 1}}, {{2, 24, 1, 1}}},
+     .tolerance = 2e-5},
+    {.name = "blocks that are not full, scaled and shifted by image",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | 4 * GROUPS | SCALED,
+     .inputs = {{{2, 20, 2, 3}}, {{1, 20, 1, 1}}, {{1, 20, 1, 1}}, {{2, 20, 1, 1}}, {{2, 20, 1, 1}}},
      .tolerance = 2e-5},
     {.name = "shifted by the current step's row",
      .build = build,
      .reference = reference,
-     .attribute = RELU | SCALED | PER_STEP,
+     .attribute = RELU | 8 * GROUPS | SCALED | PER_STEP,
      .no_gradient = true,
      .inputs = {{{2, 64, 4, 4}}, {{1, 64, 1, 1}}, {{1, 64, 1, 1}}, {{2, 64, 1, 1}}, {{4, 64, 1, 1}},
                 {{1, 4, 1, 1}, ROLE_TABLE}},
@@ -73,6 +101,7 @@ static const op_case cases[] = {
     {.name = "variance near epsilon",
      .build = build,
      .reference = reference,
+     .attribute = 8 * GROUPS,
      .inputs = {{{2, 16, 4, 4}, ROLE_ACTIVATION, -0.005, 0.005}, {{1, 16, 1, 1}}, {{1, 16, 1, 1}}},
      .tolerance = TOLERANCE_SUM},
 };
