@@ -465,6 +465,69 @@ static void wrong_contexts_list_the_labels(void **state) {
   }
 }
 
+static const mote_model_info several = {
+    .n_cfeat = 7,
+    .label_count = 7,
+    .labels = {"orc", "elf", "size", "hair:red", "brown", "eyes:red", "blue"},
+    .attribute_count = 4,
+    .attributes = {{"kind", 2}, {"size", 1, true, 10, 30}, {"hair", 2}, {"eyes", 2}}};
+
+static void labels_of_several_attributes_stand_together(void **state) {
+  (void)state;
+  static const struct {
+    const char *spec;
+    float values[7];
+  } cases[] = {
+      {"orc", {1}},
+      {"orc, brown", {[0] = 1, [4] = 1}},
+      {"brown,orc", {[0] = 1, [4] = 1}},
+      {"orc, blue=0.5", {[0] = 1, [6] = 0.5f}},
+      {"orc=0.25, elf=0.75, eyes:red ", {[0] = 0.25f, [1] = 0.75f, [5] = 1}},
+      {"kind:orc,hair:red, eyes:red", {[0] = 1, [3] = 1, [5] = 1}},
+      {"eyes:blue", {[6] = 1}},
+      {"hair:red=2,size=10", {[2] = 0.5f, [3] = 2}},
+      {"size=12.5", {[2] = 0.625f}},
+      {"elf,size=30", {[1] = 1, [2] = 1.5f}},
+      {"0,1,0.5,0,0,0,0", {[1] = 1, [2] = 0.5f}},
+      {"none", {0}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    float values[7] = {9, 9, 9, 9, 9, 9, 9};
+    mote_error error;
+    if (context_parse("--context", cases[i].spec, &several, values, &error)) fail_msg("%s", error.message);
+    assert_memory_equal(values, cases[i].values, sizeof values);
+  }
+}
+
+static void wrong_contexts_of_several_attributes_say_what_is_wrong(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"red", "expected LABEL or LABEL=WEIGHT"},
+      {"orc, red", "\"red\" is of several attributes: write hair:red"},
+      {"orc, green", "\"green\" is no label"},
+      {"orc, elf", "\"orc\" and \"elf\" exclude each other"},
+      {"orc=0.5, elf", "\"orc\" and \"elf\" exclude each other"},
+      {"orc, elf=0.5", "\"orc\" and \"elf\" exclude each other"},
+      {"orc, orc", "\"orc\" stands twice"},
+      {"orc, kind:orc", "\"orc\" stands twice"},
+      {"size", "\"size\" has no number after a ="},
+      {"orc,size", "\"size\" has no number after a ="},
+      {"size=31", "size is 31, learned from 10 to 30"},
+      {"size:12", "expected LABEL"},
+      {"kind=orc", "\"kind\" is an attribute: its labels stand alone, or after a colon"},
+      {"hair:blue", "hair:red, brown; eyes: eyes:red, blue"},
+      {"orc,", "\"\" is no label"},
+      {"1,2", "which is 2 numbers"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    float values[7];
+    mote_error error = {0};
+    assert_int_equal(context_parse("--context", cases[i][0], &several, values, &error), MOTE_ERROR_USAGE);
+    if (!strstr(error.message, cases[i][1])) fail_msg("\"%s\" is not in \"%s\"", cases[i][1], error.message);
+    assert_non_null(strstr(error.message, "kind: orc, elf; size 10 to 30; hair:"));
+  }
+}
+
 static void a_model_without_labels_takes_numbers(void **state) {
   (void)state;
   mote_model_info bare = {.n_cfeat = 2};
@@ -534,6 +597,8 @@ int main(void) {
       cmocka_unit_test(a_gif_too_wide_is_refused),
       cmocka_unit_test(contexts_are_read),
       cmocka_unit_test(wrong_contexts_list_the_labels),
+      cmocka_unit_test(labels_of_several_attributes_stand_together),
+      cmocka_unit_test(wrong_contexts_of_several_attributes_say_what_is_wrong),
       cmocka_unit_test(a_model_without_labels_takes_numbers),
       cmocka_unit_test(a_label_called_none_can_be_asked_for),
       cmocka_unit_test(numbers_are_read_strictly),

@@ -99,6 +99,35 @@ def test_many_labels(where):
                  "(200 in all)")
 
 
+def test_attributes(where):
+    """metadata.csv gives attributes; the weights name them, samples are asked for by them, and a run sees another table."""
+    (where / "data").mkdir()
+    table = where / "data/metadata.csv"
+    lines = ["file_name,kind,colour,size"]
+    for i in range(12):
+        png(where / f"data/{i}.png", 8, lambda x, y, i=i: (i % 2 * 255, i % 3 * 100, i * 20))
+        lines.append(f"{i}.png,{('orc', 'elf')[i % 2]},{('red', 'green', 'blue')[i % 3]},{10 + 2.5 * i}")
+    table.write_text("\n".join(lines), encoding="utf-8")
+    found = Run("info", "data", "--json", where=where, check=0).events("data")[0]
+    expect([a["name"] for a in found["attributes"]] == ["kind", "colour", "size"] and found["context"] == 6, f"found {found}")
+    expect(found["attributes"][0]["labels"] == [{"name": "elf", "images": 6}, {"name": "orc", "images": 6}], f"found {found}")
+    run = train(where, *TINY, "--steps", 2)
+    expect("with 3 attributes" in run.err, f"found {run.err!r}")
+    metadata, _ = tensors(where / "m.safetensors")
+    expect(metadata["attributes"] == "kind=2,colour=3,size=10:37.5", f"found {metadata}")
+    expect(metadata["labels"] == "elf,orc,blue,green,red,size", f"found {metadata}")
+    model = Run("info", "m.safetensors", "--json", where=where, check=0).events("model")[0]
+    expect(model["attributes"] == [{"name": "kind", "labels": ["elf", "orc"]}, {"name": "colour", "labels": ["blue", "green", "red"]},
+                                   {"name": "size", "low": 10, "high": 37.5}], f"found {model['attributes']}")
+    expect("10 to 37.5" in Run("info", "m.safetensors", where=where, check=0).out, "mote info shows no bounds")
+    sample = ("sample", "m.safetensors", "-n", 1, "--steps", 1, "-o", "a.png")
+    Run(*sample, "--context", "orc, colour:red, size=12", where=where, check=0)
+    expect_error(Run(*sample, "--context", "orc, size=9", where=where), 2, "size is 9, learned from 10 to 37.5")
+    expect_error(Run("train", "data", "--classifier", "-o", "c.safetensors", *TINY[:2], where=where), 2, "3 attributes", "--attributes")
+    table.write_text("\n".join(lines).replace("orc", "ork"), encoding="utf-8")
+    expect_error(train(where, *TINY, "--steps", 4, "--resume", check=None), 1, "images")
+
+
 def test_epochs(where):
     """--epochs counts in images that are trained on."""
     make_data(where)

@@ -205,6 +205,9 @@ static mote_status prepare(training *t, mote_error *error) {
   TRY(open_models(t, error));
   if (from_model) TRY(load_data(t, error));
   settle_alpha(t);
+  if (o->network.classifier && t->train.contexts)
+    return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d attributes or numbers, expected one attribute of words, which "
+                "--attributes chooses", t->train.attribute_count);
   if (o->network.classifier && t->train.class_count < 2)
     return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d class, expected images of two or more",
                 t->train.class_count);

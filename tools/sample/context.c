@@ -1,7 +1,8 @@
-// context.c: reads what `--context` asks for, in words of the model's labels.
+// context.c: reads what `--context` asks for, in words of the model's labels and attributes.
 #include "tools/sample/context.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,30 +11,90 @@
 #include "runtime/number.h"
 #include "tools/options.h"
 
-// The index of the label that the `length` bytes at `text` spell, or -1.
-static int find_label(const mote_model_info *model, const char *text, size_t length) {
-  for (int i = 0; i < model->label_count; i++)
-    if (strlen(model->labels[i]) == length && !memcmp(model->labels[i], text, length)) return i;
+// Labels of a model: those of one attribute exclude each other. A model that names none has one.
+typedef struct label_range {
+  const mote_attribute *attribute;  // NULL: of a model that names none
+  int first, count;
+} label_range;
+
+static label_range range_at(const mote_model_info *model, int index) {
+  if (!model->attribute_count) return (label_range){NULL, 0, model->label_count};
+  int first = 0;
+  for (int i = 0; i < index; i++) first += model->attributes[i].count;
+  return (label_range){&model->attributes[index], first, model->attributes[index].count};
+}
+
+static int range_of(const mote_model_info *model, int label) {
+  int index = 0;
+  while (model->attribute_count && label >= range_at(model, index).first + range_at(model, index).count) index++;
+  return index;
+}
+
+static bool spells(const char *name, const char *text, size_t length) { return strlen(name) == length && !memcmp(name, text, length); }
+
+int context_find_attribute(const mote_model_info *model, const char *text, size_t length) {
+  for (int i = 0; i < model->attribute_count; i++)
+    if (spells(model->attributes[i].name, text, length)) return i;
   return -1;
 }
 
-// What could have been written, ending an error's sentence.
+static int find_among(const mote_model_info *model, int first, int count, const char *text, size_t length) {
+  for (int i = first; i < first + count; i++)
+    if (spells(model->labels[i], text, length)) return i;
+  return -1;
+}
+
+// The index of the label that the `length` bytes at `text` spell, as "attribute:label" too, or -1.
+static int find_label(const mote_model_info *model, const char *text, size_t length) {
+  const int label = find_among(model, 0, model->label_count, text, length);
+  const char *colon = memchr(text, ':', length);
+  if (label >= 0 || !colon) return label;
+  const int attribute = context_find_attribute(model, text, (size_t)(colon - text));
+  if (attribute < 0 || model->attributes[attribute].is_number) return -1;
+  const label_range range = range_at(model, attribute);
+  return find_among(model, range.first, range.count, colon + 1, length - (size_t)(colon + 1 - text));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What could have been written, ending an error's sentence
+
+// Adds what fits with the end of the sentence after it; else that end, and false.
+static bool add_choice(const mote_model_info *model, const char *before, const char *name, char *text, size_t bytes, size_t *used) {
+  if (*used + strlen(before) + strlen(name) + sizeof ", ... (1024 in all)" > bytes) {
+    *used += (size_t)snprintf(text + *used, bytes - *used, ", ... (%d in all)", model->label_count);
+    return false;
+  }
+  *used += (size_t)snprintf(text + *used, bytes - *used, "%s%s", before, name);
+  return true;
+}
+
+static void describe_attributes(const mote_model_info *model, char *text, size_t bytes) {
+  size_t used = (size_t)snprintf(text, bytes, "LABEL or LABEL=WEIGHT of words and NAME=NUMBER of numbers, between commas, %d numbers, "
+                                 "or none;", model->n_cfeat);
+  for (int i = 0; i < model->attribute_count; i++) {
+    const label_range range = range_at(model, i);
+    char name[128];
+    snprintf(name, sizeof name, range.attribute->is_number ? "%s %g to %g" : "%s:", range.attribute->name, range.attribute->low,
+             range.attribute->high);
+    if (!add_choice(model, i ? "; " : " ", name, text, bytes, &used)) return;
+    for (int k = range.first; k < range.first + range.count && !range.attribute->is_number; k++)
+      if (!add_choice(model, k > range.first ? ", " : " ", model->labels[k], text, bytes, &used)) return;
+  }
+}
+
 static void describe_choices(const mote_model_info *model, char *text, size_t bytes) {
+  if (model->attribute_count) {
+    describe_attributes(model, text, bytes);
+    return;
+  }
   if (!model->label_count) {
     snprintf(text, bytes, "%d numbers or none (the model has no labels)", model->n_cfeat);
     return;
   }
-  const char *first = model->labels[0];
-  size_t used =
-      (size_t)snprintf(text, bytes, "a label, a mixture such as %s=1,%s=0.6, %d numbers, or none; labels:", first,
-                       model->labels[model->label_count > 1], model->n_cfeat);
-  for (int i = 0; i < model->label_count; i++) {
-    if (used + strlen(model->labels[i]) + sizeof ", ... (1024 in all)" > bytes) {
-      snprintf(text + used, bytes - used, ", ... (%d in all)", model->label_count);
-      return;
-    }
-    used += (size_t)snprintf(text + used, bytes - used, "%s %s", i ? "," : "", model->labels[i]);
-  }
+  size_t used = (size_t)snprintf(text, bytes, "a label, a mixture such as %s=1,%s=0.6, %d numbers, or none; labels:", model->labels[0],
+                                 model->labels[model->label_count > 1], model->n_cfeat);
+  for (int i = 0; i < model->label_count; i++)
+    if (!add_choice(model, i ? ", " : " ", model->labels[i], text, bytes, &used)) return;
 }
 
 static mote_status refuse(const char *option, const char *spec, const char *fault, const mote_model_info *model, mote_error *error) {
@@ -42,28 +103,87 @@ static mote_status refuse(const char *option, const char *spec, const char *faul
   return fail(error, MOTE_ERROR_USAGE, "%s: found \"%.60s\"%s, expected %s", option, spec, fault, choices);
 }
 
-// LABEL=WEIGHT, separated by commas; each label at most once.
-static mote_status parse_mixture(const char *option, const char *spec, const mote_model_info *model, float *values, mote_error *error) {
-  bool seen[MOTE_MAX_CONTEXT] = {false};
-  const char *at = spec;
-  for (;;) {
-    size_t length = strcspn(at, "=,");
-    char fault[96];
-    int label = find_label(model, at, length);
-    snprintf(fault, sizeof fault, ", where \"%.*s\" is no label", (int)(length < 60 ? length : 60), at);
-    if (label < 0) return refuse(option, spec, fault, model, error);
-    snprintf(fault, sizeof fault, ", where \"%s\" stands twice", model->labels[label]);
-    if (seen[label]) return refuse(option, spec, fault, model, error);
-    seen[label] = true;
-    double weight = 0;
-    const char *end = at + length;
-    snprintf(fault, sizeof fault, ", where \"%s\" has no number after a =, or one too large", model->labels[label]);
-    if (*end != '=' || !number_parse(end + 1, &end, &weight) || (*end && *end != ',') || !isfinite((float)weight))
-      return refuse(option, spec, fault, model, error);
-    values[label] = (float)weight;
-    if (!*end) return MOTE_OK;
-    at = end + 1;
+// ---------------------------------------------------------------------------------------------------------------------
+// Labels, and their weights
+
+typedef struct list {
+  const mote_model_info *model;
+  float *values;
+  bool seen[MOTE_MAX_CONTEXT];
+  int alone[MOTE_MAX_ATTRIBUTES];  // 1 + the label of an attribute that stands without a weight; 0: none does
+  char fault[160];                 // ", where …"
+} list;
+
+static bool fault(list *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool fault(list *l, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(l->fault, sizeof l->fault, format, arguments);
+  va_end(arguments);
+  return false;
+}
+
+// Why nothing is called so.
+static bool fault_unknown(list *l, const char *name, size_t length) {
+  const int shown = (int)(length < 60 ? length : 60);
+  const mote_model_info *model = l->model;
+  for (int i = 0; i < model->attribute_count; i++) {
+    const mote_attribute *attribute = &model->attributes[i];
+    char qualified[72];
+    snprintf(qualified, sizeof qualified, "%s:%.*s", attribute->name, (int)(length < 32 ? length : 32), name);
+    if (find_label(model, qualified, strlen(qualified)) < 0) continue;
+    return fault(l, ", where \"%.*s\" is of several attributes: write %s", shown, name, qualified);
   }
+  const int attribute = context_find_attribute(model, name, length);
+  if (attribute < 0) return fault(l, ", where \"%.*s\" is no label", shown, name);
+  return fault(l, ", where \"%.*s\" is an attribute: its labels stand alone, or after a colon", shown, name);
+}
+
+// `*end` is where a number should begin, after "=", or the item's end; afterwards the latter.
+static bool take_item(list *l, int label, bool has_value, const char **end) {
+  const int index = range_of(l->model, label);
+  const label_range range = range_at(l->model, index);
+  const bool is_number = range.attribute && range.attribute->is_number;
+  const char *name = l->model->labels[label];
+  double value = 1;
+  if (l->seen[label]) return fault(l, ", where \"%s\" stands twice", name);
+  l->seen[label] = true;
+  if ((is_number && !has_value) ||
+      (has_value && (!number_parse(*end, end, &value) || (**end && **end != ',') || !isfinite((float)value))))
+    return fault(l, ", where \"%s\" has no number after a =, or one too large", name);
+  if (is_number && !(value >= range.attribute->low && value <= range.attribute->high))
+    return fault(l, ", where %s is %g, learned from %g to %g", name, value, range.attribute->low, range.attribute->high);
+  for (int k = range.first; k < range.first + range.count; k++)
+    if (k != label && l->seen[k] && (!has_value || l->alone[index]))
+      return fault(l, ", where \"%s\" and \"%s\" exclude each other; weights mix them, as in %s=0.5", l->model->labels[k], name, name);
+  if (!has_value) l->alone[index] = 1 + label;
+  l->values[label] = is_number ? mote_attribute_scale(range.attribute, value) : (float)value;
+  return true;
+}
+
+static bool take_list(list *l, const char *spec) {
+  for (const char *at = spec;; at++) {
+    size_t length = strcspn(at, "=,");
+    const char *end = at + length;
+    const bool has_value = *end == '=';
+    int label = find_label(l->model, at, length);
+    if (label < 0) {
+      for (; length && (*at == ' ' || *at == '\t'); at++) length--;
+      while (length && (at[length - 1] == ' ' || at[length - 1] == '\t')) length--;
+      label = find_label(l->model, at, length);
+    }
+    if (label < 0) return fault_unknown(l, at, length);
+    if (has_value) end++;
+    if (!take_item(l, label, has_value, &end)) return false;
+    if (!*end) return true;
+    at = end;
+  }
+}
+
+static mote_status parse_list(const char *option, const char *spec, const mote_model_info *model, float *values, mote_error *error) {
+  list l = {.model = model, .values = values};
+  return take_list(&l, spec) ? MOTE_OK : refuse(option, spec, l.fault, model, error);
 }
 
 static mote_status parse_numbers(const char *option, const char *spec, const mote_model_info *model, float *values, mote_error *error) {
@@ -81,14 +201,22 @@ static mote_status parse_numbers(const char *option, const char *spec, const mot
   }
 }
 
+// Names rather than numbers: there is a weight, or a comma and what begins as no number.
+static bool is_list(const char *spec) {
+  if (strchr(spec, '=')) return true;
+  for (const char *at = spec; strchr(spec, ',') && at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+    if (*at && !strchr("0123456789+-.", *at)) return true;
+  return false;
+}
+
 mote_status context_parse(const char *option, const char *spec, const mote_model_info *model, float *values, mote_error *error) {
   memset(values, 0, (size_t)model->n_cfeat * sizeof *values);
-  int label = find_label(model, spec, strlen(spec));
-  if (label >= 0) {
+  const int label = find_label(model, spec, strlen(spec));
+  if (label >= 0 && !(model->attribute_count && range_at(model, range_of(model, label)).attribute->is_number)) {
     values[label] = 1;
     return MOTE_OK;
   }
   if (!strcmp(spec, "none")) return MOTE_OK;
-  if (strchr(spec, '=')) return parse_mixture(option, spec, model, values, error);
+  if (label >= 0 || is_list(spec)) return parse_list(option, spec, model, values, error);
   return parse_numbers(option, spec, model, values, error);
 }

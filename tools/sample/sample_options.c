@@ -93,7 +93,8 @@ static const struct poptOption table[] = {
     {"avoid", 0, POPT_ARG_STRING, NULL, OPTION_AVOID,
      "with --guidance, lead away from this context (default none); several are dealt out in turn", "SPEC"},
     {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT,
-     "a label, a mixture (hero=1,item=0.6), numbers or none (default none); several are dealt out in turn", "SPEC"},
+     "a label, a mixture (hero=1,item=0.6), labels and numbers of several attributes (\"orc, red, size=12\"), K numbers or none "
+     "(default none); several are dealt out in turn", "SPEC"},
     {"context-npy", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT_NPY, "contexts (N,K), dealt out in turn", "c.npy"},
     {"seed", 0, POPT_ARG_STRING, NULL, OPTION_SEED, "0 to 18446744073709551615 (default 0)", "S"},
     {"first", 0, POPT_ARG_STRING, NULL, OPTION_FIRST, "index of the first image within the run (default 0)", "I"},
