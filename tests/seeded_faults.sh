@@ -194,6 +194,8 @@ faults=(
   'test_passes:graph/compile/differentiate.c  s/i >= first_node/i > first_node/'
   'test_passes:graph/compile/liveness.c  s/if (at > life->last) life->last = at;//'
   'test_replay:graph/compile/program.c   s/life->first < steps \&\& life->last >= steps/false/'
+  'test_program:graph/compile/liveness.c  s/stage_at(ends, life->first) != stage_at(ends, life->last)/stage_at(ends, life->first) < 0/'
+  'test_program:graph/compile/program.c   s/i < sequence.count; i++)$/i + 1 < sequence.count; i++)/'
   'test_passes:graph/ir/views.c       s/place_after(graph, tensor_bytes(first->view_of))/0/'
   'test_replay:runtime/commands.c     s/(a->write || b->write)/(a->write \&\& b->write)/'
   'test_replay:runtime/commands.c     s/if (\*hazard) commands->pending_count = 0;//'

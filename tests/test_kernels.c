@@ -106,8 +106,8 @@ static void run(const rig *rig, stage stage) {
 }
 
 static void expect_counts(const rig *rig, int prepare, int step) {
-  assert_int_equal(program_dispatch_count(rig->program, STAGE_PREPARE), prepare);
-  assert_int_equal(program_dispatch_count(rig->program, STAGE_STEP), step);
+  assert_int_equal(program_dispatch_count(rig->program, SEQUENCE(STAGE_PREPARE)), prepare);
+  assert_int_equal(program_dispatch_count(rig->program, SEQUENCE(STAGE_STEP)), step);
 }
 
 static void a_weight_that_does_not_learn_is_packed_when_weights_have_changed(void **state) {

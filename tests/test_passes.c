@@ -41,7 +41,7 @@ static uint32_t pass(bool train, unsigned without_passes, float *output) {
   MUST(program_write(program, inputs.context, context, &error));
   MUST(program_run(program, SEQUENCE(STAGE_PREPARE, STAGE_ONCE, STAGE_STEP), 1, &error));
   MUST(program_read(program, y, output, &error));
-  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
+  uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
   free(x);
   free(context);
   program_destroy(&program);
@@ -129,8 +129,8 @@ static void a_pass_takes_three_variants_of_winograds_kernel(void **state) {
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "variants"}, &program, &error));
   const launch *found[8];
   int variants = 0, all = 0;
-  for (int i = 0; i < program_dispatch_count(program, STAGE_STEP); i++) {
-    const launch *launch = program_get_launch(program, STAGE_STEP, i);
+  for (int i = 0; i < program_dispatch_count(program, SEQUENCE(STAGE_STEP)); i++) {
+    const launch *launch = program_get_launch(program, SEQUENCE(STAGE_STEP), i);
     if (strcmp(launch->shader, "conv_winograd")) continue;
     all++;
     bool known = false;
@@ -207,12 +207,12 @@ static void compare_gradients(mote_device *on, mote_model *of) {
   size_t count = of->parameters.bytes / sizeof(float);
   float *fused = malloc(of->parameters.bytes), *plain = malloc(of->parameters.bytes);
   program_info all = gradient_pass(on, of, 0, fused), none = gradient_pass(on, of, PASS_ALL, plain);
-  assert_true(all.commands[STAGE_STEP].dispatches < none.commands[STAGE_STEP].dispatches);
+  assert_true(all.commands.dispatches < none.commands.dispatches);
   assert_true(relative_error(fused, plain, count) <= 1e-5);
   for (size_t i = 0; i < COUNT(training_rules); i++) {
     unsigned rule = training_rules[i];
     program_info without = gradient_pass(on, of, rule, plain);
-    uint32_t fewer = all.commands[STAGE_STEP].dispatches, more = without.commands[STAGE_STEP].dispatches;
+    uint32_t fewer = all.commands.dispatches, more = without.commands.dispatches;
     double apart = relative_error(plain, fused, count);
     if (!(apart <= 1e-5)) fail_msg("without %s: gradients %g apart", name_of(training_rules[i]), apart);
     if (has_work(rule, on) ? more <= fewer : more != fewer)
@@ -247,7 +247,7 @@ static void the_plain_kernel_does_what_another_does_for_several_layers(void **st
   kernels_after = "conv_weight_gradient";
   program_info plain = gradient_pass(device, model, 0, apart);
   kernels_after = NULL;
-  if (has_work(PASS_JOIN_LATER, device)) assert_true(plain.commands[STAGE_STEP].dispatches > all.commands[STAGE_STEP].dispatches);
+  if (has_work(PASS_JOIN_LATER, device)) assert_true(plain.commands.dispatches > all.commands.dispatches);
   assert_true(relative_error(apart, joined, model->parameters.bytes / sizeof(float)) <= 1e-5);
   free(joined);
   free(apart);
@@ -339,7 +339,7 @@ static uint32_t denoise(bool between, unsigned without_passes, float *x_after, u
   MUST(program_run(program, SEQUENCE(STAGE_STEP), 3, &error));
   MUST(program_read(program, x, x_after, &error));
   MUST(program_read(program, step, step_after, &error));
-  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
+  uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
   free(numbers);
   free(models);
   free(rows);
@@ -389,7 +389,7 @@ static uint32_t control(bool classes, unsigned without_passes, float ring[TRAIN_
   MUST(program_run(program, SEQUENCE(STAGE_STEP), 2, &error));
   MUST(program_read(program, kept, ring, &error));
   MUST(program_read(program, state, words, &error));
-  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
+  uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
   free(numbers);
   program_destroy(&program);
   return dispatches;
@@ -469,7 +469,7 @@ static uint32_t run_layers(layers build, int buffer_count, unsigned without_pass
   MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   for (int i = 0; i < LAYERS; i++)
     if (y[i]) MUST(program_read(program, y[i], y_after[i], &error));
-  uint32_t dispatches = program_get_info(program).commands[STAGE_STEP].dispatches;
+  uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
   program_destroy(&program);
   for (int i = 0; i < 2; i++) buffer_destroy(&buffers[i]);
   free(numbers);
@@ -525,7 +525,7 @@ static void a_tensor_that_is_read_is_not_fused_away(void **state) {
   before->keep = after->keep = true;
   program *program;
   MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "keep"}, &program, &error));
-  assert_int_equal(program_get_info(program).commands[STAGE_STEP].dispatches, 2);
+  assert_int_equal(program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches, 2);
   float *numbers = test_numbers(9, 128), zeros[8] = {0}, identity[64] = {0}, read[128];
   for (int i = 0; i < 8; i++) identity[9 * i] = 1;
   MUST(program_write(program, x, numbers, &error));

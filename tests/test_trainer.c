@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "graph/diffusion/objective.h"
+#include "graph/diffusion/trainer.h"
 #include "runtime/hash.h"
 #include "shaders/train_state.h"
 
@@ -109,6 +110,32 @@ static void one_submission_of_many_steps_equals_many_of_one(void **state) {
   assert_true(hash_of(once) == hash_of(often));
   mote_trainer_destroy(&once);
   mote_trainer_destroy(&often);
+}
+
+static void run_stages(mote_trainer *trainer, sequence sequence) {
+  mote_error error = {0};
+  MUST(program_run(trainer_program(trainer), sequence, 1, &error));
+}
+
+static void a_caller_may_act_between_gradient_and_update(void **state) {
+  const mote_trainer_desc desc = small(*state);
+  mote_error error = {0};
+  mote_trainer *joined = create(&desc), *apart = create(&desc);
+  const size_t count = apart->parameters.learned_bytes / sizeof(float);
+  float *gradients = malloc(count * sizeof *gradients);
+  train(joined, 3, NULL);
+  for (int step = 0; step < 3; step++) {
+    double squares = 0;
+    run_stages(apart, SEQUENCE(STAGE_GRADIENT));
+    MUST(buffer_download(apart->flat[FLAT_GRADIENTS], 0, gradients, count * sizeof *gradients, &error));
+    for (size_t i = 0; i < count; i++) squares += (double)gradients[i] * (double)gradients[i];
+    assert_true(squares > 0 && isfinite(squares));
+    run_stages(apart, SEQUENCE(STAGE_UPDATE));
+  }
+  assert_true(hash_of(joined) == hash_of(apart));
+  free(gradients);
+  mote_trainer_destroy(&joined);
+  mote_trainer_destroy(&apart);
 }
 
 static void a_saved_state_goes_on_with_the_same_bits(void **state) {
@@ -556,6 +583,7 @@ int main(int argument_count, char **arguments) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_description_trains_to_the_same_bits),
       cmocka_unit_test(one_submission_of_many_steps_equals_many_of_one),
+      cmocka_unit_test(a_caller_may_act_between_gradient_and_update),
       cmocka_unit_test(a_saved_state_goes_on_with_the_same_bits),
       cmocka_unit_test(a_state_of_another_run_is_refused),
       cmocka_unit_test(a_state_of_impossible_numbers_is_refused),

@@ -76,7 +76,7 @@ static program *make_program(mote_device *device, const op *op) {
 // Which of the candidates a new program takes.
 static int chosen(mote_device *device) {
   program *program = make_program(device, &several_op);
-  const launch *taken = program_get_launch(program, STAGE_STEP, 0);
+  const launch *taken = program_get_launch(program, SEQUENCE(STAGE_STEP), 0);
   int found = -1;
   for (int i = 0; i < candidate_count; i++) {
     uint32_t groups[3] = {0};
@@ -181,10 +181,10 @@ static const char *kernel_of(mote_device *device, const op *op) {
   enum { COUNT_X = 8 * 32 * 32 * 32 };
   program *program = make_program(device, op);
   graph *graph = program_graph(program);
-  const kernel *kernel = program_get_kernel(program, STAGE_STEP, 0);
+  const kernel *kernel = program_get_kernel(program, SEQUENCE(STAGE_STEP), 0);
   bool list = !strcmp(kernel->name, "list");
   assert_int_equal(graph->tensor_count, list ? 4 : 2);
-  assert_int_equal(program_dispatch_count(program, STAGE_STEP), list ? 2 : 1);
+  assert_int_equal(program_dispatch_count(program, SEQUENCE(STAGE_STEP)), list ? 2 : 1);
   float *x = test_numbers(1, COUNT_X), *y = malloc(COUNT_X * sizeof *y);
   assert_non_null(y);
   MUST(program_write(program, graph->tensors[0], x, &error));

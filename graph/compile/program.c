@@ -1,7 +1,6 @@
 // program.c: lowers a graph to launches, places its tensors, and records one command buffer a stage.
 #include "graph/compile/program.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +33,15 @@ struct program {
 static const device_caps *program_caps(const program *program) { return device_get_caps(program->device); }
 graph *program_graph(program *program) { return program->graph; }
 mote_device *program_device(const program *program) { return program->device; }
+
+static const launch_entry *entry_at(const program *program, sequence sequence, int index) {
+  const launches *launches = &program->launches[*sequence.stages];
+  while (index >= launches->count) {
+    index -= launches->count;
+    launches = &program->launches[*++sequence.stages];
+  }
+  return &launches->entries[index];
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Lowering
@@ -181,14 +189,11 @@ static mote_status place(program *program, mote_error *error) {
 // Recording
 
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error) {
-  int at = 0, end = span->count ? span->first + span->count : INT_MAX;
+  int end = span->count ? span->first + span->count : program_dispatch_count(program, span->sequence);
   TRY(commands_create(program->device, program->name, span->timed, out, error));
   mote_status status = MOTE_OK;
-  for (int s = 0; s < span->sequence.count; s++) {
-    const launches *launches = &program->launches[span->sequence.stages[s]];
-    for (int i = 0; i < launches->count && !status; i++, at++)
-      if (at >= span->first && at < end) status = record_launch(program->device, *out, &launches->entries[i], NULL, error);
-  }
+  for (int i = span->first; i < end && !status; i++)
+    status = record_launch(program->device, *out, entry_at(program, span->sequence, i), NULL, error);
   if (!status) status = commands_finish(*out, error);
   if (status) commands_destroy(out);
   return status;
@@ -386,27 +391,31 @@ mote_status program_check_guards(program *program, const char **overrun, mote_er
 
 commands *program_commands(program *program, stage stage) { return program->commands[stage]; }
 
-int program_dispatch_count(const program *program, stage stage) { return program->launches[stage].count; }
-
-const launch *program_get_launch(const program *program, stage stage, int index) {
-  return &program->launches[stage].entries[index].launch;
+int program_dispatch_count(const program *program, sequence sequence) {
+  int count = 0;
+  for (int i = 0; i < sequence.count; i++) count += program->launches[sequence.stages[i]].count;
+  return count;
 }
 
-const kernel *program_get_kernel(const program *program, stage stage, int index) {
-  return program->launches[stage].entries[index].kernel;
+const launch *program_get_launch(const program *program, sequence sequence, int index) {
+  return &entry_at(program, sequence, index)->launch;
 }
 
-const node *program_get_node(const program *program, stage stage, int index) {
-  return program->launches[stage].entries[index].node;
+const kernel *program_get_kernel(const program *program, sequence sequence, int index) {
+  return entry_at(program, sequence, index)->kernel;
 }
 
-program_work program_get_work(const program *program, stage stage, int index) {
-  const launch_entry *entries = program->launches[stage].entries, *entry = &entries[index];
+const node *program_get_node(const program *program, sequence sequence, int index) {
+  return entry_at(program, sequence, index)->node;
+}
+
+program_work program_get_work(const program *program, sequence sequence, int index) {
+  const launch_entry *entry = entry_at(program, sequence, index);
   const node *node = entry->node;
   program_work work = {.label = node->label, .op = node->op->name, .kernel = entry->launch.shader,
                        .cooperative = entry->kernel->cooperative,
                        .shape = node->output_count ? node->outputs[0]->shape : node->inputs[0]->shape};
-  bool first = index == 0 || entries[index - 1].node != node;
+  bool first = index == 0 || program_get_node(program, sequence, index - 1) != node;
   if (first && node->op->multiply_adds) work.operations = 2 * node->op->multiply_adds(node);
   for (uint32_t i = 0; i < entry->launch.binding_count; i++) {
     const tensor *bound = entry->launch.bindings[i];
@@ -417,10 +426,19 @@ program_work program_get_work(const program *program, stage stage, int index) {
   return work;
 }
 
+commands_info program_get_commands_info(const program *program, sequence sequence) {
+  commands_info sum = {0};
+  for (int i = 0; i < sequence.count; i++) {
+    if (!program->commands[sequence.stages[i]]) continue;
+    const commands_info info = commands_get_info(program->commands[sequence.stages[i]]);
+    sum.dispatches += info.dispatches;
+    sum.barriers += info.barriers;
+  }
+  return sum;
+}
+
 program_info program_get_info(const program *program) {
-  program_info info = {.activations = program->activations};
-  for (int stage = 0; stage < STAGE_COUNT; stage++)
-    if (program->commands[stage]) info.commands[stage] = commands_get_info(program->commands[stage]);
+  program_info info = {.commands = program_get_commands_info(program, SEQUENCE_ALL), .activations = program->activations};
   for (int i = 0; i < program->buffer_count; i++) info.memory_bytes += buffer_bytes(program->buffers[i]);
   return info;
 }

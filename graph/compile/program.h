@@ -19,7 +19,7 @@ typedef struct program_desc {
 } program_desc;
 
 typedef struct program_info {
-  commands_info commands[STAGE_COUNT];
+  commands_info commands;  // of all stages, each counted once
   plan_result activations;
   size_t memory_bytes;  // of all buffers; parameters not included
 } program_info;
@@ -63,10 +63,11 @@ typedef struct program_span {
 
 mote_status program_record(program *program, const program_span *span, commands **out, mote_error *error);
 
-int program_dispatch_count(const program *program, stage stage);
-const launch *program_get_launch(const program *program, stage stage, int index);
-const struct kernel *program_get_kernel(const program *program, stage stage, int index);
-const node *program_get_node(const program *program, stage stage, int index);  // whose launch it is
+// Dispatches of a sequence of stages, counted over all of it.
+int program_dispatch_count(const program *program, sequence sequence);
+const launch *program_get_launch(const program *program, sequence sequence, int index);
+const struct kernel *program_get_kernel(const program *program, sequence sequence, int index);
+const node *program_get_node(const program *program, sequence sequence, int index);  // whose launch it is
 
 // What one dispatch is and has to do at least. Strings live as long as the program.
 typedef struct program_work {
@@ -77,9 +78,10 @@ typedef struct program_work {
   double bytes;       // of all tensors bound, each counted once
 } program_work;
 
-program_work program_get_work(const program *program, stage stage, int index);
+program_work program_get_work(const program *program, sequence sequence, int index);
 
 program_info program_get_info(const program *program);
+commands_info program_get_commands_info(const program *program, sequence sequence);
 graph *program_graph(program *program);
 mote_device *program_device(const program *program);
 

@@ -6,7 +6,7 @@
 static mote_status run(const run_once_desc *desc, program *program, mote_error *error) {
   for (int i = 0; i < RUN_ONCE_TENSORS && desc->inputs[i].tensor; i++)
     TRY(program_write(program, desc->inputs[i].tensor, desc->inputs[i].rows, error));
-  TRY(program_run(program, SEQUENCE(STAGE_PREPARE, STAGE_ONCE, STAGE_STEP), 1, error));
+  TRY(program_run(program, SEQUENCE_ALL, 1, error));
   for (int i = 0; i < RUN_ONCE_TENSORS && desc->outputs[i].tensor; i++)
     if (desc->outputs[i].rows) TRY(program_read(program, desc->outputs[i].tensor, desc->outputs[i].rows, error));
   return MOTE_OK;

@@ -349,10 +349,12 @@ mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pixels, mot
 }
 
 mote_sampler_info mote_sampler_get_info(const mote_sampler *sampler) {
-  program_info info = program_get_info(sampler->program);
-  return (mote_sampler_info){.dispatches = info.commands[STAGE_STEP].dispatches,
-                             .barriers = info.commands[STAGE_STEP].barriers,
-                             .setup_dispatches = info.commands[STAGE_PREPARE].dispatches + info.commands[STAGE_ONCE].dispatches,
+  const program_info info = program_get_info(sampler->program);
+  const commands_info step = program_get_commands_info(sampler->program, SEQUENCE(STAGE_STEP));
+  const commands_info begin = program_get_commands_info(sampler->program, SEQUENCE(STAGE_PREPARE, STAGE_ONCE));
+  return (mote_sampler_info){.dispatches = step.dispatches,
+                             .barriers = step.barriers,
+                             .setup_dispatches = begin.dispatches,
                              .activation_bytes = info.activations.peak_bytes,
                              .activation_bound = info.activations.bound_bytes,
                              .memory_bytes = info.memory_bytes};

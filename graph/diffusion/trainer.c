@@ -101,9 +101,11 @@ static graph *build(mote_trainer *trainer) {
   graph *graph = graph_create(device_get_caps(trainer->device));
   if (!graph) return NULL;
   graph->train = true;
+  graph->stage = STAGE_GRADIENT;
   add_inputs(trainer, graph);
   tensor *loss = add_batches(trainer, graph, 0, desc->accumulate);
   graph_finish_gradients(graph);
+  graph->stage = STAGE_UPDATE;
   graph_push(graph, "optimiser");
   tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_GRADIENTS);
   tensor *weights = flat_tensor(trainer, graph, "weights", FLAT_WEIGHTS);
@@ -336,7 +338,7 @@ mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losse
   if (trainer->steps_done > UINT32_MAX - (uint64_t)step_count)
     return fail(error, MOTE_ERROR_USAGE, "%llu steps are done, which are counted with 32 bits",
                 (unsigned long long)trainer->steps_done);
-  TRY(program_run(trainer->program, SEQUENCE(STAGE_STEP), (uint32_t)step_count, error));
+  TRY(program_run(trainer->program, trainer_step(trainer), (uint32_t)step_count, error));
   uint32_t state[TRAIN_WORDS];
   float ring[TRAIN_RING];
   TRY(program_read(trainer->program, trainer->state, state, error));
@@ -369,11 +371,12 @@ mote_status mote_trainer_set_total_steps(mote_trainer *trainer, uint64_t total_s
 }
 
 mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
-  program_info info = program_get_info(trainer->program);
+  const program_info info = program_get_info(trainer->program);
+  const commands_info step = program_get_commands_info(trainer->program, trainer_step(trainer));
   uint64_t parameter_bytes = 0;
   for (int i = 0; i < FLAT_COUNT; i++) parameter_bytes += buffer_bytes(trainer->flat[i]);
-  return (mote_trainer_info){.dispatches = info.commands[STAGE_STEP].dispatches,
-                             .barriers = info.commands[STAGE_STEP].barriers,
+  return (mote_trainer_info){.dispatches = step.dispatches,
+                             .barriers = step.barriers,
                              .parameter_bytes = parameter_bytes,
                              .activation_bytes = info.activations.peak_bytes,
                              .activation_bound = info.activations.bound_bytes,
@@ -381,3 +384,9 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
 }
 
 program *trainer_program(mote_trainer *trainer) { return trainer->program; }
+
+sequence trainer_step(const mote_trainer *trainer) {
+  static const stage step[] = {STAGE_GRADIENT, STAGE_UPDATE};
+  (void)trainer;
+  return (sequence){step, 2};
+}

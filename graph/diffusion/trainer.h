@@ -5,8 +5,9 @@
 #include "graph/diffusion/training.h"
 #include "graph/nets/network.h"
 
-// What it replays, for profiles.
+// What it replays, for profiles, and the stages of one step.
 program *trainer_program(mote_trainer *trainer);
+sequence trainer_step(const mote_trainer *trainer);
 
 // trainer_check.c: `desc` with defaults for zeros, refused where a trainer could not be made from it or its weights would not
 // be read again.

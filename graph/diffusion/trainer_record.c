@@ -28,7 +28,9 @@ mote_status mote_trainer_record(mote_trainer *trainer, VkCommandBuffer commands,
     return fail(error, MOTE_ERROR_USAGE, "%d steps asked for, expected 1 to %d", step_count, TRAIN_RING);
   mote_device *device = trainer->device;
   record_order(device, commands, RECORD_COMPUTE | RECORD_TRANSFER, RECORD_COMPUTE);
-  for (int i = 0; i < step_count; i++) commands_record(program_commands(trainer->program, STAGE_STEP), commands);
+  const sequence step = trainer_step(trainer);
+  for (int i = 0; i < step_count * step.count; i++)
+    commands_record(program_commands(trainer->program, step.stages[i % step.count]), commands);
   record_order(device, commands, RECORD_COMPUTE, RECORD_TRANSFER);
   const binding *state = &trainer->state->home, *ring = &trainer->ring->home;
   record_copy(state->buffer, state->offset, trainer->readback, 0, STATE_BYTES, commands);

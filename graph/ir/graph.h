@@ -93,6 +93,7 @@ typedef struct sequence {
 
 #define SEQUENCE(...) \
   (struct sequence) { (const enum stage[]){__VA_ARGS__}, (int)(sizeof((const enum stage[]){__VA_ARGS__}) / sizeof(enum stage)) }
+#define SEQUENCE_ALL SEQUENCE(STAGE_PREPARE, STAGE_ONCE, STAGE_STEP, STAGE_GRADIENT, STAGE_UPDATE)
 
 struct kernel;
 

@@ -18,6 +18,15 @@ typedef struct session {
   double *steps;         // [repeat]
 } session;
 
+program *profile_program(const profile_subject *subject) {
+  return subject->sampler ? sampler_program(subject->sampler) : trainer_program(subject->trainer);
+}
+
+sequence profile_step(const profile_subject *subject) {
+  static const stage step[] = {STAGE_STEP};
+  return subject->sampler ? (sequence){step, 1} : trainer_step(subject->trainer);
+}
+
 static mote_status run(commands *commands, double *seconds, mote_error *error) {
   double from = clock_nanoseconds();
   TRY(commands_run(&commands, 1, 1, error));
@@ -64,7 +73,7 @@ static mote_status choose_method(session *s, mote_error *error) {
   double sum = 0;
   s->out->by_submission = true;
   if (!mote_device_get_info(s->out->device)->timestamps || s->out->count > MAX_TIMED_DISPATCHES) return MOTE_OK;
-  TRY(program_record(s->program, &(program_span){.sequence = SEQUENCE(STAGE_STEP), .timed = true}, &s->timed, error));
+  TRY(program_record(s->program, &(program_span){.sequence = profile_step(s->subject), .timed = true}, &s->timed, error));
   for (int i = 0; i < 2; i++) TRY(replay_timed(s, &sum, error));  // the first one warms up
   bool apart = sum > 0.5 * s->out->submission && sum < 1.1 * s->out->submission;
   for (int i = 0; i < s->out->count; i++) apart &= s->times[i].end > s->times[i].begin;
@@ -76,13 +85,13 @@ static mote_status record_single(session *s, mote_error *error) {
   s->single = calloc((size_t)s->out->count, sizeof *s->single);
   if (!s->single) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   for (int i = 0; i < s->out->count; i++)
-    TRY(program_record(s->program, &(program_span){SEQUENCE(STAGE_STEP), i, 1, false}, &s->single[i], error));
+    TRY(program_record(s->program, &(program_span){profile_step(s->subject), i, 1, false}, &s->single[i], error));
   return MOTE_OK;
 }
 
 static mote_status measure(session *s, mote_error *error) {
   ceilings ceilings = {0};
-  TRY(program_record(s->program, &(program_span){.sequence = SEQUENCE(STAGE_STEP)}, &s->whole, error));
+  TRY(program_record(s->program, &(program_span){.sequence = profile_step(s->subject)}, &s->whole, error));
   TRY(choose_method(s, error));
   if (s->out->by_submission) {
     TRY(record_single(s, error));
@@ -113,8 +122,9 @@ static void session_finish(session *s) {
 }
 
 mote_status profile_measure(const profile_subject *subject, int repeats, profile *out, mote_error *error) {
-  program *program = subject->sampler ? sampler_program(subject->sampler) : trainer_program(subject->trainer);
-  int count = program_dispatch_count(program, STAGE_STEP);
+  program *program = profile_program(subject);
+  const sequence step = profile_step(subject);
+  int count = program_dispatch_count(program, step);
   *out = (profile){.device = program_device(program), .count = count, .rows = calloc((size_t)count, sizeof *out->rows)};
   session s = {.subject = subject, .program = program, .out = out, .repeats = repeats,
                .times = calloc((size_t)count, sizeof *s.times),
@@ -124,7 +134,7 @@ mote_status profile_measure(const profile_subject *subject, int repeats, profile
                            ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status) status = measure(&s, error);
   for (int i = 0; i < count && !status; i++) {
-    out->rows[i].work = program_get_work(program, STAGE_STEP, i);
+    out->rows[i].work = program_get_work(program, step, i);
     out->rows[i].seconds = median(s.samples + i * repeats, repeats);
   }
   if (!status) out->step = median(s.steps, repeats);

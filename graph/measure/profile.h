@@ -29,6 +29,10 @@ typedef struct profile_subject {
   mote_trainer *trainer;
 } profile_subject;
 
+// What is measured: the program, and the stages of a step.
+program *profile_program(const profile_subject *subject);
+sequence profile_step(const profile_subject *subject);
+
 typedef struct profile_row {
   program_work work;
   double seconds;        // median

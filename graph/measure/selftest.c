@@ -50,20 +50,18 @@ static bool is_taken(const session *s, const kernel *kernel) {
 }
 
 static bool takes(const program *program, const kernel *kernel) {
-  for (int stage = 0; stage < STAGE_COUNT; stage++)
-    for (int i = 0; i < program_dispatch_count(program, (enum stage)stage); i++)
-      if (program_get_kernel(program, (enum stage)stage, i) == kernel) return true;
+  for (int i = 0; i < program_dispatch_count(program, SEQUENCE_ALL); i++)
+    if (program_get_kernel(program, SEQUENCE_ALL, i) == kernel) return true;
   return false;
 }
 
 static mote_status note_kernels(session *s, const program *program, mote_error *error) {
-  for (int stage = 0; stage < STAGE_COUNT; stage++)
-    for (int i = 0; i < program_dispatch_count(program, (enum stage)stage); i++) {
-      const kernel *kernel = program_get_kernel(program, (enum stage)stage, i);
-      if (is_taken(s, kernel)) continue;
-      if (!LIST_ROOM(s->taken, s->taken_count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-      s->taken[s->taken_count++] = kernel;
-    }
+  for (int i = 0; i < program_dispatch_count(program, SEQUENCE_ALL); i++) {
+    const kernel *kernel = program_get_kernel(program, SEQUENCE_ALL, i);
+    if (is_taken(s, kernel)) continue;
+    if (!LIST_ROOM(s->taken, s->taken_count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+    s->taken[s->taken_count++] = kernel;
+  }
   return MOTE_OK;
 }
 
@@ -145,9 +143,9 @@ static bool is_only_read(const node *node, const tensor *bound) {
 }
 
 // What the shader may write its node must say; notes in `written`, by index, the inputs of nodes that are written.
-static mote_status check_launch(const program *program, stage stage, int index, bool *written, mote_error *error) {
-  const launch *launch = program_get_launch(program, stage, index);
-  const node *node = program_get_node(program, stage, index);
+static mote_status check_launch(const program *program, int index, bool *written, mote_error *error) {
+  const launch *launch = program_get_launch(program, SEQUENCE_ALL, index);
+  const node *node = program_get_node(program, SEQUENCE_ALL, index);
   pipeline *kernel;
   TRY(pipeline_get(program_device(program), launch->shader, launch->spec, launch->spec_count, &kernel, error));
   for (uint32_t b = 0; b < launch->binding_count; b++) {
@@ -165,9 +163,8 @@ static mote_status check_writes(program *program, mote_error *error) {
   const graph *graph = program_graph(program);
   bool *written = calloc((size_t)graph->tensor_count + 1, sizeof *written);
   mote_status status = written ? MOTE_OK : out_of_memory(error);
-  for (int stage = 0; stage < STAGE_COUNT; stage++)
-    for (int i = 0; i < program_dispatch_count(program, (enum stage)stage) && !status; i++)
-      status = check_launch(program, (enum stage)stage, i, written, error);
+  for (int i = 0; i < program_dispatch_count(program, SEQUENCE_ALL) && !status; i++)
+    status = check_launch(program, i, written, error);
   for (int n = 0; n < graph->node_count; n++) {
     const node *node = graph->nodes[n];
     for (int i = 0; i < node->input_count && !node->removed && !status; i++)
@@ -203,8 +200,8 @@ static bool is_word_tensor(const tensor *tensor, const op_case *test) {
 // Do kernels of the program round what they read to half precision? Elsewhere rounding would only make values equal, between
 // which a maximum cannot choose.
 static bool rounds_operands(const program *program) {
-  for (int i = 0; i < program_dispatch_count(program, STAGE_STEP); i++)
-    if (program_get_kernel(program, STAGE_STEP, i)->half) return true;
+  for (int i = 0; i < program_dispatch_count(program, SEQUENCE_ALL); i++)
+    if (program_get_kernel(program, SEQUENCE_ALL, i)->half) return true;
   return false;
 }
 
@@ -289,7 +286,7 @@ static mote_status prepare(session *s, const op_case *test, bool gradient, run *
     return fail(error, MOTE_ERROR_USAGE, "no node makes the gradients of both inputs");
   for (int i = 0; i < run->input_count; i++) TRY(fill_input(run, test, i, error));
   if (run->seed) TRY(fill_seed(run, error));
-  TRY(program_run(run->program, SEQUENCE(STAGE_PREPARE, STAGE_ONCE, STAGE_STEP), 1, error));
+  TRY(program_run(run->program, SEQUENCE_ALL, 1, error));
   return program_check_guards(run->program, &run->overrun, error);
 }
 

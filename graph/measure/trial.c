@@ -87,7 +87,7 @@ static mote_status begin(const session *s, mote_error *error) {
 static mote_status run_one(const session *s, int index, bool replaced, mote_error *error) {
   commands *commands = NULL;
   device_set_shaders(s->device, replaced ? s->shaders : NULL, replaced ? s->count : 0);
-  mote_status status = program_record(s->program, &(program_span){SEQUENCE(STAGE_STEP), index, 1, false}, &commands, error);
+  mote_status status = program_record(s->program, &(program_span){profile_step(s->subject), index, 1, false}, &commands, error);
   if (!status) status = commands_run(&commands, 1, 1, error);
   commands_destroy(&commands);
   device_set_shaders(s->device, NULL, 0);
@@ -95,8 +95,8 @@ static mote_status run_one(const session *s, int index, bool replaced, mote_erro
 }
 
 static mote_status check_one(const session *s, int index, trial_row *row, mote_error *error) {
-  const launch *launch = program_get_launch(s->program, STAGE_STEP, index);
-  const program_work work = program_get_work(s->program, STAGE_STEP, index);
+  const launch *launch = program_get_launch(s->program, profile_step(s->subject), index);
+  const program_work work = program_get_work(s->program, profile_step(s->subject), index);
   snapshot before = {{NULL}}, wanted = {{NULL}}, found = {{NULL}};
   mote_status status = MOTE_OK;
   TRY_GOTO(end, snapshot_take(&before, launch, error));
@@ -118,8 +118,8 @@ end:
 
 static mote_status check(const session *s, mote_error *error) {
   TRY(begin(s, error));
-  for (int i = 0; i < program_dispatch_count(s->program, STAGE_STEP); i++) {
-    trial_row *row = row_of(s, program_get_launch(s->program, STAGE_STEP, i)->shader);
+  for (int i = 0; i < program_dispatch_count(s->program, profile_step(s->subject)); i++) {
+    trial_row *row = row_of(s, program_get_launch(s->program, profile_step(s->subject), i)->shader);
     TRY(row ? check_one(s, i, row, error) : run_one(s, i, false, error));
   }
   return MOTE_OK;
@@ -148,7 +148,7 @@ static mote_status time_one(const session *s, bool replaced, int round, mote_err
 
 mote_status trial_measure(const profile_subject *subject, const shader *shaders, size_t count, int repeats, trial *out,
                           mote_error *error) {
-  program *program = subject->sampler ? sampler_program(subject->sampler) : trainer_program(subject->trainer);
+  program *program = profile_program(subject);
   *out = (trial){.rows = calloc(count + 1, sizeof *out->rows), .count = count};
   if (!out->rows) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   const session s = {subject, program, program_device(program), shaders, count, repeats, out};

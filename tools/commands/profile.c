@@ -84,8 +84,7 @@ static void print_json(const bench_options *o, const profile *p, const ceilings 
 }
 
 static void report_capture(const bench_options *o, const profile_subject *step, const mote_device_info *device) {
-  const program *program = step->sampler ? sampler_program(step->sampler) : trainer_program(step->trainer);
-  int count = program_dispatch_count(program, STAGE_STEP);
+  const int count = program_dispatch_count(profile_program(step), profile_step(step));
   if (!o->base.common.json) {
     print("wrote %s: a %s step of batch %d, %d dispatches\n", o->renderdoc, o->what ? "training" : "sampling", o->batch,
            count);

@@ -6,10 +6,6 @@
 #include "graph/files/npy.h"
 #include "shaders/train_state.h"
 
-static program *program_of(const profile_subject *subject) {
-  return subject->sampler ? sampler_program(subject->sampler) : trainer_program(subject->trainer);
-}
-
 static mote_status begin(const profile_subject *subject, mote_error *error) {
   if (!subject->sampler) return MOTE_OK;
   return mote_sampler_begin(subject->sampler, &(mote_sampler_request){0}, error);
@@ -17,10 +13,10 @@ static mote_status begin(const profile_subject *subject, mote_error *error) {
 
 mote_status profile_capture(renderdoc *renderdoc, const profile_subject *subject, const char *path, mote_error *error) {
   TRY(begin(subject, error));
-  TRY(program_run(program_of(subject), SEQUENCE(STAGE_STEP), 1, error));
+  TRY(program_run(profile_program(subject), profile_step(subject), 1, error));
   TRY(begin(subject, error));
   TRY(renderdoc_start(renderdoc, path, error));
-  mote_status status = program_run(program_of(subject), SEQUENCE(STAGE_STEP), 1, error);
+  mote_status status = program_run(profile_program(subject), profile_step(subject), 1, error);
   if (!status) return renderdoc_end(renderdoc, path, error);
   renderdoc_discard(renderdoc);
   return status;
