@@ -241,6 +241,7 @@ typedef struct mote_model_info {
   int channels;             // C, 1 to 4
   int height;               // h, pixels, a multiple of 4
   int width;                // w, pixels; 0 in a description: height
+  int out_channels;         // of what the network makes of an image; 0 in a description: channels
   int n_feat;               // f, a multiple of 8
   int n_cfeat;              // K, length of the context vector
   int timesteps;            // T
@@ -261,8 +262,9 @@ typedef struct mote_model_info {
   int attribute_count;
   mote_attribute attributes[MOTE_MAX_ATTRIBUTES];
   char trained_on[256];     // provenance of the data, UTF-8 without control characters, may be empty
-  char settings[512];       // those of the architecture that have no field here, "name=value;name=value"; absent ones: as usual
+  char settings[1024];       // those of the architecture that have no field here, "name=value;name=value"; absent ones: as usual
   const struct mote_network *network;  // one that is none of mote's, whose name is `architecture`; NULL: the one of that name
+  bool counts_from_0;       // timesteps are 0 … T - 1 where a caller names them, as in mote_forward_desc; else 0 … T, 0 being the image
   bool classifies;          // it judges images (mote_model_classify) and makes none
   int feature_count;        // of one that classifies: numbers of an image's features (mote_model_classify)
   uint64_t parameter_count; // learned numbers, running statistics not among them
@@ -288,12 +290,12 @@ MOTE_API const mote_model_info *mote_model_get_info(const mote_model *model);
 typedef struct mote_forward_desc {
   int batch;             // images, 1 to MOTE_BATCH_MAX
   const float *x;        // batch × channels × height × width (NCHW)
-  const int32_t *steps;  // batch timesteps, 0 to T
+  const int32_t *steps;  // batch timesteps, 0 to T, or to T - 1 where the model counts from 0
   const float *context;  // batch × n_cfeat, or NULL for none (zeros)
   bool train;            // BatchNorm over the batch's own statistics; the running ones are left as they are
 } mote_forward_desc;
 
-// One pass through a context_unet: `output` receives batch × channels × height × width floats (NCHW).
+// One pass through a network: `output` receives batch × out_channels × height × width floats (NCHW).
 MOTE_API mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc, float *output,
                                         mote_error *error);
 
@@ -308,11 +310,14 @@ typedef struct mote_backward_desc {
   int batch;             // images, 1 to MOTE_BATCH_MAX
   const float *x0;       // batch × channels × height × width (NCHW), in [-1, 1]
   const float *noise;    // as x0
-  const int32_t *steps;  // batch timesteps, 0 to T
+  const float *x;        // instead of both: what the network is given, as x0
+  const float *target;   // with x: what it should answer, batch × out_channels × height × width
+  const int32_t *steps;  // as mote_forward_desc has them
   const float *context;  // batch × n_cfeat, or NULL for none (zeros)
 } mote_backward_desc;
 
-// Noises x0, predicts, and differentiates the mean squared error to the model's target, BatchNorm in training mode.
+// Noises x0, or takes x, predicts, and differentiates the mean squared error to the model's target, or the one given, BatchNorm in
+// training mode.
 // `*loss` receives the error; the file at `path` every parameter's gradient under its name, and the running statistics
 // after this batch (momentum 0.1, variance unbiased). The model itself is left as it was.
 MOTE_API mote_status mote_model_backward(mote_model *model, const mote_backward_desc *desc, const char *path,

@@ -586,7 +586,10 @@ static void descriptions_without_their_arrays_are_refused(void **state) {
   mote_model_forward(model, &(mote_forward_desc){.batch = 1, .x = x}, y, &error);
   assert_error(&error, MOTE_ERROR_USAGE, "desc->steps is NULL");
   mote_model_backward(model, &(mote_backward_desc){.batch = 1, .x0 = x, .steps = &step}, "never", &loss, &error);
-  assert_error(&error, MOTE_ERROR_USAGE, "desc->noise is NULL");
+  assert_error(&error, MOTE_ERROR_USAGE, "expected x0 and noise, or x and target, and nothing of the other two");
+  mote_model_backward(model, &(mote_backward_desc){.batch = 1, .x0 = x, .noise = x, .target = x, .steps = &step}, "never", &loss,
+                      &error);
+  assert_error(&error, MOTE_ERROR_USAGE, "expected x0 and noise, or x and target, and nothing of the other two");
   mote_model_destroy(&model);
 }
 

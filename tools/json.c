@@ -89,7 +89,7 @@ mote_status json_read(const char *name, const char *text, size_t bytes, cJSON **
     return MOTE_OK;
   }
   json *checked = NULL;
-  mote_status status = json_parse(name, text, bytes, &checked, NULL);
+  mote_status status = json_parse(name, "the file", text, bytes, &checked, NULL);
   json_destroy(&checked);
   // What another reader takes was refused for want of memory.
   return !status || status == MOTE_ERROR_MEMORY ? fail(error, MOTE_ERROR_MEMORY, "%s: no memory to read it", name) : MOTE_OK;

@@ -79,7 +79,7 @@ mote_status check_model_given(const char *path, mote_error *error) {
               "no MODEL given: this build has no weights of its own, name a .safetensors file");
 }
 
-// The program's images are square: the library's need not be.
+// The program's images are square: the library's need not be, and arrays are not.
 static mote_status load_file(mote_device *device, const char *path, mote_model **model, mote_error *error) {
   TRY(mote_model_load_file(device, path, model, error));
   const int width = mote_model_get_info(*model)->width, height = mote_model_get_info(*model)->height;
@@ -89,7 +89,11 @@ static mote_status load_file(mote_device *device, const char *path, mote_model *
 }
 
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error) {
-  if (path) return load_file(device, path, model, error);
+  return path ? load_file(device, path, model, error) : open_any_model(device, path, model, error);
+}
+
+mote_status open_any_model(mote_device *device, const char *path, mote_model **model, mote_error *error) {
+  if (path) return mote_model_load_file(device, path, model, error);
   TRY(check_model_given(path, error));
   size_t bytes = 0;
   const void *data = default_model(&bytes);

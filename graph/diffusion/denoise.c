@@ -36,12 +36,14 @@ static mote_status judge(const mote_trainer *trainer, mote_model *model, uint32_
                          mote_error *error) {
   const size_t each = network_image_size(&trainer->info);
   float *output = malloc(batch * each * sizeof *output);
+  int32_t steps[MOTE_BATCH_MAX];
+  for (uint32_t i = 0; i < batch; i++) steps[i] = trainer->validation.steps[first + i] - network_timestep(&trainer->info, 0);
   if (!output) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   const mote_forward_desc forward = {
       .batch = (int)batch,
       .x = trainer->validation.x + first * each,
-      .steps = trainer->validation.steps + first,
-      .context = trainer->validation.context + (size_t)first * (size_t)trainer->info.n_cfeat};
+      .steps = steps,
+      .context = trainer->validation.context + (size_t)first * (size_t)network_context_count(&trainer->info)};
   mote_status status = mote_model_forward(model, &forward, output, error);
   for (size_t i = 0; i < batch * each && !status; i++) {
     double d = output[i] - trainer->validation.target[first * each + i];

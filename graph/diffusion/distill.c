@@ -106,6 +106,9 @@ static mote_status check(const mote_trainer_desc *desc, mote_error *error) {
       t->beta_end != m->beta_end)
     return fail(error, MOTE_ERROR_USAGE, "teacher: its %d timesteps of noise are not the student's %d", t->timesteps,
                 m->timesteps);
+  if (network_of(t)->counts_from_0 != network_of(m)->counts_from_0)
+    return fail(error, MOTE_ERROR_USAGE, "teacher: is a %s, which is told of timesteps otherwise than a %s", t->architecture,
+                m->architecture);
   if (desc->validation.count)
     return fail(error, MOTE_ERROR_USAGE, "validation: found %u images, expected none beside a teacher",
                 (unsigned)desc->validation.count);
@@ -134,7 +137,7 @@ static void add_inputs(mote_trainer *trainer, graph *graph) {
   trainer->own[OWN_LEAPS] = graph_input(graph, "leaps", (shape){desc->distill_steps + 1, LEAP_WORDS, 1, 1}, ROLE_TABLE);
   trainer->own[OWN_ONES] = graph_input(graph, "ones", (shape){desc->batch, 1, 1, 1}, ROLE_ACTIVATION);
   if (desc->teacher_guidance != 1)
-    trainer->own[OWN_NONE] = graph_input(graph, "none", (shape){desc->batch, trainer->info.n_cfeat, 1, 1}, ROLE_ACTIVATION);
+    trainer->own[OWN_NONE] = graph_input(graph, "none", (shape){desc->batch, network_context_count(&trainer->info), 1, 1}, ROLE_ACTIVATION);
 }
 
 static mote_status fill(mote_trainer *trainer, int *timesteps, mote_error *error) {

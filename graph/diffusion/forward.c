@@ -17,7 +17,7 @@ mote_status mote_model_forward(mote_model *model, const mote_forward_desc *desc,
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   const network_inputs inputs = network_make_inputs(graph, info, desc->batch, desc->train);
   float time[MOTE_BATCH_MAX];
-  for (int i = 0; i < desc->batch; i++) time[i] = schedule_time(info, desc->steps[i]);
+  for (int i = 0; i < desc->batch; i++) time[i] = schedule_time(info, network_timestep(info, desc->steps[i]));
   return run_once(&(run_once_desc){.device = model->device,
                                    .name = "forward",
                                    .graph = graph,

@@ -27,7 +27,7 @@ static graph *build(backward_run *run) {
   if (!graph) return NULL;
   graph->train = true;
   run->inputs = network_make_inputs(graph, info, batch, true);
-  run->target = graph_input(graph, "target", network_image_shape(info, batch), ROLE_ACTIVATION);
+  run->target = graph_input(graph, "target", network_output_shape(info, batch), ROLE_ACTIVATION);
   run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, info, &run->inputs).y, *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
@@ -41,6 +41,9 @@ static mote_status make_batch(backward_run *run, mote_error *error) {
   const mote_model_info *info = &run->model->info;
   const mote_backward_desc *desc = run->desc;
   size_t each = network_image_size(info), count = each * (size_t)desc->batch;
+  for (int i = 0; i < desc->batch; i++)
+    run->time[i] = schedule_time(info, network_timestep(info, desc->steps[i])), run->ones[i] = 1;
+  if (desc->x) return MOTE_OK;
   double *alpha_bar = malloc(((size_t)info->timesteps + 1) * sizeof *alpha_bar);
   run->x = malloc(count * sizeof *run->x);
   run->targets = malloc(count * sizeof *run->targets);
@@ -50,11 +53,11 @@ static mote_status make_batch(backward_run *run, mote_error *error) {
   }
   schedule_alpha_bar(info, alpha_bar);
   for (size_t i = 0; i < count; i++) {
-    const noised made = schedule_noise(info->prediction, alpha_bar[desc->steps[i / each]], desc->x0[i], desc->noise[i]);
+    const double level = alpha_bar[network_timestep(info, desc->steps[i / each])];
+    const noised made = schedule_noise(info->prediction, level, desc->x0[i], desc->noise[i]);
     run->x[i] = (float)made.x;
     run->targets[i] = (float)made.target;
   }
-  for (int i = 0; i < desc->batch; i++) run->time[i] = schedule_time(info, desc->steps[i]), run->ones[i] = 1;
   free(alpha_bar);
   return MOTE_OK;
 }
@@ -75,6 +78,7 @@ static mote_status copy_weights(backward_run *run, mote_error *error) {
 }
 
 static mote_status differentiate(backward_run *run, double *loss, mote_error *error) {
+  const mote_backward_desc *desc = run->desc;
   float sum[4] = {0};
   graph *graph = build(run);
   TRY(run_once(&(run_once_desc){.device = run->model->device,
@@ -83,10 +87,10 @@ static mote_status differentiate(backward_run *run, double *loss, mote_error *er
                                 .parameters = &run->model->parameters,
                                 .weights = run->weights,
                                 .gradients = run->gradients,
-                                .inputs = {{run->inputs.x, run->x},
-                                           {run->target, run->targets},
+                                .inputs = {{run->inputs.x, desc->x ? desc->x : run->x},
+                                           {run->target, desc->x ? desc->target : run->targets},
                                            {run->inputs.time, run->time},
-                                           {run->inputs.context, run->desc->context},
+                                           {run->inputs.context, desc->context},
                                            {run->weight, run->ones}},
                                 .outputs = {{run->loss, sum}}},
                error));
@@ -94,11 +98,21 @@ static mote_status differentiate(backward_run *run, double *loss, mote_error *er
   return MOTE_OK;
 }
 
+static mote_status check_arrays(const mote_model_info *info, const mote_backward_desc *desc, mote_error *error) {
+  const bool noises = desc->x0 && desc->noise && !desc->x && !desc->target;
+  if (!noises && (desc->x0 || desc->noise || !desc->x || !desc->target))
+    return fail(error, MOTE_ERROR_USAGE, "expected x0 and noise, or x and target, and nothing of the other two");
+  if (!noises || network_output_size(info) == network_image_size(info)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_USAGE, "found x0 and noise with a model that makes %d channels of %d, expected x and target",
+              info->out_channels, info->channels);
+}
+
 mote_status mote_model_backward(mote_model *model, const mote_backward_desc *desc, const char *path, double *loss,
                                 mote_error *error) {
   ENTER(error, model, desc, path, loss);
-  ENTER(error, desc->x0, desc->noise, desc->steps);
+  ENTER(error, desc->steps);
   TRY(model_check(model, false, error));
+  TRY(check_arrays(&model->info, desc, error));
   TRY(batch_check(desc->batch, error));
   TRY(timesteps_check(&model->info, desc->steps, desc->batch, error));
   backward_run run = {.model = model, .desc = desc};

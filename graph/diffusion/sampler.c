@@ -39,10 +39,22 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
   return MOTE_OK;
 }
 
+static mote_status check_channels(const mote_model_info *info, mote_error *error) {
+  const shape image = network_image_shape(info, 1), made = network_output_shape(info, 1);
+  if (made.c != image.c)
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model makes %d channels of %d, expected as many: it makes no images of noise",
+                made.c, image.c);
+  if (image.h * image.w % 4)
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model is for images of %d x %d pixels, expected a multiple of 4 of them", image.w,
+                image.h);
+  return MOTE_OK;
+}
+
 static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *out, mote_error *error) {
   *out = *desc;
   if (!desc->model) return fail(error, MOTE_ERROR_USAGE, "a sampler needs a model");
   TRY(model_check(desc->model, false, error));
+  TRY(check_channels(&desc->model->info, error));
   if ((unsigned)out->kind > MOTE_SAMPLER_DPMPP_SDE)
     return fail(error, MOTE_ERROR_USAGE, "sampler kind %d is unknown", (int)out->kind);
   if (out->strength == 0) out->strength = 1;
@@ -108,7 +120,7 @@ static graph *build(mote_sampler *sampler, constants *constants) {
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
   sampler->x = graph_input(graph, "x", network_image_shape(info, batch), ROLE_ACTIVATION);
-  sampler->context = graph_input(graph, "context", (shape){batch * branches, info->n_cfeat, 1, 1}, ROLE_ACTIVATION);
+  sampler->context = graph_input(graph, "context", (shape){batch * branches, network_context_count(info), 1, 1}, ROLE_ACTIVATION);
   sampler->step = graph_input(graph, "step", (shape){1, STEP_WORDS, 1, 1}, ROLE_TABLE);
   constants->time = graph_input(graph, "time", (shape){rows, 1, 1, 1}, ROLE_ACTIVATION);
   constants->table = graph_input(graph, "table", (shape){rows, ROW_WORDS, 1, 1}, ROLE_TABLE);
@@ -193,7 +205,7 @@ mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **ou
   sampler->desc = completed;
   sampler->row_count = sampler_row_count(&completed);
   if (is_guided(sampler))
-    sampler->contexts = malloc(2 * (size_t)completed.batch * (size_t)desc->model->info.n_cfeat * sizeof(float));
+    sampler->contexts = malloc(2 * (size_t)completed.batch * (size_t)network_context_count(&desc->model->info) * sizeof(float));
   constants constants = {0};
   graph *graph = is_guided(sampler) && !sampler->contexts ? NULL : build(sampler, &constants);
   mote_status status = graph ? model_bind(sampler->model, graph, error)
@@ -261,7 +273,7 @@ static mote_status check_request(const mote_sampler *sampler, const mote_sampler
 // The contexts and, with guidance, after them those to avoid; zeros where there are none.
 static const float *join_contexts(const mote_sampler *sampler, const mote_sampler_request *request) {
   if (!is_guided(sampler)) return request->context;
-  size_t each = (size_t)sampler->desc.batch * (size_t)sampler->model->info.n_cfeat;
+  size_t each = (size_t)sampler->desc.batch * (size_t)network_context_count(&sampler->model->info);
   memset(sampler->contexts, 0, 2 * each * sizeof *sampler->contexts);
   if (request->context) memcpy(sampler->contexts, request->context, each * sizeof *sampler->contexts);
   if (request->avoid) memcpy(sampler->contexts + each, request->avoid, each * sizeof *sampler->contexts);

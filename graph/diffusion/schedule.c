@@ -31,7 +31,9 @@ void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar) {
   alpha_bar[0] = 1;
 }
 
-float schedule_time(const mote_model_info *model, int timestep) { return (float)((double)timestep / model->timesteps); }
+float schedule_time(const mote_model_info *model, int timestep) {
+  return (float)(network_of(model)->counts_from_0 ? timestep - 1 : (double)timestep / model->timesteps);
+}
 
 noising schedule_noising(double alpha_bar) { return (noising){.signal = sqrt(alpha_bar), .noise = sqrt(1 - alpha_bar)}; }
 

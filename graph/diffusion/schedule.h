@@ -10,7 +10,7 @@
 // Cosine (Nichol & Dhariwal 2021): alpha_bar_t = f(t)/f(0), f(t) = cos²((t/T + 0.008)/1.008 · π/2), beta_t ≤ 0.999.
 void schedule_alpha_bar(const mote_model_info *model, double *alpha_bar);
 
-// t/T, what networks are told of timestep t.
+// t/T, or t - 1, as the network counts: what it is told of timestep t.
 float schedule_time(const mote_model_info *model, int timestep);
 
 // The factors of x_0 and of ε where a timestep has this ᾱ: √ᾱ and √(1 - ᾱ).

@@ -31,7 +31,7 @@ static void add_inputs(mote_trainer *trainer, graph *graph) {
   size_t bytes = (size_t)trainer->desc.data.count * network_image_size(m);
   trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, ROLE_TABLE);
   trainer->contexts =
-      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, m->n_cfeat, 1, 1}, ROLE_TABLE);
+      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, network_context_count(m), 1, 1}, ROLE_TABLE);
   const int levels = trainer->objective->level_count(&trainer->desc);
   trainer->noise = graph_input(graph, "noise", (shape){levels + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE);
   trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, ROLE_TABLE);
@@ -188,7 +188,7 @@ static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
 }
 
 void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts) {
-  size_t classes = (size_t)trainer->info.n_cfeat;
+  size_t classes = (size_t)network_context_count(&trainer->info);
   for (size_t i = 0; data->context && i < data->count * classes; i++)
     contexts[i] = data->context[i] * trainer->context_weights[i % classes];
 }
@@ -197,9 +197,9 @@ static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, m
   const mote_model_info *m = &trainer->info;
   size_t bytes = (size_t)data->count * network_image_size(m);
   uint8_t *padded = calloc(1, bytes + 4);
-  float *contexts = calloc((size_t)data->count * (size_t)m->n_cfeat, sizeof *contexts);
+  float *contexts = calloc((size_t)data->count * (size_t)network_context_count(m), sizeof *contexts);
   mote_status status = padded && contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (int k = 0; k < m->n_cfeat; k++) trainer->context_weights[k] = 1;
+  for (int k = 0; k < network_context_count(m); k++) trainer->context_weights[k] = 1;
   if (trainer->objective->weigh) trainer->objective->weigh(trainer, data, trainer->context_weights);
   if (!status) trainer_copy_contexts(trainer, data, contexts);
   if (!status) memcpy(padded, data->pixels, bytes);

@@ -52,7 +52,7 @@ static mote_status check_count(const mote_trainer_desc *desc, mote_error *error)
   const mote_model_info *m = &desc->model;
   const uint64_t count = desc->data.count, each = network_image_size(m);
   if (count == 0) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
-  const uint64_t by_pixels = 4 * (uint64_t)INT_MAX / each, by_contexts = (uint64_t)(INT_MAX / m->n_cfeat);
+  const uint64_t by_pixels = 4 * (uint64_t)INT_MAX / each, by_contexts = (uint64_t)(INT_MAX / network_context_count(m));
   const uint64_t most = by_pixels < by_contexts ? by_pixels : by_contexts;
   if (count <= most) return MOTE_OK;
   return fail(error, MOTE_ERROR_USAGE, "data: found %u images, expected at most %llu of this size", (unsigned)count,
@@ -105,6 +105,6 @@ static mote_status check_set(const char *name, const mote_dataset *data, int n_c
 }
 
 mote_status trainer_check_data(const mote_trainer_desc *desc, mote_error *error) {
-  TRY(check_set("data", &desc->data, desc->model.n_cfeat, error));
-  return check_set("validation", &desc->validation, desc->model.n_cfeat, error);
+  TRY(check_set("data", &desc->data, network_context_count(&desc->model), error));
+  return check_set("validation", &desc->validation, network_context_count(&desc->model), error);
 }

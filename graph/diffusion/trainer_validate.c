@@ -26,7 +26,7 @@ static void noise_image(mote_trainer *trainer, const mote_dataset *data, const d
 mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
   const mote_model_info *m = &trainer->info;
   if (data->count == 0) return MOTE_OK;
-  size_t count = data->count, contexts = count * (size_t)m->n_cfeat;
+  size_t count = data->count, contexts = count * (size_t)network_context_count(m);
   size_t elements = count * network_image_size(m);
   double *alpha_bar = malloc(((size_t)m->timesteps + 1) * sizeof *alpha_bar);
   trainer->validation.count = data->count;

@@ -31,7 +31,7 @@ static bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-mote_status json_check_text(const char *name, const char *text, size_t bytes, mote_error *error) {
+mote_status json_check_text(const char *name, const char *part, const char *text, size_t bytes, mote_error *error) {
   bool in_string = false, ended = false;
   int depth = 0;
   size_t step;
@@ -39,15 +39,15 @@ mote_status json_check_text(const char *name, const char *text, size_t bytes, mo
   for (size_t i = 0; i < bytes; i += step) {
     step = text_decode(text + i, bytes - i, &code);
     const char c = text[i];
-    if (!step) return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is not UTF-8", name, i);
+    if (!step) return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of %s is not UTF-8", name, i, part);
     if (code == 0 || (in_string && code < 0x20))
-      return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is a control character", name, i);
+      return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of %s is a control character", name, i, part);
     if (ended && !is_blank(c))
-      return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header, after its JSON object, is not a space", name,
-                  i);
+      return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of %s, after its JSON object, is not a space", name, i,
+                  part);
     if (in_string && c == '\\') {
       if (bytes - i >= 6 && !memcmp(text + i, "\\u0000", 6))
-        return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of the header is a NUL character", name, i);
+        return fail(error, MOTE_ERROR_FORMAT, "%s: byte %zu of %s is a NUL character", name, i, part);
       step = bytes - i > 1 && (unsigned char)text[i + 1] < 0x80 ? 2 : 1;
     } else if (c == '"') {
       in_string = !in_string;
@@ -55,7 +55,7 @@ mote_status json_check_text(const char *name, const char *text, size_t bytes, mo
       depth += (c == '{' || c == '[') - (c == '}' || c == ']');
       ended = depth == 0 && (c == '}' || c == ']' || ended);
       if (depth > max_depth)
-        return fail(error, MOTE_ERROR_FORMAT, "%s: the header is nested deeper than %d", name, max_depth);
+        return fail(error, MOTE_ERROR_FORMAT, "%s: %s is nested deeper than %d", name, part, max_depth);
     }
   }
   return MOTE_OK;
@@ -205,43 +205,44 @@ static bool decode_string(char *at, const char *end) {
 // ---------------------------------------------------------------------------------------------------------------------
 // The document
 
-static mote_status fail_grammar(const char *name, size_t at, mote_error *error) {
-  return fail(error, MOTE_ERROR_FORMAT, "%s: the header is not valid JSON near byte %zu", name, at);
+static mote_status fail_grammar(const char *name, const char *part, size_t at, mote_error *error) {
+  return fail(error, MOTE_ERROR_FORMAT, "%s: %s is not valid JSON near byte %zu", name, part, at);
 }
 
-static mote_status fill(const char *name, const char *text, size_t bytes, json *document, mote_error *error) {
+static mote_status fill(const char *name, const char *part, const char *text, size_t bytes, json *document, mote_error *error) {
   jsmn_parser parser;
   jsmn_init(&parser);
   const int count = jsmn_parse(&parser, text, bytes, NULL, 0);
-  if (count < 0) return fail_grammar(name, parser.pos, error);
+  if (count < 0) return fail_grammar(name, part, parser.pos, error);
   if (count > max_values)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: the header holds more than %d values", name, max_values);
+    return fail(error, MOTE_ERROR_FORMAT, "%s: %s holds more than %d values", name, part, max_values);
   document->text = malloc(bytes + 1);
   document->tokens = calloc((size_t)count + 1, sizeof *document->tokens);
-  if (!document->text || !document->tokens) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", name);
+  if (!document->text || !document->tokens) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %s", name, part);
   memcpy(document->text, text, bytes);
   document->text[bytes] = 0;
   jsmn_init(&parser);
   document->count = jsmn_parse(&parser, text, bytes, document->tokens, (unsigned)count);
-  if (document->count != count) return fail_grammar(name, parser.pos, error);
+  if (document->count != count) return fail_grammar(name, part, parser.pos, error);
   walk w = {document, 0};
-  if (!check_grammar(&w)) return fail_grammar(name, w.at, error);
+  if (!check_grammar(&w)) return fail_grammar(name, part, w.at, error);
   for (int i = 0; i < count; i++) {
     const jsmntok_t *token = &document->tokens[i];
     if (token->type == JSMN_STRING && !decode_string(document->text + token->start, document->text + token->end))
-      return fail_grammar(name, (size_t)token->start, error);
+      return fail_grammar(name, part, (size_t)token->start, error);
   }
   return MOTE_OK;
 }
 
-mote_status json_parse(const char *name, const char *text, size_t bytes, json **out, mote_error *error) {
+mote_status json_parse(const char *name, const char *part, const char *text, size_t bytes, json **out, mote_error *error) {
   *out = NULL;
   if (bytes == 0 || text[0] != '{')
-    return fail(error, MOTE_ERROR_FORMAT, "%s: the header does not begin with '{'; is this a safetensors file?", name);
-  TRY(json_check_text(name, text, bytes, error));
+    return fail(error, MOTE_ERROR_FORMAT, "%s: %s does not begin with '{'%s", name, part,
+                strcmp(part, JSON_HEADER) ? "" : "; is this a safetensors file?");
+  TRY(json_check_text(name, part, text, bytes, error));
   json *document = calloc(1, sizeof *document);
-  mote_status status = document ? fill(name, text, bytes, document, error)
-                                : fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", name);
+  mote_status status = document ? fill(name, part, text, bytes, document, error)
+                                : fail(error, MOTE_ERROR_MEMORY, "%s: no memory for %s", name, part);
   if (status)
     json_destroy(&document);
   else
@@ -282,6 +283,14 @@ int json_next(const json *document, int value) {
 const char *json_string(const json *document, int value) {
   return document->text + document->tokens[value].start;
 }
+
+static bool is_word(const json *document, int value, const char *word) {
+  const jsmntok_t *token = &document->tokens[value];
+  return token->type == JSMN_PRIMITIVE && !strncmp(document->text + token->start, word, strlen(word));
+}
+
+bool json_is_null(const json *document, int value) { return is_word(document, value, "null"); }
+bool json_is_true(const json *document, int value) { return is_word(document, value, "true"); }
 
 bool json_number(const json *document, int value, double *number) {
   const jsmntok_t *token = &document->tokens[value];

@@ -1,4 +1,4 @@
-// json.h: reads and writes the JSON of a safetensors header. Strict: what is read here, every JSON parser reads alike.
+// json.h: reads and writes JSON, that of a safetensors header and small files. Strict: what is read here, every JSON parser reads alike.
 #ifndef MOTE_GRAPH_FILES_JSON_H
 #define MOTE_GRAPH_FILES_JSON_H
 
@@ -16,9 +16,11 @@ typedef enum json_type {
   JSON_OTHER
 } json_type;  // OTHER: number, true, false, null
 
+#define JSON_HEADER "the header"
+
 // Parses all of the `bytes` bytes at `text`, an object; blanks may follow it. `name`, the path as a rule, opens
-// messages.
-mote_status json_parse(const char *name, const char *text, size_t bytes, json **document, mote_error *error);
+// messages, and `part` says in them what of it this is.
+mote_status json_parse(const char *name, const char *part, const char *text, size_t bytes, json **document, mote_error *error);
 void json_destroy(json **document);
 
 json_type json_get_type(const json *document, int value);
@@ -35,6 +37,9 @@ const char *json_string(const json *document, int value);
 // False if the value is no number; too large ones are infinite.
 bool json_number(const json *document, int value, double *number);
 
+bool json_is_null(const json *document, int value);
+bool json_is_true(const json *document, int value);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Writing
 
@@ -50,6 +55,6 @@ void json_write_string(json_text *out, const char *string);                     
 
 // Refuses what json_parse would refuse whatever the grammar says: bad UTF-8, control characters and NULs inside strings
 // (names would silently end there), deep nesting.
-mote_status json_check_text(const char *name, const char *text, size_t bytes, mote_error *error);
+mote_status json_check_text(const char *name, const char *part, const char *text, size_t bytes, mote_error *error);
 
 #endif

@@ -217,7 +217,7 @@ static mote_status parse(parser *p, const char *header, size_t header_bytes, saf
   safetensors *result = calloc(1, sizeof *result);
   if (!result) return fail(p->error, MOTE_ERROR_MEMORY, "%s: no memory for its header", p->name);
   mote_status status;
-  TRY_GOTO(failed, json_parse(p->name, header, header_bytes, &result->header, p->error));
+  TRY_GOTO(failed, json_parse(p->name, JSON_HEADER, header, header_bytes, &result->header, p->error));
   p->header = result->header;
   result->entries = calloc((size_t)json_count(p->header, 0) + 1, sizeof *result->entries);
   if (!result->entries) {

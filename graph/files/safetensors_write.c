@@ -145,7 +145,7 @@ mote_status safetensors_write(const char *path, const safetensors_tensor *tensor
     status = fail(error, MOTE_ERROR_MEMORY, "%s: no memory for its header", path);
     goto failed;
   }
-  TRY_GOTO(failed, json_check_text(path, header.text, header.length, error));
+  TRY_GOTO(failed, json_check_text(path, JSON_HEADER, header.text, header.length, error));
   TRY_GOTO(failed, file_writer_init(&writer, path, error));
   TRY_GOTO(failed, write_all(&writer, &header, order, count, error));
   status = file_writer_commit(&writer, error);

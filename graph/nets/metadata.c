@@ -11,6 +11,7 @@ typedef struct reader {
   const mote_device *device;
   const char *name;
   const safetensors *file;
+  const metadata_pairs *pairs;  // instead of the file's metadata, or NULL
   mote_error *error;
 } reader;
 
@@ -19,6 +20,13 @@ static int64_t dimension(const reader *r, const char *tensor, int dim) {
   const safetensors_entry *entry = safetensors_find(r->file, tensor);
   if (!entry || dim >= entry->dim_count || entry->dims[dim] > 1 << 20) return -1;
   return (int64_t)entry->dims[dim];
+}
+
+static const char *told(const reader *r, const char *key) {
+  if (!r->pairs) return safetensors_metadata(r->file, key);
+  for (size_t i = 0; i < r->pairs->count; i++)
+    if (!strcmp(r->pairs->pairs[i].key, key)) return r->pairs->pairs[i].value;
+  return NULL;
 }
 
 static mote_status read_int(const reader *r, const char *key, int *out) {
@@ -33,19 +41,19 @@ static mote_status read_int(const reader *r, const char *key, int *out) {
 
 // From metadata, else from a tensor's shape, else as usual, which is said. What metadata and shape both tell must agree.
 static mote_status read_setting(const reader *r, const network_setting *setting, mote_model_info *info) {
-  const char *text = safetensors_metadata(r->file, setting->name);
-  const int64_t told = setting->tensor ? dimension(r, setting->tensor, setting->dim) : -1;
-  setting_value value = {1, {(double)(told * setting->factor)}};
+  const char *text = told(r, setting->name), *word = r->pairs ? "" : "metadata ";
+  const int64_t found = setting->tensor ? dimension(r, setting->tensor, setting->dim) : -1;
+  setting_value value = {1, {(double)(found * setting->factor)}};
   if (text) {
     setting_value said;
     if (!setting_parse(setting, text, &said))
-      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is '%.40s', %s expected", r->name, setting->name, text,
+      return fail(r->error, MOTE_ERROR_FORMAT, "%s: %s%s is '%.40s', %s expected", r->name, word, setting->name, text,
                   setting_type_name(setting));
-    if (told >= 0 && !setting_equal(&said, &value))
-      return fail(r->error, MOTE_ERROR_FORMAT, "%s: metadata %s is %s, but the tensors' shapes say %s", r->name, setting->name,
+    if (found >= 0 && !setting_equal(&said, &value))
+      return fail(r->error, MOTE_ERROR_FORMAT, "%s: %s%s is %s, but the tensors' shapes say %s", r->name, word, setting->name,
                   setting_format(setting, &said).text, setting_format(setting, &value).text);
     value = said;
-  } else if (told >= 0) {
+  } else if (found >= 0) {
     device_log(r->device, "%s: no metadata %s: %s, from the tensors' shapes", r->name, setting->name,
                setting_format(setting, &value).text);
   } else if (!setting->field) {
@@ -179,16 +187,23 @@ static void say_unknown(const reader *r, const network *network) {
 
 double metadata_guidance(const mote_model_info *info) { return info->context_drop > 0 && !info->steps ? 2 : 1; }
 
+mote_status metadata_read_settings(const mote_device *device, const char *name, const safetensors *file,
+                                   const metadata_pairs *pairs, mote_model_info *info, mote_error *error) {
+  const reader r = {device, name, file, pairs, error};
+  for (const network_setting *setting = network_of(info)->settings; setting->name; setting++) TRY(read_setting(&r, setting, info));
+  return MOTE_OK;
+}
+
 mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, const network *own,
                           mote_model_info *info, mote_error *error) {
   const described by = {name, MOTE_ERROR_FORMAT};
-  reader r = {device, name, file, error};
+  reader r = {device, name, file, NULL, error};
   *info = (mote_model_info){.network = own};
   int choice = 0;
   if (!own) TRY(read_choice(&r, "architecture", network_names, &choice));
   const network *network = own ? own : network_at(choice);
   snprintf(info->architecture, sizeof info->architecture, "%s", network->name);
-  for (const network_setting *setting = network->settings; setting->name; setting++) TRY(read_setting(&r, setting, info));
+  TRY(metadata_read_settings(device, name, file, NULL, info, error));
   if (!network->classifies) TRY(read_diffusion(&r, info));
   if (info->channels % 2 == 0 && safetensors_metadata(file, "alpha")) {
     TRY(read_choice(&r, "alpha", metadata_alphas, &choice));

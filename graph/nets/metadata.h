@@ -5,11 +5,25 @@
 #include "graph/files/safetensors.h"
 #include "graph/nets/settings.h"
 
+// Labels, and all else.
+enum { METADATA_PAIRS = 64, METADATA_BYTES = sizeof((mote_model_info *)0)->labels + 8192 };
+
+// Metadata under construction: values are written into `text`.
+typedef struct metadata_pairs {
+  safetensors_pair pairs[METADATA_PAIRS];
+  size_t count, used;
+  char text[METADATA_BYTES];
+} metadata_pairs;
+
 // Fills `info` from the metadata of `file`, from shapes where metadata is absent (said through the device's log), and
 // checks that both agree and metadata_check allows it. `name` stands for the path in messages, `own` is the network, NULL: one
 // of mote's.
 mote_status metadata_read(const mote_device *device, const char *name, const safetensors *file, const network *own,
                           mote_model_info *info, mote_error *error);
+
+// The part of it that reads the settings of the network that `info` describes, from the file's metadata or, instead, `pairs`.
+mote_status metadata_read_settings(const mote_device *device, const char *name, const safetensors *file,
+                                   const metadata_pairs *pairs, mote_model_info *info, mote_error *error);
 
 // Who described a model: the file of that name, or a caller.
 typedef struct described {
@@ -22,16 +36,6 @@ mote_status metadata_check(const described *by, const mote_model_info *info, mot
 
 // The part of it that judges one label, of `bytes` bytes.
 mote_status metadata_check_label(const described *by, int index, const char *text, size_t bytes, mote_error *error);
-
-// Labels, and all else.
-enum { METADATA_PAIRS = 64, METADATA_BYTES = sizeof((mote_model_info *)0)->labels + 8192 };
-
-// Metadata under construction: values are written into `text`.
-typedef struct metadata_pairs {
-  safetensors_pair pairs[METADATA_PAIRS];
-  size_t count, used;
-  char text[METADATA_BYTES];
-} metadata_pairs;
 
 void metadata_add(metadata_pairs *list, const char *key, const char *value);
 

@@ -156,9 +156,10 @@ mote_status batch_check(int batch, mote_error *error) {
 }
 
 mote_status timesteps_check(const mote_model_info *info, const int32_t *timesteps, int batch, mote_error *error) {
+  const int most = info->timesteps - network_timestep(info, 0);
   for (int i = 0; i < batch; i++)
-    if (timesteps[i] < 0 || timesteps[i] > info->timesteps)
-      return fail(error, MOTE_ERROR_USAGE, "steps[%d] is %d, expected 0 to %d", i, timesteps[i], info->timesteps);
+    if (timesteps[i] < 0 || timesteps[i] > most)
+      return fail(error, MOTE_ERROR_USAGE, "steps[%d] is %d, expected 0 to %d", i, timesteps[i], most);
   return MOTE_OK;
 }
 

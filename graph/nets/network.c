@@ -45,16 +45,27 @@ shape network_image_shape(const mote_model_info *info, int batch) {
   return (shape){batch, info->channels, info->height, info->width ? info->width : info->height};
 }
 
-size_t network_image_size(const mote_model_info *info) {
-  shape image = network_image_shape(info, 1);
-  return (size_t)image.c * (size_t)image.h * (size_t)image.w;
+static size_t size_of(shape image) { return (size_t)image.c * (size_t)image.h * (size_t)image.w; }
+
+size_t network_image_size(const mote_model_info *info) { return size_of(network_image_shape(info, 1)); }
+
+shape network_output_shape(const mote_model_info *info, int batch) {
+  shape made = network_image_shape(info, batch);
+  if (info->out_channels) made.c = info->out_channels;
+  return made;
 }
+
+size_t network_output_size(const mote_model_info *info) { return size_of(network_output_shape(info, 1)); }
+
+int network_context_count(const mote_model_info *info) { return info->n_cfeat ? info->n_cfeat : 1; }
+
+int network_timestep(const mote_model_info *info, int step) { return step + (network_of(info)->counts_from_0 ? 1 : 0); }
 
 network_inputs network_make_inputs(graph *graph, const mote_model_info *info, int batch, bool train) {
   network_inputs made = {.x = graph_input(graph, "x", network_image_shape(info, batch), ROLE_ACTIVATION), .train = train};
   if (network_of(info)->classifies) return made;
   made.time = graph_input(graph, "time", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
-  made.context = graph_input(graph, "context", (shape){batch, info->n_cfeat, 1, 1}, ROLE_ACTIVATION);
+  made.context = graph_input(graph, "context", (shape){batch, network_context_count(info), 1, 1}, ROLE_ACTIVATION);
   return made;
 }
 

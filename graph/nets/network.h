@@ -42,20 +42,21 @@ typedef struct network_setting {
 
 typedef struct network_inputs {
   tensor *x;        // (N, C, h, w)
-  tensor *time;     // (N, 1, 1, 1): t/T of each image; with `step`, (steps, 1, 1, 1): of each step
-  tensor *context;  // (N, K, 1, 1)
+  tensor *time;     // (N, 1, 1, 1): t/T, or t - 1, of each image; with `step`, (steps, 1, 1, 1): of each step
+  tensor *context;  // (N, K, 1, 1); of a network that takes none, which has K = 0, (N, 1, 1, 1)
   tensor *step;     // the step buffer: all images are at the current step, and embeddings are made once; or NULL
   bool train;       // BatchNorm by the batch's own statistics
 } network_inputs;
 
 typedef struct network_outputs {
-  tensor *y;         // (N, C, h, w); of a classifier logits, (N, K, 1, 1)
+  tensor *y;         // (N, out_channels, h, w); of a classifier logits, (N, K, 1, 1)
   tensor *features;  // of a classifier: what the logits are linear in, (N, F, 1, 1); else NULL
 } network_outputs;
 
 typedef struct mote_network network;
 struct mote_network {
   const char *name;  // in metadata, options and messages
+  bool counts_from_0;  // callers' timesteps are 0 … T - 1, and `time` is that; else 0 … T, and `time` is t/T
   bool classifies;   // tells which class an image is of, from x alone; else makes of a noised image what mote_prediction says
   const network_setting *settings;  // up to one without a name
   // Why these settings do not go together, each in its range by itself: a sentence's end such as "width is 8, expected …", written
@@ -87,9 +88,17 @@ const network *network_find(const char *name);
 // The network that `info` describes: one of its own, or the one that `architecture` names; NULL: there is none.
 const network *network_of(const mote_model_info *info);
 
-// (N, C, h, w) of `batch` of its images, and how many numbers one of them is.
+// (N, C, h, w) of `batch` of its images, and how many numbers one of them is; then the same of what it makes of them.
 shape network_image_shape(const mote_model_info *info, int batch);
 size_t network_image_size(const mote_model_info *info);
+shape network_output_shape(const mote_model_info *info, int batch);
+size_t network_output_size(const mote_model_info *info);
+
+// Numbers of a context as it is handed on: n_cfeat, or one that is not looked at.
+int network_context_count(const mote_model_info *info);
+
+// The timestep 0 … T of a schedule, 0 being the image, that a caller's `step` is.
+int network_timestep(const mote_model_info *info, int step);
 
 // The inputs that it takes, made for `batch` images.
 network_inputs network_make_inputs(graph *graph, const mote_model_info *info, int batch, bool train);

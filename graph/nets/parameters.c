@@ -15,6 +15,8 @@ static graph *describe(mote_model_info *info) {
   const network_inputs inputs = network_make_inputs(graph, info, 1, false);
   const network_outputs outputs = network_build(graph, info, &inputs);
   info->classifies = network_of(info)->classifies;
+  info->counts_from_0 = network_of(info)->counts_from_0;
+  if (outputs.y && !info->classifies) info->out_channels = outputs.y->shape.c;
   info->feature_count = outputs.features ? outputs.features->shape.c : 0;
   return graph;
 }

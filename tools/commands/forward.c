@@ -14,13 +14,14 @@
 #include "tools/output.h"
 
 
-enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_OUTPUT, OPTION_FEATURES, OPTION_MODE };
+enum { OPTION_X = 1, OPTION_STEPS, OPTION_CONTEXT, OPTION_CLASS, OPTION_OUTPUT, OPTION_FEATURES, OPTION_MODE };
 
 static const struct poptOption table[] = {
-    {"x", 0, POPT_ARG_STRING, NULL, OPTION_X, "images (N,C,h,h), N at most " NUMBER_TEXT(MOTE_BATCH_MAX), "x.npy"},
-    {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "int32 timesteps (N,), 0 to the model's T", "t.npy"},
+    {"x", 0, POPT_ARG_STRING, NULL, OPTION_X, "images (N,C,h,w), N at most " NUMBER_TEXT(MOTE_BATCH_MAX), "x.npy"},
+    {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "integer timesteps (N,), 0 to the model's T; of a unet2d 0 to T - 1", "t.npy"},
     {"context", 0, POPT_ARG_STRING, NULL, OPTION_CONTEXT, "contexts (N,K) (default: zeros)", "c.npy"},
-    {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "what the network predicts, float32 (N,C,h,h)", "eps.npy"},
+    {"class", 0, POPT_ARG_STRING, NULL, OPTION_CLASS, "instead: integer classes (N,), 0 to K - 1", "k.npy"},
+    {"output", 'o', POPT_ARG_STRING, NULL, OPTION_OUTPUT, "what the network predicts, float32 (N,C,h,w)", "eps.npy"},
     {"features", 0, POPT_ARG_STRING, NULL, OPTION_FEATURES,
      "of a classifier, which takes no --steps and makes (N,K): what its classes follow from, (N,2f)", "f.npy"},
     {"mode", 0, POPT_ARG_STRING, NULL, OPTION_MODE,
@@ -37,7 +38,7 @@ static const options_desc desc = {
 
 typedef struct forward_options {
   options base;
-  const char *model, *x, *steps, *context, *output, *features;
+  const char *model, *x, *steps, *context, *classes, *output, *features;
   int train;
 } forward_options;
 
@@ -48,6 +49,7 @@ static mote_status take_option(options *base, int value, const char *text, mote_
     case OPTION_X: o->x = text; return MOTE_OK;
     case OPTION_STEPS: o->steps = text; return MOTE_OK;
     case OPTION_CONTEXT: o->context = text; return MOTE_OK;
+    case OPTION_CLASS: o->classes = text; return MOTE_OK;
     case OPTION_OUTPUT: o->output = text; return MOTE_OK;
     case OPTION_FEATURES: o->features = text; return MOTE_OK;
     default: return option_choice("--mode", text, modes, &o->train, error);
@@ -60,13 +62,15 @@ static mote_status check_options(options *base, mote_error *error) {
   TRY(options_no_more_words(&o->base, error));
   if (!o->x) return fail(error, MOTE_ERROR_USAGE, "--x: not given, expected the images' .npy file");
   if (!o->output) return fail(error, MOTE_ERROR_USAGE, "-o: not given, expected the .npy file to write");
+  if (o->context && o->classes)
+    return fail(error, MOTE_ERROR_USAGE, "--class: found with --context, expected one of them");
   TRY(output_check_extension("-o", o->output, ".npy", error));
   if (o->features) TRY(output_check_extension("--features", o->features, ".npy", error));
   return check_model_given(o->model, error);
 }
 
 typedef struct forward_inputs {
-  tensor x_npy, steps_npy, context_npy;
+  tensor x_npy, steps_npy, context_npy;  // the last of classes too
   float *x, *context, *output, *features;
   int32_t *steps;
 } forward_inputs;
@@ -74,7 +78,8 @@ typedef struct forward_inputs {
 static mote_status read_files(forward_inputs *in, const forward_options *o, mote_error *error) {
   TRY(tensor_init(&in->x_npy, o->x, error));
   if (o->steps) TRY(tensor_init(&in->steps_npy, o->steps, error));
-  return o->context ? tensor_init(&in->context_npy, o->context, error) : MOTE_OK;
+  const char *context = o->context ? o->context : o->classes;
+  return context ? tensor_init(&in->context_npy, context, error) : MOTE_OK;
 }
 
 static mote_status check_steps(const forward_inputs *in, const forward_options *o, uint64_t count, int timesteps,
@@ -82,7 +87,7 @@ static mote_status check_steps(const forward_inputs *in, const forward_options *
   for (uint64_t i = 0; i < count; i++)
     if (in->steps[i] < 0 || in->steps[i] > timesteps)
       return fail(error, MOTE_ERROR_FORMAT,
-                  "%s: found timestep %" PRId32 " at element %" PRIu64 ", expected 0 to the model's %d", o->steps,
+                  "%s: found timestep %" PRId32 " at element %" PRIu64 ", expected 0 to %d", o->steps,
                   in->steps[i], i, timesteps);
   return MOTE_OK;
 }
@@ -90,8 +95,7 @@ static mote_status check_steps(const forward_inputs *in, const forward_options *
 // x decides how many there must be of the others.
 static mote_status fit_images(forward_inputs *in, const forward_options *o, const mote_model_info *model,
                               mote_error *error) {
-  uint64_t height = (uint64_t)model->height;
-  uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
+  uint64_t dims[] = {0, (uint64_t)model->channels, (uint64_t)model->height, (uint64_t)model->width};
   TRY(tensor_check_shape(&in->x_npy, dims, 4, error));
   if (in->x_npy.array.dims[0] > MOTE_BATCH_MAX)
     return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected at most %d", o->x,
@@ -109,8 +113,9 @@ static mote_status pass_unet(forward_inputs *in, const forward_options *o, mote_
   if (o->context) TRY(tensor_check_shape(&in->context_npy, context_dims, 2, error));
   TRY(tensor_to_int32s(&in->steps_npy, &in->steps, error));
   if (o->context) TRY(tensor_to_floats(&in->context_npy, &in->context, error));
-  TRY(check_steps(in, o, count, info->timesteps, error));
-  in->output = malloc(in->x_npy.array.element_count * sizeof *in->output);
+  if (o->classes) TRY(tensor_to_one_hot(&in->context_npy, count, info->n_cfeat, &in->context, error));
+  TRY(check_steps(in, o, count, info->timesteps - info->counts_from_0, error));
+  in->output = malloc(in->x_npy.array.element_count / (size_t)info->channels * (size_t)info->out_channels * sizeof *in->output);
   if (!in->output) return fail(error, MOTE_ERROR_MEMORY, "no memory for the output of %" PRIu64 " images", count);
   const mote_forward_desc pass = {
       .batch = (int)count, .x = in->x, .steps = in->steps, .context = in->context, .train = o->train};
@@ -121,10 +126,11 @@ static mote_status pass_classifier(forward_inputs *in, const forward_options *o,
                                    mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
   uint64_t count = in->x_npy.array.dims[0];
-  if (o->steps || o->context || o->train)
+  if (o->steps || o->context || o->classes || o->train)
     return fail(error, MOTE_ERROR_USAGE, "%s: found with a %s, expected --x, -o and --features alone",
                 o->steps     ? "--steps"
                 : o->context ? "--context"
+                : o->classes ? "--class"
                              : "--mode train",
                 info->architecture);
   in->output = malloc(count * (size_t)info->n_cfeat * sizeof *in->output);
@@ -148,10 +154,11 @@ static mote_status add_array(file_group *group, const char *option, const char *
 static mote_status write_output(const forward_inputs *in, const forward_options *o, const mote_model_info *info,
                                 mote_error *error) {
   uint64_t count = in->x_npy.array.dims[0];
+  const uint64_t images[] = {count, (uint64_t)info->out_channels, (uint64_t)info->height, (uint64_t)info->width};
   const uint64_t classes[] = {count, (uint64_t)info->n_cfeat}, features[] = {count, (uint64_t)info->feature_count};
   file_group files = {0};
   mote_status status = in->features ? add_array(&files, "-o", o->output, classes, 2, in->output, error)
-                                    : add_array(&files, "-o", o->output, in->x_npy.array.dims, 4, in->output, error);
+                                    : add_array(&files, "-o", o->output, images, 4, in->output, error);
   if (!status && o->features) status = add_array(&files, "--features", o->features, features, 2, in->features, error);
   if (!status) status = file_group_commit(&files, error);
   file_group_abort(&files);
@@ -190,6 +197,7 @@ static mote_status check_outputs(const forward_options *o, mote_error *error) {
   claims_read(&claims, "--x", o->x);
   claims_read(&claims, "--steps", o->steps);
   claims_read(&claims, "--context", o->context);
+  claims_read(&claims, "--class", o->classes);
   claims_write(&claims, "-o", o->output);
   claims_write(&claims, "--features", o->features);
   return claims_settle(&claims, error);
@@ -206,7 +214,7 @@ static mote_status forward(options *base, int *exit_code, mote_error *error) {
   TRY_GOTO(end, read_files(&in, o, error));
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));
-  TRY_GOTO(end, open_model(device, o->model, &model, error));
+  TRY_GOTO(end, open_any_model(device, o->model, &model, error));
   const mote_model_info *info = mote_model_get_info(model);
   bool classifies = info->classifies;
   TRY_GOTO(end, fit_images(&in, o, info, error));

@@ -65,7 +65,7 @@ static mote_status measure_samplers(mote_model *model, info_report *r, mote_erro
 // What training such a model would take, found by making a trainer on one black image.
 static mote_status measure_trainer(mote_device *device, info_report *r, mote_error *error) {
   mote_trainer *trainer = NULL;
-  uint8_t *pixels = calloc((size_t)r->model->height * (size_t)r->model->height, (size_t)r->model->channels);
+  uint8_t *pixels = calloc((size_t)r->model->height * (size_t)r->model->width, (size_t)r->model->channels);
   if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for an image");
   const mote_trainer_desc desc = {
       .device = device, .model = *r->model, .data = {1, pixels, NULL}, .batch = TRAINING_BATCH, .total_steps = 1};

@@ -87,3 +87,28 @@ mote_status tensor_to_int32s(const tensor *t, int32_t **values, mote_error *erro
   }
   return status;
 }
+
+mote_status tensor_to_one_hot(const tensor *tensor, uint64_t count, int length, float **values, mote_error *error) {
+  int32_t *classes = NULL;
+  *values = NULL;
+  if (!length)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: found classes, expected none: the model takes no contexts", tensor->array.name);
+  TRY(tensor_check_shape(tensor, &count, 1, error));
+  TRY(tensor_to_int32s(tensor, &classes, error));
+  mote_status status = MOTE_OK;
+  float *rows = calloc(count * (size_t)length, sizeof *rows);
+  if (!rows) status = fail(error, MOTE_ERROR_MEMORY, "no memory for %" PRIu64 " contexts", count);
+  for (uint64_t i = 0; i < count && !status; i++) {
+    if (classes[i] < 0 || classes[i] >= length)
+      status = fail(error, MOTE_ERROR_FORMAT, "%s: found class %" PRId32 " at element %" PRIu64 ", expected 0 to %d",
+                    tensor->array.name, classes[i], i, length - 1);
+    else
+      rows[i * (size_t)length + (size_t)classes[i]] = 1;
+  }
+  free(classes);
+  if (status)
+    free(rows);
+  else
+    *values = rows;
+  return status;
+}

@@ -28,4 +28,7 @@ mote_status tensor_to_image_floats(const tensor *tensor, float **values, mote_er
 
 mote_status tensor_to_int32s(const tensor *tensor, int32_t **values, mote_error *error);
 
+// (N,) classes, 0 to `length` - 1, as N contexts of `length` numbers: 1 at the class, else 0.
+mote_status tensor_to_one_hot(const tensor *tensor, uint64_t count, int length, float **values, mote_error *error);
+
 #endif

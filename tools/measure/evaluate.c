@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/diffusion/schedule.h"
+#include "graph/nets/network.h"
 #include "runtime/error.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
@@ -38,7 +39,7 @@ static mote_status allocate(loss_work *w, uint32_t most, mote_error *error) {
   w->x = malloc(BATCH * w->each * sizeof *w->x);
   w->target = malloc(BATCH * w->each * sizeof *w->target);
   w->output = malloc(BATCH * w->each * sizeof *w->output);
-  w->context = malloc(BATCH * (size_t)w->model->n_cfeat * sizeof *w->context);
+  w->context = malloc(BATCH * (size_t)network_context_count(w->model) * sizeof *w->context);
   w->steps = malloc(BATCH * sizeof *w->steps);
   w->losses = malloc((size_t)most * EVALUATE_LEVELS * sizeof *w->losses);
   if (!w->alpha_bar || !w->x || !w->target || !w->output || !w->context || !w->steps || !w->losses)
@@ -70,8 +71,8 @@ static void noise_image(loss_work *w, const dataset *set, uint32_t index, int t,
                                                  .seed = w->desc->seed + (uint64_t)t,
                                                  .x = w->x + (size_t)row * w->each,
                                                  .target = w->target + (size_t)row * w->each});
-  dataset_write_context(set, index, w->context + (size_t)row * (size_t)w->model->n_cfeat);
-  w->steps[row] = t;
+  dataset_write_context(set, index, w->context + (size_t)row * (size_t)network_context_count(w->model));
+  w->steps[row] = t - network_timestep(w->model, 0);
 }
 
 static mote_status judge_batch(loss_work *w, const dataset *set, uint32_t count, uint32_t first, int level,
@@ -193,7 +194,7 @@ static mote_status compare_distances(const evaluate_desc *desc, const uint8_t *s
 
 static mote_status measure_samples(const evaluate_desc *desc, evaluation *result, mote_error *error) {
   const mote_model_info *model = mote_model_get_info(desc->model);
-  size_t length = (size_t)model->n_cfeat;
+  size_t length = (size_t)network_context_count(model);
   float *contexts = calloc((size_t)desc->samples * length, sizeof *contexts);
   if (!contexts) return fail(error, MOTE_ERROR_MEMORY, "no memory for %d samples", desc->samples);
   // One class after the other, or what the images say that are spread over all.

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "graph/nets/network.h"
 #include "runtime/error.h"
 #include "tools/data/contact_sheet.h"
 #include "tools/images/image_read.h"
@@ -15,7 +16,7 @@ static mote_status prepare(train_samples *s, mote_model *model, mote_error *erro
   const int labels = info->label_count;
   s->rows = labels == 0 ? CLASSLESS_ROWS : labels < ROWS_MOST ? labels : ROWS_MOST;
   s->columns = s->rows * COLUMNS <= SAMPLES_MOST ? COLUMNS : SAMPLES_MOST / s->rows;
-  size_t count = (size_t)(s->rows * s->columns), length = (size_t)info->n_cfeat;
+  size_t count = (size_t)(s->rows * s->columns), length = (size_t)network_context_count(info);
   s->contexts = calloc(count * length, sizeof *s->contexts);
   s->pixels = malloc(count * (size_t)info->channels * (size_t)info->height * (size_t)info->height);
   if (!s->contexts || !s->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %zu samples", count);
