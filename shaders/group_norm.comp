@@ -16,18 +16,20 @@ layout(binding = 2) readonly buffer Beta { vec4 beta[]; };            // (1, C, 
 layout(binding = 3) writeonly buffer Mean { float mean[]; };          // (N, G, 1, 1) C8
 layout(binding = 4) writeonly buffer Variance { float variance[]; };  // (N, G, 1, 1) C8
 layout(binding = 5) writeonly buffer Y { vec4 y[]; };                 // as x
-layout(binding = 6) readonly buffer Scale { vec4 scale[]; };          // (N, C, 1, 1) C8
-layout(binding = 7) readonly buffer Shift { vec4 shift[]; };          // (N or steps, C, 1, 1) C8
+layout(binding = 6) readonly buffer Scale { vec4 scale[]; };          // as in scale_shift.comp
+layout(binding = 7) readonly buffer Shift { vec4 shift[]; };          // the same
 layout(binding = 8) readonly buffer Step { uint step_words[]; };      // STEP_WORDS, raw
 layout(push_constant) uniform Push { group_norm_parameters p; };
 
 layout(constant_id = GROUP_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
 layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
+layout(constant_id = GROUP_NORM_ACTIVATION_LAST) const uint ACTIVATION_LAST = 0;
 layout(constant_id = GROUP_NORM_ROW_FROM_STEP) const uint ROW_FROM_STEP = 0;
 
 #include "shaders/glsl/clusters.glsl"
 #include "shaders/glsl/moments.glsl"
+#include "shaders/glsl/scale_shift.glsl"
 
 shared vec4 block_mean[2], block_deviation[2];  // of the channels of one block
 shared float group_mean[8], group_variance[8];  // of the workgroup's; until all blocks are read: the sum of squared deviations
@@ -84,13 +86,15 @@ void main() {
     if (SCALED != 0) {
       uint row = place.image;
       if (ROW_FROM_STEP != 0) row = step_words[STEP_INDEX];
-      outer_factor = scale[place.image * place.image_quads + c];
-      outer_offset = shift[row * place.image_quads + c];
+      outer_factor = scale_factor(SCALED, place.image, row, c, place.image_quads);
+      outer_offset = shift_term(SCALED, row, c, place.image_quads);
     }
     for (uint i = 0; i < count; i++) {
       uint at = from + i * stride;
-      vec4 value = activate((AT(x, at) - m) * factor + offset, ACTIVATION);
-      y[at] = SCALED != 0 ? outer_factor * value + outer_offset : value;
+      vec4 value = (AT(x, at) - m) * factor + offset;
+      if (ACTIVATION_LAST == 0) value = activate(value, ACTIVATION);
+      if (SCALED != 0) value = outer_factor * value + outer_offset;
+      y[at] = ACTIVATION_LAST != 0 ? activate(value, ACTIVATION) : value;
     }
   }
 }

@@ -2,10 +2,11 @@
 #include "shaders/types.h"
 
 #define GROUP_NORM_ACTIVATION 0
-#define GROUP_NORM_CLUSTER 1        // blocks of eight channels that a workgroup takes: the fewest that whole groups fill
-#define GROUP_NORM_LANES 2          // invocations of a workgroup
-#define GROUP_NORM_SCALED 3         // 1: after the activation, y = scale[n, c] · y + shift[r, c] as scale_shift.comp does
-#define GROUP_NORM_ROW_FROM_STEP 4  // as SCALE_SHIFT_ROW_FROM_STEP
+#define GROUP_NORM_CLUSTER 1          // blocks of eight channels that a workgroup takes: the fewest that whole groups fill
+#define GROUP_NORM_LANES 2            // invocations of a workgroup
+#define GROUP_NORM_SCALED 3           // a form of scale_shift.h: what scale_shift.comp does is done too; 0: it is not
+#define GROUP_NORM_ACTIVATION_LAST 4  // 1: before the activation; 0: after it
+#define GROUP_NORM_ROW_FROM_STEP 5    // as SCALE_SHIFT_ROW_FROM_STEP
 
 struct group_norm_parameters {
   uint clusters;  // of all images; the last of an image may have fewer blocks

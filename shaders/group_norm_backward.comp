@@ -1,7 +1,7 @@
 // group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M), r = 1/√(variance + ε), x̂ = (x - mean) · r,
 // dz = activation'(γ·x̂ + β) · dy, M = C/G · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
 // sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). With SCALED dy counts scale[n, c] times, and
-// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β). Workgroups and lanes as in group_norm.comp; the last one
+// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β); with ACTIVATION_LAST the activation is after that. Workgroups and lanes as in group_norm.comp; the last one
 // that is done sums dβ = Σ_n sum, dγ = Σ_n product in order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -20,22 +20,26 @@ layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, G, 1
 layout(binding = 6) coherent buffer Sum { vec4 sum[]; };             // (N, C, 1, 1) C8
 layout(binding = 7) coherent buffer Product { vec4 product[]; };     // (N, C, 1, 1) C8
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };              // as x
-layout(binding = 9) readonly buffer Scale { vec4 scale[]; };         // (N, C, 1, 1) C8; with SCALED, as the next two
+layout(binding = 9) readonly buffer Scale { vec4 scale[]; };         // as in scale_shift_backward.comp; with SCALED, as the next two
 layout(binding = 10) writeonly buffer Dscale { vec4 dscale[]; };     // as scale
-layout(binding = 11) writeonly buffer Dshift { vec4 dshift[]; };     // as scale
+layout(binding = 11) writeonly buffer Dshift { vec4 dshift[]; };     // as shift
 layout(binding = 12) writeonly buffer Dgamma { vec4 dgamma[]; };     // (1, C, 1, 1) C8
 layout(binding = 13) writeonly buffer Dbeta { vec4 dbeta[]; };       // (1, C, 1, 1) C8
 layout(binding = 14) coherent buffer Arrivals { uint arrivals[]; };  // (1) raw
+layout(binding = 15) readonly buffer Shift { vec4 shift[]; };        // as in scale_shift_backward.comp
 layout(push_constant) uniform Push { group_norm_parameters p; };
 
 layout(constant_id = GROUP_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
 layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
+layout(constant_id = GROUP_NORM_ACTIVATION_LAST) const uint ACTIVATION_LAST = 0;
 
 #define ARRIVED arrivals[0]
 #define ARRIVING p.clusters
 #include "shaders/glsl/arrival.glsl"
 #include "shaders/glsl/lane_sums.glsl"
+#define SCALE_SHIFT_GRADIENT
+#include "shaders/glsl/scale_shift.glsl"
 
 #include "shaders/glsl/clusters.glsl"
 
@@ -45,13 +49,16 @@ shared float group_a[8], group_b[8];  // of the workgroup's groups
 // What four channels of a workgroup, those of `quad`, are normalised with.
 struct constants {
   vec4 mean, r, gamma, beta;
-  vec4 factor;  // of dy
+  vec4 factor, term;
 };
 
 constants find_constants(cluster_place place, uint quad) {
   constants found;
   uint c = place.first_quad + quad, members = p.channels / p.groups;
-  found.factor = SCALED != 0 ? scale[place.image * place.image_quads + c] : vec4(1.0);
+  found.factor = vec4(1.0);
+  found.term = vec4(0.0);
+  if (SCALED != 0) found.factor = scale_factor(SCALED, place.image, place.image, c, place.image_quads);
+  if (ACTIVATION_LAST != 0) found.term = shift_term(SCALED, place.image, c, place.image_quads);
   found.gamma = gamma[c];
   found.beta = beta[c];
   [[unroll]] for (uint k = 0; k < 4; k++) {
@@ -64,21 +71,23 @@ constants find_constants(cluster_place place, uint quad) {
 }
 
 struct pixel {
-  vec4 normal, dy, dz;  // normal: x̂
+  vec4 normal, scaled, dy, dz;  // x̂, what scale_shift works on and the gradient of what it makes
 };
 
 pixel read_pixel(constants k, uint at) {
-  vec4 normal = (AT(x, at) - k.mean) * k.r, g = AT(dy, at);
-  return pixel(normal, g, activate_gradient(k.gamma * normal + k.beta, ACTIVATION) * (k.factor * g));
+  vec4 normal = (AT(x, at) - k.mean) * k.r, g = AT(dy, at), z = k.gamma * normal + k.beta;
+  if (ACTIVATION_LAST != 0) {
+    g *= activate_gradient(k.factor * z + k.term, ACTIVATION);
+    return pixel(normal, z, g, k.factor * g);
+  }
+  return pixel(normal, SCALED != 0 ? activate(z, ACTIVATION) : z, g, activate_gradient(z, ACTIVATION) * (k.factor * g));
 }
 
 // All lanes call it, each with its part of the sums.
-void write_scale_gradient(vec4 scale_sum, vec4 shift_sum, uint image_channel) {
+void add_scale_gradient(cluster_place place, uint quad, vec4 scale_sum, vec4 shift_sum) {
   add_lanes(scale_sum, shift_sum);
-  if (gl_LocalInvocationID.x < 2) {
-    dscale[image_channel] = scale_sum;
-    dshift[image_channel] = shift_sum;
-  }
+  if (gl_LocalInvocationID.x < 2)
+    write_scale_gradient(SCALED, place.image, place.first_quad + quad, place.image_quads, scale_sum, shift_sum);
 }
 
 // Adds what the workgroup's group `group` has of the channels of block `block`, in order.
@@ -108,13 +117,13 @@ void differentiate(cluster_place place) {
       s += here.dz;
       t += here.dz * here.normal;
       if (SCALED != 0) {
-        scale_sum += here.dy * activate(k.gamma * here.normal + k.beta, ACTIVATION);
+        scale_sum += here.dy * here.scaled;
         shift_sum += here.dy;
       }
     }
     add_lanes(s, t);
     uint image_channel = place.image * place.image_quads + place.first_quad + quad;
-    if (SCALED != 0) write_scale_gradient(scale_sum, shift_sum, image_channel);
+    if (SCALED != 0) add_scale_gradient(place, quad, scale_sum, shift_sum);
     if (lane < 2) {
       sum[image_channel] = s;
       product[image_channel] = t;

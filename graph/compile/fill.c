@@ -163,6 +163,7 @@ void fill_scale(graph *graph, node *node) {
   int room = front->input_count - front->op->slots[SLOT_SCALE];
   for (int i = 1; i < node->input_count; i++)
     if (node->inputs[i] && (i > room || slots[i - 1] || !is_ready_before(node->inputs[i], front))) return;
+  if (front->op->take && !front->op->take(graph, front, SLOT_SCALE, node)) return;
   for (int i = 1; i < node->input_count; i++)
     if (node->inputs[i]) slots[i - 1] = node->inputs[i];
   absorb(front, node);

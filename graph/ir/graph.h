@@ -104,7 +104,7 @@ typedef enum slot {
   SLOT_WEIGHT,      // after it: normalisation, folded into the weight, and the bias behind it
   SLOT_ACTIVATION,  // after it: the epilogue's
   SLOT_RESIDUAL,    // after it: a sum, of which this is the other term
-  SLOT_SCALE,       // after it: a factor, a term and the step that chooses them, as the inputs behind the first of that node
+  SLOT_SCALE,       // after it: a factor, a term or both, and the step that chooses them, as the inputs behind the first of that node
   SLOT_POOL,        // after it: pooling
   SLOT_MEAN,        // beside it: the mean of its first input, one more output
   SLOT_ADVANCE,     // right after it: what goes on to the next step

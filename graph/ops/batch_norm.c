@@ -4,6 +4,7 @@
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/batch_norm.h"
+#include "shaders/scale_shift.h"
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
 enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by passes
@@ -202,6 +203,13 @@ static bool offers(const graph *graph, const node *node, slot slot) {
   return slot != SLOT_POOL || finds_statistics(node);
 }
 
+// Of what scales after it, only the usual form.
+static bool take_scale(graph *graph, node *node, slot slot, struct node *other) {
+  (void)graph, (void)node, (void)slot;
+  const scale_shift_attributes *scale = (const void *)other->attributes;
+  return scale->form == SCALE_SHIFT_PAIR && scale->epilogue.activation == ACTIVATION_NONE;
+}
+
 static bool fold(graph *graph, const node *node, tensor **weight, tensor **bias) {
   return !finds_statistics(node) && batch_norm_fold(graph, weight, bias, &node->inputs[GAMMA]);
 }
@@ -214,6 +222,7 @@ const op batch_norm_op = {.name = "batch_norm",
                           .backward = backward,
                           .slots = {[SLOT_ACTIVATION] = 1, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_SCALE] = SCALE, [SLOT_POOL] = 1},
                           .offers = offers,
+                          .take = take_scale,
                           .fold = fold,
                           .cancels_bias = finds_statistics,
                           .differentiates_activation = true};

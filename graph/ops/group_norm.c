@@ -13,6 +13,7 @@ typedef struct group_norm_attributes {
   epilogue epilogue;
   uint32_t groups;
   float epsilon;
+  uint32_t scaled, activation_last;  // as the constants of group_norm.h
 } group_norm_attributes;
 
 // The fewest blocks of eight channels that whole groups fill.
@@ -43,7 +44,7 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta, int gro
   return y;
 }
 
-// Of both directions, with the first three constants; the launch's groups are one a cluster.
+// Of both directions; the launch's groups are one a cluster.
 static struct group_norm_parameters describe(const node *node, const launches *to, launch *launch) {
   const group_norm_attributes *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
@@ -51,6 +52,8 @@ static struct group_norm_parameters describe(const node *node, const launches *t
   launch->spec[GROUP_NORM_ACTIVATION] = attributes->epilogue.activation;
   launch->spec[GROUP_NORM_CLUSTER] = cluster;
   launch->spec[GROUP_NORM_LANES] = norm_lanes(to->caps, x, MAX_LANES);
+  launch->spec[GROUP_NORM_SCALED] = attributes->scaled;
+  launch->spec[GROUP_NORM_ACTIVATION_LAST] = attributes->activation_last;
   const struct group_norm_parameters push = {.clusters = (uint)x->shape.n * ((blocks + cluster - 1) / cluster),
                                              .channels = (uint)x->shape.c,
                                              .groups = attributes->groups,
@@ -63,8 +66,8 @@ static struct group_norm_parameters describe(const node *node, const launches *t
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *const *in = node->inputs;
   launch launch = {.shader = to->kernel->name,
-               .spec = {[GROUP_NORM_SCALED] = in[SCALE] != NULL, [GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
-               .spec_count = 5,
+               .spec = {[GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
+               .spec_count = 6,
                // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[X], in[GAMMA], in[BETA], node->outputs[MEAN], node->outputs[VARIANCE], node->outputs[Y],
                             in[SCALE] ? in[SCALE] : in[GAMMA], in[SHIFT] ? in[SHIFT] : in[GAMMA],
@@ -79,8 +82,8 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward, through the activation too
 
-enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_INPUT_COUNT };
-enum { B_DX, B_DGAMMA, B_DBETA, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE
+enum { B_X, B_DY, B_GAMMA, B_BETA, B_MEAN, B_VARIANCE, B_SCALE, B_SHIFT, B_INPUT_COUNT };
+enum { B_DX, B_DGAMMA, B_DBETA, B_DSCALE, B_DSHIFT };  // the last two beside B_SCALE and B_SHIFT
 
 static mote_status backward_forward(const node *node, launches *to, mote_error *error) {
   tensor *const *in = node->inputs, *const *out = node->outputs, *sums, *products, *arrivals;
@@ -89,13 +92,12 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   TRY(launches_scratch(to, image_channels, &products, error));
   TRY(launches_table(to, 1, &arrivals, error));  // counts the workgroups that are done
   launch launch = {.shader = to->kernel->name,
-               .spec = {[GROUP_NORM_SCALED] = in[B_SCALE] != NULL},
-               .spec_count = 4,
+               .spec_count = 5,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], sums,
                             products, out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
-                            in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SCALE] ? out[B_DSHIFT] : out[B_DX], out[B_DGAMMA],
-                            out[B_DBETA], arrivals},
-               .binding_count = 15};
+                            in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SHIFT] ? out[B_DSHIFT] : out[B_DX], out[B_DGAMMA],
+                            out[B_DBETA], arrivals, in[B_SHIFT] ? in[B_SHIFT] : in[B_GAMMA]},
+               .binding_count = 16};
   const struct group_norm_parameters push = describe(node, to, &launch);
   launch.push = &push;
   launch.push_bytes = sizeof push;
@@ -113,8 +115,8 @@ static void backward(graph *graph, node *forward) {
   }
   tensor *inputs[B_INPUT_COUNT] = {x,    forward->outputs[Y]->grad, gamma,
                                    beta, forward->outputs[MEAN],    forward->outputs[VARIANCE],
-                                   scale};
-  node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE, forward->attributes,
+                                   scale, shift};
+  node *node = graph_append(graph, &group_norm_backward_op, inputs, B_INPUT_COUNT, 1u << B_SCALE | 1u << B_SHIFT, forward->attributes,
                             sizeof(group_norm_attributes));
   if (!node) return;
   tensor *dx = node_output(graph, node, x->shape, ROLE_ACTIVATION);
@@ -125,11 +127,25 @@ static void backward(graph *graph, node *forward) {
   graph_add_gradient(graph, beta, dbeta);
   if (!scale) return;
   graph_add_gradient(graph, scale, node_output(graph, node, scale->shape, ROLE_ACTIVATION));
-  graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, ROLE_ACTIVATION));
+  if (shift) graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, ROLE_ACTIVATION));
+}
+
+// Any form, and the activation after it instead of one before.
+static bool take_scale(graph *graph, node *node, slot slot, struct node *other) {
+  (void)graph, (void)slot;
+  group_norm_attributes *attributes = (void *)node->attributes;
+  const scale_shift_attributes *scale = (const void *)other->attributes;
+  const bool last = scale->epilogue.activation != ACTIVATION_NONE;
+  if (last && attributes->epilogue.activation != ACTIVATION_NONE) return false;
+  if (last) attributes->epilogue.activation = scale->epilogue.activation;
+  attributes->activation_last = last;
+  attributes->scaled = scale->form;
+  return true;
 }
 
 const op group_norm_op = {.name = "group_norm",
                           .kernels = VECTOR_KERNELS("group_norm", forward),
                           .backward = backward,
                           .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SCALE] = SCALE},
+                          .take = take_scale,
                           .differentiates_activation = true};

@@ -59,6 +59,12 @@ typedef struct loss_attributes {
 
 double loss_share(const node *loss);
 
+// Attributes of scale_shift, whose second input is the first tensor that its form takes.
+typedef struct scale_shift_attributes {
+  epilogue epilogue;
+  uint32_t form;  // SCALE_SHIFT_… of shaders/scale_shift.h
+} scale_shift_attributes;
+
 // Adds `d` to the gradient of `of`: for gradient rules. NULL tensors, and those that need no gradient, are passed over.
 void graph_add_gradient(graph *graph, tensor *of, tensor *d);
 

@@ -2,17 +2,28 @@
 #include "tests/ops/reference.h"
 
 // Attribute: these bits, above them the number of groups. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift after it.
-enum { RELU = 1, SCALED = 2, PER_STEP = 4, LARGE_EPSILON = 8, SILU = 16, GROUPS = 64 };
+// HALVES: it takes both from input 3; LAST: the activation is after it.
+enum { RELU = 1, SCALED = 2, PER_STEP = 4, LARGE_EPSILON = 8, SILU = 16, HALVES = 32, LAST = 64, GROUPS = 128 };
 
 static int groups_of(const op_case *test) { return (int)test->attribute / GROUPS; }
 static float epsilon_of(const op_case *test) { return test->attribute & LARGE_EPSILON ? 0.25f : 1e-5f; }
 
+static tensor *activate(graph *graph, const op_case *test, tensor *y) {
+  if (test->attribute & RELU) y = relu(graph, y);
+  return test->attribute & SILU ? silu(graph, y) : y;
+}
+
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *y = group_norm(graph, in[0], in[1], in[2], groups_of(test), epsilon_of(test));
-  if (test->attribute & RELU) y = relu(graph, y);
-  if (test->attribute & SILU) y = silu(graph, y);
+  if (!(test->attribute & LAST)) y = activate(graph, test, y);
   if (test->attribute & SCALED) y = scale_shift(graph, y, in[3], in[4], test->attribute & PER_STEP ? in[5] : NULL);
-  return y;
+  if (test->attribute & HALVES) y = scale_shift(graph, y, in[3], NULL, test->attribute & PER_STEP ? in[4] : NULL);
+  return test->attribute & LAST ? activate(graph, test, y) : y;
+}
+
+static double activated(const op_case *test, double y) {
+  if (test->attribute & RELU && y < 0) y = 0;
+  return test->attribute & SILU ? reference_silu(y) : y;
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
@@ -30,11 +41,11 @@ static void reference(const op_case *test, double *const *in, double *out) {
       for (int i = 0; i < count; i++) {
         int c = g * members + i / (s.h * s.w);
         double y = in[1][c] * (in[0][first + (size_t)i] - mean) / sqrt(variance + epsilon_of(test)) + in[2][c];
-        if (test->attribute & RELU && y < 0) y = 0;
-        if (test->attribute & SILU) y = reference_silu(y);
-        int row = test->attribute & PER_STEP ? (int)in[5][0] : n;
+        if (!(test->attribute & LAST)) y = activated(test, y);
+        int row = test->attribute & PER_STEP ? (int)in[test->attribute & HALVES ? 4 : 5][0] : n;
         if (test->attribute & SCALED) y = in[3][n * s.c + c] * y + in[4][row * s.c + c];
-        out[first + (size_t)i] = y;
+        if (test->attribute & HALVES) y = (1 + in[3][row * 2 * s.c + c]) * y + in[3][(row * 2 + 1) * s.c + c];
+        out[first + (size_t)i] = test->attribute & LAST ? activated(test, y) : y;
       }
     }
 }
@@ -95,6 +106,26 @@ static const op_case cases[] = {
      .no_gradient = true,
      .inputs = {{{2, 64, 4, 4}}, {{1, 64, 1, 1}}, {{1, 64, 1, 1}}, {{2, 64, 1, 1}}, {{4, 64, 1, 1}},
                 {{1, 4, 1, 1}, ROLE_TABLE}},
+     .words = third_step,
+     .tolerance = 2e-5},
+    {.name = "scaled and shifted by image, then SiLU",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | LAST | 4 * GROUPS | SCALED,
+     .inputs = {{{2, 20, 2, 3}}, {{1, 20, 1, 1}}, {{1, 20, 1, 1}}, {{2, 20, 1, 1}}, {{2, 20, 1, 1}}},
+     .tolerance = 2e-5},
+    {.name = "scaled and shifted by the halves of a tensor, then SiLU",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | LAST | 4 * GROUPS | HALVES,
+     .inputs = {{{3, 24, 3, 3}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{3, 48, 1, 1}}},
+     .tolerance = 2e-5},
+    {.name = "scaled and shifted by the halves of the current step's row",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | LAST | 4 * GROUPS | HALVES | PER_STEP,
+     .no_gradient = true,
+     .inputs = {{{2, 24, 3, 3}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{4, 48, 1, 1}}, {{1, 4, 1, 1}, ROLE_TABLE}},
      .words = third_step,
      .tolerance = 2e-5},
     // A variance near epsilon, so that epsilon counts.
