@@ -1,5 +1,6 @@
-// test_kernels.c: what kernels may ask for: packed copies of weights.
+// test_kernels.c: what kernels may ask for: packed copies of weights, tensors stored in half precision.
 #include "graph/compile/program.h"
+#include "graph/ir/half.h"
 #include "graph/kernels/kernel.h"
 #include "graph/kernels/packing.h"
 #include "shaders/add.h"
@@ -161,12 +162,105 @@ static void the_tuner_makes_copies_and_does_not_count_those_that_are_prepared(vo
   finish(&rig);
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Half precision: y = a + b
+
+static const uint32_t add_halves_words[] = {
+#include "add_halves.inc"
+};
+
+static mote_status launch_halves(const node *node, launches *to, mote_error *error) {
+  const uint32_t count = (uint32_t)(tensor_bytes(node->outputs[0]) / 16);
+  return launches_add(to,
+                      &(launch){.shader = "add_halves",
+                                .bindings = {node->inputs[0], node->inputs[1], node->outputs[0]},
+                                .binding_count = 3,
+                                .push = &count,
+                                .push_bytes = sizeof count,
+                                .groups = {(count + 63) / 64}},
+                      error);
+}
+
+static mote_status launch_none(const node *node, launches *to, mote_error *error) {
+  (void)node, (void)to, (void)error;
+  return MOTE_ERROR_USAGE;
+}
+
+static const op halves_op = {.name = "halves", .kernels = KERNELS({"single", MOTE_KERNELS_PLAIN, NULL, launch_none},
+                                                                  {"halves", MOTE_KERNELS_PLAIN, NULL, launch_halves, .stores_half = true})};
+static const op singles_op = {.name = "singles", .kernels = ONE_KERNEL("single", launch_none)};
+
+static graph *halves_graph(mote_device *device, const op *op, tensor_role role, tensor *parts[3]) {
+  const shape shape = {3, 13, 3, 1};
+  graph *graph = graph_create(device_get_caps(device));
+  parts[0] = graph_input(graph, "a", shape, role);
+  parts[1] = graph_input(graph, "b", shape, role);
+  node *node = graph_append(graph, op, parts, 2, 0, NULL, 0);
+  parts[2] = node_output(graph, node, shape, role);
+  parts[2]->keep = true;
+  for (int i = 0; i < 3; i++) {
+    size_t whole = tensor_bytes(parts[i]);
+    assert_int_equal(parts[i]->type, ELEMENT_F32);
+    parts[i]->type = ELEMENT_F16;
+    assert_int_equal(2 * tensor_bytes(parts[i]), whole);
+  }
+  return graph;
+}
+
+// 1/3 is rounded on the way there; all else, and the sums, are halves.
+static void a_kernel_takes_and_makes_tensors_stored_in_half_precision(void **state) {
+  (void)state;
+  static const shader own = {"add_halves", add_halves_words, COUNT(add_halves_words)};
+  enum { COUNT_A = 3 * 13 * 3 };
+  mote_error error = {0};
+  for (tensor_role role = ROLE_ACTIVATION; role <= ROLE_WEIGHT_TRANSPOSED; role++) {
+    mote_device *device = test_device((mote_device_desc){.separate_buffers = true});
+    device_set_shaders(device, &own, 1);
+    tensor *parts[3];
+    program *program;
+    float a[COUNT_A], b[COUNT_A], read[COUNT_A];
+    graph *graph = halves_graph(device, &halves_op, role, parts);
+    MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "halves", .guard_bytes = 64}, &program, &error));
+    for (int i = 0; i < COUNT_A; i++) a[i] = (float)(i - 50) / 8, b[i] = (float)(i * i % 97) / 4;
+    a[50] = 1.0f / 3, b[50] = 0;
+    MUST(program_write(program, parts[0], a, &error));
+    MUST(program_write(program, parts[1], b, &error));
+    MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
+    a[50] = half_to_float(half_from_float(a[50]));
+    assert_true(a[50] != 1.0f / 3);
+    MUST(program_read(program, parts[0], read, &error));
+    assert_memory_equal(read, a, sizeof a);
+    MUST(program_read(program, parts[2], read, &error));
+    for (int i = 0; i < COUNT_A; i++) assert_true(read[i] == a[i] + b[i]);
+    const char *overrun;
+    MUST(program_check_guards(program, &overrun, &error));
+    assert_null(overrun);
+    program_destroy(&program);
+    test_device_end(&device);
+  }
+}
+
+static void an_op_without_a_kernel_for_halves_says_so(void **state) {
+  (void)state;
+  mote_error error = {0};
+  mote_device *device = test_device((mote_device_desc){0});
+  tensor *parts[3];
+  program *program;
+  graph *graph = halves_graph(device, &singles_op, ROLE_ACTIVATION, parts);
+  assert_int_equal(program_create(&(program_desc){.device = device, .graph = graph, .name = "halves"}, &program, &error),
+                   MOTE_ERROR_UNSUPPORTED);
+  assert_contains(error.message, "no kernel of singles takes tensors that are stored so");
+  test_device_end(&device);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_weight_that_does_not_learn_is_packed_when_weights_have_changed),
       cmocka_unit_test(a_weight_that_learns_is_packed_in_each_step),
       cmocka_unit_test(a_weight_that_a_node_writes_is_packed_again),
       cmocka_unit_test(the_tuner_makes_copies_and_does_not_count_those_that_are_prepared),
+      cmocka_unit_test(a_kernel_takes_and_makes_tensors_stored_in_half_precision),
+      cmocka_unit_test(an_op_without_a_kernel_for_halves_says_so),
   };
   return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
 }

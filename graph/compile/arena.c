@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "graph/ir/half.h"
+
 #include "runtime/list.h"
 
 enum { FILL_FLOATS = 1 << 14 };
@@ -98,16 +100,21 @@ mote_status arena_take(arena *arena, const node *node, const launches *launches,
 
 mote_status arena_fill(const arena *arena, const tensor *tensor, mote_error *error) {
   static const float zeros[FILL_FLOATS];
-  float numbers[FILL_FLOATS];
+  union {
+    float whole;
+    uint16_t halves[2];
+  } numbers[FILL_FLOATS];
   const binding home = arena_home(arena, tensor);
   bool vector = tensor->shape.n == 1 && tensor->shape.h * tensor->shape.w == 1;
   for (uint32_t i = 0; i < FILL_FLOATS; i++) {
     float number = (float)((int32_t)(i * 2654435761u) >> 8) / 8388608.0f;
-    numbers[i] = vector && number < 0 ? -number : number;
+    number = vector && number < 0 ? -number : number;
+    numbers[i].whole = number;
+    if (tensor->type == ELEMENT_F16) numbers[i].halves[0] = numbers[i].halves[1] = half_from_float(number);
   }
   for (size_t at = 0; at < home.bytes; at += sizeof numbers) {
     size_t left = home.bytes - at;
-    TRY(buffer_upload(home.buffer, home.offset + at, tensor->role == ROLE_TABLE ? zeros : numbers,
+    TRY(buffer_upload(home.buffer, home.offset + at, tensor->role == ROLE_TABLE ? (const void *)zeros : numbers,
                       left < sizeof numbers ? left : sizeof numbers, error));
   }
   return MOTE_OK;

@@ -170,7 +170,7 @@ static bool agrees(const trial *t, double tolerance) {
     const float *wanted = (const void *)(t->wanted + at), *found = (const void *)(t->found + at);
     double difference = 0, norm = 0;
     if (!memcmp(wanted, found, tensor_bytes(t->made[i]))) continue;
-    if (tolerance == 0 || t->made[i]->role == ROLE_TABLE) return false;
+    if (tolerance == 0 || t->made[i]->role == ROLE_TABLE || t->made[i]->type == ELEMENT_F16) return false;
     for (size_t k = 0; k < tensor_bytes(t->made[i]) / sizeof *wanted; k++) {
       difference += ((double)wanted[k] - found[k]) * ((double)wanted[k] - found[k]);
       norm += (double)wanted[k] * wanted[k];
@@ -236,6 +236,8 @@ static mote_status choose_one(trial *t, kernel_search search, way *chosen, mote_
   int choice = 0, tensors = t->graph->tensor_count;
   mote_status status = MOTE_OK;
   t->count = kernel_ways(t->graph->caps, t->node, search, t->ways);
+  if (!t->count)
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: no kernel of %s takes tensors that are stored so", t->node->label, t->node->op->name);
   for (int i = 0; i < t->count; i++) t->lists[i] = t->prepare[i] = (launches){0};
   if (t->count > 1) status = choose_way(t, &choice, error);
   *chosen = t->ways[choice < 0 ? 0 : choice];

@@ -66,6 +66,7 @@ static tensor *add_tensor(graph *graph, const char *name, shape shape, tensor_ro
   snprintf(tensor->name, sizeof tensor->name, "%.95s", name);
   tensor->shape = shape;
   tensor->role = role;
+  layout_assign(tensor, graph->caps ? graph->caps->kernels : MOTE_KERNELS_PLAIN);
   tensor->kind = kind;
   tensor->index = graph->tensor_count;
   graph->tensors[graph->tensor_count++] = tensor;

@@ -19,14 +19,19 @@ typedef struct shape {
   int n, c, h, w;
 } shape;
 
-// What a tensor is for; from this alone follows how it lies in device memory, see layout.c. Files and the host side always use the
-// row-major order of `shape`.
+// What a tensor is for; from this and the device's class follows how it lies in device memory and of what type its elements are
+// there, see layout.c. Files and the host side always use floats in the row-major order of `shape`.
 typedef enum tensor_role {
   ROLE_ACTIVATION,         // images, features, vectors of them, and parameters that are a number a channel
   ROLE_WEIGHT,             // (n = out, c = in, h, w)
   ROLE_WEIGHT_TRANSPOSED,  // (n = in, c = out, h, w), PyTorch's order for transposed convolutions
   ROLE_TABLE,              // words that the host and shaders lay out by themselves
 } tensor_role;
+
+typedef enum element_type {
+  ELEMENT_F32,
+  ELEMENT_F16,  // stored so, two in a word; shaders compute in single precision, by unpackHalf2x16 and packHalf2x16
+} element_type;
 
 typedef enum tensor_kind {
   TENSOR_ACTIVATION,  // made by a node, placed by the planner, dead after its last use
@@ -60,6 +65,8 @@ typedef struct tensor {
   char name[NAME_BYTES];
   shape shape;
   tensor_role role;
+  unsigned char layout;  // of layout.c
+  element_type type;
   tensor_kind kind;
   parameter_desc parameter;  // of one
   bool requires_grad;  // a learned parameter, or made from one
@@ -242,6 +249,9 @@ typedef struct shape_text {
   char text[56];
 } shape_text;
 shape_text shape_format(shape shape);
+
+// Gives a new tensor the layout and the element type that follow from its role and the device's class.
+void layout_assign(tensor *tensor, mote_kernels class);
 
 // Elements in row-major form, and bytes on the device, padding included.
 size_t tensor_elements(const tensor *tensor);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "graph/ir/half.h"
+
 typedef enum layout {
   LAYOUT_C8,                 // [n][c/8][h][w][8]: blocks of eight channels innermost, the last one filled with zeros
   LAYOUT_WEIGHT,             // (n, c, h, w) as [n/8][c/4][h·w][8 n][4 c], both padded to 8 with zeros
@@ -10,13 +12,27 @@ typedef enum layout {
   LAYOUT_RAW,                // the row-major order itself, 4 bytes an element
 } layout;
 
-static layout layout_of(const tensor *tensor) {
-  static const layout layouts[] = {[ROLE_ACTIVATION] = LAYOUT_C8,
-                                   [ROLE_WEIGHT] = LAYOUT_WEIGHT,
-                                   [ROLE_WEIGHT_TRANSPOSED] = LAYOUT_WEIGHT_TRANSPOSED,
-                                   [ROLE_TABLE] = LAYOUT_RAW};
-  return layouts[tensor->role];
+// One table: the first row of a tensor's role that is of the device's class, or of any: AUTO. Tables are words, whatever their type.
+static const struct row {
+  tensor_role role;
+  mote_kernels class;
+  layout layout;
+  element_type type;
+} rows_of_roles[] = {
+    {ROLE_ACTIVATION, MOTE_KERNELS_AUTO, LAYOUT_C8, ELEMENT_F32},
+    {ROLE_WEIGHT, MOTE_KERNELS_AUTO, LAYOUT_WEIGHT, ELEMENT_F32},
+    {ROLE_WEIGHT_TRANSPOSED, MOTE_KERNELS_AUTO, LAYOUT_WEIGHT_TRANSPOSED, ELEMENT_F32},
+    {ROLE_TABLE, MOTE_KERNELS_AUTO, LAYOUT_RAW, ELEMENT_F32},
+};
+
+void layout_assign(tensor *tensor, mote_kernels class) {
+  const struct row *row = rows_of_roles;
+  while (row->role != tensor->role || (row->class != class && row->class != MOTE_KERNELS_AUTO)) row++;
+  tensor->layout = (unsigned char)row->layout;
+  tensor->type = row->type;
 }
+
+static size_t element_bytes(const tensor *tensor) { return tensor->type == ELEMENT_F16 ? 2 : 4; }
 
 size_t tensor_elements(const tensor *tensor) {
   shape s = tensor->shape;
@@ -25,40 +41,51 @@ size_t tensor_elements(const tensor *tensor) {
 
 size_t tensor_bytes(const tensor *tensor) {
   shape s = tensor->shape;
-  if (layout_of(tensor) == LAYOUT_RAW) return 4 * tensor_elements(tensor);
-  if (layout_of(tensor) != LAYOUT_C8) s.n = round_up(s.n, 8);
-  return 4 * (size_t)s.n * (size_t)round_up(s.c, 8) * (size_t)s.h * (size_t)s.w;
+  if (tensor->layout == LAYOUT_RAW) return 4 * tensor_elements(tensor);
+  if (tensor->layout != LAYOUT_C8) s.n = round_up(s.n, 8);
+  return element_bytes(tensor) * (size_t)s.n * (size_t)round_up(s.c, 8) * (size_t)s.h * (size_t)s.w;
 }
 
-// Where element (n, c, pixel) lies, in floats.
+// Where element (n, c, pixel) lies, in elements.
 static size_t device_index(const tensor *tensor, int n, int c, int pixel) {
   size_t pixels = (size_t)tensor->shape.h * (size_t)tensor->shape.w;
-  if (layout_of(tensor) == LAYOUT_C8) {
+  if (tensor->layout == LAYOUT_C8) {
     size_t blocks = (size_t)round_up(tensor->shape.c, 8) / 8;
     return (((size_t)n * blocks + (size_t)c / 8) * pixels + (size_t)pixel) * 8 + (size_t)c % 8;
   }
-  bool transposed = layout_of(tensor) == LAYOUT_WEIGHT_TRANSPOSED;
+  bool transposed = tensor->layout == LAYOUT_WEIGHT_TRANSPOSED;
   size_t out = (size_t)(transposed ? c : n), in = (size_t)(transposed ? n : c);
   size_t in_quads = (size_t)round_up(transposed ? tensor->shape.n : tensor->shape.c, 8) / 4;
   return (((out / 8 * in_quads + in / 4) * pixels + (size_t)pixel) * 8 + out % 8) * 4 + in % 4;
 }
 
-static void move(const tensor *tensor, float *rows, float *device, bool pack) {
+static void put(const tensor *tensor, float value, void *device, size_t at) {
+  if (tensor->type == ELEMENT_F16)
+    ((uint16_t *)device)[at] = half_from_float(value);
+  else
+    ((float *)device)[at] = value;
+}
+
+static float get(const tensor *tensor, const void *device, size_t at) {
+  return tensor->type == ELEMENT_F16 ? half_to_float(((const uint16_t *)device)[at]) : ((const float *)device)[at];
+}
+
+static void move(const tensor *tensor, float *rows, void *device, bool pack) {
   int pixels = tensor->shape.h * tensor->shape.w;
   size_t at = 0;
   for (int n = 0; n < tensor->shape.n; n++)
     for (int c = 0; c < tensor->shape.c; c++)
       for (int pixel = 0; pixel < pixels; pixel++, at++) {
-        float *place = &device[device_index(tensor, n, c, pixel)];
+        size_t place = device_index(tensor, n, c, pixel);
         if (pack)
-          *place = rows[at];
+          put(tensor, rows[at], device, place);
         else
-          rows[at] = *place;
+          rows[at] = get(tensor, device, place);
       }
 }
 
-void layout_pack(const tensor *tensor, const float *rows, float *device) {
-  if (rows && layout_of(tensor) == LAYOUT_RAW) {
+void layout_pack(const tensor *tensor, const float *rows, void *device) {
+  if (rows && tensor->layout == LAYOUT_RAW) {
     memcpy(device, rows, tensor_bytes(tensor));
     return;
   }
@@ -66,9 +93,9 @@ void layout_pack(const tensor *tensor, const float *rows, float *device) {
   if (rows) move(tensor, (float *)(uintptr_t)rows, device, true);
 }
 
-void layout_unpack(const tensor *tensor, const float *device, float *rows) {
-  if (layout_of(tensor) == LAYOUT_RAW)
+void layout_unpack(const tensor *tensor, const void *device, float *rows) {
+  if (tensor->layout == LAYOUT_RAW)
     memcpy(rows, device, tensor_bytes(tensor));
   else
-    move(tensor, rows, (float *)(uintptr_t)device, false);
+    move(tensor, rows, (void *)(uintptr_t)device, false);
 }

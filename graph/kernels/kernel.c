@@ -17,7 +17,15 @@ static bool is_of_class(const kernel *kernel, mote_kernels wanted) {
   return kernel->class == MOTE_KERNELS_PLAIN || kernel->class == wanted || tiles_too;
 }
 
+static bool is_stored_in_half(const node *node) {
+  bool half = false;
+  for (int i = 0; i < node->input_count; i++) half |= node->inputs[i] && node->inputs[i]->type == ELEMENT_F16;
+  for (int i = 0; i < node->output_count; i++) half |= node->outputs[i]->type == ELEMENT_F16;
+  return half;
+}
+
 bool kernel_fits(const kernel *kernel, const device_caps *caps, const node *node) {
+  if (kernel->stores_half != is_stored_in_half(node)) return false;
   return (!kernel->cooperative || caps->cooperative) && (!kernel->fits || kernel->fits(caps, node));
 }
 
@@ -48,7 +56,7 @@ static bool makes_equal_bits(const way *a, const way *b) {
 int kernel_ways(const device_caps *caps, const node *node, kernel_search search, way ways[MOST_WAYS]) {
   const kernel *first = kernel_choose(caps, node), *kernel = first, *next = node->op->kernels;
   int count = 0;
-  for (; kernel->name; kernel = next++) {
+  for (; first && kernel->name; kernel = next++) {
     variant variants[MOST_VARIANTS];
     if (count && (kernel == first || !is_searched(kernel, first, caps) || !kernel_fits(kernel, caps, node))) continue;
     int of_kernel = variants_of(kernel, caps, node, variants);

@@ -14,6 +14,7 @@ typedef struct kernel {
   // `to->variant`. NULL: there is one.
   int (*variants)(const struct kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]);
   uint32_t order;    // kernels of an op that have the same one, not 0, make the same bits where their variants' orders are the same
+  bool stores_half;  // takes and makes tensors that are stored in half precision; others take none of them
   bool half;         // rounds what it multiplies to half precision
   bool cooperative;  // multiplies cooperative matrices, where the device has them, in waves as wide as its subgroups
 } kernel;
@@ -23,7 +24,7 @@ typedef struct kernel {
 #define ONE_KERNEL(name, launch) KERNELS({name, MOTE_KERNELS_PLAIN, NULL, launch})
 
 // The kernel that a node takes on a device: the first that fits and is among those that the device was told to prefer, or else of
-// its class.
+// its class. NULL: there is none for tensors stored so.
 const kernel *kernel_choose(const device_caps *caps, const node *node);
 
 // A kernel and which of its variants.
@@ -40,7 +41,7 @@ typedef enum kernel_search {
                  // open, those of every class, but none that rounds to half precision unless that one does
 } kernel_search;
 
-// The ways of doing a node, the one that should suit first: how many.
+// The ways of doing a node, the one that should suit first: how many. 0: kernel_choose has none.
 enum { MOST_WAYS = 64 };
 int kernel_ways(const device_caps *caps, const node *node, kernel_search search, way ways[MOST_WAYS]);
 
