@@ -191,6 +191,8 @@ faults=(
   'sinusoids.comp            s/whole \* f\.x + high/whole * f.x/'
   'sinusoids.comp            s/x += part \*/x -= part */'
   'sinusoids.comp            s/c >= half_count \* 2 ? 0\.0 : //'
+  'upsample.comp             s/ below = to + p\.width \* 4/ below = to + p.width * 2/'
+  'upsample_backward.comp    s/AT(dy, below + 2)/AT(dy, below)/'
   'weight_transpose.comp     s/flip != 0/flip == 0/'
   'test_plan:graph/compile/place.c    s/order\[j\]->first <= item->last/order[j]->first < item->last/'
   'test_plan:graph/compile/place.c    s/if (end > at) at = end;/at = end;/'
