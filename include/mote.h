@@ -200,8 +200,16 @@ typedef enum mote_schedule {
   MOTE_SCHEDULE_COSINE = 1,         // Nichol & Dhariwal 2021; diffusers calls it squaredcos_cap_v2
   MOTE_SCHEDULE_DDPM = 2,           // evenly from beta_start at t = 1 to beta_end at T (Ho et al. 2020); diffusers' linear
   MOTE_SCHEDULE_SCALED_LINEAR = 3,  // the same of √beta; diffusers' scaled_linear
+  MOTE_SCHEDULE_FLOW = 4,           // no betas: x_t = (1 - t/T) · x_0 + t/T · ε (Lipman et al. 2023; Liu et al. 2023)
 } mote_schedule;
-typedef enum mote_prediction { MOTE_PREDICT_EPSILON = 0, MOTE_PREDICT_V = 1, MOTE_PREDICT_X0 = 2 } mote_prediction;
+
+// What a network makes of x_t = α · x_0 + σ · ε.
+typedef enum mote_prediction {
+  MOTE_PREDICT_EPSILON = 0,  // ε (Ho et al. 2020); not with MOTE_SCHEDULE_FLOW, at whose end x_t tells nothing else
+  MOTE_PREDICT_V = 1,        // α · ε - σ · x_0 (Salimans & Ho 2022)
+  MOTE_PREDICT_X0 = 2,       // x_0
+  MOTE_PREDICT_FLOW = 3,     // ε - x_0, the velocity of MOTE_SCHEDULE_FLOW
+} mote_prediction;
 
 // Which timesteps a run of N steps visits from t_0 = strength · T down; i = 0 … N - 1, rounded, no two alike.
 typedef enum mote_grid {
@@ -437,6 +445,8 @@ typedef enum mote_sampler_kind {
   MOTE_SAMPLER_DDPM = 1,  // Ho et al. 2020, ancestral
   MOTE_SAMPLER_DPMPP = 2,      // DPM-Solver++(2M), Lu et al. 2022 (arXiv:2211.01095), algorithm 2; no noise
   MOTE_SAMPLER_DPMPP_SDE = 3,  // SDE-DPM-Solver++(2M) of the same paper: with noise
+  MOTE_SAMPLER_EULER = 4,      // DDIM without noise, which is Euler's method for the flow of probability
+  MOTE_SAMPLER_HEUN = 5,       // Heun's (Karras et al. 2022, algorithm 1): each step but the last evaluates the network twice
 } mote_sampler_kind;
 
 // Whether a run starts from an image, which its request then brings as `init`.

@@ -1,6 +1,6 @@
 // draw_batch.comp: one training batch from the data on the device. Draw d, counted over the whole training, takes image
 // permute(d mod count) of epoch d / count, so that every image comes once an epoch; mirrors and shifts it, draws
-// t in 1 … T and noise ε, and writes x_t = √ᾱ·x_0 + √(1-ᾱ)·ε, the target ε, √ᾱ·ε - √(1-ᾱ)·x_0 or x_0, t/T, the context
+// t in 1 … T and noise ε, and writes x_t = √ᾱ·x_0 + √(1-ᾱ)·ε, the target ε, √ᾱ·ε - √(1-ᾱ)·x_0, x_0 or ε - x_0, t/T, the context
 // or zeros, and the weight of the squared error. One invocation: four neighbouring elements of one channel; channels of
 // the padding are zeros.
 #version 450
@@ -74,6 +74,6 @@ void main() {
     int row = int((quad * 4 + k) / p.width), column = int((quad * 4 + k) % p.width);
     float x0 = pixel_at(image, row - down, (mirror ? int(p.width) - 1 - column : column) - right, c);
     x[to + k * 8] = signal * x0 + level * epsilon[k];
-    target[to + k * 8] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : x0;
+    target[to + k * 8] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : p.target == 2 ? x0 : epsilon[k] - x0;
   }
 }

@@ -18,7 +18,7 @@ struct draw_batch_parameters {
   uint step_draws;    // images of one training step
   uint first_draw;    // of them, drawn by other dispatches before this one
   uint timesteps;     // T
-  uint target;        // what the model predicts: 0 epsilon, 1 v, 2 x_0
+  uint target;        // what the model predicts: 0 epsilon, 1 v, 2 x_0, 3 epsilon - x_0
   uint shift;         // pixels
   float context_drop; // probabilities
   float flip;

@@ -212,10 +212,11 @@ static inline weights *weights_make(const mote_model_info *info) {
   }
   weights_set(w, "architecture", "context_unet");
   weights_set(w, "timesteps", "500");
-  weights_set(w, "schedule", info->schedule == MOTE_SCHEDULE_COSINE ? "cosine" : "linear");
+  static const char *const schedules[] = {"linear", "cosine", "ddpm", "scaled_linear", "flow"};
+  weights_set(w, "schedule", schedules[info->schedule]);
   weights_set(w, "beta_start", "0.0001");
   weights_set(w, "beta_end", "0.02");
-  static const char *const predictions[] = {"epsilon", "v", "x0"};
+  static const char *const predictions[] = {"epsilon", "v", "x0", "flow"};
   weights_set(w, "prediction", predictions[info->prediction]);
   return w;
 }

@@ -332,8 +332,9 @@ static void inpainting_keeps_pixels_to_the_bit(void **state) {
   (void)state;
   float *init = test_numbers(6, IMAGE), mask[HEIGHT * HEIGHT], made[IMAGE];
   for (int i = 0; i < HEIGHT * HEIGHT; i++) mask[i] = i % 3 == 0;
-  for (int kind = MOTE_SAMPLER_DDIM; kind <= MOTE_SAMPLER_DPMPP_SDE; kind++) {
-    sample((mote_sampler_desc){.kind = (mote_sampler_kind)kind, .steps = 4, .edit = MOTE_EDIT_INPAINT, .resample = 2},
+  for (int kind = MOTE_SAMPLER_DDIM; kind <= MOTE_SAMPLER_HEUN; kind++) {
+    const int resample = kind == MOTE_SAMPLER_HEUN ? 1 : 2;
+    sample((mote_sampler_desc){.kind = (mote_sampler_kind)kind, .steps = 4, .edit = MOTE_EDIT_INPAINT, .resample = resample},
            (mote_sampler_request){.seed = 5, .init = init, .mask = mask}, made);
     int changed = 0;
     for (int i = 0; i < IMAGE; i++) {
@@ -359,7 +360,7 @@ static void samplers_that_cannot_be_are_refused(void **state) {
       {{.eta = 1.5}, "eta is 1.5, expected 0 to 1"},
       {{.eta = NAN}, "eta is nan"},
       {{.kind = (mote_sampler_kind)9}, "sampler kind 9 is unknown"},
-      {{.grid = (mote_grid)3}, "grid 3 is unknown"},
+      {{.grid = (mote_grid)9}, "grid 9 is unknown"},
       {{.edit = (mote_edit)3}, "edit 3 is unknown"},
       {{.guidance = -1}, "guidance is -1, expected 0 to 100"},
       {{.guidance = NAN}, "guidance is nan"},
@@ -369,6 +370,7 @@ static void samplers_that_cannot_be_are_refused(void **state) {
       {{.strength = 1.5}, "strength is 1.5, expected 0 to 1"},
       {{.strength = 0.1, .steps = 51}, "steps is 51, expected 1 to 50"},
       {{.resample = 2}, "resample is 2, expected 1 to 100, and 1 unless inpainting"},
+      {{.kind = MOTE_SAMPLER_HEUN, .edit = MOTE_EDIT_INPAINT, .resample = 2}, "resample is 2, expected 1 with the sampler heun"},
   };
   mote_error error;
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -382,6 +384,23 @@ static void samplers_that_cannot_be_are_refused(void **state) {
   mote_sampler *sampler;
   assert_int_equal(mote_sampler_create(&(mote_sampler_desc){0}, &sampler, &error), MOTE_ERROR_USAGE);
   assert_error(&error, MOTE_ERROR_USAGE, "needs a model");
+}
+
+static void what_pure_noise_does_not_allow_is_refused(void **state) {
+  (void)state;
+  mote_model_info info = SMALL_MODEL;
+  info.schedule = MOTE_SCHEDULE_FLOW;
+  info.prediction = MOTE_PREDICT_FLOW;
+  mote_model *straight = test_model(device, info);
+  mote_sampler *sampler;
+  mote_error error;
+  assert_int_equal(mote_sampler_create(&(mote_sampler_desc){.model = straight, .kind = MOTE_SAMPLER_DDPM}, &sampler, &error),
+                   MOTE_ERROR_USAGE);
+  assert_error(&error, MOTE_ERROR_USAGE, "sampler ddpm: found the schedule flow, expected ddim,");
+  assert_int_equal(mote_sampler_create(&(mote_sampler_desc){.model = straight, .grid = MOTE_GRID_KARRAS}, &sampler, &error),
+                   MOTE_ERROR_USAGE);
+  assert_error(&error, MOTE_ERROR_USAGE, "grid karras: found the schedule flow");
+  mote_model_destroy(&straight);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -551,6 +570,7 @@ int main(void) {
       cmocka_unit_test(a_guided_step_is_two_steps_combined),
       cmocka_unit_test(inpainting_keeps_pixels_to_the_bit),
       cmocka_unit_test(samplers_that_cannot_be_are_refused),
+      cmocka_unit_test(what_pure_noise_does_not_allow_is_refused),
       cmocka_unit_test(barriers_stand_where_hazards_are_and_nowhere_else),
       cmocka_unit_test(the_same_place_in_two_buffers_is_no_hazard),
       cmocka_unit_test(long_chains_of_hazards_give_the_right_numbers),

@@ -12,9 +12,19 @@ typedef struct level {
   double alpha_bar;
 } level;
 
+static void alpha_bars(const mote_model_info *info, double *alpha_bar) {
+  noising *noisings = calloc((size_t)info->timesteps + 1, sizeof *noisings);
+  schedule_noisings(info, noisings);
+  for (int t = 0; t <= info->timesteps; t++) {
+    alpha_bar[t] = noisings[t].signal * noisings[t].signal;
+    assert_true(fabs(alpha_bar[t] + noisings[t].noise * noisings[t].noise - 1) < 1e-15);
+  }
+  free(noisings);
+}
+
 static void assert_levels(const mote_model_info *info, const level *levels, size_t count) {
   double *alpha_bar = calloc((size_t)info->timesteps + 1, sizeof *alpha_bar);
-  schedule_alpha_bar(info, alpha_bar);
+  alpha_bars(info, alpha_bar);
   for (size_t i = 0; i < count; i++)
     if (fabs(alpha_bar[levels[i].t] / levels[i].alpha_bar - 1) > 1e-12)
       fail_msg("alpha_bar[%d] is %.17g, expected %.17g", levels[i].t, alpha_bar[levels[i].t], levels[i].alpha_bar);
@@ -94,7 +104,7 @@ static run run_make(const mote_model_info *schedule, mote_prediction prediction,
   r.info.prediction = prediction;
   r.alpha_bar = calloc((size_t)r.info.timesteps + 1, sizeof *r.alpha_bar);
   r.rows = calloc((size_t)desc.steps, sizeof *r.rows);
-  schedule_alpha_bar(&r.info, r.alpha_bar);
+  alpha_bars(&r.info, r.alpha_bar);
   assert_int_equal(sampler_table(&r.info, &desc, r.rows, NULL), MOTE_OK);
   return r;
 }
@@ -286,6 +296,145 @@ static void x_0_is_clipped_where_a_step_multiplies_the_error_of_epsilon(void **u
     }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Flow matching, Euler's and Heun's steps
+
+static const mote_model_info flow = {.timesteps = 500, .schedule = MOTE_SCHEDULE_FLOW};
+
+static void flow_goes_straight_from_the_image_to_noise(void **unused) {
+  (void)unused;
+  noising noisings[501];
+  schedule_noisings(&flow, noisings);
+  for (int t = 0; t <= 500; t++) {
+    assert_true(fabs(noisings[t].signal - (1 - t / 500.0)) < 1e-15 && fabs(noisings[t].noise - t / 500.0) < 1e-15);
+    const noised made = schedule_noise(MOTE_PREDICT_FLOW, noisings[t], 0.3, -1.5);
+    assert_true(fabs(made.x - (0.3 + t / 500.0 * (-1.5 - 0.3))) < 1e-14);
+    assert_true(made.target == -1.5 - 0.3);
+  }
+}
+
+// What a network answers at one row of a run.
+typedef struct question {
+  const mote_model_info *info;
+  noising noising;
+  double x;
+  const void *user;
+} question;
+
+// Runs a sampler on one number.
+static double run_number(const mote_model_info *info, mote_sampler_desc desc, double x, double (*answer)(const question *),
+                         const void *user) {
+  noising *noisings = calloc((size_t)info->timesteps + 1, sizeof *noisings);
+  sampler_row *rows = calloc((size_t)sampler_row_count(&desc), sizeof *rows);
+  double before = 0;
+  schedule_noisings(info, noisings);
+  assert_int_equal(sampler_table(info, &desc, rows, NULL), MOTE_OK);
+  for (int i = 0; i < sampler_row_count(&desc); i++) {
+    const sampler_row *row = &rows[i];
+    double m = answer(&(question){info, noisings[row->timestep], x, user});
+    if (sampler_uses_x0(&desc)) m = row->x0_x * x + row->x0_model * m;
+    x = row->x * x + row->model * m + (row->previous != 0 ? row->previous * before : 0);
+    before = m;
+  }
+  free(noisings);
+  free(rows);
+  return x;
+}
+
+// x_0 and ε of an image, as the network knows them.
+static double answer_perfectly(const question *q) {
+  const double *known = q->user;
+  return schedule_noise(q->info->prediction, q->noising, known[0], known[1]).target;
+}
+
+static void samplers_take_a_perfect_predictor_of_flow_to_x_0(void **unused) {
+  (void)unused;
+  const double known[] = {0.37, -1.21};
+  static const mote_sampler_kind kinds[] = {MOTE_SAMPLER_DDIM, MOTE_SAMPLER_DPMPP, MOTE_SAMPLER_EULER, MOTE_SAMPLER_HEUN};
+  static const mote_prediction of_flow[] = {MOTE_PREDICT_V, MOTE_PREDICT_X0, MOTE_PREDICT_FLOW};
+  for (size_t k = 0; k < COUNT(kinds); k++)
+    for (size_t p = 0; p < COUNT(of_flow); p++)
+      for (int schedule = 0; schedule < 2; schedule++)
+        for (size_t n = 0; n < COUNT(step_counts); n++) {
+          mote_model_info info = schedule ? flow : cosine;
+          noising noisings[501];
+          info.prediction = of_flow[p];
+          schedule_noisings(&info, noisings);
+          const double x = noisings[500].signal * known[0] + noisings[500].noise * known[1];
+          const double end = run_number(&info, (mote_sampler_desc){.kind = kinds[k], .steps = step_counts[n]}, x, answer_perfectly,
+                                        known);
+          if (!(fabs(end - known[0]) < 1e-9)) fail_msg("sampler %zu, prediction %zu, schedule %d: %g", k, p, schedule, end);
+        }
+}
+
+// The best that can be said where images are normal with deviation `s`: x_0 is α · s²/(α² · s² + σ²) · x on average, and the flow of
+// probability keeps x in units of √(α² · s² + σ²).
+static double answer_for_normal_images(const question *q) {
+  const double s = *(const double *)q->user, a = q->noising.signal, b = q->noising.noise;
+  const double x0 = a * s * s / (a * a * s * s + b * b) * q->x, epsilon = (q->x - a * x0) / b;
+  return schedule_noise(q->info->prediction, q->noising, x0, epsilon).target;
+}
+
+static double miss(const mote_model_info *info, mote_sampler_kind kind, int steps, double s) {
+  noising noisings[501];
+  schedule_noisings(info, noisings);
+  const double start = hypot(noisings[500].signal * s, noisings[500].noise);
+  return fabs(run_number(info, (mote_sampler_desc){.kind = kind, .steps = steps}, start, answer_for_normal_images, &s) - s);
+}
+
+static void twice_the_steps_halve_the_error_of_euler_and_quarter_that_of_heun(void **unused) {
+  (void)unused;
+  mote_model_info info = flow;
+  info.prediction = MOTE_PREDICT_FLOW;
+  const double euler = miss(&info, MOTE_SAMPLER_EULER, 50, 0.4) / miss(&info, MOTE_SAMPLER_EULER, 100, 0.4);
+  const double heun = miss(&info, MOTE_SAMPLER_HEUN, 50, 0.4) / miss(&info, MOTE_SAMPLER_HEUN, 100, 0.4);
+  if (!(euler > 1.8 && euler < 2.2)) fail_msg("Euler: %g", euler);
+  if (!(heun > 3.5 && heun < 4.5)) fail_msg("Heun: %g", heun);
+  assert_true(miss(&info, MOTE_SAMPLER_HEUN, 25, 0.4) < miss(&info, MOTE_SAMPLER_EULER, 50, 0.4));
+}
+
+// Algorithm 1 of Karras et al. 2022 as it stands there, S_churn 0, on y = x/α at u = σ/α.
+static double karras_heun(const noising *noisings, int steps, double x, double s) {
+  for (int i = 0; i < steps; i++) {
+    const noising n = noisings[500 * (steps - i) / steps], m = noisings[500 * (steps - i - 1) / steps];
+    const double u = n.noise / n.signal, v = m.noise / m.signal, y = x / n.signal;
+    const double slope = (y - s * s / (s * s + u * u) * y) / u;
+    double next = y + (v - u) * slope;
+    if (v > 0) next = y + (v - u) * (slope + (next - s * s / (s * s + v * v) * next) / v) / 2;
+    x = next * m.signal;
+  }
+  return x;
+}
+
+static void heun_takes_the_steps_of_karras(void **unused) {
+  (void)unused;
+  const double s = 0.4;
+  for (int schedule = 0; schedule < 2; schedule++)
+    for (int steps = 1; steps <= 25; steps = steps * 5) {
+      mote_model_info info = schedule ? cosine : linear;
+      noising noisings[501];
+      info.prediction = schedule ? MOTE_PREDICT_V : MOTE_PREDICT_EPSILON;
+      schedule_noisings(&info, noisings);
+      const double found = run_number(&info, (mote_sampler_desc){.kind = MOTE_SAMPLER_HEUN, .steps = steps}, 1, answer_for_normal_images, &s);
+      const double expected = karras_heun(noisings, steps, 1, s);
+      if (!(fabs(found - expected) < 1e-7 * fabs(expected))) fail_msg("%d steps: %.12g, expected %.12g", steps, found, expected);
+    }
+}
+
+static void min_snr_weighs_the_error_of_x_0(void **unused) {
+  (void)unused;
+  noising noisings[501];
+  schedule_noisings(&linear, noisings);
+  for (int t = 1; t <= 500; t++) {
+    const noising n = noisings[t];
+    const double snr = n.signal * n.signal / (n.noise * n.noise), limited = fmin(snr, 5);
+    assert_true(fabs(min_snr_weight(MOTE_PREDICT_EPSILON, n, 5) * snr / limited - 1) < 1e-12);
+    assert_true(fabs(min_snr_weight(MOTE_PREDICT_V, n, 5) * (snr + 1) / limited - 1) < 1e-12);
+    assert_true(fabs(min_snr_weight(MOTE_PREDICT_X0, n, 5) / limited - 1) < 1e-12);
+    assert_true(min_snr_weight(MOTE_PREDICT_EPSILON, n, 0) == 1);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(linear_levels_are_the_product_from_beta_0_on),
@@ -299,6 +448,11 @@ int main(void) {
       cmocka_unit_test(grids_of_diffusers_are_those_of_its_schedulers),
       cmocka_unit_test(ddim_goes_on_from_the_epsilon_that_the_model_says),
       cmocka_unit_test(grids_run_from_T_down_whether_or_not_N_divides_T),
+      cmocka_unit_test(flow_goes_straight_from_the_image_to_noise),
+      cmocka_unit_test(samplers_take_a_perfect_predictor_of_flow_to_x_0),
+      cmocka_unit_test(twice_the_steps_halve_the_error_of_euler_and_quarter_that_of_heun),
+      cmocka_unit_test(heun_takes_the_steps_of_karras),
+      cmocka_unit_test(min_snr_weighs_the_error_of_x_0),
   };
   return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
 }

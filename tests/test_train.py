@@ -478,6 +478,20 @@ def test_start(where):
     expect_error(train(where, "--start", "nowhere.safetensors", "--force", check=None), 1, "nowhere.safetensors")
 
 
+def test_flow(where):
+    """--target flow brings its schedule and equal weights; the model says so and is sampled with Heun's steps."""
+    make_data(where)
+    train(where, *TINY, "--steps", 3, "--target", "flow", "--sample-every", 0)
+    values = json.loads((where / "m.safetensors.run/settings.json").read_text())["settings"]
+    expect(values["schedule"] == "flow" and values["min-snr"] == 0, f"settings are {values}")
+    metadata, _ = tensors(where / "m.safetensors")
+    expect((metadata["prediction"], metadata["schedule"]) == ("flow", "flow"), f"the metadata is {metadata}")
+    Run("sample", "m.safetensors", "-o", "out.png", "--sampler", "heun", "--steps", 4, where=where, check=0)
+    expect_error(Run("sample", "m.safetensors", "-o", "out.png", "--sampler", "ddpm", where=where), 2, "ddpm", "flow")
+    expect_error(train(where, *TINY, "--steps", 3, "--target", "epsilon", "--schedule", "flow", "--force", check=None), 2,
+                 "prediction is epsilon")
+
+
 def test_one_process_a_run(where):
     """A second process is refused while the first is at work."""
     make_data(where)

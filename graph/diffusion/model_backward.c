@@ -44,21 +44,21 @@ static mote_status make_batch(backward_run *run, mote_error *error) {
   for (int i = 0; i < desc->batch; i++)
     run->time[i] = schedule_time(info, network_timestep(info, desc->steps[i])), run->ones[i] = 1;
   if (desc->x) return MOTE_OK;
-  double *alpha_bar = malloc(((size_t)info->timesteps + 1) * sizeof *alpha_bar);
+  noising *noisings = malloc(((size_t)info->timesteps + 1) * sizeof *noisings);
   run->x = malloc(count * sizeof *run->x);
   run->targets = malloc(count * sizeof *run->targets);
-  if (!alpha_bar || !run->x || !run->targets) {
-    free(alpha_bar);
+  if (!noisings || !run->x || !run->targets) {
+    free(noisings);
     return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
-  schedule_alpha_bar(info, alpha_bar);
+  schedule_noisings(info, noisings);
   for (size_t i = 0; i < count; i++) {
-    const double level = alpha_bar[network_timestep(info, desc->steps[i / each])];
+    const noising level = noisings[network_timestep(info, desc->steps[i / each])];
     const noised made = schedule_noise(info->prediction, level, desc->x0[i], desc->noise[i]);
     run->x[i] = (float)made.x;
     run->targets[i] = (float)made.target;
   }
-  free(alpha_bar);
+  free(noisings);
   return MOTE_OK;
 }
 

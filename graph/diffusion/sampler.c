@@ -50,12 +50,24 @@ static mote_status check_channels(const mote_model_info *info, mote_error *error
   return MOTE_OK;
 }
 
+// What cannot be done with the model's noise, of which flow's leaves no signal at the end.
+static mote_status check_noise(const mote_sampler_desc *d, mote_error *error) {
+  const bool flow = d->model->info.schedule == MOTE_SCHEDULE_FLOW;
+  if (flow && d->kind == MOTE_SAMPLER_DDPM)
+    return fail(error, MOTE_ERROR_USAGE, "sampler ddpm: found the schedule flow, expected ddim, dpm++, dpm++-sde, euler or heun");
+  if (flow && d->grid == MOTE_GRID_KARRAS)
+    return fail(error, MOTE_ERROR_USAGE, "grid karras: found the schedule flow, expected uniform or quadratic");
+  if (d->kind == MOTE_SAMPLER_HEUN && d->resample > 1)
+    return fail(error, MOTE_ERROR_USAGE, "resample is %d, expected 1 with the sampler heun", d->resample);
+  return MOTE_OK;
+}
+
 static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *out, mote_error *error) {
   *out = *desc;
   if (!desc->model) return fail(error, MOTE_ERROR_USAGE, "a sampler needs a model");
   TRY(model_check(desc->model, false, error));
   TRY(check_channels(&desc->model->info, error));
-  if ((unsigned)out->kind > MOTE_SAMPLER_DPMPP_SDE)
+  if ((unsigned)out->kind > MOTE_SAMPLER_HEUN)
     return fail(error, MOTE_ERROR_USAGE, "sampler kind %d is unknown", (int)out->kind);
   if (out->strength == 0) out->strength = 1;
   if (!(out->strength > 0 && out->strength <= 1))
@@ -73,6 +85,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
     return fail(error, MOTE_ERROR_USAGE, "steps is %d, expected 1 to %d", out->steps, first);
   TRY(batch_check(out->batch, error));
   TRY(check_options(out, error));
+  TRY(check_noise(out, error));
   if (out->clip_x0 || out->threshold > 0) return MOTE_OK;
   const mote_sampling *own = &desc->model->info.sampling;
   if (!own->grid) return sampler_needs_clip(&desc->model->info, out, &out->clip_x0, error);
@@ -172,14 +185,14 @@ static mote_status write_table(mote_sampler *sampler, const constants *constants
   return status;
 }
 
-// Noise x and image m to √(1 - ᾱ) · x + √ᾱ · m at the first timestep.
+// Noise x and image m to noise · x + signal · m at the first timestep.
 static mote_status write_start(mote_sampler *sampler, tensor *start, mote_error *error) {
   const mote_model_info *info = &sampler->model->info;
-  double *alpha_bar = malloc(((size_t)info->timesteps + 1) * sizeof *alpha_bar);
-  if (!alpha_bar) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  schedule_alpha_bar(info, alpha_bar);
-  const noising first = schedule_noising(alpha_bar[sampler_first_timestep(info, &sampler->desc)]);
-  free(alpha_bar);
+  noising *noisings = malloc(((size_t)info->timesteps + 1) * sizeof *noisings);
+  if (!noisings) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  schedule_noisings(info, noisings);
+  const noising first = noisings[sampler_first_timestep(info, &sampler->desc)];
+  free(noisings);
   float words[ROW_WORDS] = {0};
   pack_row(&(sampler_row){.x = first.noise, .model = first.signal}, words);
   return program_write(sampler->program, start, words, error);

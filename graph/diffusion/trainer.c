@@ -156,32 +156,24 @@ static mote_status create_buffers(mote_trainer *trainer, const mote_model *start
   return status;
 }
 
-double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma) {
-  if (gamma == 0) return 1;
-  double snr = alpha_bar / (1 - alpha_bar), limited = snr < gamma ? snr : gamma;
-  if (prediction == MOTE_PREDICT_EPSILON) return limited / snr;
-  if (prediction == MOTE_PREDICT_V) return limited / (snr + 1);
-  return limited;
-}
-
 static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
   int count = trainer->objective->level_count(&trainer->desc);
-  double *alpha_bar = malloc(((size_t)trainer->info.timesteps + 1) * sizeof *alpha_bar);
+  noising *noisings = malloc(((size_t)trainer->info.timesteps + 1) * sizeof *noisings);
   int *timesteps = malloc(((size_t)count + 1) * sizeof *timesteps);
   float *table = calloc((size_t)(count + 1) * NOISE_WORDS, sizeof *table);
-  mote_status status = alpha_bar && timesteps && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (!status) schedule_alpha_bar(&trainer->info, alpha_bar);
+  mote_status status = noisings && timesteps && table ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) schedule_noisings(&trainer->info, noisings);
   if (!status) status = trainer->objective->fill(trainer, timesteps, error);
   for (int i = 1; i <= count && !status; i++) {
     float *row = table + i * NOISE_WORDS;
-    const noising noising = schedule_noising(alpha_bar[timesteps[i]]);
+    const noising noising = noisings[timesteps[i]];
     row[NOISE_SIGNAL] = (float)noising.signal;
     row[NOISE_NOISE] = (float)noising.noise;
-    row[NOISE_WEIGHT] = (float)min_snr_weight(trainer->info.prediction, alpha_bar[timesteps[i]], trainer->desc.min_snr);
+    row[NOISE_WEIGHT] = (float)min_snr_weight(trainer->info.prediction, noising, trainer->desc.min_snr);
     row[NOISE_TIME] = schedule_time(&trainer->info, timesteps[i]);
   }
   if (!status) status = program_write(trainer->program, trainer->noise, table, error);
-  free(alpha_bar);
+  free(noisings);
   free(timesteps);
   free(table);
   return status;

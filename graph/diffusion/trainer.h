@@ -48,6 +48,5 @@ void trainer_release_validation(mote_trainer *trainer);
 
 // Weight of the squared error at each timestep 0 … T (Hang et al. 2023): min(SNR, gamma) / SNR for epsilon,
 // min(SNR, gamma) / (SNR + 1) for v, min(SNR, gamma) for x_0, with SNR = ᾱ/(1-ᾱ); 1 where gamma is 0.
-double min_snr_weight(mote_prediction prediction, double alpha_bar, double gamma);
 
 #endif

@@ -9,13 +9,13 @@
 #include "graph/nets/network.h"
 
 // Image i is judged at one timestep, with noise of its own, the same at every call.
-static void noise_image(mote_trainer *trainer, const mote_dataset *data, const double *alpha_bar, uint32_t i) {
+static void noise_image(mote_trainer *trainer, const mote_dataset *data, const noising *noisings, uint32_t i) {
   const mote_model_info *m = &trainer->info;
   size_t at = (size_t)i * network_image_size(m);
   int t = trainer->objective->held_out_timestep(m, i, data->count);
   trainer->validation.steps[i] = t;
-  trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, alpha_bar[t], trainer->desc.min_snr);
-  schedule_noise_image(m, &(noised_image){.alpha_bar = alpha_bar[t],
+  trainer->validation.weight[i] = (float)min_snr_weight(m->prediction, noisings[t], trainer->desc.min_snr);
+  schedule_noise_image(m, &(noised_image){.noising = noisings[t],
                                           .pixels = data->pixels + at,
                                           .index = i,
                                           .seed = trainer->desc.seed,
@@ -28,22 +28,22 @@ mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset
   if (data->count == 0) return MOTE_OK;
   size_t count = data->count, contexts = count * (size_t)network_context_count(m);
   size_t elements = count * network_image_size(m);
-  double *alpha_bar = malloc(((size_t)m->timesteps + 1) * sizeof *alpha_bar);
+  noising *noisings = malloc(((size_t)m->timesteps + 1) * sizeof *noisings);
   trainer->validation.count = data->count;
   trainer->validation.x = malloc(elements * sizeof(float));
   trainer->validation.target = malloc(elements * sizeof(float));
   trainer->validation.context = calloc(contexts, sizeof(float));
   trainer->validation.weight = malloc(count * sizeof(float));
   trainer->validation.steps = malloc(count * sizeof(int32_t));
-  if (!alpha_bar || !trainer->validation.x || !trainer->validation.target || !trainer->validation.context ||
+  if (!noisings || !trainer->validation.x || !trainer->validation.target || !trainer->validation.context ||
       !trainer->validation.weight || !trainer->validation.steps) {
-    free(alpha_bar);
+    free(noisings);
     return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   }
-  schedule_alpha_bar(m, alpha_bar);
+  schedule_noisings(m, noisings);
   trainer_copy_contexts(trainer, data, trainer->validation.context);
-  for (uint32_t i = 0; i < data->count; i++) noise_image(trainer, data, alpha_bar, i);
-  free(alpha_bar);
+  for (uint32_t i = 0; i < data->count; i++) noise_image(trainer, data, noisings, i);
+  free(noisings);
   return MOTE_OK;
 }
 

@@ -21,10 +21,12 @@ static mote_status check_beta(const described *by, const char *name, double valu
 }
 
 static mote_status check_diffusion(const described *by, const mote_model_info *info, mote_error *error) {
-  if ((unsigned)info->schedule > MOTE_SCHEDULE_SCALED_LINEAR)
+  if ((unsigned)info->schedule > MOTE_SCHEDULE_FLOW)
     return fail(error, by->status, "%s: schedule %d is unknown", by->where, (int)info->schedule);
-  if ((unsigned)info->prediction > MOTE_PREDICT_X0)
+  if ((unsigned)info->prediction > MOTE_PREDICT_FLOW)
     return fail(error, by->status, "%s: prediction %d is unknown", by->where, (int)info->prediction);
+  if (info->schedule == MOTE_SCHEDULE_FLOW && info->prediction == MOTE_PREDICT_EPSILON)
+    return fail(error, by->status, "%s: prediction is epsilon, expected flow, v or x0 with the schedule flow", by->where);
   if (network_of(info)->classifies && info->timesteps == 0) return MOTE_OK;  // it knows no noise
   TRY(check_int(by, "timesteps", info->timesteps, 1, 100000, error));
   TRY(check_beta(by, "beta_start", info->beta_start, error));

@@ -9,9 +9,10 @@ const char *const metadata_schedules[] = {[MOTE_SCHEDULE_LINEAR] = "linear",
                                           [MOTE_SCHEDULE_COSINE] = "cosine",
                                           [MOTE_SCHEDULE_DDPM] = "ddpm",
                                           [MOTE_SCHEDULE_SCALED_LINEAR] = "scaled_linear",
+                                          [MOTE_SCHEDULE_FLOW] = "flow",
                                           NULL};
 const char *const metadata_predictions[] = {
-    [MOTE_PREDICT_EPSILON] = "epsilon", [MOTE_PREDICT_V] = "v", [MOTE_PREDICT_X0] = "x0", NULL};
+    [MOTE_PREDICT_EPSILON] = "epsilon", [MOTE_PREDICT_V] = "v", [MOTE_PREDICT_X0] = "x0", [MOTE_PREDICT_FLOW] = "flow", NULL};
 const char *const metadata_alphas[] = {"straight", "premultiplied", NULL};
 
 void metadata_add(metadata_pairs *list, const char *key, const char *value) {

@@ -99,7 +99,7 @@ static double image_value(const op_case *test, double *const *in, const drawn *d
   memcpy(bytes, &word, 4);
   const double *noise = in[2] + d->t * NOISE_WORDS;
   double x0 = bytes[at % 4] / 127.5 - 1, epsilon = epsilon_of(d, element);
-  double targets[] = {epsilon, noise[NOISE_SIGNAL] * epsilon - noise[NOISE_NOISE] * x0, x0};
+  double targets[] = {epsilon, noise[NOISE_SIGNAL] * epsilon - noise[NOISE_NOISE] * x0, x0, epsilon - x0};
   return (test->attribute & 0xff) == X ? noise[NOISE_SIGNAL] * x0 + noise[NOISE_NOISE] * epsilon
                                        : targets[test->attribute >> 8];
 }
@@ -137,7 +137,8 @@ static void reference(const op_case *test, double *const *in, double *out) {
 static const op_case cases[] = {
     DRAW("which images", INDEX, 0, 0),      DRAW("x_t", X, 0, 1e-6),
     DRAW("target epsilon", TARGET, 0, 1e-6), DRAW("target v", TARGET, 1, 1e-6),
-    DRAW("target x_0", TARGET, 2, 1e-6),     DRAW("t/T", TIME, 0, 0),
+    DRAW("target x_0", TARGET, 2, 1e-6),     DRAW("target flow", TARGET, 3, 1e-6),
+    DRAW("t/T", TIME, 0, 0),
     DRAW("contexts", CONTEXT, 0, 0),         DRAW("weights of the error", WEIGHT, 0, 0),
     DRAW("timesteps", ROW, 0, 0),
 };

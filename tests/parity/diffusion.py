@@ -48,9 +48,23 @@ def training_target(prediction, alpha_bar, x_0, noise, steps):
     return {"epsilon": noise, "x0": x_0, "v": a.sqrt() * noise - (1 - a).sqrt() * x_0}[prediction]
 
 
+def levels(metadata):
+    """The factors of x_0 and of the noise, t = 0...T. Flow (Lipman et al. 2023): 1 - t/T and t/T."""
+    if metadata.get("schedule") == "flow":
+        sigma = np.arange(timesteps_of(metadata) + 1, dtype=np.float64) / timesteps_of(metadata)
+        return 1 - sigma, sigma
+    alpha_bar = np.asarray(alpha_bars(metadata), np.float64)
+    return np.sqrt(alpha_bar), np.sqrt(1 - alpha_bar)
+
+
 def split_prediction(prediction, alpha_bar, x, output):
     """The model's output for x at a timestep of this alpha_bar, as (x_0, epsilon)."""
-    signal, sigma = math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar)
+    return split_at(prediction, math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), x, output)
+
+
+def split_at(prediction, signal, sigma, x, output):
+    if prediction == "flow":  # epsilon - x_0
+        return (x - sigma * output) / (signal + sigma), (x + signal * output) / (signal + sigma)
     if prediction == "epsilon":
         return (x - sigma * output) / signal, output
     if prediction == "x0":

@@ -26,6 +26,7 @@ class Case(NamedTuple):
 
 
 COSINE = {"schedule": "cosine", "prediction": "v"}
+FLOW = {"schedule": "flow", "prediction": "flow"}
 CASES = [
     Case("ddpm", 60),
     Case("ddpm", 20, {}, COSINE),
@@ -46,6 +47,10 @@ CASES = [
     Case("dpm++", 8, {"guidance": 3.0, "avoid": True, "threshold": 0.95}, COSINE),
     Case("dpm++-sde", 10),
     Case("dpm++-sde", 15, {"guidance": 2.0}, COSINE),
+    Case("euler", 7, {"guidance": 2.0}, FLOW),
+    Case("heun", 1, {}, FLOW),
+    Case("heun", 6, {"clip": True}, FLOW),
+    Case("heun", 5, {}, COSINE),
 ]
 
 
@@ -83,8 +88,9 @@ class Network:
 
     def __init__(self, module, metadata, case, context, avoid):
         self.module, self.case, self.context, self.avoid = module, case, context, avoid
-        self.bars = np.asarray(diffusion.alpha_bars(metadata), np.float64)
-        self.prediction = metadata.get("prediction", "epsilon")
+        self.signal, self.sigma = diffusion.levels(metadata)
+        self.bars = self.signal ** 2
+        self.prediction, self.straight = metadata.get("prediction", "epsilon"), metadata.get("schedule") == "flow"
 
     def __call__(self, x, t):
         options = self.case.options
@@ -94,11 +100,11 @@ class Network:
         if "guidance" in options and low <= t / T <= high:
             away = self.module(x, time, self.avoid)
             output = away + options["guidance"] * (output - away)
-        bar = float(self.bars[t])
-        x_0, epsilon = diffusion.split_prediction(self.prediction, bar, x, output)
+        signal, sigma = float(self.signal[t]), float(self.sigma[t])
+        x_0, epsilon = diffusion.split_at(self.prediction, signal, sigma, x, output)
         if options.get("clip") or "threshold" in options:
             x_0 = limited(x_0, options)
-            epsilon = (x - math.sqrt(bar) * x_0) / math.sqrt(1 - bar)
+            epsilon = (x - signal * x_0) / sigma
         return x_0, epsilon
 
 
@@ -150,7 +156,23 @@ def dpm_solver(network, x, times, noise, sde=False):
     return x
 
 
-SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "dpm++": dpm_solver,
+def heun(network, x, times, noise, corrected=True):
+    """Karras et al. 2022, algorithm 1, on x/signal by sigma/signal; of flow on x by sigma. Without correction: Euler's."""
+    def unit(t):
+        return 1.0 if network.straight else network.signal[t]
+
+    for t, s in zip(times, times[1:]):
+        now, after = network.sigma[t] / unit(t), network.sigma[s] / unit(s)
+        slope = (x / unit(t) - network(x, t)[0]) / now
+        y = x / unit(t) + (after - now) * slope
+        if s > 0 and corrected:
+            y = x / unit(t) + (after - now) * (slope + (y - network(y * unit(s), s)[0]) / after) / 2
+        x = y * unit(s)
+    return x
+
+
+SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "dpm++": dpm_solver, "heun": heun,
+            "euler": lambda *words: heun(*words, corrected=False),
             "dpm++-sde": lambda *words: dpm_solver(*words, sde=True)}
 
 

@@ -29,7 +29,7 @@ static const struct poptOption table[] = {
     {"seed", 0, POPT_ARG_STRING, NULL, OPTION_SEED, "that mote train held it out with (default 0); also of the noise",
      "S"},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "samples, classes dealt out in turn (default 500)", "N"},
-    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
+    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++, dpm++-sde, euler or heun (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS, "as for mote sample", "N"},
     {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE, "as for mote sample", "W"},
     {"classifier", 0, POPT_ARG_STRING, NULL, OPTION_CLASSIFIER,

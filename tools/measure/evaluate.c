@@ -25,7 +25,7 @@ int level_timestep(int timesteps, int level) {
 typedef struct loss_work {
   const evaluate_desc *desc;
   const mote_model_info *model;
-  double *alpha_bar;
+  noising *noisings;
   size_t each;  // values of an image
   float *x, *target, *output, *context;  // of a batch
   int32_t *steps;
@@ -35,21 +35,21 @@ typedef struct loss_work {
 } loss_work;
 
 static mote_status allocate(loss_work *w, uint32_t most, mote_error *error) {
-  w->alpha_bar = malloc(((size_t)w->model->timesteps + 1) * sizeof *w->alpha_bar);
+  w->noisings = malloc(((size_t)w->model->timesteps + 1) * sizeof *w->noisings);
   w->x = malloc(BATCH * w->each * sizeof *w->x);
   w->target = malloc(BATCH * w->each * sizeof *w->target);
   w->output = malloc(BATCH * w->each * sizeof *w->output);
   w->context = malloc(BATCH * (size_t)network_context_count(w->model) * sizeof *w->context);
   w->steps = malloc(BATCH * sizeof *w->steps);
   w->losses = malloc((size_t)most * EVALUATE_LEVELS * sizeof *w->losses);
-  if (!w->alpha_bar || !w->x || !w->target || !w->output || !w->context || !w->steps || !w->losses)
+  if (!w->noisings || !w->x || !w->target || !w->output || !w->context || !w->steps || !w->losses)
     return fail(error, MOTE_ERROR_MEMORY, "no memory to evaluate %u images", (unsigned)most);
-  schedule_alpha_bar(w->model, w->alpha_bar);
+  schedule_noisings(w->model, w->noisings);
   return MOTE_OK;
 }
 
 static void release(loss_work *w) {
-  free(w->alpha_bar);
+  free(w->noisings);
   free(w->x);
   free(w->target);
   free(w->output);
@@ -65,7 +65,7 @@ static uint32_t spread(const dataset *set, uint32_t count, uint32_t k) {
 
 // Row `row` of the batch: an image at noise level t, with noise of its own that is the same for all models.
 static void noise_image(loss_work *w, const dataset *set, uint32_t index, int t, int row) {
-  schedule_noise_image(w->model, &(noised_image){.alpha_bar = w->alpha_bar[t],
+  schedule_noise_image(w->model, &(noised_image){.noising = w->noisings[t],
                                                  .pixels = set->pixels + (size_t)index * w->each,
                                                  .index = index,
                                                  .seed = w->desc->seed + (uint64_t)t,

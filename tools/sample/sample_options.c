@@ -13,7 +13,8 @@
 #include "tools/output.h"
 
 const char *const sampler_names[] = {[MOTE_SAMPLER_DDIM] = "ddim", [MOTE_SAMPLER_DDPM] = "ddpm",
-                                     [MOTE_SAMPLER_DPMPP] = "dpm++", [MOTE_SAMPLER_DPMPP_SDE] = "dpm++-sde", NULL};
+                                     [MOTE_SAMPLER_DPMPP] = "dpm++", [MOTE_SAMPLER_DPMPP_SDE] = "dpm++-sde",
+                                     [MOTE_SAMPLER_EULER] = "euler", [MOTE_SAMPLER_HEUN] = "heun", NULL};
 
 static const char *const grid_names[] = {
     [MOTE_GRID_UNIFORM] = "uniform",     [MOTE_GRID_QUADRATIC] = "quadratic", [MOTE_GRID_KARRAS] = "karras",
@@ -75,7 +76,7 @@ static const struct poptOption table[] = {
     {"sheet-format", 0, POPT_ARG_STRING, NULL, OPTION_SHEET_FORMAT, "its frames as an array or a hash (default array)", "FORM"},
     {"preview", 0, POPT_ARG_NONE, NULL, OPTION_PREVIEW, "show the images in the terminal", NULL},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
-    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++ or dpm++-sde (default ddim)", "NAME"},
+    {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++, dpm++-sde, euler or heun (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
      "passes through the network, 1 to the model's timesteps T (default 25, T for ddpm; what MODEL was distilled to)", "N"},
     {"eta", 0, POPT_ARG_STRING, NULL, OPTION_ETA, "noise of ddim, 0 to 1 (default 0: none)", "E"},

@@ -55,11 +55,11 @@ const train_setting train_settings[] = {
     {"clip", 0, SETTING_DOUBLE, SETTING_FIXED, AT(clip), 0, 1e9, NULL, "G",
      "largest norm of the gradient, 0: any (default 1)"},
     {"target", 0, SETTING_CHOICE, SETTING_FIXED, AT(target), 0, 0, metadata_predictions, "NAME",
-     "what the network predicts: epsilon, v or x0 (default v)"},
+     "what the network predicts: epsilon, v, x0 or flow, which comes with its schedule (default v)"},
     {"min-snr", 0, SETTING_DOUBLE, SETTING_FIXED, AT(min_snr), 0, 1e9, NULL, "GAMMA",
-     "weight timesteps by min(SNR, GAMMA), 0: all the same (default 5)"},
+     "weight timesteps by min(SNR, GAMMA), 0: all the same (default 5, of flow 0)"},
     {"schedule", 0, SETTING_CHOICE, SETTING_FIXED, AT(schedule), 0, 0, metadata_schedules, "NAME",
-     "of the noise: linear, cosine, ddpm or scaled_linear (default cosine)"},
+     "of the noise: linear, cosine, ddpm, scaled_linear or flow (default cosine)"},
     {"timesteps", 0, SETTING_INT, SETTING_FIXED, AT(timesteps), 1, 100000, NULL, "T", "of the noise (default 500)"},
     {"context-drop", 0, SETTING_DOUBLE, SETTING_FIXED, AT(context_drop), 0, 1, NULL, "P",
      "part of the images that are shown without their class (default 0.1)"},
@@ -214,6 +214,15 @@ bool train_option_given(const train_options *o, const char *name) {
   return false;
 }
 
+// Flow matching is a target, a schedule and equal weights: one of the first two stands for all unless others are given.
+static void complete_flow(train_options *o) {
+  if (train_option_given(o, "schedule") && o->schedule == MOTE_SCHEDULE_FLOW && !train_option_given(o, "target"))
+    o->target = MOTE_PREDICT_FLOW;
+  if (o->target != MOTE_PREDICT_FLOW) return;
+  if (!train_option_given(o, "schedule")) o->schedule = MOTE_SCHEDULE_FLOW;
+  if (!train_option_given(o, "min-snr")) o->min_snr = 0;
+}
+
 static mote_status check_output(const train_options *o, mote_error *error) {
   if (!o->output) return fail(error, MOTE_ERROR_USAGE, "-o: not given, expected the .safetensors file to write");
   return output_check_extension("-o", o->output, ".safetensors", error);
@@ -232,6 +241,7 @@ bool train_options_init(train_options *o, int argc, const char **argv, int *exit
     *exit_code = o->base.exit_code;
     return false;
   }
+  complete_flow(o);
   o->data = options_word(&o->base);
   if (options_no_more_words(&o->base, &error) || check_output(o, &error)) goto fail;
   return true;
