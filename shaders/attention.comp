@@ -1,5 +1,5 @@
-// attention.comp: y_i = Σ_j softmax_j(q_i · k_j · scale) v_j, over the pixels j of an image and the channels of a head, and with
-// KEEP lse_i = log Σ_j exp(q_i · k_j · scale). Keys come in tiles, whose products are made and forgotten (Dao et al. 2022,
+// attention.comp: y_i = Σ_j softmax_j(q_i · k_j / √d) v_j, over the pixels j of an image and the d channels of a head, and with
+// KEEP lse_i = log2 Σ_j exp2(q_i · k_j · scale). Keys come in tiles, whose products are made and forgotten (Dao et al. 2022,
 // "FlashAttention"): where a tile has a larger one than all before it, what was summed up so far shrinks. The plain kernel: one
 // invocation makes up to QUADS fours of channels of one head of one pixel.
 #version 450
@@ -41,8 +41,8 @@ void main() {
       s[j] = first + j < p.pixels ? s[j] * p.scale : LOWEST;
       most = max(most, s[j]);
     }
-    float shrink = exp(before - most);
-    [[unroll]] for (int j = 0; j < ATTENTION_TILE; j++) sum += s[j] = first + j < p.pixels ? exp(s[j] - most) : 0.0;
+    float shrink = exp2(before - most);
+    [[unroll]] for (int j = 0; j < ATTENTION_TILE; j++) sum += s[j] = first + j < p.pixels ? exp2(s[j] - most) : 0.0;
     total = total * shrink + sum;
     [[unroll]] for (int c = 0; c < QUADS; c++) {
       uint quad = min(own_quad + c, h.last_quad);
@@ -57,5 +57,5 @@ void main() {
       uint channel = (own_quad + c) * 4 + e;
       if (channel >= h.first && channel < h.end) y[place(h, own_quad + c, pixel) * 4 + e] = sums[c][e] / total;
     }
-  if (KEEP != 0 && gl_WorkGroupID.z == 0) lse[head_place(h, pixel)] = most + log(total);
+  if (KEEP != 0 && gl_WorkGroupID.z == 0) lse[head_place(h, pixel)] = most + log2(total);
 }

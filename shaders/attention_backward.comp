@@ -1,5 +1,5 @@
-// attention_backward.comp: the gradient of attention.comp by q: dq_i = scale · Σ_j ds_ij k_j, with ds_ij = p_ij (dy_i · v_j - D_i),
-// p_ij = exp(q_i · k_j · scale - lse_i) and D_i = dy_i · y_i, which it keeps. The plain kernel: one invocation makes up to QUADS
+// attention_backward.comp: the gradient of attention.comp by q: dq_i = 1/√d · Σ_j ds_ij k_j, with ds_ij = p_ij (dy_i · v_j - D_i),
+// p_ij = exp2(q_i · k_j · scale - lse_i) and D_i = dy_i · y_i, which it keeps. The plain kernel: one invocation makes up to QUADS
 // fours of channels of one head of one pixel.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -44,7 +44,7 @@ void main() {
       }
     }
     [[unroll]] for (int j = 0; j < ATTENTION_TILE; j++)
-      s[j] = first + j < p.pixels ? exp(s[j] * p.scale - own_lse) * (dp[j] - own_d) : 0.0;
+      s[j] = first + j < p.pixels ? exp2(s[j] * p.scale - own_lse) * (dp[j] - own_d) : 0.0;
     [[unroll]] for (int c = 0; c < QUADS; c++) {
       uint quad = min(own_quad + c, h.last_quad);
       vec4 tile = vec4(0.0);
@@ -56,6 +56,6 @@ void main() {
   [[unroll]] for (int c = 0; c < QUADS; c++)
     [[unroll]] for (int e = 0; e < 4; e++) {
       uint channel = (own_quad + c) * 4 + e;
-      if (channel >= h.first && channel < h.end) dq[place(h, own_quad + c, pixel) * 4 + e] = sums[c][e] * p.scale;
+      if (channel >= h.first && channel < h.end) dq[place(h, own_quad + c, pixel) * 4 + e] = sums[c][e] * p.scale * LOG_2;
     }
 }

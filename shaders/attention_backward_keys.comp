@@ -1,4 +1,4 @@
-// attention_backward_keys.comp: the gradients of attention.comp by k and v: dk_j = scale · Σ_i ds_ij q_i and dv_j = Σ_i p_ij dy_i,
+// attention_backward_keys.comp: the gradients of attention.comp by k and v: dk_j = 1/√d · Σ_i ds_ij q_i and dv_j = Σ_i p_ij dy_i,
 // with p, ds and D of attention_backward.comp, which runs before. The plain kernel: one invocation makes up to QUADS fours of
 // channels of both, of one head of one pixel.
 #version 450
@@ -41,7 +41,7 @@ void main() {
     }
     [[unroll]] for (int j = 0; j < ATTENTION_TILE; j++) {
       uint at = head_place(h, query[j]);
-      s[j] = first + j < p.pixels ? exp(s[j] * p.scale - lse[at]) : 0.0;
+      s[j] = first + j < p.pixels ? exp2(s[j] * p.scale - lse[at]) : 0.0;
       dp[j] = s[j] * (dp[j] - d[at]);
     }
     [[unroll]] for (int c = 0; c < QUADS; c++) {
@@ -60,7 +60,7 @@ void main() {
     [[unroll]] for (int e = 0; e < 4; e++) {
       uint channel = (own_quad + c) * 4 + e, to = place(h, own_quad + c, pixel) * 4 + e;
       if (channel < h.first || channel >= h.end) continue;
-      dk[to] = key_sums[c][e] * p.scale;
+      dk[to] = key_sums[c][e] * p.scale * LOG_2;
       dv[to] = value_sums[c][e];
     }
 }

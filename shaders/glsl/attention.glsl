@@ -6,6 +6,7 @@
 layout(push_constant) uniform Push { attention_parameters p; };
 
 const float LOWEST = -3.0e38;
+const float LOG_2 = 0.69314718056;  // the natural logarithm of 2
 
 struct head_part {
   uint n, head;
