@@ -28,8 +28,7 @@ static int stage_at(const int ends[STAGE_COUNT], int at) {
 void liveness_stay(const graph *graph, life *lives, const int ends[STAGE_COUNT]) {
   for (int i = 0; i < graph->tensor_count; i++) {
     life *life = &lives[i];
-    if (life->last < 0) continue;
-    if (graph->tensors[i]->keep || stage_at(ends, life->first) != stage_at(ends, life->last)) life->last = ends[STAGE_COUNT - 1];
+    if (life->last >= 0 && stage_at(ends, life->first) != stage_at(ends, life->last)) life->last = ends[STAGE_COUNT - 1];
   }
 }
 

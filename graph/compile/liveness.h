@@ -17,7 +17,7 @@ life *liveness_create(const graph *graph);
 void liveness_use(life *lives, const tensor *tensor, int at);
 
 // Places stand stage by stage: ends[s] is the first after those of stage s. What several stages use stays to the end, as any of
-// them may be replayed without the one that made it; so does what the host reads.
+// them may be replayed without the one that made it.
 void liveness_stay(const graph *graph, life *lives, const int ends[STAGE_COUNT]);
 
 // Would no more bytes be alive at any node than are now at the worst one, if the two of each pair lived from the first use of

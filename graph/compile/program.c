@@ -85,6 +85,8 @@ static life *find_lives(const program *program) {
     ends[stage] = at;
   }
   if (lives) liveness_stay(program->graph, lives, ends);
+  for (int i = 0; lives && i < program->graph->tensor_count; i++)
+    if (program->graph->tensors[i]->keep && lives[i].last >= 0) lives[i].last = ends[STAGE_COUNT - 1];
   return lives;
 }
 
