@@ -1,6 +1,7 @@
 // adamw.comp: AdamW (Loshchilov & Hutter 2019, algorithm 2) over all parameters at once, and their average:
 // m = β₁·m + (1-β₁)·g, v = β₂·v + (1-β₂)·g², w = (1 - η·λ)·w - η/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε),
-// average = d·average + (1-d)·w. Running statistics are averaged only. One invocation: four parameters.
+// average = d·average + (1-d)·w. Running statistics follow those of the step's batches: r = r + momentum·(s - r), and are averaged.
+// One invocation: four parameters.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/adamw.h"
@@ -13,7 +14,8 @@ layout(binding = 1) readonly buffer Gradients { vec4 gradients[]; }; // flat, le
 layout(binding = 2) buffer First { vec4 first[]; };                  // flat, learned parameters only
 layout(binding = 3) buffer Second { vec4 second[]; };                // flat, learned parameters only
 layout(binding = 4) buffer Average { vec4 average[]; };              // flat
-layout(binding = 5) readonly buffer State { uint state[]; };         // TRAIN_WORDS raw
+layout(binding = 5) readonly buffer Statistics { vec4 statistics[]; };  // flat, behind the learned parameters; sums over batches
+layout(binding = 6) readonly buffer State { uint state[]; };         // TRAIN_WORDS raw
 layout(push_constant) uniform Push { adamw_parameters p; };
 
 float of_state(uint word) { return uintBitsToFloat(state[word]); }
@@ -28,7 +30,9 @@ void main() {
     w = of_state(TRAIN_DECAY) * w - of_state(TRAIN_RATE) * m / (sqrt(v) * of_state(TRAIN_ROOT) + p.epsilon);
     first[i] = m;
     second[i] = v;
-    weights[i] = w;
+  } else {
+    w += p.momentum * (p.share * statistics[i - p.learned_quads] - w);
   }
+  weights[i] = w;
   average[i] += (1.0 - of_state(TRAIN_EMA)) * (w - average[i]);
 }

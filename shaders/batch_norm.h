@@ -7,7 +7,7 @@
 #define BATCH_NORM_LANES 1     // invocations of a workgroup
 #define BATCH_NORM_PART 2      // of shaders/slices.h
 #define BATCH_NORM_FOLLOWER 3  // what is done after the activation, one of the next
-#define BATCH_NORM_UPDATE 4    // forward: 1: the running statistics follow the batch's
+#define BATCH_NORM_KEEP 4      // forward: 1: the batch's statistics are written for the running ones to follow
 
 #define FOLLOWER_NOTHING 0
 #define FOLLOWER_RESIDUAL 1  // y = (… + residual) · factor

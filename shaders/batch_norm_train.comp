@@ -1,6 +1,6 @@
 // batch_norm_train.comp: y = activation(γ[c] · (x - mean[c]) / √(variance[c] + ε) + β[c]) with the batch's own mean and
-// biased variance (Ioffe & Szegedy 2015). With UPDATE the running statistics move a tenth of the way, the variance in its
-// unbiased form. FOLLOWER says what is done after the activation. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
+// biased variance (Ioffe & Szegedy 2015). With KEEP the statistics are written for the running ones, the variance in
+// its unbiased form. FOLLOWER says what is done after the activation. One workgroup: eight channels of a slice of the images. A pair of lanes: every p.columns'th pixel of some
 // of them.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -15,8 +15,8 @@ layout(binding = 1) readonly buffer Gamma { vec4 gamma[]; };             // this
 layout(binding = 2) readonly buffer Beta { vec4 beta[]; };
 layout(binding = 3) writeonly buffer Mean { vec4 mean[]; };
 layout(binding = 4) writeonly buffer Variance { vec4 variance[]; };
-layout(binding = 5) buffer RunningMean { vec4 running_mean[]; };
-layout(binding = 6) buffer RunningVariance { vec4 running_variance[]; };
+layout(binding = 5) writeonly buffer BatchMean { vec4 batch_mean[]; };  // this and the next: written with KEEP
+layout(binding = 6) writeonly buffer BatchVariance { vec4 batch_variance[]; };
 layout(binding = 7) writeonly buffer Y { vec4 y[]; };                    // as x, with FOLLOWER_POOL (N, C, H/2, W/2)
 layout(push_constant) uniform Push { batch_norm_train_parameters p; };
 
@@ -31,7 +31,7 @@ layout(binding = 10) readonly buffer Scale { vec4 scale[]; };            // (N, 
 layout(binding = 11) readonly buffer Shift { vec4 shift[]; };            // as scale
 
 layout(constant_id = BATCH_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
-layout(constant_id = BATCH_NORM_UPDATE) const uint UPDATE = 0;
+layout(constant_id = BATCH_NORM_KEEP) const uint KEEP = 0;
 layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
 layout(constant_id = BATCH_NORM_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
@@ -63,9 +63,9 @@ moments read_slices(uint c) {
 void write_statistics(moments all, uint c) {
   mean[c] = all.mean;
   variance[c] = all.deviation / all.count;
-  if (UPDATE != 0) {
-    running_mean[c] += 0.1 * (all.mean - running_mean[c]);
-    running_variance[c] += 0.1 * (all.deviation / max(all.count - 1.0, 1.0) - running_variance[c]);
+  if (KEEP != 0) {
+    batch_mean[c] = all.mean;
+    batch_variance[c] = all.deviation / max(all.count - 1.0, 1.0);
   }
 }
 

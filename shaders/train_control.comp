@@ -19,6 +19,7 @@ layout(binding = 3) coherent buffer WeightSums { float weight_sums[]; };   // an
 layout(binding = 4) readonly buffer Loss { float loss[]; };                // (loss_parts) raw
 layout(binding = 5) coherent buffer State { uint state[]; };               // TRAIN_WORDS raw
 layout(binding = 6) writeonly buffer Ring { float ring[]; };               // (TRAIN_RING) raw
+layout(binding = 7) readonly buffer Statistics { vec4 statistics[]; };     // of the batch, flat, behind the gradients
 layout(push_constant) uniform Push { train_control_parameters p; };
 
 #define ARRIVED state[TRAIN_ARRIVED]
@@ -34,9 +35,13 @@ void sum_piece() {
   uint piece = of_weights ? i - pieces : i, quads = of_weights ? p.weight_quads : p.gradient_quads;
   uint lane = gl_LocalInvocationID.x, first = piece * TRAIN_CONTROL_QUADS, end = min(first + TRAIN_CONTROL_QUADS, quads);
   float sum = 0.0;
-  // Two loops, of which one is empty: a CPU driver walks through both sides of a branch.
+  // Loops of which some are empty: a CPU driver walks through both sides of a branch.
   for (uint k = of_weights ? end : first + lane; k < end; k += gl_WorkGroupSize.x) sum += dot(gradients[k], gradients[k]);
   for (uint k = of_weights ? first + lane : end; k < end; k += gl_WorkGroupSize.x) sum += dot(weights[k], weights[k]);
+  for (uint k = of_weights ? max(first, p.gradient_quads) + lane : end; k < end; k += gl_WorkGroupSize.x) {
+    const vec4 s = statistics[k - p.gradient_quads];
+    sum += dot(s, s);
+  }
   sum = workgroup_sum(sum);
   if (lane != 0 || first >= quads) return;
   if (of_weights)

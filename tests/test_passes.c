@@ -3,8 +3,10 @@
 
 #include "graph/compile/differentiate.h"
 #include "graph/compile/program.h"
+#include "graph/kernels/kernel.h"
 #include "graph/nets/model.h"
 #include "graph/ops/ops.h"
+#include "shaders/add.h"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 #include "shaders/train_state.h"
@@ -411,7 +413,7 @@ static void a_loss_that_train_control_adds_up_has_the_same_bits(void **state) {
 
 enum { LAYERS = 5, WIDTH = 8, LAYER_VALUES = 2 * WIDTH };
 
-// What layers of one weight are made of: x (2, 8, 1, 1), and mean (1, 8, 1, 1) that a norm may update.
+// What layers of one weight are made of: x (2, 8, 1, 1), and mean (1, 8, 1, 1) that a node may update.
 typedef struct layer_tensors {
   tensor *x, *mean, *weights[2], *bias;
 } layer_tensors;
@@ -430,11 +432,21 @@ static void of_two_weights(graph *graph, const layer_tensors *in, tensor *y[LAYE
   for (int i = 0; i < 2; i++) y[i] = linear(graph, in->x, in->weights[i], in->bias);
 }
 
-// Before and behind a norm that moves the mean.
+static mote_status launch_twice(const node *node, launches *to, mote_error *error) {
+  tensor *const x = node->inputs[0];
+  const struct add_parameters push = {.quads = (uint)(tensor_bytes(x) / 16), .scale = 1};
+  launch launch = {.shader = "add", .bindings = {x, x, x}, .binding_count = 3, .push = &push, .push_bytes = sizeof push};
+  spread(push.quads, PLAIN_LOCAL_SIZE, launch.groups);
+  return launches_add(to, &launch, error);
+}
+
+// x = x + x, in place.
+static const op twice_op = {.name = "twice", .kernels = ONE_KERNEL("twice", launch_twice), .writes = 1u << 0};
+
+// Before and behind a node that changes the mean.
 static void of_what_changes_between(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
-  graph->train = true;
   y[0] = linear(graph, in->mean, in->weights[0], in->bias);
-  y[1] = batch_norm(graph, in->x, &(batch_norm_tensors){in->bias, in->bias, in->mean, in->bias}, true);
+  graph_append(graph, &twice_op, &in->mean, 1, 0, NULL, 0);
   y[2] = linear(graph, in->mean, in->weights[0], in->bias);
 }
 

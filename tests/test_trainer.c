@@ -126,8 +126,10 @@ static void a_caller_may_act_between_gradient_and_update(void **state) {
   train(joined, 3, NULL);
   for (int step = 0; step < 3; step++) {
     double squares = 0;
+    const uint64_t before = hash_of(apart);
     run_stages(apart, SEQUENCE(STAGE_GRADIENT));
-    MUST(buffer_download(apart->flat[FLAT_GRADIENTS], 0, gradients, count * sizeof *gradients, &error));
+    assert_true(hash_of(apart) == before);  // what lasts is written by the update alone
+    MUST(buffer_download(apart->flat[FLAT_EXCHANGE], 0, gradients, count * sizeof *gradients, &error));
     for (size_t i = 0; i < count; i++) squares += (double)gradients[i] * (double)gradients[i];
     assert_true(squares > 0 && isfinite(squares));
     run_stages(apart, SEQUENCE(STAGE_UPDATE));
@@ -136,6 +138,28 @@ static void a_caller_may_act_between_gradient_and_update(void **state) {
   free(gradients);
   mote_trainer_destroy(&joined);
   mote_trainer_destroy(&apart);
+}
+
+static void a_statistic_that_is_not_finite_stops_and_keeps_the_weights(void **state) {
+  const mote_trainer_desc desc = small(*state);
+  mote_error error = {0};
+  mote_trainer *trainer = create(&desc);
+  train(trainer, 2, NULL);
+  run_stages(trainer, SEQUENCE(STAGE_GRADIENT));
+  const float wrong = NAN;
+  MUST(buffer_upload(trainer->flat[FLAT_EXCHANGE], trainer->parameters.bytes - 64, &wrong, sizeof wrong, &error));
+  uint64_t bytes = trainer->parameters.bytes;
+  float *before = malloc(bytes), *after = malloc(bytes);
+  MUST(buffer_download(trainer->flat[FLAT_WEIGHTS], 0, before, bytes, &error));
+  run_stages(trainer, SEQUENCE(STAGE_UPDATE));
+  MUST(buffer_download(trainer->flat[FLAT_WEIGHTS], 0, after, bytes, &error));
+  assert_memory_equal(before, after, bytes);
+  uint32_t words[TRAIN_WORDS];
+  MUST(program_read(trainer->program, trainer->state, words, &error));
+  assert_int_equal(words[TRAIN_FAILED], 3);
+  free(before);
+  free(after);
+  mote_trainer_destroy(&trainer);
 }
 
 static void a_saved_state_goes_on_with_the_same_bits(void **state) {
@@ -328,7 +352,7 @@ static float *gradients_of(const mote_trainer_desc *desc, uint32_t step, size_t 
   *count = trainer->parameters.learned_bytes / sizeof(float);
   float *gradients = malloc(trainer->parameters.learned_bytes);
   assert_non_null(gradients);
-  MUST(buffer_download(trainer->flat[FLAT_GRADIENTS], 0, gradients, trainer->parameters.learned_bytes, &error));
+  MUST(buffer_download(trainer->flat[FLAT_EXCHANGE], 0, gradients, trainer->parameters.learned_bytes, &error));
   mote_trainer_destroy(&trainer);
   return gradients;
 }
@@ -584,6 +608,7 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(the_same_description_trains_to_the_same_bits),
       cmocka_unit_test(one_submission_of_many_steps_equals_many_of_one),
       cmocka_unit_test(a_caller_may_act_between_gradient_and_update),
+      cmocka_unit_test(a_statistic_that_is_not_finite_stops_and_keeps_the_weights),
       cmocka_unit_test(a_saved_state_goes_on_with_the_same_bits),
       cmocka_unit_test(a_state_of_another_run_is_refused),
       cmocka_unit_test(a_state_of_impossible_numbers_is_refused),

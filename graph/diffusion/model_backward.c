@@ -13,7 +13,7 @@
 typedef struct backward_run {
   const mote_model *model;
   const mote_backward_desc *desc;
-  buffer *weights, *gradients;  // weights: a copy, whose running statistics move
+  buffer *gradients;  // and statistics, in the layout of the parameters
   network_inputs inputs;
   tensor *target, *weight, *loss;
   float *x, *targets;
@@ -62,18 +62,28 @@ static mote_status make_batch(backward_run *run, mote_error *error) {
   return MOTE_OK;
 }
 
-static mote_status copy_weights(backward_run *run, mote_error *error) {
-  const parameters *parameters = &run->model->parameters;
-  void *bytes = calloc(1, parameters->bytes), *zeros = calloc(1, parameters->bytes);
-  mote_status status = bytes && zeros ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  mote_device *device = run->model->device;
-  if (!status) status = buffer_create(device, parameters->bytes, "weights", &run->weights, error);
-  if (!status) status = buffer_create(device, parameters->bytes, "gradients", &run->gradients, error);
-  if (!status) status = buffer_download(run->model->buffer, 0, bytes, parameters->bytes, error);
-  if (!status) status = buffer_upload(run->weights, 0, bytes, parameters->bytes, error);
-  if (!status) status = buffer_upload(run->gradients, 0, zeros, parameters->bytes, error);
-  free(bytes);
+static mote_status make_gradients(backward_run *run, mote_error *error) {
+  const size_t bytes = run->model->parameters.bytes;
+  void *zeros = calloc(1, bytes);
+  mote_status status = zeros ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) status = buffer_create(run->model->device, bytes, "gradients", &run->gradients, error);
+  if (!status) status = buffer_upload(run->gradients, 0, zeros, bytes, error);
   free(zeros);
+  return status;
+}
+
+// Behind the gradients stand the batch's statistics: the running ones, moved by a tenth towards these, take their place.
+static mote_status move_statistics(const backward_run *run, mote_error *error) {
+  const parameters *parameters = &run->model->parameters;
+  const size_t first = parameters->learned_bytes, bytes = parameters->bytes - first, count = bytes / sizeof(float);
+  if (!count) return MOTE_OK;
+  float *statistics = malloc(2 * bytes), *running = statistics + count;
+  mote_status status = statistics ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) status = buffer_download(run->gradients, first, statistics, bytes, error);
+  if (!status) status = buffer_download(run->model->buffer, first, running, bytes, error);
+  for (size_t i = 0; i < count && !status; i++) running[i] += 0.1f * (statistics[i] - running[i]);
+  if (!status) status = buffer_upload(run->gradients, first, running, bytes, error);
+  free(statistics);
   return status;
 }
 
@@ -85,7 +95,7 @@ static mote_status differentiate(backward_run *run, double *loss, mote_error *er
                                 .name = "backward",
                                 .graph = graph,
                                 .parameters = &run->model->parameters,
-                                .weights = run->weights,
+                                .weights = run->model->buffer,
                                 .gradients = run->gradients,
                                 .inputs = {{run->inputs.x, desc->x ? desc->x : run->x},
                                            {run->target, desc->x ? desc->target : run->targets},
@@ -117,18 +127,18 @@ mote_status mote_model_backward(mote_model *model, const mote_backward_desc *des
   TRY(timesteps_check(&model->info, desc->steps, desc->batch, error));
   backward_run run = {.model = model, .desc = desc};
   mote_status status = make_batch(&run, error);
-  if (!status) status = copy_weights(&run, error);
+  if (!status) status = make_gradients(&run, error);
   if (!status) status = differentiate(&run, loss, error);
+  if (!status) status = move_statistics(&run, error);
   // Gradients of what is learned, new values of what is not.
   if (!status)
     status = parameters_write(&(parameters_write_desc){.parameters = &model->parameters,
                                                        .learned = run.gradients,
-                                                       .others = run.weights,
+                                                       .others = run.gradients,
                                                        .dtype = SAFETENSORS_F32},
                               path, error);
   free(run.x);
   free(run.targets);
-  buffer_destroy(&run.weights);
   buffer_destroy(&run.gradients);
   return status;
 }

@@ -19,6 +19,14 @@ static const float beta1 = 0.9f, beta2 = 0.999f;
 // ---------------------------------------------------------------------------------------------------------------------
 // The graph
 
+// Statistics of the batch, or of a step's batches their sum, where the running ones lie in `weights`; NULL: the network has none.
+static tensor *statistics_tensor(const mote_trainer *trainer, graph *graph) {
+  const size_t learned = trainer->parameters.learned_bytes, bytes = trainer->parameters.bytes - learned;
+  if (!bytes) return NULL;
+  return graph_external(graph, "statistics", (shape){1, (int)(bytes / 4), 1, 1}, ROLE_TABLE,
+                        (binding){trainer->flat[FLAT_EXCHANGE], learned, bytes});
+}
+
 static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char *name, int which) {
   // Gradients and moments are of learned parameters only.
   bool whole = which == FLAT_WEIGHTS || which == FLAT_AVERAGE;
@@ -107,9 +115,11 @@ static graph *build(mote_trainer *trainer) {
   graph_finish_gradients(graph);
   graph->stage = STAGE_UPDATE;
   graph_push(graph, "optimiser");
-  tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_GRADIENTS);
+  tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_EXCHANGE);
+  tensor *statistics = statistics_tensor(trainer, graph);
   tensor *weights = flat_tensor(trainer, graph, "weights", FLAT_WEIGHTS);
   train_control(graph, &(train_control_desc){.gradients = gradients,
+                                             .statistics = statistics,
                                              .weights = weights,
                                              .loss = loss,
                                              .state = trainer->state,
@@ -124,6 +134,8 @@ static graph *build(mote_trainer *trainer) {
                                              .beta2 = beta2});
   adamw(graph, &(adamw_desc){.weights = weights,
                              .gradients = gradients,
+                             .statistics = statistics,
+                             .batches = desc->accumulate,
                              .first = flat_tensor(trainer, graph, "first", FLAT_FIRST),
                              .second = flat_tensor(trainer, graph, "second", FLAT_SECOND),
                              .average = flat_tensor(trainer, graph, "average", FLAT_AVERAGE),
@@ -223,7 +235,7 @@ static mote_status make_graph(mote_trainer *trainer, graph **out, mote_error *er
   mote_status status = *out ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status && trainer->objective->bind) status = trainer->objective->bind(trainer, *out, error);
   if (!status)
-    status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_GRADIENTS], *out, error);
+    status = parameters_bind(&trainer->parameters, trainer->flat[FLAT_WEIGHTS], trainer->flat[FLAT_EXCHANGE], *out, error);
   if (status) graph_destroy(out);
   return status;
 }

@@ -7,8 +7,9 @@
 
 typedef struct objective objective;  // objective.h
 
-// The flat buffers, all in the layout of `parameters`.
-enum { FLAT_WEIGHTS, FLAT_GRADIENTS, FLAT_FIRST, FLAT_SECOND, FLAT_AVERAGE, FLAT_COUNT };
+// The flat buffers, all in the layout of `parameters`. The gradient stage ends in one of them, the exchange: gradients of what is
+// learned, and where running statistics lie those of the batch. All others are written by the update stage alone.
+enum { FLAT_WEIGHTS, FLAT_EXCHANGE, FLAT_FIRST, FLAT_SECOND, FLAT_AVERAGE, FLAT_COUNT };
 
 enum { OBJECTIVE_INPUTS = 4 };
 

@@ -74,7 +74,7 @@ typedef struct tensor {
   int index;           // in graph->tensors
   node *producer;      // NULL for inputs and parameters
   struct tensor *grad; // gradient of the loss by this tensor, once graph_backward made it
-  const struct tensor *gradient_of;  // the parameter whose gradient this is; it lies where `home` says
+  const struct tensor *gradient_of;  // the parameter whose gradient this is, or the running one whose statistic of a batch
   struct tensor *view_of;  // what it is a part of, from view_offset bytes on, or NULL; views.h makes these
   size_t view_offset;
   size_t held_bytes;       // of one that views.h made of a buffer: without what lies between its parts; else 0

@@ -8,12 +8,7 @@
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, INFERENCE_INPUT_COUNT };
 enum { RESIDUAL = INFERENCE_INPUT_COUNT, SCALE, SHIFT, INPUT_COUNT };  // in training, put there by passes
-enum { Y, MEAN, VARIANCE };  // all but Y in training only
-
-typedef struct batch_norm_attributes {
-  epilogue epilogue;
-  uint32_t update_running;
-} batch_norm_attributes;
+enum { Y, MEAN, VARIANCE, BATCH_MEAN, BATCH_VARIANCE };  // all but Y in training only, the last two where gradients are taken too
 
 // What a kernel keeps of the slices of images: `vectors` of four channels each.
 static mote_status slices_scratch(const launches *to, shape x, int vectors, tensor **slices, mote_error *error) {
@@ -40,28 +35,37 @@ static mote_status dispatch_slices(const node *node, launches *to, launch *launc
   return launches_add(to, launch, error);
 }
 
-// x (N, C, H, W) gives its like. `train`: mean and biased variance of this batch, which become outputs 1 and 2, and
-// which the running ones follow if the graph is one for training; else by the running ones.
+// A statistic of the batch is to the running one what a gradient is to a parameter: it lies beside the gradients, and an optimiser
+// lets the running one follow it.
+static bool add_statistic(graph *graph, node *node, tensor *running) {
+  tensor *statistic = node_output(graph, node, running->shape, ROLE_ACTIVATION);
+  if (statistic && running->kind == TENSOR_PARAMETER) running->grad = statistic;
+  return statistic;
+}
+
+// x (N, C, H, W) gives its like. `train`: by mean and biased variance of this batch, which become outputs 1 and 2; in a graph for
+// training outputs 3 and 4 are what the running ones are to follow, the mean and the unbiased variance. Else by the running ones.
 tensor *batch_norm(graph *graph, tensor *x, const batch_norm_tensors *tensors, bool train) {
   if (!x || !tensors->gamma) return NULL;
   if (tensors->gamma->shape.c != x->shape.c || x->role != ROLE_ACTIVATION)
     return graph_fail(graph, "batch_norm: %s and %d weights do not fit", shape_format(x->shape).text,
                       tensors->gamma->shape.c);
   tensor *inputs[INPUT_COUNT] = {x, tensors->gamma, tensors->beta, tensors->running_mean, tensors->running_var};
-  const batch_norm_attributes attributes = {.epilogue = {.scale = 1}, .update_running = train && graph->train};
+  const epilogue attributes = {.scale = 1};
   node *node = graph_append(graph, &batch_norm_op, inputs, train ? INPUT_COUNT : INFERENCE_INPUT_COUNT,
                             1u << RESIDUAL | 1u << SCALE | 1u << SHIFT, &attributes, sizeof attributes);
   if (!node) return NULL;
-  if (attributes.update_running) node->writes = 1u << RUNNING_MEAN | 1u << RUNNING_VAR;
   tensor *y = node_output(graph, node, x->shape, ROLE_ACTIVATION);
   if (!train) return y;
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, ROLE_ACTIVATION);
   node_output(graph, node, (shape){1, x->shape.c, 1, 1}, ROLE_ACTIVATION);
+  if (graph->train && !(add_statistic(graph, node, tensors->running_mean) && add_statistic(graph, node, tensors->running_var)))
+    return NULL;
   return y;
 }
 
 static mote_status launch_train(const node *node, launches *to, mote_error *error) {
-  const batch_norm_attributes *attributes = (const void *)node->attributes;
+  const epilogue *attributes = (const void *)node->attributes;
   tensor *const *in = node->inputs, *const *out = node->outputs;
   shape x = in[X]->shape;
   uint lanes = norm_lanes(to->caps, in[X], MOST_LANES), follower = find_follower(node);
@@ -72,20 +76,20 @@ static mote_status launch_train(const node *node, launches *to, mote_error *erro
                                              .columns = norm_columns(lanes, shared),
                                              .slices = norm_slices(to->caps, x),
                                              .epsilon = 1e-5f,
-                                             .factor = attributes->epilogue.scale,
+                                             .factor = attributes->scale,
                                              .square_columns = (uint)x.w / 2};
-  bool update = attributes->update_running;
+  const bool kept = node->output_count > BATCH_MEAN;
   tensor *slices;
   TRY(slices_scratch(to, x, 3, &slices, error));
   launch launch = {.shader = to->kernel->name,
-               .spec = {[BATCH_NORM_ACTIVATION] = attributes->epilogue.activation,
+               .spec = {[BATCH_NORM_ACTIVATION] = attributes->activation,
                         [BATCH_NORM_LANES] = lanes,
                         [BATCH_NORM_FOLLOWER] = follower,
-                        [BATCH_NORM_UPDATE] = update},
+                        [BATCH_NORM_KEEP] = kept},
                .spec_count = 5,
-               // Where the running statistics are left alone the batch's stand for them; x for other tensors that are absent.
+               // Where the batch's statistics are not kept those of the norm stand for them; x for other tensors that are absent.
                .bindings = {in[X], in[GAMMA], in[BETA], out[MEAN], out[VARIANCE],
-                            update ? in[RUNNING_MEAN] : out[MEAN], update ? in[RUNNING_VAR] : out[VARIANCE], out[Y],
+                            kept ? out[BATCH_MEAN] : out[MEAN], kept ? out[BATCH_VARIANCE] : out[VARIANCE], out[Y],
                             slices, in[RESIDUAL] ? in[RESIDUAL] : in[X], in[SCALE] ? in[SCALE] : in[X],
                             in[SHIFT] ? in[SHIFT] : in[X]},
                .binding_count = 12,

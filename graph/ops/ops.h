@@ -37,7 +37,8 @@ typedef struct draw_batch_tensors {
 
 typedef struct train_control_desc {
   tensor *gradients;  // flat: (1, count, 1, 1) raw
-  tensor *weights;    // flat, statistics included; looked at for numbers that are not finite
+  tensor *weights;    // flat, running statistics included; looked at for numbers that are not finite
+  tensor *statistics; // of the batch, flat; looked at too. NULL: there are none
   tensor *loss;       // from mse
   tensor *state;      // (1, TRAIN_WORDS, 1, 1) raw
   tensor *ring;       // (1, TRAIN_RING, 1, 1) raw
@@ -45,9 +46,11 @@ typedef struct train_control_desc {
   float learning_rate, weight_decay, ema, clip, beta1, beta2;
 } train_control_desc;
 
-// Flat buffers of one layout; `weights` and `average` hold statistics after the learned parameters.
+// Flat buffers of one layout; `weights` and `average` hold running statistics after the learned parameters. `statistics` are sums over
+// the step's batches of what these follow; NULL where there are none.
 typedef struct adamw_desc {
-  tensor *weights, *gradients, *first, *second, *average, *state;
+  tensor *weights, *gradients, *statistics, *first, *second, *average, *state;
+  int batches;
   float beta1, beta2;
 } adamw_desc;
 

@@ -6,7 +6,7 @@
 #include "graph/ops/ops.h"
 #include "shaders/train_state.h"
 
-enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS };
+enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS, STATISTICS };
 
 typedef struct train_control_attributes {
   uint32_t schedule, warmup;
@@ -22,11 +22,11 @@ static int count_pieces(const tensor *flat) {
 // Advances `state` by one step and keeps the loss in `ring`. The outputs are sums of squares of the gradients, and of the
 // weights, a piece each.
 bool train_control(graph *graph, const train_control_desc *desc) {
-  tensor *inputs[] = {desc->gradients, desc->loss, desc->state, desc->ring, desc->weights};
+  tensor *inputs[] = {desc->gradients, desc->loss, desc->state, desc->ring, desc->weights, desc->statistics};
   const train_control_attributes attributes = {desc->schedule,     desc->warmup, desc->learning_rate,
                                                desc->weight_decay, desc->ema,    desc->clip,
                                                desc->beta1,        desc->beta2,    1, 1};
-  node *node = graph_append(graph, &train_control_op, inputs, 5, 0, &attributes, sizeof attributes);
+  node *node = graph_append(graph, &train_control_op, inputs, 6, 1u << STATISTICS, &attributes, sizeof attributes);
   if (!node) return false;
   return node_output(graph, node, (shape){1, count_pieces(desc->gradients), 1, 1}, ROLE_TABLE) &&
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, ROLE_TABLE);
@@ -63,8 +63,9 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   launch launch = {.shader = "train_control",
                .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(to->caps, in[GRADIENTS], MOST_LANES)},
                .spec_count = 1,
-               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1], in[LOSS], in[STATE], in[RING]},
-               .binding_count = 7,
+               .bindings = {in[GRADIENTS], in[WEIGHTS], out[0], out[1], in[LOSS], in[STATE], in[RING],
+                            in[STATISTICS] ? in[STATISTICS] : in[GRADIENTS]},
+               .binding_count = 8,
                .push = &push,
                .push_bytes = sizeof push};
   spread((uint64_t)(out[0]->shape.c + out[1]->shape.c), 1, launch.groups);

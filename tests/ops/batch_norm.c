@@ -4,7 +4,7 @@
 
 #include "tests/ops/reference.h"
 
-enum { RUNNING = 0, TRAIN = 1, GELU = 2, RESIDUAL = 4, SCALE = 8, POOL = 16, TRAIN_GELU = TRAIN | GELU };
+enum { RUNNING = 0, TRAIN = 1, GELU = 2, RESIDUAL = 4, SCALE = 8, POOL = 16, BATCH_MEAN = 32, BATCH_VARIANCE = 64, TRAIN_GELU = TRAIN | GELU };
 
 static const float factor = 1 / 1.414f;
 
@@ -15,6 +15,13 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   if (test->attribute & SCALE) y = scale_shift(graph, y, in[5], in[6], NULL);
   if (test->attribute & POOL) y = max_pool(graph, y);
   return test->attribute & RESIDUAL ? add(graph, in[5], y, factor) : y;
+}
+
+// Statistics are there in graphs for training alone.
+static tensor *build_statistic(graph *graph, const op_case *test, tensor *const *in) {
+  graph->train = true;
+  tensor *y = build(graph, test, in);
+  return y ? y->producer->outputs[test->attribute & BATCH_MEAN ? 3 : 4] : NULL;
 }
 
 static void batch_statistics(shape s, const double *x, int c, double *mean, double *variance) {
@@ -28,6 +35,16 @@ static void batch_statistics(shape s, const double *x, int c, double *mean, doub
       squares += d * d;
     }
   *variance = squares / count;
+}
+
+static void reference_statistic(const op_case *test, double *const *in, double *out) {
+  shape s = test->inputs[0].shape;
+  const double count = (double)s.n * s.h * s.w;
+  for (int c = 0; c < s.c; c++) {
+    double mean, variance;
+    batch_statistics(s, in[0], c, &mean, &variance);
+    out[c] = test->attribute & BATCH_MEAN ? mean : variance * count / (count - 1);
+  }
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
@@ -67,6 +84,12 @@ static void reference_pooled(const op_case *test, double *const *in, double *out
     .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}, 0, 20, 22},              \
                {{1, c, 1, 1}, 0, 0.5, 2}, __VA_ARGS__},                                                                   \
   }
+#define STATISTIC(title, kind, n, c, h, w)                                                                          \
+  {                                                                                                                 \
+    .name = title, .build = build_statistic, .reference = reference_statistic, .attribute = TRAIN | (kind),         \
+    .no_gradient = true, .tolerance = 2e-5,                                                                         \
+    .inputs = {{{n, c, h, w}, ROLE_ACTIVATION, 20, 22}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}}, {{1, c, 1, 1}}}, \
+  }
 #define NORM(title, kind, n, c, h, w) NORM_AND(title, kind, n, c, h, w, {{0}})
 
 // 22 in fp32 has an absolute rounding of 1e-6, against a standard deviation of 0.6.
@@ -86,6 +109,10 @@ static const op_case cases[] = {
     NORM("batch statistics, GELU, pooled", TRAIN_GELU | POOL, 5, 24, 6, 10),
     NORM("batch statistics, pooled, more lanes than squares", TRAIN | POOL, 3, 9, 2, 2),
     NORM("slices of different sizes, pooled", TRAIN_GELU | POOL, 11, 16, 16, 12),
+    STATISTIC("mean for the running one", BATCH_MEAN, 3, 13, 5, 7),
+    STATISTIC("variance for the running one", BATCH_VARIANCE, 3, 13, 5, 7),
+    STATISTIC("mean for the running one, slices", BATCH_MEAN, 9, 16, 20, 16),
+    STATISTIC("variance for the running one, slices", BATCH_VARIANCE, 9, 16, 20, 16),
     NORM("running statistics", RUNNING, 2, 24, 4, 4),
     NORM("running statistics, odd sizes", RUNNING, 3, 9, 3, 5),
     NORM_AND("running statistics, GELU, residual", GELU | RESIDUAL, 2, 24, 4, 4, {{2, 24, 4, 4}}),
