@@ -186,7 +186,10 @@ lane_unit() {
   run_test "op tests, tensors in shared buffers" build-gcc/tests/test_ops shared
   ctest_test "unit tests" run_ctest build-gcc -E '^test_ops$'
   run_test "op tests, one buffer a tensor" build-gcc/tests/test_ops separate
+  run_test "a pattern that no test matches is no success" fails build-gcc/tests/test_trainer 'bits*'
 }
+
+fails() { ! "$@"; }
 
 lane_quick() {  # what tells whether the installation is right, in a few minutes
   build gcc && lavapipe || return 0
@@ -240,7 +243,8 @@ lane_swiftshader() {
   local there=(--mote build-gcc/mote --device SwiftShader)
   # This driver is the slowest: every kernel once, and the samplers where both drivers have to make the same images.
   run_test "op tests on SwiftShader" on_swiftshader build-gcc/tests/test_ops shared
-  ctest_test "device tests on SwiftShader" on_swiftshader run_ctest build-gcc -R '^test_(replay|noise_bits)$'
+  run_test "replays on SwiftShader" on_swiftshader build-gcc/tests/test_replay
+  run_test "the noise's bits on SwiftShader" on_swiftshader build-gcc/tests/test_noise_bits
   run_test "the trainer's bits on SwiftShader" on_swiftshader build-gcc/tests/test_trainer '*bits*'
   count_test "forward on SwiftShader" on_swiftshader "$python" tests/parity/test_forward.py --small "${there[@]}"
   count_test "backward on SwiftShader" on_swiftshader "$python" tests/parity/test_backward.py --small "${there[@]}"
@@ -310,7 +314,8 @@ sanitized() {  # command...
 }
 
 lane_sanitizer() {
-  local kernels
+  local kernels training=(test_files test_resume_is_bit_equal test_resume_needs test_start test_damaged test_hostile
+                          test_full_disk test_loss_not test_usage test_bad test_info)
   build asan && lavapipe && inputs || return 0
   cc -shared -fPIC -o build-asan/keep_drivers.so tests/keep_drivers.c
   # What is sanitized is the host's code: of each op, each class of kernels, and the tuner, once.
@@ -324,7 +329,7 @@ lane_sanitizer() {
   run_test "forward, sanitized" sanitized small_forward build-asan/mote
   run_test "sample, sanitized" sanitized small_sample build-asan/mote
   count_test "training, sanitized" sanitized "$python" tests/test_train.py --mote build-asan/mote \
-    --only '^test_(files|resume_is_bit_equal|resume_needs|start|damaged|hostile|full_disk|loss_not|usage|bad|info)'
+    --only "$(IFS='|' && echo "${training[*]}")"
 }
 
 fuzz() {  # target seconds

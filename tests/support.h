@@ -2,6 +2,7 @@
 #ifndef MOTE_TESTS_SUPPORT_H
 #define MOTE_TESTS_SUPPORT_H
 
+#include <fnmatch.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,14 @@
   do {                                       \
     if (call) fail_msg("%s", error.message); \
   } while (0)
+
+// True if tests have names that match `pattern`, such as '*bits*'; then they alone are run.
+static inline bool test_choose(const struct CMUnitTest *tests, size_t count, const char *pattern) {
+  for (size_t i = 0; i < count; i++)
+    if (!fnmatch(pattern, tests[i].name, 0)) return cmocka_set_test_filter(pattern), true;
+  fprintf(stderr, "no test's name matches \"%s\"\n", pattern);
+  return false;
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Device

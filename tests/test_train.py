@@ -720,12 +720,15 @@ def main():
     parser.add_argument("--device")
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
-    parser.add_argument("--only", default="", help="run tests whose names this regular expression finds")
+    parser.add_argument("--only", default="", help="tests whose names these regular expressions find, with | between them")
     parser.parse_args(namespace=OPTIONS)
     OPTIONS.mote = os.path.abspath(OPTIONS.mote)
     hear_signals()
     tests = [(name, test) for name, test in globals().items()
              if name.startswith("test_") and re.search(OPTIONS.only, name)]
+    for expression in OPTIONS.only.split("|"):
+        if not any(re.search(expression, name) for name, _ in tests):
+            parser.error(f"--only: no test's name matches {expression}")
     passed = failed = 0
     for name, test in tests:
         with tempfile.TemporaryDirectory(prefix="mote_train_") as where:

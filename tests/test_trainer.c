@@ -603,7 +603,6 @@ static void the_device_ends_with_nothing_on_it(void **state) {
 
 // `test_trainer PATTERN`: only the tests whose names match, such as '*bits*'.
 int main(int argument_count, char **arguments) {
-  if (argument_count > 1) cmocka_set_test_filter(arguments[1]);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_description_trains_to_the_same_bits),
       cmocka_unit_test(one_submission_of_many_steps_equals_many_of_one),
@@ -628,5 +627,6 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(memory_stays_near_its_bound),
       cmocka_unit_test(the_device_ends_with_nothing_on_it),
   };
+  if (argument_count > 1 && !test_choose(tests, COUNT(tests), arguments[1])) return 2;
   return cmocka_run_group_tests(tests, set_up, NULL);
 }

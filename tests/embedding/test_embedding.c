@@ -698,7 +698,6 @@ static void two_devices_work_at_once(void **state) {
 
 // `test_embedding PATTERN`: only the tests whose names match, such as '*record*'.
 int main(int argument_count, char **arguments) {
-  if (argument_count > 1) cmocka_set_test_filter(arguments[1]);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(recorded_runs_give_the_bits_of_the_library),
       cmocka_unit_test(pixels_reach_the_hosts_buffer),
@@ -716,5 +715,6 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(recorded_training_gives_the_bits_of_the_library),
       cmocka_unit_test(two_devices_work_at_once),
   };
+  if (argument_count > 1 && !test_choose(tests, COUNT(tests), arguments[1])) return 2;
   return cmocka_run_group_tests(tests, open_all, close_all);
 }
