@@ -46,6 +46,7 @@ faults=(
   'batch_norm_train.comp     s/lane < 2 \&\& slice == 0/lane < 2 \&\& slice == 1/'
   'glsl/moments.glsl         s/delta \* delta \* (a\.count \* share)/delta * delta * share/'
   'glsl/moments.glsl         s/vec4 d = AT(x, from + i \* stride) - mean;/vec4 d = AT(x, from + i * stride);/'
+  'channel_sum.comp          s|total += sum;|total += sum + float(p.batch / 999) * AT(dy, p.batch * p.channel_blocks * p.pixels * 2);|'
   'concat.comp               s/b\[n \* p\.b_quads + at - p\.a_quads\]/b[n * p.b_quads]/'
   'concat_backward.comp      s/db\[n \* p\.b_quads + at - p\.a_quads\]/db[n * p.b_quads]/'
   'conv.comp                 s|tap % KERNEL - KERNEL / 2;|tap % KERNEL;|'

@@ -12,7 +12,7 @@
 #include "graph/kernels/kernel.h"
 #include "shaders/types.h"
 
-enum { GUARD_BYTE = 0xA5 };
+enum { GUARD_BYTE = 0xFF };  // not a number, which shows where it is read, too
 
 struct program {
   mote_device *device;

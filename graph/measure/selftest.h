@@ -80,7 +80,7 @@ bool selftest_op_lacks(const selftest_op_result *result, int index);
 typedef struct selftest_options {
   bool stop;             // at the first failure
   bool every_kernel;     // each case not only by the kernels that the device prefers, but by all that fit
-  bool once;             // each case once: with its gradients where it has any
+  bool sparing;          // of each op the cases of the oddest sizes, once, until all kernels that the others take were taken
   const char *about;     // a shader's name: only the ops with whose name it begins; NULL: all
   bool (*wanted)(void);  // asked when a case's program was or was not created: false leaves it out; NULL: all are wanted
   // Told of each comparison, and after the cases of an op of that, unless `wanted` chooses; each may be NULL.
