@@ -206,6 +206,8 @@ lane_parity() {
   build gcc && lavapipe && inputs || return 0
   local mote=(--mote build-gcc/mote) small=(--weights build-check/inputs/small.safetensors)
   count_test "forward against PyTorch" "$python" tests/parity/test_forward.py "${mote[@]}"
+  count_test "diffusers folders" "$python" tests/parity/test_unet2d.py "${mote[@]}"
+  count_test "diffusers folders, plain kernels" "$python" tests/parity/test_unet2d.py "${mote[@]}" --kernels plain --small
   count_test "forward against PyTorch, tiled kernels" "$python" tests/parity/test_forward.py "${mote[@]}" \
     --kernels tiled --small
   count_test "forward against PyTorch, half-precision matrices" "$python" tests/parity/test_forward.py "${mote[@]}" \
@@ -247,6 +249,7 @@ lane_swiftshader() {
   run_test "the noise's bits on SwiftShader" on_swiftshader build-gcc/tests/test_noise_bits
   run_test "the trainer's bits on SwiftShader" on_swiftshader build-gcc/tests/test_trainer '*bits*'
   count_test "forward on SwiftShader" on_swiftshader "$python" tests/parity/test_forward.py --small "${there[@]}"
+  count_test "diffusers folders on SwiftShader" on_swiftshader "$python" tests/parity/test_unet2d.py --small "${there[@]}"
   count_test "backward on SwiftShader" on_swiftshader "$python" tests/parity/test_backward.py --small "${there[@]}"
   count_test "twenty AdamW steps on SwiftShader" on_swiftshader "$python" tests/parity/test_train_steps.py "${there[@]}"
   count_test "one seed, two drivers" with_every_driver "$python" tests/test_across_devices.py --mote build-gcc/mote \

@@ -39,17 +39,6 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
   return MOTE_OK;
 }
 
-static mote_status check_channels(const mote_model_info *info, mote_error *error) {
-  const shape image = network_image_shape(info, 1), made = network_output_shape(info, 1);
-  if (made.c != image.c)
-    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model makes %d channels of %d, expected as many: it makes no images of noise",
-                made.c, image.c);
-  if (image.h * image.w % 4)
-    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model is for images of %d x %d pixels, expected a multiple of 4 of them", image.w,
-                image.h);
-  return MOTE_OK;
-}
-
 // What cannot be done with the model's noise, of which flow's leaves no signal at the end.
 static mote_status check_noise(const mote_sampler_desc *d, mote_error *error) {
   const bool flow = d->model->info.schedule == MOTE_SCHEDULE_FLOW;
@@ -66,7 +55,7 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
   *out = *desc;
   if (!desc->model) return fail(error, MOTE_ERROR_USAGE, "a sampler needs a model");
   TRY(model_check(desc->model, false, error));
-  TRY(check_channels(&desc->model->info, error));
+  TRY(network_check_images(&desc->model->info, error));
   if ((unsigned)out->kind > MOTE_SAMPLER_HEUN)
     return fail(error, MOTE_ERROR_USAGE, "sampler kind %d is unknown", (int)out->kind);
   if (out->strength == 0) out->strength = 1;

@@ -89,6 +89,7 @@ mote_status trainer_complete(const mote_trainer_desc *desc, mote_trainer_desc *o
   const objective *objective = objective_of(out);
   if (objective->check) TRY(objective->check(out, error));
   TRY(metadata_check(&(described){"model", MOTE_ERROR_USAGE}, &out->model, error));
+  TRY(network_check_images(&out->model, error));
   TRY(check_options(out, error));
   TRY(check_count(out, error));
   return check_start(out, error);

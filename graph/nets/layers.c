@@ -46,6 +46,13 @@ static weight_and_bias conv_parameters(graph *graph, const char *name, const ten
   return affine(graph, name, weight, channels);
 }
 
+tensor *pixel_linear(graph *graph, const char *name, tensor *x, int channels) {
+  if (!x) return NULL;
+  const parameter_desc weight = {.role = PARAMETER_WEIGHT, .dim_count = 2, .dims = {channels, x->shape.c}};
+  const weight_and_bias made = affine(graph, name, weight, channels);
+  return conv(graph, x, made.weight, made.bias);
+}
+
 static tensor *conv_layer(graph *graph, const char *name, tensor *x, int channels, int kernel, bool optional) {
   if (!x) return NULL;
   const weight_and_bias made = conv_parameters(graph, name, x, channels, kernel, optional);

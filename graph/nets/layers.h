@@ -6,6 +6,9 @@
 
 // Each of these is to `channels` channels, with its parameters NAMEweight and NAMEbias: `name` is "", or ends in a dot.
 tensor *linear_layer(graph *graph, const char *name, tensor *x, int channels);
+// Of each pixel by itself.
+tensor *pixel_linear(graph *graph, const char *name, tensor *x, int channels);
+
 tensor *square_conv(graph *graph, const char *name, tensor *x, int channels, int kernel);
 tensor *square_conv_transpose(graph *graph, const char *name, tensor *x, int channels, int kernel);
 

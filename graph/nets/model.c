@@ -7,6 +7,7 @@
 
 #include "graph/ir/layout.h"
 #include "graph/ir/philox.h"
+#include "graph/nets/diffusers_model.h"
 #include "shaders/streams.h"
 
 static bool ends_with(const char *text, const char *end) {
@@ -20,6 +21,7 @@ static bool ends_with(const char *text, const char *end) {
 typedef struct loader {
   mote_model *model;
   const network *own;  // NULL: one of mote's
+  const diffusers_folder *folder;  // that the file lies in, or NULL
   const char *name;
   safetensors *file;
   mote_error *error;
@@ -109,8 +111,12 @@ static void drop_prefix(const loader *l) {
 // All that the header tells: after this the file holds no more than the network needs.
 static mote_status describe(const loader *l) {
   mote_model *model = l->model;
-  drop_prefix(l);
-  TRY(metadata_read(model->device, l->name, l->file, l->own, &model->info, l->error));
+  if (l->folder) {
+    TRY(diffusers_describe(model->device, l->folder, l->file, &model->info, l->error));
+  } else {
+    drop_prefix(l);
+    TRY(metadata_read(model->device, l->name, l->file, l->own, &model->info, l->error));
+  }
   TRY(parameters_create(model->device, &model->info, &model->parameters, l->error));
   TRY(check_surplus(l));
   const graph *list = model->parameters.list;
@@ -191,7 +197,7 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
   TRY(safetensors_parse(name, data, bytes, &file, error));
   mote_model *model = NULL;
   mote_status status = create(device, &model, error);
-  const loader l = {model, NULL, name, file, error};
+  const loader l = {.model = model, .name = name, .file = file, .error = error};
   if (!status) status = describe(&l);
   if (!status) status = load_parameters(&l);
   safetensors_destroy(&file);
@@ -202,13 +208,13 @@ mote_status mote_model_load_memory(mote_device *device, const char *name, const 
   return status;
 }
 
-mote_status model_load_own(mote_device *device, const char *path, const network *own, mote_model **out, mote_error *error) {
-  *out = NULL;
+static mote_status load_file(mote_device *device, const char *path, const network *own, const diffusers_folder *folder,
+                             mote_model **out, mote_error *error) {
   safetensors_file file;
   TRY(safetensors_open(path, &file, error));
   mote_model *model = NULL;
   mote_status status = create(device, &model, error);
-  const loader l = {model, own, path, file.header, error};
+  const loader l = {.model = model, .own = own, .folder = folder, .name = path, .file = file.header, .error = error};
   if (!status) status = describe(&l);
   if (!status) status = safetensors_read_data(&file, error);
   if (!status) status = load_parameters(&l);
@@ -220,10 +226,18 @@ mote_status model_load_own(mote_device *device, const char *path, const network 
   return status;
 }
 
+mote_status model_load_own(mote_device *device, const char *path, const network *own, mote_model **out, mote_error *error) {
+  *out = NULL;
+  return load_file(device, path, own, NULL, out, error);
+}
+
 mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **out, mote_error *error) {
   if (out) *out = NULL;
   ENTER(error, device, path, out);
-  return model_load_own(device, path, NULL, out, error);
+  diffusers_folder folder;
+  if (!diffusers_is_any_folder(path)) return load_file(device, path, NULL, NULL, out, error);
+  TRY(diffusers_open(path, &folder, error));
+  return load_file(device, folder.weights, NULL, &folder, out, error);
 }
 
 void mote_model_destroy(mote_model **pointer) {

@@ -74,3 +74,14 @@ network_outputs network_build(graph *graph, const mote_model_info *info, const n
   if (!inputs->x || (!network->classifies && !(inputs->time && inputs->context))) return (network_outputs){0};
   return network->build(graph, info, inputs);
 }
+
+mote_status network_check_images(const mote_model_info *info, mote_error *error) {
+  const shape image = network_image_shape(info, 1), made = network_output_shape(info, 1);
+  if (made.c != image.c)
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model makes %d channels of %d, expected as many: it makes no images of noise",
+                made.c, image.c);
+  if (image.h * image.w % 4)
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model is for images of %d x %d pixels, expected a multiple of 4 of them", image.w,
+                image.h);
+  return MOTE_OK;
+}

@@ -94,6 +94,9 @@ size_t network_image_size(const mote_model_info *info);
 shape network_output_shape(const mote_model_info *info, int batch);
 size_t network_output_size(const mote_model_info *info);
 
+// Fails with MOTE_ERROR_UNSUPPORTED unless it makes of noise, and learns from, images that the device's ops draw and update.
+mote_status network_check_images(const mote_model_info *info, mote_error *error);
+
 // Numbers of a context as it is handed on: n_cfeat, or one that is not looked at.
 int network_context_count(const mote_model_info *info);
 

@@ -44,7 +44,7 @@ typedef struct info_report {
   const mote_model_info *model;
   const mote_device_info *device;
   uint64_t model_bytes;                     // device memory that the weights took
-  bool samples;                             // it makes images; else it is a classifier
+  bool samples;                             // it makes images; else it is a classifier, or only forward and backward know it
   int steps;                                // of a run with the default sampler
   mote_sampler_info samplers[BATCH_COUNT];  // for these batches
   mote_trainer_info trainer;                // for TRAINING_BATCH, without its images
@@ -109,6 +109,7 @@ static void print_text(const info_report *r) {
   print("%s\n", r->path);
   print("architecture    %s\n", m->architecture);
   print("images          %d x %d, %d channel%s\n", m->width, m->height, m->channels, m->channels == 1 ? "" : "s");
+  if (!m->classifies && m->out_channels != m->channels) print("makes           %d channels (out_channels)\n", m->out_channels);
   for (const network_setting *setting = network_of(m)->settings; setting->name; setting++) {
     const setting_value value = setting_get(m, setting);
     if (!setting->of_data)
@@ -119,7 +120,7 @@ static void print_text(const info_report *r) {
   for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
   print("%s\n", m->label_count ? "" : " none");
   print_attributes(m);
-  if (r->samples) print_diffusion(r);
+  if (!m->classifies) print_diffusion(r);
   if (m->channels % 2 == 0) print("alpha           %s\n", metadata_alphas[m->premultiplied]);
   if (m->trained_on[0]) print("trained on      %s\n", m->trained_on);
   print("parameters      %" PRIu64 "\n", m->parameter_count);
@@ -132,9 +133,10 @@ static void print_text(const info_report *r) {
   for (size_t i = 0; i < BATCH_COUNT && r->samples; i++)
     print("  batch of %-4d %.1f MiB, %" PRIu32 " dispatches and %" PRIu32 " barriers a step\n", batches[i],
            (double)r->samplers[i].memory_bytes / mebibyte, r->samplers[i].dispatches, r->samplers[i].barriers);
-  print("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
-         (double)r->trainer.memory_bytes / mebibyte, TRAINING_BATCH, (double)training_bound(r) / mebibyte,
-         r->trainer.dispatches);
+  if (r->trainer.dispatches)
+    print("  training      %.1f MiB for a batch of %d (at least %.1f MiB needed), %" PRIu32 " dispatches a step\n",
+           (double)r->trainer.memory_bytes / mebibyte, TRAINING_BATCH, (double)training_bound(r) / mebibyte,
+           r->trainer.dispatches);
 }
 
 static void add_diffusion(cJSON *json, const mote_model_info *m) {
@@ -173,7 +175,7 @@ static void add_model(cJSON *json, const info_report *r) {
     else
       cJSON_AddStringToObject(json, setting->name, setting_format(setting, &value).text);
   }
-  if (r->samples) add_diffusion(json, m);
+  if (!m->classifies) add_diffusion(json, m);
   if (m->channels % 2 == 0) cJSON_AddStringToObject(json, "alpha", metadata_alphas[m->premultiplied]);
   cJSON *labels = cJSON_AddArrayToObject(json, "labels");
   for (int i = 0; i < m->label_count; i++) cJSON_AddItemToArray(labels, cJSON_CreateString(m->labels[i]));
@@ -201,6 +203,10 @@ static void print_json(const info_report *r) {
     cJSON_AddNumberToObject(sampler, "barriers", r->samplers[i].barriers);
     cJSON_AddItemToArray(samplers, sampler);
   }
+  if (!r->trainer.dispatches) {
+    json_print_line(json);
+    return;
+  }
   cJSON *training = cJSON_AddObjectToObject(json, "training");
   cJSON_AddNumberToObject(training, "batch", TRAINING_BATCH);
   json_add_uint64(training, "memory_bytes", r->trainer.memory_bytes);
@@ -218,12 +224,12 @@ static mote_status show_model(const options *o, const char *path, mote_error *er
   TRY_GOTO(end, open_device(&o->common, &device, error));
   r.device = mote_device_get_info(device);
   r.model_bytes = mote_device_get_counters(device).memory_bytes;
-  TRY_GOTO(end, open_model(device, path, &model, error));
+  TRY_GOTO(end, open_any_model(device, path, &model, error));
   r.model_bytes = mote_device_get_counters(device).memory_bytes - r.model_bytes;
   r.model = mote_model_get_info(model);
-  r.samples = !r.model->classifies;
+  r.samples = !r.model->classifies && !network_check_images(r.model, NULL);
   if (r.samples) TRY_GOTO(end, measure_samplers(model, &r, error));
-  TRY_GOTO(end, measure_trainer(device, &r, error));
+  if (r.samples || r.model->classifies) TRY_GOTO(end, measure_trainer(device, &r, error));
   if (o->common.json)
     print_json(&r);
   else

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "graph/files/diffusers.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "tools/data/contact_sheet.h"
@@ -28,7 +29,7 @@ bool info_is_data(const char *path) {
   uint8_t head[FILE_KIND_BYTES];
   size_t bytes = 0;
   if (!path || !*path) return false;
-  if (!stat(path, &found) && S_ISDIR(found.st_mode)) return true;
+  if (!stat(path, &found) && S_ISDIR(found.st_mode)) return !diffusers_is_folder(path);
   if (!strcmp(path, DATASET_DEFAULT_NAME)) return true;
   const file_kind *kind = NULL;
   if (!file_read_head(path, head, sizeof head, &bytes, NULL)) kind = file_kind_of(head, bytes);
