@@ -506,6 +506,81 @@ static void layers_share_a_dispatch_only_where_order_and_memory_allow_it(void **
   }
 }
 
+// w = 2 w, in place
+static mote_status launch_doubling(const node *node, launches *to, mote_error *error) {
+  tensor *w = node->inputs[0];
+  struct add_parameters push = {.quads = (uint32_t)(tensor_bytes(w) / 16), .scale = 1};
+  launch launch = {.shader = "add", .bindings = {w, w, w}, .binding_count = 3, .push = &push, .push_bytes = sizeof push, .groups = {1}};
+  return launches_add(to, &launch, error);
+}
+
+static const op doubling_op = {.name = "doubling", .kernels = ONE_KERNEL("doubling", launch_doubling), .writes = 1};
+
+static void add_twice(graph *graph, const layer_tensors *in, tensor *a, tensor *b, tensor *y[LAYERS]) {
+  y[0] = add(graph, a, in->x, 1);
+  y[1] = add(graph, in->x, b, 0.5f);
+}
+
+static void two_equal(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  add_twice(graph, in, gelu(graph, in->x), gelu(graph, in->x), y);
+}
+
+static void two_of_two(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  add_twice(graph, in, gelu(graph, gelu(graph, in->x)), gelu(graph, gelu(graph, in->x)), y);
+}
+
+static void two_kinds(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  add_twice(graph, in, gelu(graph, in->x), relu(graph, in->x), y);
+}
+
+static void two_inputs(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  tensor *first = add(graph, in->x, in->x, 1);
+  add_twice(graph, in, gelu(graph, in->x), gelu(graph, first), y);
+}
+
+// What the second takes is updated between the two.
+static void two_moments(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  tensor *x = in->x, *first = gelu(graph, x);
+  assert_non_null(graph_append(graph, &doubling_op, &x, 1, 0, NULL, 0));
+  add_twice(graph, in, first, gelu(graph, x), y);
+}
+
+// One of them is updated later.
+static void two_of_which_one_changes(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  tensor *first = gelu(graph, in->x), *second = gelu(graph, in->x);
+  y[0] = add(graph, second, in->x, 1);
+  assert_non_null(graph_append(graph, &doubling_op, &first, 1, 0, NULL, 0));
+  y[1] = add(graph, in->x, first, 0.5f);
+}
+
+// The host reads one of them.
+static void two_of_which_one_is_kept(graph *graph, const layer_tensors *in, tensor *y[LAYERS]) {
+  y[2] = gelu(graph, in->x);
+  add_twice(graph, in, gelu(graph, in->x), y[2], y);
+  y[3] = gelu(graph, in->x);
+}
+
+static void nodes_that_compute_the_same_are_one(void **state) {
+  (void)state;
+  static const struct {
+    layers build;
+    uint32_t with, without;
+  } table[] = {{two_equal, 3, 4},   {two_of_two, 4, 6},  {two_kinds, 4, 4},
+               {two_inputs, 5, 5},  {two_moments, 5, 5}, {two_of_which_one_changes, 5, 5}, {two_of_which_one_is_kept, 4, 5}};
+  for (size_t i = 0; i < COUNT(table); i++) {
+    float one[LAYERS][LAYER_VALUES] = {0}, apart[LAYERS][LAYER_VALUES] = {0};
+    uint32_t with = run_layers(table[i].build, 1, 0, one), without = run_layers(table[i].build, 1, PASS_EQUAL, apart);
+    if (with != table[i].with || without != table[i].without)
+      fail_msg("row %zu: %u dispatches, %u with equal ones apart", i, with, without);
+    assert_memory_equal(one, apart, sizeof one);
+  }
+  float all[BATCH * IMAGE], without[BATCH * IMAGE];  // a network has no such nodes, or fewer dispatches without them
+  for (int train = 0; train < 2; train++) {
+    assert_true(pass(train, 0, all) <= pass(train, PASS_EQUAL, without));
+    assert_memory_equal(all, without, sizeof all);
+  }
+}
+
 // Statistics of the batch cannot be folded into weights beforehand.
 static void batch_norm_by_the_batchs_own_statistics_is_not_folded(void **state) {
   (void)state;
@@ -573,6 +648,7 @@ int main(void) {
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
       cmocka_unit_test(a_loss_that_train_control_adds_up_has_the_same_bits),
       cmocka_unit_test(layers_share_a_dispatch_only_where_order_and_memory_allow_it),
+      cmocka_unit_test(nodes_that_compute_the_same_are_one),
       cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),

@@ -1,7 +1,7 @@
 // join.c: passes that let one node do the work of several of its op.
 #include "graph/compile/liveness.h"
 #include "graph/compile/passes.h"
-#include "graph/ir/views.h"
+#include "graph/compile/ready.h"
 
 // `node` does the work of `other` too and `other` goes, unless that cannot be or would take more memory. It runs as `last` does.
 static bool join_nodes(graph *graph, node *node, struct node *other, const struct node *last) {
@@ -19,27 +19,6 @@ static bool joins(const node *node, int where) { return node->op->join && (int)n
 static bool is_made_of_parameters(const node *node) {
   for (int i = 0; i < node->input_count; i++)
     if (node->inputs[i] && node->inputs[i]->kind != TENSOR_PARAMETER) return false;
-  return true;
-}
-
-static bool writes(const node *node, const tensor *tensor) {
-  for (int i = 0; i < node->input_count; i++)
-    if ((node->writes >> i & 1) && node->inputs[i] && share_bytes(node->inputs[i], tensor)) return true;
-  for (int i = 0; i < node->output_count; i++)
-    if (node->outputs[i] == tensor) return true;
-  return false;
-}
-
-// Whether `tensor` is when `first` runs what it is for `last`: nothing between them makes or updates it.
-static bool is_ready_at(const graph *graph, const tensor *tensor, const node *first, const node *last) {
-  for (int i = first->index; i < last->index && tensor; i++)
-    if (!graph->nodes[i]->removed && writes(graph->nodes[i], tensor)) return false;
-  return true;
-}
-
-static bool could_run_at(const graph *graph, const node *node, const struct node *first) {
-  for (int i = 0; i < node->input_count; i++)
-    if (!is_ready_at(graph, node->inputs[i], first, node)) return false;
   return true;
 }
 
