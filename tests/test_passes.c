@@ -1,7 +1,6 @@
 // test_passes.c: passes make a network shorter and change its results by rounding only.
 #include "tests/support.h"
 
-#include "graph/compile/differentiate.h"
 #include "graph/compile/program.h"
 #include "graph/kernels/kernel.h"
 #include "graph/nets/model.h"
@@ -57,7 +56,7 @@ static const unsigned training_rules[] = {PASS_SECOND, PASS_ACTIVATION,   PASS_R
                                           PASS_SCALE,  PASS_JOIN_EARLIER, PASS_JOIN_LATER, PASS_JOIN_NEIGHBOUR, PASS_POOL};
 
 static const char *name_of(unsigned rule) {
-#define PASS(name, forward, apply) \
+#define PASS(name, when, apply) \
   if (rule == PASS_##name) return #name;
 #include "graph/compile/passes.def"
 #undef PASS
@@ -161,8 +160,8 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned with
   tensor *weight = graph_input(graph, "weight", (shape){BATCH, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, mote_model_get_info(of), &inputs).y, *dy = NULL;
   assert_non_null(mse(graph, y, target, weight, 1, &dy));
-  MUST(passes_apply(graph, PASS_FORWARD & ~without_passes, &error));
-  graph_backward(graph, y, dy);
+  graph_note_loss(graph, 0, y, dy);
+  MUST(passes_differentiate(graph, PASS_ALL & ~without_passes, &error));
 
   buffer *weights, *gradient_buffer;
   MUST(buffer_create(on, bytes, "weights", &weights, &error));  // a copy: running statistics move
@@ -208,7 +207,7 @@ static bool has_work(unsigned rule, mote_device *on) {
 static void compare_gradients(mote_device *on, mote_model *of) {
   size_t count = of->parameters.bytes / sizeof(float);
   float *fused = malloc(of->parameters.bytes), *plain = malloc(of->parameters.bytes);
-  program_info all = gradient_pass(on, of, 0, fused), none = gradient_pass(on, of, PASS_ALL, plain);
+  program_info all = gradient_pass(on, of, 0, fused), none = gradient_pass(on, of, PASS_ALL & ~PASS_DIFFERENTIATE, plain);
   assert_true(all.commands.dispatches < none.commands.dispatches);
   assert_true(relative_error(fused, plain, count) <= 1e-5);
   for (size_t i = 0; i < COUNT(training_rules); i++) {
@@ -274,21 +273,22 @@ static void a_bias_that_a_norm_takes_off_again_has_no_gradient(void **state) {
 }
 
 // dx of Σ y, y a max_pool behind a batch_norm of 8 channels of 4 × 4 equal numbers.
-static void tied_pass(unsigned without_passes, float *gradient) {
+static void tied_pass(mote_device *on, bool early, unsigned without_passes, float y_after[32], float *gradient) {
   mote_error error = {0};
-  graph *graph = graph_create(device_get_caps(device));
+  graph *graph = graph_create(device_get_caps(on));
   graph->train = true;
   tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, ROLE_ACTIVATION), *vectors[4];
   for (int i = 0; i < 4; i++) vectors[i] = graph_input(graph, (char[]){(char)('a' + i), 0}, (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
   x->requires_grad = true;
   const batch_norm_tensors tensors = {vectors[0], vectors[1], vectors[2], vectors[3]};
   tensor *y = max_pool(graph, batch_norm(graph, x, &tensors, true));
-  MUST(passes_apply(graph, PASS_FORWARD & ~without_passes, &error));
+  y->keep = true;
   tensor *seed = graph_input(graph, "seed", (shape){1, 8, 2, 2}, ROLE_ACTIVATION);
-  graph_backward(graph, y, seed);
-  x->grad->keep = true;
+  graph_note_loss(graph, 0, y, seed);
+  if (early) MUST(passes_differentiate(graph, PASS_ALL & ~without_passes, &error));
+  if (x->grad) x->grad->keep = true;
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "tied", .without_passes = without_passes},
+  MUST(program_create(&(program_desc){.device = on, .graph = graph, .name = "tied", .without_passes = without_passes},
                       &program, &error));
   float ones[128];
   for (int i = 0; i < 128; i++) ones[i] = 1;
@@ -296,7 +296,9 @@ static void tied_pass(unsigned without_passes, float *gradient) {
   MUST(program_write(program, seed, ones, &error));
   for (int i = 0; i < 4; i++) MUST(program_write(program, vectors[i], ones, &error));
   MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
-  MUST(program_read(program, x->grad, gradient, &error));
+  MUST(program_read(program, y, y_after, &error));
+  assert_true(!x->grad == !!(without_passes & PASS_DIFFERENTIATE));
+  if (x->grad) MUST(program_read(program, x->grad, gradient, &error));
   program_destroy(&program);
 }
 
@@ -304,13 +306,28 @@ static void tied_pass(unsigned without_passes, float *gradient) {
 static void of_equal_pixels_the_first_takes_the_gradient_of_the_pool(void **state) {
   (void)state;
   for (int kept = 0; kept < 2; kept++) {
-    float gradient[128];
-    tied_pass(kept ? PASS_POOL : 0, gradient);
+    float y[32], gradient[128];
+    tied_pass(device, true, kept ? PASS_POOL : 0, y, gradient);
     for (int i = 0; i < 128; i++) {
       double expected = ((i % 2 == 0 && i / 4 % 2 == 0) - 0.25) / sqrt(1e-5);
       assert_true(fabs((double)gradient[i] - expected) < 1e-2);
     }
   }
+}
+
+// Nothing is aliased there, so that the gradient can be read after the program has made it by itself.
+static void differentiation_is_a_pass(void **state) {
+  (void)state;
+  mote_device *apart = test_device((mote_device_desc){.separate_buffers = true});
+  float y[3][32], gradients[2][128];
+  for (int early = 0; early < 2; early++) {
+    tied_pass(apart, early, 0, y[early], gradients[early]);
+    tied_pass(apart, early, PASS_DIFFERENTIATE, y[2], NULL);
+    assert_true(relative_error(y[2], y[early], 32) <= 1e-5);
+  }
+  assert_memory_equal(gradients[0], gradients[1], sizeof gradients[0]);
+  assert_memory_equal(y[0], y[1], sizeof y[0]);
+  test_device_end(&apart);
 }
 
 // Three replays of two denoising steps; returns the dispatches of one replay. `between`: something reads the index between
@@ -645,6 +662,7 @@ int main(void) {
       cmocka_unit_test(the_plain_kernel_does_what_another_does_for_several_layers),
       cmocka_unit_test(a_bias_that_a_norm_takes_off_again_has_no_gradient),
       cmocka_unit_test(of_equal_pixels_the_first_takes_the_gradient_of_the_pool),
+      cmocka_unit_test(differentiation_is_a_pass),
       cmocka_unit_test(an_update_that_advances_the_index_gives_the_same_bits),
       cmocka_unit_test(a_loss_that_train_control_adds_up_has_the_same_bits),
       cmocka_unit_test(layers_share_a_dispatch_only_where_order_and_memory_allow_it),

@@ -1,15 +1,16 @@
 // differentiate.c: reverse-mode differentiation over the list of nodes.
 #include "graph/compile/differentiate.h"
 
+#include "graph/compile/passes.h"
+
 #include <math.h>
 #include <stdio.h>
 
 void graph_scale_gradients(graph *graph, double share) { graph->gradient_scale = ldexpf(1, -ilogb(share)); }
 
-void graph_backward_from(graph *graph, int first_node, tensor *output, tensor *seed) {
+static void walk_back(graph *graph, int first_node, tensor *output, tensor *seed) {
   char scope[NAME_BYTES];
   snprintf(scope, sizeof scope, "%s", graph->scope);
-  if (!output || !seed) return;
   float given_scale = graph->gradient_scale;
   const node *loss = seed->producer;
   if (loss && loss->op->gradient_share) graph_scale_gradients(graph, loss->op->gradient_share(loss));
@@ -30,14 +31,22 @@ void graph_backward_from(graph *graph, int first_node, tensor *output, tensor *s
 
 void graph_finish_gradients(graph *graph) {
   for (int i = 0; i < graph->tensor_count; i++) {
-    tensor *parameter = graph->tensors[i];
-    if (parameter->kind != TENSOR_PARAMETER || !parameter->grad) continue;
-    parameter->grad->kind = TENSOR_GRADIENT;
-    parameter->grad->gradient_of = parameter;
+    tensor *tensor = graph->tensors[i];
+    if (tensor->gradient_of && tensor->gradient_of->grad != tensor) {  // a term of what it is now
+      tensor->kind = TENSOR_ACTIVATION;
+      tensor->gradient_of = NULL;
+    }
+    if (tensor->kind != TENSOR_PARAMETER || !tensor->grad) continue;
+    tensor->grad->kind = TENSOR_GRADIENT;
+    tensor->grad->gradient_of = tensor;
   }
 }
 
-void graph_backward(graph *graph, tensor *output, tensor *seed) {
-  graph_backward_from(graph, 0, output, seed);
+void append_gradients(graph *graph, node *none) {
+  (void)none;
+  tensor *output = graph->noted.output;
+  if (!output) return;
+  graph->noted.output = NULL;
+  walk_back(graph, graph->noted.first_node, output, graph->noted.seed);
   graph_finish_gradients(graph);
 }

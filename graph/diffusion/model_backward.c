@@ -1,7 +1,6 @@
 // model_backward.c: loss and gradients of one given batch, for comparison with other implementations.
 #include <stdlib.h>
 
-#include "graph/compile/differentiate.h"
 #include "graph/compile/passes.h"
 #include "graph/diffusion/run_once.h"
 #include "graph/diffusion/schedule.h"
@@ -31,8 +30,8 @@ static graph *build(backward_run *run) {
   run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, info, &run->inputs).y, *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
-  if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;
-  graph_backward(graph, y, dy);
+  graph_note_loss(graph, 0, y, dy);
+  if (passes_differentiate(graph, PASS_ALL, &graph->error)) graph->status = graph->error.status;
   return graph;
 }
 

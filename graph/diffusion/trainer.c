@@ -69,8 +69,8 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
                                 .flip = (float)desc->flip},
              &batch);
   const objective_loss made = trainer->objective->append(trainer, graph, &batch, 1 / (float)desc->accumulate);
-  if (passes_apply(graph, PASS_FORWARD, &graph->error)) graph->status = graph->error.status;
-  graph_backward_from(graph, first_node, made.y, made.dy);
+  graph_note_loss(graph, first_node, made.y, made.dy);
+  if (passes_differentiate(graph, PASS_ALL, &graph->error)) graph->status = graph->error.status;
   return made.loss;
 }
 

@@ -73,7 +73,7 @@ typedef struct tensor {
   bool keep;           // an activation that the host reads after a run: never aliased
   int index;           // in graph->tensors
   node *producer;      // NULL for inputs and parameters
-  struct tensor *grad; // gradient of the loss by this tensor, once graph_backward made it
+  struct tensor *grad; // gradient of the loss by this tensor, once a pass made it
   const struct tensor *gradient_of;  // the parameter whose gradient this is, or the running one whose statistic of a batch
   struct tensor *view_of;  // what it is a part of, from view_offset bytes on, or NULL; views.h makes these
   size_t view_offset;
@@ -192,6 +192,10 @@ struct graph {
   bool train;              // gradients will be asked for: passes keep what they need
   float gradient_scale;    // of gradients while they are in half precision: a power of two
   bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
+  struct {                 // what is to be differentiated: see graph_note_loss
+    tensor *output, *seed;
+    int first_node;
+  } noted;
   char scope[NAME_BYTES];  // prefix of names and labels appended now
   node **nodes;
   int node_count;
@@ -221,6 +225,10 @@ tensor *graph_external(graph *graph, const char *name, shape shape, tensor_role 
 
 // An activation that nodes' outputs are parts of.
 tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_role role);
+
+// Notes that the gradient of the loss by `output` is `seed`, from which a pass makes those of all tensors that require one; it walks
+// back as far as node `first_node`. NULL tensors: something failed before.
+void graph_note_loss(graph *graph, int first_node, tensor *output, tensor *seed);
 
 // Takes away the tensors from `count` on, which nothing uses.
 void graph_truncate(graph *graph, int count);

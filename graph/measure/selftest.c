@@ -258,10 +258,11 @@ static void append_backward(graph *graph, run *run) {
       for (int o = 0; o < graph->nodes[i]->output_count; o++)
         graph->nodes[i]->outputs[o]->requires_grad |=
             graph->nodes[i]->inputs[k] && graph->nodes[i]->inputs[k]->requires_grad;
-  if (!run->output || passes_apply(graph, PASS_FORWARD, &error)) return;
+  if (!run->output) return;
   run->seed = graph_input(graph, "seed", run->output->shape, run->output->role);
   graph_scale_gradients(graph, seed_share);
-  graph_backward(graph, run->output, run->seed);
+  graph_note_loss(graph, 0, run->output, run->seed);
+  if (passes_differentiate(graph, PASS_ALL, &error)) return;
   for (int i = 0; i < run->input_count; i++)
     if (run->inputs[i]->grad) run->inputs[i]->grad->keep = true;
 }

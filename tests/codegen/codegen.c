@@ -16,7 +16,6 @@
 
 #include "mote_vulkan.h"
 
-#include "graph/compile/differentiate.h"
 #include "graph/nets/network.h"
 #include "graph/ops/ops.h"
 #include "runtime/cooperative.h"
@@ -245,8 +244,8 @@ static void make_network(mote_device *device, int batch, bool train) {
     tensor *target = graph_input(graph, "target", image, ROLE_ACTIVATION);
     tensor *weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
     mse(graph, y, target, weight, 1, &dy);
-    if (passes_apply(graph, PASS_SECOND | PASS_ACTIVATION, &graph->error)) graph->status = graph->error.status;
-    graph_backward(graph, y, dy);
+    graph_note_loss(graph, 0, y, dy);
+    if (passes_differentiate(graph, PASS_SECOND | PASS_ACTIVATION | PASS_DIFFERENTIATE, &graph->error)) graph->status = graph->error.status;
   }
   make_pipelines(device, graph, "network");
 }
