@@ -373,7 +373,8 @@ typedef struct mote_trainer_desc {
   double weight_decay;             // of AdamW (Loshchilov & Hutter 2019); 0: Adam
   double ema;                      // decay of the averaged weights, warmed up; 0: 0.999
   double clip;                     // largest global norm of the gradient; 0: not clipped
-  double context_drop;             // probability that a context is replaced by zeros
+  double context_drop;             // probability that a context is replaced by zeros, and, of several attributes, that each of
+                                   // what is left then is
   double min_snr;                  // gamma of min-SNR weighting (Hang et al. 2023); 0: not weighted
   double flip;                     // probability that an image is mirrored left to right
   int shift;                       // images move by up to so many pixels each way; the border repeats

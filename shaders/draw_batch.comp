@@ -3,6 +3,9 @@
 // t in 1 … T and noise ε, and writes x_t = √ᾱ·x_0 + √(1-ᾱ)·ε, the target ε, √ᾱ·ε - √(1-ᾱ)·x_0, x_0 or ε - x_0, t/T, the context
 // or zeros, and the weight of the squared error. One invocation: four neighbouring elements of one channel; channels of
 // the padding are zeros.
+//
+// Contexts: with probability p all of one is dropped. Of several attributes each that is left then is dropped with probability p
+// too, by the draw of its own number, so that each is learned with and without the others; one attribute draws nothing more.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/draw_batch.h"
@@ -23,6 +26,7 @@ layout(binding = 7) writeonly buffer Context { float context[]; };   // (N, K, 1
 layout(binding = 8) writeonly buffer Weight { float weight[]; };     // (N, 1, 1, 1) C8
 layout(binding = 9) writeonly buffer Index { uint index[]; };        // (N) raw: which image was taken
 layout(binding = 10) writeonly buffer Row { uint row[]; };           // (N) raw: t, the row of the noise table
+layout(binding = 11) readonly buffer Begins { float begins[]; };     // (K) raw: above 0 where another attribute begins
 layout(push_constant) uniform Push { draw_batch_parameters p; };
 
 float unit(uint word) { return float(word >> 8) * (1.0 / 16777216.0); }
@@ -33,11 +37,21 @@ float pixel_at(uint image, int row, int column, uint c) {
   return float(pixels[at / 4] >> (at % 4 * 8) & 255u) / 127.5 - 1.0;
 }
 
-// What belongs to the image as a whole.
-void write_image(uint n, uint image, uint t, bool drop) {
-  uint padded = (p.contexts + 7) / 8 * 8;
-  for (uint k = 0; k < padded; k++)
-    context[n * padded + k] = k < p.contexts && !drop ? contexts[image * p.contexts + k] : 0.0;
+bool drops_attribute(uint which, uint draw, uvec2 key) {
+  return unit(philox(uvec4(1 + which / 4, draw, 0, STREAM_TRAIN_DRAW), key)[which % 4]) < p.context_drop;
+}
+
+void write_context(uint n, uint image, bool drop, uint draw, uvec2 key) {
+  uint padded = (p.contexts + 7) / 8 * 8, which = 0;
+  bool gone = drop || (p.apart != 0 && drops_attribute(0, draw, key));
+  for (uint k = 0; k < padded; k++) {
+    if (!drop && p.apart != 0 && k > 0 && k < p.contexts && begins[k] > 0.0) gone = drops_attribute(++which, draw, key);
+    context[n * padded + k] = k < p.contexts && !gone ? contexts[image * p.contexts + k] : 0.0;
+  }
+}
+
+// What belongs to the image as a whole, its context aside.
+void write_image(uint n, uint image, uint t) {
   for (uint k = 0; k < 8; k++) {
     time[n * 8 + k] = k == 0 ? noise[t * NOISE_WORDS + NOISE_TIME] : 0.0;
     weight[n * 8 + k] = k == 0 ? noise[t * NOISE_WORDS + NOISE_WEIGHT] : 0.0;
@@ -58,7 +72,10 @@ void main() {
   uint t, low;
   umulExtended(words.x, p.timesteps, t, low);
   t += 1;
-  if (quad == 0 && c == 0) write_image(n, image, t, unit(words.y) < p.context_drop);
+  if (quad == 0 && c == 0) {
+    write_image(n, image, t);
+    write_context(n, image, unit(words.y) < p.context_drop, draw, key);
+  }
 
   uint to = ((n * blocks + c / 8) * area + quad * 4) * 8 + c % 8;
   if (c >= p.channels) {

@@ -20,6 +20,7 @@ struct draw_batch_parameters {
   uint timesteps;     // T
   uint target;        // what the model predicts: 0 epsilon, 1 v, 2 x_0, 3 epsilon - x_0
   uint shift;         // pixels
+  uint apart;         // attributes are dropped apart too; 0: the context as a whole alone
   float context_drop; // probabilities
   float flip;
 };

@@ -163,6 +163,7 @@ faults=(
   'conv_weight_gradient_matrix.comp           s/^  quad -= first_quads;//'
   'conv_weight_gradient_matrix.comp           s/min(stages, (part + 1) \* share)/min(stages - 1, (part + 1) * share)/'
   'draw_batch.comp           s/t += 1;/t += 2;/'
+  'draw_batch.comp           s/++which, draw/which, draw/'
   'batch_norm_backward.comp  s/product += here\.dz \* here\.normal/product += here.dz/'
   'glsl/lane_sums.glsl       s/lane_sums\[lane\]\[1\] += lane_sums\[lane + count\]\[1\];//'
   'group_norm_backward.comp  s/ - here\.normal \* b)/)/'

@@ -522,6 +522,40 @@ static void descriptions_that_no_file_could_hold_are_refused(void **state) {
   assert_refused(&desc, "premultiplied with channels 3");
 }
 
+// Of one attribute contexts are dropped as those without a name are; of several each by itself too.
+static void attributes_are_dropped_apart(void **state) {
+  float losses[3][8];
+  for (int count = 0; count < 3; count++) {
+    mote_trainer_desc desc = small(*state);
+    desc.context_drop = 0.5;
+    desc.model.label_count = desc.model.n_cfeat;
+    for (int i = 0; i < desc.model.n_cfeat; i++) snprintf(desc.model.labels[i], sizeof desc.model.labels[i], "label %d", i);
+    desc.model.attribute_count = count;
+    for (int i = 0; i < count; i++)
+      desc.model.attributes[i] = (mote_attribute){.name = {(char)('a' + i)}, .count = i + 1 < count ? 1 : desc.model.n_cfeat - i};
+    mote_trainer *trainer = create(&desc);
+    train(trainer, 8, losses[count]);
+    mote_trainer_destroy(&trainer);
+  }
+  assert_memory_equal(losses[0], losses[1], sizeof losses[0]);
+  assert_memory_not_equal(losses[1], losses[2], sizeof losses[0]);
+}
+
+static void descriptions_of_attributes_are_checked(void **state) {
+  mote_trainer_desc desc = small(*state);
+  desc.model.attribute_count = 65;
+  assert_refused(&desc, "attributes name 65, expected 0 to 64");
+  desc.model.attribute_count = 1;
+  assert_refused(&desc, "attributes name \"\", expected 1 to 31 bytes");
+  desc.model.attributes[0] = (mote_attribute){.name = "size", .count = desc.model.n_cfeat, .is_number = true, .high = 1};
+  assert_refused(&desc, "numbers from 0 to 1, expected one");
+  desc.model.attributes[0] = (mote_attribute){.name = "kind", .count = desc.model.n_cfeat};
+  assert_refused(&desc, "and labels, which name 0");
+  strcpy(desc.model.architecture, "sprite_classifier");
+  desc.model.attributes[0].is_number = true;
+  assert_refused(&desc, "which is a number, expected one of labels");
+}
+
 static void data_that_are_not_there_are_refused(void **state) {
   mote_trainer_desc desc = small(*state);
   desc.data.pixels = NULL;
@@ -621,6 +655,8 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(descriptions_out_of_range_name_the_field),
       cmocka_unit_test(numbers_out_of_range_name_the_field),
       cmocka_unit_test(descriptions_that_no_file_could_hold_are_refused),
+      cmocka_unit_test(attributes_are_dropped_apart),
+      cmocka_unit_test(descriptions_of_attributes_are_checked),
       cmocka_unit_test(data_that_are_not_there_are_refused),
       cmocka_unit_test(the_end_of_the_schedule_fits_32_bits),
       cmocka_unit_test(nothing_is_left_behind),

@@ -40,6 +40,7 @@ static void add_inputs(mote_trainer *trainer, graph *graph) {
   trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, ROLE_TABLE);
   trainer->contexts =
       graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, network_context_count(m), 1, 1}, ROLE_TABLE);
+  trainer->begins = graph_input(graph, "begins", (shape){1, network_context_count(m), 1, 1}, ROLE_TABLE);
   const int levels = trainer->objective->level_count(&trainer->desc);
   trainer->noise = graph_input(graph, "noise", (shape){levels + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE);
   trainer->state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, ROLE_TABLE);
@@ -57,6 +58,8 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
                                 .contexts = trainer->contexts,
                                 .noise = trainer->noise,
                                 .state = trainer->state,
+                                .begins = trainer->begins,
+                                .apart = trainer->info.attribute_count > 1,
                                 .batch = desc->batch,
                                 .channels = trainer->info.channels,
                                 .height = trainer->info.height,
@@ -214,6 +217,13 @@ static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, m
   return status;
 }
 
+static mote_status write_begins(mote_trainer *trainer, mote_error *error) {
+  float begins[MOTE_MAX_CONTEXT] = {0};
+  const mote_model_info *m = &trainer->info;
+  for (int i = 0, first = 0; i < m->attribute_count; first += m->attributes[i++].count) begins[first] = 1;
+  return program_write(trainer->program, trainer->begins, begins, error);
+}
+
 static uint32_t bits_of(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
@@ -252,6 +262,7 @@ static mote_status describe(const mote_trainer_desc *desc, mote_trainer *trainer
 static mote_status fill(mote_trainer *trainer, mote_error *error) {
   TRY(write_noise(trainer, error));
   TRY(write_data(trainer, &trainer->desc.data, error));
+  TRY(write_begins(trainer, error));
   TRY(write_state(trainer, error));
   TRY(program_run(trainer->program, SEQUENCE(STAGE_PREPARE), 1, error));  // folded weights of networks that do not learn
   return trainer_prepare_validation(trainer, &trainer->desc.validation, error);

@@ -20,7 +20,7 @@ struct mote_trainer {
   parameters parameters;
   buffer *flat[FLAT_COUNT];
   program *program;
-  tensor *pixels, *contexts, *noise, *state, *ring;  // inputs of the program
+  tensor *pixels, *contexts, *begins, *noise, *state, *ring;  // inputs of the program
   const objective *objective;
   tensor *own[OBJECTIVE_INPUTS];  // the objective's own inputs of the program, which it numbers itself
   uint64_t steps_done;

@@ -6,25 +6,28 @@
 #include "shaders/train_state.h"
 
 typedef struct draw_batch_attributes {
-  int32_t prediction, shift, step_draws, first_draw;
+  int32_t prediction, shift, step_draws, first_draw, apart;
   float context_drop, flip;
 } draw_batch_attributes;
 
-enum { PIXELS, CONTEXTS, NOISE, STATE };
+enum { PIXELS, CONTEXTS, NOISE, STATE, BEGINS, COUNT };
 enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
 
 // Fills `out`; false if something failed before or the data does not fit.
 bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *out) {
   *out = (draw_batch_tensors){0};
-  if (!desc->pixels || !desc->contexts || !desc->noise || !desc->state) return false;
+  if (!desc->pixels || !desc->contexts || !desc->noise || !desc->state || !desc->begins) return false;
   size_t bytes = (size_t)desc->contexts->shape.n * (size_t)(desc->channels * desc->height * desc->width);
   if (desc->height * desc->width % 4 || tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
     return graph_fail(graph, "draw_batch: %d images of %d x %d pixels do not fit the data", desc->contexts->shape.n,
                       desc->width, desc->height);
-  const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws,
-                                            desc->first_draw, desc->context_drop, desc->flip};
-  tensor *inputs[] = {desc->pixels, desc->contexts, desc->noise, desc->state};
-  node *node = graph_append(graph, &draw_batch_op, inputs, 4, 0, &attributes, sizeof attributes);
+  if (desc->begins->shape.c != desc->contexts->shape.c)
+    return graph_fail(graph, "draw_batch: %d numbers do not tell the attributes of contexts of %d", desc->begins->shape.c,
+                      desc->contexts->shape.c);
+  const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws, desc->first_draw,
+                                            desc->apart,      desc->context_drop, desc->flip};
+  tensor *inputs[COUNT] = {desc->pixels, desc->contexts, desc->noise, desc->state, desc->begins};
+  node *node = graph_append(graph, &draw_batch_op, inputs, COUNT, 0, &attributes, sizeof attributes);
   if (!node) return false;
   shape image = {desc->batch, desc->channels, desc->height, desc->width}, number = {desc->batch, 1, 1, 1};
   out->x = node_output(graph, node, image, ROLE_ACTIVATION);
@@ -51,13 +54,14 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                                        .timesteps = (uint)node->inputs[NOISE]->shape.n - 1,
                                        .target = (uint)attributes->prediction,
                                        .shift = (uint)attributes->shift,
+                                       .apart = (uint)attributes->apart,
                                        .context_drop = attributes->context_drop,
                                        .flip = attributes->flip};
   launch launch = {.shader = "draw_batch",
                .bindings = {node->inputs[PIXELS], node->inputs[CONTEXTS], node->inputs[NOISE], node->inputs[STATE],
                             node->outputs[X], node->outputs[TARGET], node->outputs[TIME], node->outputs[CONTEXT],
-                            node->outputs[WEIGHT], node->outputs[INDEX], node->outputs[ROW]},
-               .binding_count = 11,
+                            node->outputs[WEIGHT], node->outputs[INDEX], node->outputs[ROW], node->inputs[BEGINS]},
+               .binding_count = 12,
                .push = &push,
                .push_bytes = sizeof push};
   spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);

@@ -21,6 +21,8 @@ typedef struct draw_batch_desc {
   tensor *contexts;  // (count, K, 1, 1) raw
   tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw; row 0 is never drawn
   tensor *state;     // (1, TRAIN_WORDS, 1, 1) raw
+  tensor *begins;    // (1, K, 1, 1) raw: above 0 where an attribute begins, the first aside
+  bool apart;        // attributes are dropped apart too
   int batch, channels, height, width, prediction, shift;
   int step_draws, first_draw;  // images of one training step, and those of them that come before this batch
   float context_drop, flip;

@@ -8,12 +8,13 @@
 #include "tests/ops/reference.h"
 
 enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
-enum { BATCH = 5, CHANNELS = 3, HEIGHT = 8, WIDTH = 12, COUNT = 7, CONTEXTS = 4, TIMESTEPS = 20, FIRST = 5, STEP_DRAWS = 10, SHIFT = 2 };
+enum { BATCH = 5, CHANNELS = 3, HEIGHT = 8, WIDTH = 12, COUNT = 7, CONTEXTS = 11, TIMESTEPS = 20, FIRST = 5, STEP_DRAWS = 10, SHIFT = 2 };
 
 static const uint32_t state_words[TRAIN_WORDS] = {[TRAIN_STEPS] = 3, [TRAIN_SEED_LOW] = 11, [TRAIN_SEED_HIGH] = 12};
 
 // What the case is about, and the prediction, in one number.
 #define ATTRIBUTE(output, prediction) ((output) | (prediction) << 8)
+#define APART (1 << 16)  // added: attributes are dropped apart
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   draw_batch_tensors out;
@@ -22,11 +23,13 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
                                 .contexts = in[1],
                                 .noise = in[2],
                                 .state = in[3],
+                                .begins = in[4],
+                                .apart = test->attribute & APART,
                                 .batch = BATCH,
                                 .channels = CHANNELS,
                                 .height = HEIGHT,
                                 .width = WIDTH,
-                                .prediction = (int)(test->attribute >> 8),
+                                .prediction = (int)(test->attribute >> 8 & 0xff),
                                 .shift = SHIFT,
                                 .step_draws = STEP_DRAWS,
                                 .first_draw = FIRST,
@@ -101,7 +104,22 @@ static double image_value(const op_case *test, double *const *in, const drawn *d
   double x0 = bytes[at % 4] / 127.5 - 1, epsilon = epsilon_of(d, element);
   double targets[] = {epsilon, noise[NOISE_SIGNAL] * epsilon - noise[NOISE_NOISE] * x0, x0, epsilon - x0};
   return (test->attribute & 0xff) == X ? noise[NOISE_SIGNAL] * x0 + noise[NOISE_NOISE] * epsilon
-                                       : targets[test->attribute >> 8];
+                                       : targets[test->attribute >> 8 & 0xff];
+}
+
+static bool drops_attribute(uint32_t attribute, uint32_t draw) {
+  uint64_t seed = (uint64_t)state_words[TRAIN_SEED_HIGH] << 32 | state_words[TRAIN_SEED_LOW];
+  philox_block words = philox((philox_block){{1 + attribute / 4, draw, 0, 2}}, seed);
+  return (words.words[attribute % 4] >> 8) / 16777216.0 < 0.5;
+}
+
+static void context_of(const op_case *test, double *const *in, const drawn *d, double *out) {
+  uint32_t attribute = 0;
+  for (int k = 0; k < CONTEXTS; k++) {
+    attribute += k > 0 && in[4][k] > 0;
+    bool gone = d->drop || (test->attribute & APART && drops_attribute(attribute, d->draw));
+    out[k] = gone ? 0 : in[1][(int)d->image * CONTEXTS + k];
+  }
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
@@ -110,8 +128,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
     drawn d = draw(n);
     const double *noise = in[2] + d.t * NOISE_WORDS;
     for (int e = 0; e < each && which <= TARGET; e++) out[n * each + e] = image_value(test, in, &d, e);
-    for (int k = 0; k < CONTEXTS && which == CONTEXT; k++)
-      out[n * CONTEXTS + k] = d.drop ? 0 : in[1][(int)d.image * CONTEXTS + k];
+    if (which == CONTEXT) context_of(test, in, &d, out + n * CONTEXTS);
     if (which == TIME) out[n] = noise[NOISE_TIME];
     if (which == WEIGHT) out[n] = noise[NOISE_WEIGHT];
     if (which == INDEX || which == ROW) {
@@ -131,7 +148,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
     .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4, 1, 1}, ROLE_TABLE},                                    \
                {{COUNT, CONTEXTS, 1, 1}, ROLE_TABLE},                                                              \
                {{TIMESTEPS + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE},                                                   \
-               {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}},                                                              \
+               {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}, {{1, CONTEXTS, 1, 1}, ROLE_TABLE}},                                                            \
   }
 
 static const op_case cases[] = {
@@ -140,6 +157,6 @@ static const op_case cases[] = {
     DRAW("target x_0", TARGET, 2, 1e-6),     DRAW("target flow", TARGET, 3, 1e-6),
     DRAW("t/T", TIME, 0, 0),
     DRAW("contexts", CONTEXT, 0, 0),         DRAW("weights of the error", WEIGHT, 0, 0),
-    DRAW("timesteps", ROW, 0, 0),
+    DRAW("timesteps", ROW, 0, 0),            DRAW("attributes apart", CONTEXT, APART >> 8, 0),
 };
 CASES(draw_batch, cases);
