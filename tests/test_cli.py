@@ -26,7 +26,7 @@ from parity import safetensors_numpy
 
 OPTIONS = None
 TIMEOUT = 900
-COMMANDS = ["train", "sample", "distill", "evaluate", "info", "devices", "forward", "backward", "bench", "profile", "selftest"]
+COMMANDS = ["train", "sample", "distill", "evaluate", "info", "devices", "forward", "backward", "export", "bench", "profile", "selftest"]
 
 
 class Run:

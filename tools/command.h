@@ -18,6 +18,7 @@ int command_info(int argc, const char **argv);
 int command_devices(int argc, const char **argv);
 int command_forward(int argc, const char **argv);
 int command_backward(int argc, const char **argv);
+int command_export(int argc, const char **argv);
 int command_bench(int argc, const char **argv);
 int command_profile(int argc, const char **argv);
 int command_selftest(int argc, const char **argv);

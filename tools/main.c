@@ -24,6 +24,7 @@ static const command commands[] = {
     {"devices", command_devices, "every Vulkan device, what it offers, which one would be chosen and why"},
     {"forward", command_forward, "one pass through the network, .npy in and out"},
     {"backward", command_backward, "loss and gradients of one batch, .npy in and safetensors out"},
+    {"export", command_export, "a unet2d as a folder that diffusers loads"},
     {"bench", command_bench, "layers and steps over batch sizes, against this device's ceilings"},
     {"profile", command_profile, "every dispatch of a step, against this device's ceilings"},
     {"selftest", command_selftest, "every kernel against its CPU reference on this device; for bug reports"},

@@ -173,21 +173,24 @@ static mote_status check_weights(const char *folder, mote_error *error) {
   return fail(error, MOTE_ERROR_FILE, "%s: found no " DIFFUSERS_WEIGHTS, folder);
 }
 
-mote_status diffusers_open(const char *path, diffusers_folder *folder, mote_error *error) {
-  char index[PATH_MAX], unet[PATH_MAX], scheduler[PATH_MAX];
+bool diffusers_name_files(const char *path, bool pipeline, diffusers_folder *folder) {
+  char scheduler[PATH_MAX];
   *folder = (diffusers_folder){""};
+  if (!pipeline) return join(folder->config, path, DIFFUSERS_CONFIG) && join(folder->weights, path, DIFFUSERS_WEIGHTS);
+  return join(folder->index, path, DIFFUSERS_INDEX) && join(folder->unet, path, "unet") && join(scheduler, path, "scheduler") &&
+         join(folder->config, folder->unet, DIFFUSERS_CONFIG) && join(folder->weights, folder->unet, DIFFUSERS_WEIGHTS) &&
+         join(folder->scheduler, scheduler, DIFFUSERS_SCHEDULER);
+}
+
+mote_status diffusers_open(const char *path, diffusers_folder *folder, mote_error *error) {
   const bool pipeline = is_there(path, DIFFUSERS_INDEX);
-  const bool fits = join(index, path, DIFFUSERS_INDEX) && join(unet, path, pipeline ? "unet" : ".") &&
-                    join(scheduler, path, "scheduler") && join(folder->config, pipeline ? unet : path, DIFFUSERS_CONFIG) &&
-                    join(folder->weights, pipeline ? unet : path, DIFFUSERS_WEIGHTS);
-  if (!fits) return fail(error, MOTE_ERROR_FILE, "%s: the names of its files are too long", path);
+  if (!diffusers_name_files(path, pipeline, folder))
+    return fail(error, MOTE_ERROR_FILE, "%s: the names of its files are too long", path);
   if (!pipeline && !is_there(path, DIFFUSERS_CONFIG))
     return fail(error, MOTE_ERROR_FILE,
                 "%s: is a folder without " DIFFUSERS_INDEX " and " DIFFUSERS_CONFIG ", expected one that diffusers saved, or a file",
                 path);
   if (!pipeline) return check_weights(path, error);
-  TRY(check_index(index, error));
-  if (!join(folder->scheduler, scheduler, DIFFUSERS_SCHEDULER))
-    return fail(error, MOTE_ERROR_FILE, "%s: the names of its files are too long", path);
-  return check_weights(unet, error);
+  TRY(check_index(folder->index, error));
+  return check_weights(folder->unet, error);
 }

@@ -14,8 +14,11 @@
 
 typedef struct diffusers_folder {
   char config[PATH_MAX], weights[PATH_MAX];
-  char scheduler[PATH_MAX];  // empty: a model alone, which has none
+  char index[PATH_MAX], unet[PATH_MAX], scheduler[PATH_MAX];  // empty: a model alone, which has none
 } diffusers_folder;
+
+// Where the files of a model, or of a pipeline, lie. False: their names are too long.
+bool diffusers_name_files(const char *path, bool pipeline, diffusers_folder *folder);
 
 // Whether `path` is a folder, and one that holds a model or a pipeline: nothing is read.
 bool diffusers_is_any_folder(const char *path);

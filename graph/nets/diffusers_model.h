@@ -10,6 +10,12 @@
 mote_status diffusers_describe(const mote_device *device, const diffusers_folder *folder, const safetensors *file,
                                mote_model_info *info, mote_error *error);
 
+// Fails with MOTE_ERROR_UNSUPPORTED unless diffusers has such a model.
+mote_status diffusers_check_model(const mote_model_info *info, mote_error *error);
+
+// Writes such a model as a pipeline into the folder `path`, where the folders unet and scheduler are too; `betas` of t = 1 … T.
+mote_status diffusers_write(const mote_model *model, const double *betas, const char *path, mote_error *error);
+
 // The keys of config.json and the settings of a unet2d that they are; both of sample_size's are of `height`.
 typedef struct diffusers_key {
   const char *key, *setting;

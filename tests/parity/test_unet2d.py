@@ -239,6 +239,51 @@ def check_refusals(report, mote):
         report.truth(name[:57], right, "" if right else repr(done.stderr.strip()[-300:]))
 
 
+def check_export(report, mote):
+    """A folder, as mote writes it, is the same model with a row more; so is one that mote trained; both are what PyTorch loads."""
+    name = "export: "
+    if not report.wanted(name):
+        return
+    with report.case(name + "a folder, and what was trained on from it"):
+        config = {**BASE, "num_class_embeds": 2}
+        start, out, trained = mote.file("start"), mote.file("out"), mote.file("trained.safetensors")
+        make_folder(start / "unet", config, 5)
+        (start / "scheduler").mkdir()
+        (start / FILES["scheduler"]).write_text(json.dumps({"_class_name": "DDPMScheduler", "beta_schedule": "scaled_linear",
+                                                            "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000}))
+        (start / "model_index.json").write_text(json.dumps({"unet": ["diffusers", "UNet2DModel"],
+                                                            "scheduler": ["diffusers", "DDPMScheduler"]}))
+        x, _, steps, classes = make_inputs(config, 5, batch=4)
+        random = np.random.default_rng(5)
+        np.save(mote.file("images.npy"), random.integers(0, 256, (8, 8, 8, 3), np.uint8))
+        np.save(mote.file("labels.npy"), np.arange(8) % 2)
+        mote.run("train", mote.file("images.npy"), "--labels", mote.file("labels.npy"), "--start", start, "--steps", "2", "--batch", "4",
+                 "--holdout", "0.25", "-o", trained)
+        for label, model in (("a folder", start), ("what was trained on from it", trained)):
+            shutil.rmtree(out, ignore_errors=True)
+            mote.run("export", model, out)
+            written = unet2d.config_of(out / "unet")
+            kept = {key: written[key] for key in config if key not in ("num_class_embeds", "sample_size")}
+            report.truth(name + label + ": the config", kept == {key: config[key] for key in kept} and
+                         written["num_class_embeds"] == 3 and written["sample_size"] == [8, 8], str(written["num_class_embeds"]))
+            expected = run_forward(mote, model, x, steps, classes, 3)
+            report.error(name + label + ": mote", harness.relative_error(run_forward(mote, out, x, steps, classes, 3), expected), 0)
+            module = unet2d.UNet2D(written)
+            weights, metadata = safetensors_numpy.load(out / "unet/diffusion_pytorch_model.safetensors")
+            module.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
+            y = module.double()(torch.from_numpy(x).double(), torch.from_numpy(steps), torch.from_numpy(classes).long())
+            report.error(name + label + ": PyTorch", harness.relative_error(expected, y.detach().numpy()), OUTPUT)
+            report.truth(name + label + ": none is a row of zeros", not weights["class_embedding.weight"][2].any() and
+                         metadata == {"format": "pt"}, str(metadata))
+            scheduler = json.loads((out / FILES["scheduler"]).read_text())
+            report.truth(name + label + ": the scheduler", scheduler["num_train_timesteps"] == 1000 and
+                         scheduler["beta_schedule"] == "scaled_linear" and scheduler["beta_end"] == 0.012 and
+                         scheduler["trained_betas"] is None, scheduler["_class_name"])
+        done = subprocess.run([mote.path, "export", start, out] + mote.common, capture_output=True, text=True)
+        report.truth(name + "not into a folder that holds something", done.returncode == 1 and "expected a new or an empty" in done.stderr,
+                     repr(done.stderr[-80:]))
+
+
 def main():
     options = harness.arguments(__doc__)
     report = harness.Report(options.only)
@@ -251,6 +296,7 @@ def main():
         for number in range(3):
             check_pipeline(report, mote, number)
         if not options.small:
+            check_export(report, mote)
             check_refusals(report, mote)
     return report.exit_status()
 

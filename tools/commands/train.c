@@ -120,6 +120,8 @@ static mote_status describe_model(const training *t, mote_model_info *model, mot
                              .n_cfeat = dataset_context_length(&t->train),
                              .timesteps = o->timesteps,
                              .schedule = (mote_schedule)o->schedule,
+                             .beta_start = o->beta_start,
+                             .beta_end = o->beta_end,
                              .prediction = (mote_prediction)o->target,
                              .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
@@ -137,6 +139,8 @@ static void adopt_model(train_options *o, const mote_model_info *model) {
   if (!train_option_given(o, "resize")) o->dataset.resize = o->resize = model->height;
   if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
   if (!train_option_given(o, "schedule")) o->schedule = (int)model->schedule;
+  if (!train_option_given(o, "beta-start") && model->beta_start > 0) o->beta_start = model->beta_start;
+  if (!train_option_given(o, "beta-end") && model->beta_end > 0) o->beta_end = model->beta_end;
   if (!train_option_given(o, "target")) o->target = (int)model->prediction;
   bool straight = model->channels % 2 == 0 && !model->premultiplied;
   if (!train_option_given(o, "alpha")) o->alpha = straight ? ALPHA_STRAIGHT : ALPHA_PREMULTIPLIED;

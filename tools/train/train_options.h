@@ -49,6 +49,7 @@ typedef struct train_options {
   bool resume, force, half;
   int channels, batch, accumulate, timesteps, shift, resize, warmup;  // channels 0: not settled yet
   int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
+  double beta_start, beta_end;
   int alpha;                                                                  // train_alpha
   train_network network;
   int steps, sample_every, save_every;                                        // not given: 0, -1, 0
