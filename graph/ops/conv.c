@@ -61,6 +61,10 @@ static bool fits_winograd(const device_caps *caps, const node *node) {
   return node->inputs[WEIGHT]->shape.h == 3 && node->outputs[0]->shape.h % 4 == 0 && fits_texel(caps, node);
 }
 
+static bool fits_pointwise(const device_caps *caps, const node *node) {
+  return node->inputs[WEIGHT]->shape.h == 1 && fits_texel(caps, node);
+}
+
 // All that the node makes.
 static shape made_by(const node *node) {
   shape made = node->outputs[0]->shape;
@@ -165,6 +169,21 @@ static int vary_tiles(const kernel *kernel, const device_caps *caps, const node 
   return conv_tile_variants(kernel, caps, &product, variants);
 }
 
+// Of 1×1, two blocks of eight output channels of 32 pixels, which need not be those of one image.
+static mote_status launch_pointwise(const node *node, launches *to, mote_error *error) {
+  struct conv_parameters push;
+  launch launch = describe(node, &push);
+  uint pixels = push.batch * push.height * push.width, groups = pixels > 16 ? 4 : pixels > 8 ? 2 : 1;
+  uint rows = push.out_blocks % 2 ? 1 : 2;
+  launch.shader = to->kernel->name;
+  launch.spec[CONV_ROWS] = rows;
+  launch.spec[CONV_GROUPS] = groups;
+  launch.spec_count = 7;
+  launch.groups[0] = push.out_blocks / rows;
+  launch.groups[1] = (pixels + 8 * groups - 1) / (8 * groups);
+  return launches_add(to, &launch, error);
+}
+
 static mote_status launch_tiles(const node *node, launches *to, mote_error *error) {
   struct conv_parameters push;
   const launch described = describe(node, &push);
@@ -259,6 +278,7 @@ static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradient
 
 const op conv_op = {.name = "conv",
                     .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd, vary_winograd},
+                                       {"conv_pointwise_texel", MOTE_KERNELS_TEXEL, fits_pointwise, launch_pointwise},
                                        {"conv_texel", MOTE_KERNELS_TEXEL, fits_texel, launch_texel},
                                        TILE_KERNELS("conv", fits_matrices, fits_tiles, launch_tiles, vary_tiles),
                                        {"conv", MOTE_KERNELS_PLAIN, NULL, launch_plain}),

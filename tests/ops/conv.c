@@ -69,6 +69,8 @@ static const op_case cases[] = {
     CONV("3x3, wider than a tile and odd", PLAIN, 2, 5, 4, 45, 3, 3, {{0}}),
     CONV("1x1, 3 channels", PLAIN, 2, 3, 16, 16, 16, 1, {{0}}),
     CONV("1x1, odd, wide", PLAIN, 2, 9, 5, 37, 5, 1, {{0}}),
+    CONV("1x1, odd blocks, GELU, residual", GELU | RESIDUAL, 3, 16, 3, 5, 24, 1, {{3, 24, 3, 5}}),
+    CONV("1x1, two inputs that are made, 4x4", TWO_INPUTS | MADE, 1, 8, 4, 4, 16, 1, {{1, 16, 4, 4}}),
     CONV("two inputs", TWO_INPUTS, 2, 8, 16, 16, 16, 3, {{2, 16, 16, 16}}),
     CONV("two inputs that are made, 24 and 16 channels", TWO_INPUTS | MADE, 2, 24, 8, 8, 40, 3, {{2, 16, 8, 8}}),
     CONV("two inputs that are made, odd", TWO_INPUTS | MADE, 3, 8, 7, 5, 3, 3, {{3, 16, 7, 5}}),
