@@ -55,12 +55,24 @@ static const unsigned rules[] = {PASS_SECOND, PASS_FOLD, PASS_ACTIVATION,   PASS
 static const unsigned training_rules[] = {PASS_SECOND, PASS_ACTIVATION,   PASS_RESIDUAL,   PASS_BIAS,           PASS_JOIN_WEIGHTS,
                                           PASS_SCALE,  PASS_JOIN_EARLIER, PASS_JOIN_LATER, PASS_JOIN_NEIGHBOUR, PASS_POOL};
 
+// Those that tests of their own leave out.
+static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE | PASS_LOSS;
+
 static const char *name_of(unsigned rule) {
 #define PASS(name, when, apply) \
   if (rule == PASS_##name) return #name;
 #include "graph/compile/passes.def"
 #undef PASS
   return "several";
+}
+
+static void each_pass_is_left_out_by_some_test(void **state) {
+  (void)state;
+  unsigned left_out = other_rules;
+  for (size_t i = 0; i < COUNT(rules); i++) left_out |= rules[i];
+  for (size_t i = 0; i < COUNT(training_rules); i++) left_out |= training_rules[i];
+  for (unsigned rule = 1; rule < PASS_ALL; rule <<= 1)
+    if (!(left_out & rule)) fail_msg("%s: no test leaves it out", name_of(rule));
 }
 
 static void every_rule_keeps_the_results_up_to_rounding(void **state) {
@@ -653,6 +665,7 @@ static void nothing_is_left_on_the_device_at_the_end(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_pass_is_left_out_by_some_test),
       cmocka_unit_test(every_rule_keeps_the_results_up_to_rounding),
       cmocka_unit_test(every_rule_saves_dispatches),
       cmocka_unit_test(every_rule_saves_dispatches_of_plain_kernels),
