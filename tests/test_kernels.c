@@ -1,8 +1,10 @@
 // test_kernels.c: what kernels may ask for: packed copies of weights, tensors stored in half precision.
 #include "graph/compile/program.h"
 #include "graph/ir/half.h"
+#include "graph/ir/layout.h"
 #include "graph/kernels/kernel.h"
 #include "graph/kernels/packing.h"
+#include "graph/ops/ops.h"
 #include "shaders/add.h"
 #include "shaders/types.h"
 #include "tests/support.h"
@@ -162,6 +164,60 @@ static void the_tuner_makes_copies_and_does_not_count_those_that_are_prepared(vo
   finish(&rig);
 }
 
+// The gradient of x through a convolution, whose weight lies in `weights`.
+static rig make_convolution(bool frozen) {
+  static const parameter_desc desc = {.role = PARAMETER_WEIGHT, .dim_count = 4, .dims = {8, 8, 1, 1}};
+  static const parameter_desc vector = {.role = PARAMETER_VECTOR, .dim_count = 1, .dims = {8}};
+  mote_error error = {0};
+  rig made = {.device = test_device((mote_device_desc){0})};
+  graph *graph = graph_create(device_get_caps(made.device));
+  graph->train = true;
+  graph->frozen = frozen;
+  MUST(buffer_create(made.device, 2 * VALUES * sizeof(float), "weights", &made.weights, &error));
+  made.x = graph_input(graph, "x", (shape){1, 8, 8, 1}, ROLE_ACTIVATION);
+  made.x->requires_grad = true;
+  tensor *weight = graph_parameter(graph, "weight", &desc), *bias = graph_parameter(graph, "bias", &vector);
+  weight->home = (binding){made.weights, 0, VALUES * sizeof(float)};
+  bias->home = (binding){made.weights, VALUES * sizeof(float), 8 * sizeof(float)};
+  graph_note_loss(graph, 0, conv(graph, made.x, weight, bias), made.x);
+  MUST(passes_differentiate(graph, PASS_ALL, &error));
+  made.y[0] = made.x->grad;
+  made.y[0]->keep = true;
+  for (int i = 0; i < graph->tensor_count; i++)  // those of the parameters lie nowhere
+    if (graph->tensors[i]->kind == TENSOR_GRADIENT) graph->tensors[i]->kind = TENSOR_ACTIVATION;
+  MUST(program_create(&(program_desc){.device = made.device, .graph = graph, .name = "gradient"}, &made.program, &error));
+  float x[VALUES];
+  for (int i = 0; i < VALUES; i++) x[i] = (float)i;
+  MUST(program_write(made.program, made.x, x, &error));
+  return made;
+}
+
+static void a_weight_that_does_not_learn_is_transposed_when_weights_have_changed(void **state) {
+  (void)state;
+  for (int frozen = 0; frozen < 2; frozen++) {
+    mote_error error = {0};
+    float numbers[VALUES], dx[VALUES];
+    rig rig = make_convolution(frozen);
+    assert_int_equal(program_dispatch_count(rig.program, SEQUENCE(STAGE_PREPARE)), frozen);
+    for (int i = 0; i < VALUES; i++) numbers[i] = (float)(i % 7);
+    tensor *weight = graph_find(program_graph(rig.program), "weight");
+    float packed[VALUES];
+    layout_pack(weight, numbers, packed);
+    MUST(buffer_upload(rig.weights, 0, packed, sizeof packed, &error));
+    run(&rig, STAGE_PREPARE);
+    run(&rig, STAGE_STEP);
+    write_weights(&rig, 1);
+    run(&rig, STAGE_STEP);
+    MUST(program_read(rig.program, rig.y[0], dx, &error));
+    for (int c = 0; c < 8; c++) {
+      double expected = 0;  // Σ over output channels, at the first pixel, whose x and dy are 8 o
+      for (int o = 0; o < 8; o++) expected += 8 * o * (frozen ? (o * 8 + c) % 7 : 1);
+      assert_true(dx[8 * c] == expected);
+    }
+    finish(&rig);
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Half precision: y = a + b
 
@@ -259,6 +315,7 @@ int main(void) {
       cmocka_unit_test(a_weight_that_learns_is_packed_in_each_step),
       cmocka_unit_test(a_weight_that_a_node_writes_is_packed_again),
       cmocka_unit_test(the_tuner_makes_copies_and_does_not_count_those_that_are_prepared),
+      cmocka_unit_test(a_weight_that_does_not_learn_is_transposed_when_weights_have_changed),
       cmocka_unit_test(a_kernel_takes_and_makes_tensors_stored_in_half_precision),
       cmocka_unit_test(an_op_without_a_kernel_for_halves_says_so),
   };

@@ -74,11 +74,12 @@ const op weight_transpose_op = {.name = "weight_transpose",
                                 .join = &join_weight_transposes};
 
 // A weight (O, C, k, k), or of a transposed convolution (C, O, k, k), with channels exchanged as (C, O, k, k) WEIGHT; `flip`: the kernel
-// rotated by half a circle.
+// rotated by half a circle. Of a parameter that does not learn it is made when weights have changed, as other packed copies are.
 tensor *weight_transpose(graph *graph, tensor *weight, bool flip) {
   const weight_transpose_attributes attributes = {.flips = flip};
   node *node = graph_append(graph, &weight_transpose_op, &weight, 1, 0, &attributes, sizeof attributes);
   if (!node) return NULL;
+  if (weight->kind == TENSOR_PARAMETER && !weight->requires_grad) node->stage = STAGE_PREPARE;
   shape w = weight->shape;
   shape transposed = weight->role == ROLE_WEIGHT_TRANSPOSED ? w : (shape){w.c, w.n, w.h, w.w};
   return node_output(graph, node, transposed, ROLE_WEIGHT);
