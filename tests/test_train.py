@@ -274,6 +274,31 @@ def test_resume_needs_a_run(where):
     expect_error(train(where, "--resume", check=None), 1, "settings.json")
 
 
+def test_resume_needs_its_own_model(where):
+    """A model at -o that the run did not write is kept; what runs of older versions cannot tell is said."""
+    make_data(where)
+    model, words = where / "m.safetensors", ["--sample-every", 0, "--steps"]
+    train(where, *TINY, *words, 1)
+    first = where / "first.safetensors"
+    first.write_bytes(model.read_bytes())
+    foreign = model.read_bytes()[:-1] + bytes([model.read_bytes()[-1] ^ 1])
+    model.write_bytes(foreign)
+    expect_error(train(where, "--resume", *words, 2, check=None), 1, "-o: m.safetensors is not the model")
+    expect(model.read_bytes() == foreign, "it was replaced")
+    model.unlink()
+    train(where, "--resume", *words, 2)
+    run = train(where, "--resume", *words, 3)
+    expect("older version" not in run.err and state_steps(where) == 3, run.err)
+    model.write_bytes(foreign)
+    (where / "m.safetensors.run/written.json").unlink()
+    expect("older version, which does not tell whether it wrote m.safetensors" in train(where, "--resume", *words, 4).err, "nothing is said")
+    train(where, *TINY, "--force", *words, 1, "--start", first)
+    settings = where / "m.safetensors.run/settings.json"
+    settings.write_text(json.dumps({k: v for k, v in json.loads(settings.read_text()).items() if k != "digests"}))
+    run = train(where, "--resume", *words, 2, "--start", first)
+    expect("--start" in run.err and "do not tell which model" in run.err, run.err)
+
+
 def test_resume_before_the_first_checkpoint(where):
     """settings.json alone begins that very run anew: its data and its settings."""
     make_data(where)

@@ -16,6 +16,7 @@
 #include "tools/train/train_paths.h"
 #include "tools/train/train_run.h"
 #include "tools/train/train_settings.h"
+#include "tools/train/train_written.h"
 
 typedef struct training {
   train_options *options;
@@ -59,6 +60,7 @@ static mote_status begin_or_go_on(training *t, mote_error *error) {
                 t->goes_on ? p->settings : p->lock >= 0 ? p->settings : p->folder, o->output);
   TRY(train_settings_adopt(t->options, p->settings, !t->goes_on, error));
   if (!t->goes_on) say("%s: there is no checkpoint yet, the run begins anew with its settings", p->folder);
+  TRY(train_written_check(p, o->output, error));
   return train_settings_compare_files(o, !t->goes_on, error);
 }
 
@@ -230,6 +232,7 @@ static mote_status prepare(training *t, mote_error *error) {
   // Under the lock, so that what another process made since the first look is not replaced.
   if (!o->resume && !o->force) TRY(train_paths_check_free(&t->paths, o->output, error));
   if (o->force) TRY(train_paths_clear(&t->paths, error));
+  if (!o->resume) TRY(train_written_begin(&t->paths, o->output, error));
   return train_settings_write(&settings, error);
 }
 

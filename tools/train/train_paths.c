@@ -14,11 +14,11 @@
 #include "runtime/file.h"
 
 mote_status train_paths_init(train_paths *p, const char *output, mote_error *error) {
-  const char *const names[] = {"state.safetensors", "log.csv", "loss.png", "settings.json"};
-  char *const paths[] = {p->state, p->log, p->curve, p->settings};
+  const char *const names[] = {"state.safetensors", "log.csv", "loss.png", "settings.json", "written.json", "next.safetensors"};
+  char *const paths[] = {p->state, p->log, p->curve, p->settings, p->written, p->next};
   p->lock = -1;
   int length = snprintf(p->folder, sizeof p->folder, "%s.run", output);
-  for (int i = 0; i < 4 && length < PATH_MAX; i++)
+  for (int i = 0; i < 6 && length < PATH_MAX; i++)
     length = snprintf(paths[i], PATH_MAX, "%.*s/%s", PATH_MAX - 20, p->folder, names[i]);
   if (length >= PATH_MAX) return fail(error, MOTE_ERROR_USAGE, "-o: %.200s...: name too long", output);
   return MOTE_OK;
@@ -88,7 +88,7 @@ mote_status train_paths_make(train_paths *p, mote_error *error) {
 // Names that a run gives to its files. The plan of mote distill is not the run's.
 static bool is_of_a_run(const char *name) {
   size_t length = strlen(name);
-  return !strcmp(name, "log.csv") || !strcmp(name, "loss.png") ||
+  return !strcmp(name, "log.csv") || !strcmp(name, "loss.png") || !strcmp(name, "next.safetensors") ||
          (!strncmp(name, "samples-", 8) && length > 12 && !strcmp(name + length - 4, ".png"));
 }
 

@@ -13,6 +13,7 @@
 typedef struct train_paths {
   char folder[PATH_MAX];  // OUTPUT.run
   char state[PATH_MAX], log[PATH_MAX], curve[PATH_MAX], settings[PATH_MAX];
+  char written[PATH_MAX], next[PATH_MAX];  // digests of the models that were written; a model before it is
   int lock;  // the folder, held against other processes; -1: not held
 } train_paths;
 

@@ -16,6 +16,7 @@
 #include "tools/progress.h"
 #include "tools/train/train_report.h"
 #include "tools/train/train_samples.h"
+#include "tools/train/train_written.h"
 
 // A submission is meant to take about this long: short enough for Ctrl-C, a lively bar, and drivers that kill what
 // holds a device too long; long enough that the waits between submissions do not count.
@@ -149,7 +150,7 @@ static void print_file_event(const work *w, const char *event, uint64_t step, co
 // The state last: what --resume finds has its weights beside it.
 static mote_status save(work *w, uint64_t done, mote_error *error) {
   double began = seconds_now();
-  TRY(mote_trainer_save_weights(w->desc->trainer, w->options->output, w->options->half, error));
+  TRY(train_written_save(w->desc->paths, w->desc->trainer, w->options->output, w->options->half, error));
   TRY(mote_trainer_save_state(w->desc->trainer, w->desc->paths->state, error));
   print_file_event(w, "checkpoint", done, w->desc->paths->state);
   w->saved_step = done;
@@ -209,7 +210,7 @@ static mote_status give_up(work *w, train_chunk *c, mote_error *error) {
   snprintf(message, sizeof message, "%s", error->message);
   train_report_add(&w->report, c, NULL);
   train_report_break(&w->report);
-  if (!done || mote_trainer_save_weights(w->desc->trainer, path, w->options->half, NULL)) return MOTE_ERROR_DEVICE;
+  if (!done || train_written_save(w->desc->paths, w->desc->trainer, path, w->options->half, NULL)) return MOTE_ERROR_DEVICE;
   return fail(error, MOTE_ERROR_DEVICE, "%.330s; %.120s has them", message, path);
 }
 

@@ -315,6 +315,8 @@ mote_status train_settings_compare_files(const train_options *o, bool begins, mo
     char option[40], now[TRAIN_DIGEST_BYTES];
     bool given = o->given[i], needed = given || begins || strcmp(s->name, "start");
     snprintf(option, sizeof option, "--%s", s->name);
+    if (path && !then && needed)
+      say("%s: the run's settings, of an older version, do not tell which model %s was; it is taken as it is", option, path);
     if (!path || !then || (!needed && access(path, R_OK))) continue;
     TRY(train_file_digest(option, path, now, error));
     if (!strcmp(now, then)) continue;
