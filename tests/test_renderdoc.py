@@ -265,6 +265,13 @@ def test_nothing_is_left_beside_a_capture(captures):
     expect(files == {"sample.rdc", "sample.npy"}, f"{files}")
 
 
+def test_no_capture_is_left_without_what_the_step_made(captures):
+    with tempfile.TemporaryDirectory() as where:
+        done = run(captures.mote, *SMALL, "--renderdoc", pathlib.Path(where, "out.rdc"), "--npy", "/dev/full")
+        expect(done.returncode == 1 and "/dev/full" in done.stderr, done.stderr)
+        expect(not list(pathlib.Path(where).iterdir()), f"{list(pathlib.Path(where).iterdir())} is left")
+
+
 def test_without_renderdoc_there_is_one_clear_error(captures):
     with tempfile.TemporaryDirectory() as where:
         out = pathlib.Path(where) / "out.rdc"

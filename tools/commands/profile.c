@@ -125,8 +125,10 @@ static mote_status capture(bench_options *o, mote_error *error) {
   TRY_GOTO(end, bench_open(o, &subject, error));
   TRY_GOTO(end, bench_make(&subject, o->what == 1, o->batch, &step, error));
   TRY_GOTO(end, profile_capture(&renderdoc, &step, o->renderdoc, error));
-  if (o->npy) TRY_GOTO(end, profile_capture_write(&step, o->npy, error));
-  report_capture(o, &step, mote_device_get_info(subject.device));
+  if (o->npy) status = profile_capture_write(&step, o->npy, error);
+  if (status) renderdoc_discard(&renderdoc);
+  if (!status) status = renderdoc_keep(&renderdoc, o->renderdoc, error);
+  if (!status) report_capture(o, &step, mote_device_get_info(subject.device));
 end:
   bench_release(&step);
   bench_close(&subject);

@@ -17,8 +17,8 @@ mote_status profile_capture(renderdoc *renderdoc, const profile_subject *subject
   TRY(begin(subject, error));
   TRY(renderdoc_start(renderdoc, path, error));
   mote_status status = program_run(profile_program(subject), profile_step(subject), 1, error);
-  if (!status) return renderdoc_end(renderdoc, path, error);
-  renderdoc_discard(renderdoc);
+  if (!status) status = renderdoc_end(renderdoc, error);
+  if (status) renderdoc_discard(renderdoc);
   return status;
 }
 

@@ -51,25 +51,29 @@ mote_status renderdoc_start(renderdoc *renderdoc, const char *path, mote_error *
   return MOTE_OK;
 }
 
-mote_status renderdoc_end(renderdoc *renderdoc, const char *path, mote_error *error) {
+mote_status renderdoc_end(renderdoc *renderdoc, mote_error *error) {
   const RENDERDOC_API_1_4_0 *api = renderdoc->api;
-  char written[PATH_MAX + 64] = "";
+  char *written = renderdoc->written;
   uint32_t bytes = 0, captured = api->EndFrameCapture(any_device, any_window);
   uint32_t last = api->GetNumCaptures() - 1;
-  if (captured && api->GetCapture(last, NULL, &bytes, NULL) && bytes <= sizeof written)
+  if (captured && api->GetCapture(last, NULL, &bytes, NULL) && bytes <= sizeof renderdoc->written)
     api->GetCapture(last, written, &bytes, NULL);
-  if (!written[0])
-    return fail(error, MOTE_ERROR_UNSUPPORTED,
-                "--renderdoc: RenderDoc could not capture the step; its log, in /tmp/RenderDoc, says why");
-  if (!rename(written, path)) return MOTE_OK;
+  if (written[0]) return MOTE_OK;
+  return fail(error, MOTE_ERROR_UNSUPPORTED,
+              "--renderdoc: RenderDoc could not capture the step; its log, in /tmp/RenderDoc, says why");
+}
+
+mote_status renderdoc_keep(renderdoc *renderdoc, const char *path, mote_error *error) {
+  if (!rename(renderdoc->written, path)) return MOTE_OK;
   int code = errno;
-  unlink(written);
+  unlink(renderdoc->written);
   return fail(error, MOTE_ERROR_FILE, "--renderdoc: %s: %s", path, strerror(code));
 }
 
 void renderdoc_discard(renderdoc *renderdoc) {
   const RENDERDOC_API_1_4_0 *api = renderdoc->api;
   if (api->IsFrameCapturing()) api->DiscardFrameCapture(any_device, any_window);
+  if (renderdoc->written[0]) unlink(renderdoc->written);
 }
 
 #else
@@ -86,7 +90,9 @@ mote_status renderdoc_start(renderdoc *renderdoc, const char *path, mote_error *
   return renderdoc_init(renderdoc, error);
 }
 
-mote_status renderdoc_end(renderdoc *renderdoc, const char *path, mote_error *error) {
+mote_status renderdoc_end(renderdoc *renderdoc, mote_error *error) { return renderdoc_init(renderdoc, error); }
+
+mote_status renderdoc_keep(renderdoc *renderdoc, const char *path, mote_error *error) {
   (void)path;
   return renderdoc_init(renderdoc, error);
 }
