@@ -416,7 +416,7 @@ MOTE_API mote_status mote_trainer_load_state(mote_trainer *trainer, const char *
 
 typedef struct mote_trainer_info {
   uint32_t dispatches, barriers;  // of one step
-  uint64_t parameter_bytes;       // weights, gradients, both moments, average
+  uint64_t parameter_bytes;       // weights, gradients, both moments, average; of several batches a step their sums
   uint64_t activation_bytes;      // planned peak
   uint64_t activation_bound;      // its lower bound
   uint64_t memory_bytes;          // all device memory of the trainer

@@ -65,7 +65,7 @@ void main() {
   uint area = p.height * p.width, blocks = (p.channels + 7) / 8, quads = area / 4;
   if (i >= p.batch * blocks * 8 * quads) return;
   uint quad = i % quads, c = i / quads % (blocks * 8), n = i / (quads * blocks * 8);
-  uint draw = state[TRAIN_STEPS] * p.step_draws + p.first_draw + n;
+  uint draw = state[TRAIN_STEPS] * p.step_draws + state[TRAIN_BATCH] * p.batch + n;
   uvec2 key = uvec2(state[TRAIN_SEED_LOW], state[TRAIN_SEED_HIGH]);
   uint image = permute(draw % p.count, p.count, mix_bits(key.x ^ mix_bits(key.y ^ mix_bits(draw / p.count))));
   uvec4 words = philox(uvec4(0, draw, 0, STREAM_TRAIN_DRAW), key);

@@ -16,7 +16,6 @@ struct draw_batch_parameters {
   uint contexts;      // K
   uint count;         // images in the data
   uint step_draws;    // images of one training step
-  uint first_draw;    // of them, drawn by other dispatches before this one
   uint timesteps;     // T
   uint target;        // what the model predicts: 0 epsilon, 1 v, 2 x_0, 3 epsilon - x_0
   uint shift;         // pixels

@@ -9,6 +9,7 @@
 #define TRAIN_FAILED 4       // 1 + the first step whose loss was not finite; 0: none
 #define TRAIN_BETA1_POWER 5  // float: beta1 to the power of steps done
 #define TRAIN_BETA2_POWER 6
+#define TRAIN_BATCH 7        // batches of this step whose gradients are there; 0 between steps
 // Floats that one kernel of a step hands to another.
 #define TRAIN_RATE 8         // learning rate, divided by 1 - beta1^t
 #define TRAIN_DECAY 9        // 1 - learning rate · weight decay
@@ -17,7 +18,8 @@
 #define TRAIN_CLIP 12        // factor on the gradient
 #define TRAIN_NORM 13        // of the gradient before clipping
 #define TRAIN_SKIP 14        // uint, 1: the step changes nothing
-#define TRAIN_ARRIVED 15     // uint: workgroups of train_control whose sums are there; 0 between dispatches
+#define TRAIN_ARRIVED 15     // uint: workgroups of a dispatch that are done, where the last one goes on; 0 between dispatches
 #define TRAIN_WORDS 16
 
+#define TRAIN_LEVELS 6       // sums over batches of a step that may wait for another: enough for 64 batches
 #define TRAIN_RING 1024      // losses kept for the host, by step modulo this

@@ -32,7 +32,7 @@ static tensor *convolve(shape shape) {
 // What the weight's gradient multiplies dy by once the backward pass of `y` is there.
 static double scale_of_backward(tensor *y, tensor *dy) {
   mote_error error;
-  graph_note_loss(made, 0, y, dy);
+  graph_note_loss(made, y, dy);
   assert_int_equal(passes_differentiate(made, PASS_DIFFERENTIATE, &error), MOTE_OK);
   assert_int_equal(made->status, MOTE_OK);
   for (int i = 0; i < made->node_count; i++)

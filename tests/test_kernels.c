@@ -179,7 +179,7 @@ static rig make_convolution(bool frozen) {
   tensor *weight = graph_parameter(graph, "weight", &desc), *bias = graph_parameter(graph, "bias", &vector);
   weight->home = (binding){made.weights, 0, VALUES * sizeof(float)};
   bias->home = (binding){made.weights, VALUES * sizeof(float), 8 * sizeof(float)};
-  graph_note_loss(graph, 0, conv(graph, made.x, weight, bias), made.x);
+  graph_note_loss(graph, conv(graph, made.x, weight, bias), made.x);
   MUST(passes_differentiate(graph, PASS_ALL, &error));
   made.y[0] = made.x->grad;
   made.y[0]->keep = true;

@@ -56,7 +56,7 @@ static const unsigned training_rules[] = {PASS_SECOND, PASS_ACTIVATION,   PASS_R
                                           PASS_SCALE,  PASS_JOIN_EARLIER, PASS_JOIN_LATER, PASS_JOIN_NEIGHBOUR, PASS_POOL};
 
 // Those that tests of their own leave out.
-static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE | PASS_LOSS;
+static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE;
 
 static const char *name_of(unsigned rule) {
 #define PASS(name, when, apply) \
@@ -172,7 +172,7 @@ static program_info gradient_pass(mote_device *on, mote_model *of, unsigned with
   tensor *weight = graph_input(graph, "weight", (shape){BATCH, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, mote_model_get_info(of), &inputs).y, *dy = NULL;
   assert_non_null(mse(graph, y, target, weight, 1, &dy));
-  graph_note_loss(graph, 0, y, dy);
+  graph_note_loss(graph, y, dy);
   MUST(passes_differentiate(graph, PASS_ALL & ~without_passes, &error));
 
   buffer *weights, *gradient_buffer;
@@ -296,7 +296,7 @@ static void tied_pass(mote_device *on, bool early, unsigned without_passes, floa
   tensor *y = max_pool(graph, batch_norm(graph, x, &tensors, true));
   y->keep = true;
   tensor *seed = graph_input(graph, "seed", (shape){1, 8, 2, 2}, ROLE_ACTIVATION);
-  graph_note_loss(graph, 0, y, seed);
+  graph_note_loss(graph, y, seed);
   if (early) MUST(passes_differentiate(graph, PASS_ALL & ~without_passes, &error));
   if (x->grad) x->grad->keep = true;
   program *program;
@@ -392,7 +392,7 @@ static void an_update_that_advances_the_index_gives_the_same_bits(void **state) 
 }
 
 // Two steps of mse, or cross_entropy, and train_control; returns the dispatches of one.
-static uint32_t control(bool classes, unsigned without_passes, float ring[TRAIN_RING], uint32_t words[TRAIN_WORDS]) {
+static uint32_t control(bool classes, bool in_parts, float ring[TRAIN_RING], uint32_t words[TRAIN_WORDS]) {
   mote_error error = {0};
   enum { IMAGES = 21, CLASSES = 16, FLAT = 5000 };
   graph *graph = graph_create(device_get_caps(device));
@@ -403,10 +403,11 @@ static uint32_t control(bool classes, unsigned without_passes, float ring[TRAIN_
   tensor *state = graph_input(graph, "state", (shape){1, TRAIN_WORDS, 1, 1}, ROLE_TABLE);
   tensor *kept = graph_input(graph, "ring", (shape){1, TRAIN_RING, 1, 1}, ROLE_TABLE);
   tensor *loss = classes ? cross_entropy(graph, x, target, 0.5f, &dx) : mse(graph, x, target, weight, 0.5f, &dx);
-  assert_true(train_control(graph, &(train_control_desc){.gradients = flat, .weights = flat, .loss = loss, .state = state,
+  assert_true(train_control(graph, &(train_control_desc){.gradients = flat, .weights = flat, .loss = in_parts ? loss_parts(loss) : loss,
+                                                         .loss_share = in_parts ? loss_share(loss->producer) : 1, .state = state,
                                                          .ring = kept, .learning_rate = 1, .beta1 = 0.9f, .beta2 = 0.9f}));
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "loss", .without_passes = without_passes},
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "loss"},
                       &program, &error));
   float *numbers = test_numbers(8, FLAT);
   memset(words, 0, TRAIN_WORDS * sizeof *words);
@@ -431,8 +432,8 @@ static void a_loss_that_train_control_adds_up_has_the_same_bits(void **state) {
   for (int classes = 0; classes < 2; classes++) {
     float fused[TRAIN_RING], plain[TRAIN_RING];
     uint32_t fused_words[TRAIN_WORDS], plain_words[TRAIN_WORDS];
-    uint32_t with = control(classes, 0, fused, fused_words);
-    assert_int_equal(with + 1, control(classes, PASS_LOSS, plain, plain_words));
+    uint32_t with = control(classes, true, fused, fused_words);
+    assert_int_equal(with + 1, control(classes, false, plain, plain_words));
     assert_int_equal(fused_words[TRAIN_STEPS], 2);
     assert_true(fused[1] != 0);
     assert_memory_equal(fused, plain, sizeof plain);

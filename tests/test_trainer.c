@@ -118,26 +118,29 @@ static void run_stages(mote_trainer *trainer, sequence sequence) {
 }
 
 static void a_caller_may_act_between_gradient_and_update(void **state) {
-  const mote_trainer_desc desc = small(*state);
-  mote_error error = {0};
-  mote_trainer *joined = create(&desc), *apart = create(&desc);
-  const size_t count = apart->parameters.learned_bytes / sizeof(float);
-  float *gradients = malloc(count * sizeof *gradients);
-  train(joined, 3, NULL);
-  for (int step = 0; step < 3; step++) {
-    double squares = 0;
-    const uint64_t before = hash_of(apart);
-    run_stages(apart, SEQUENCE(STAGE_GRADIENT));
-    assert_true(hash_of(apart) == before);  // what lasts is written by the update alone
-    MUST(buffer_download(apart->flat[FLAT_EXCHANGE], 0, gradients, count * sizeof *gradients, &error));
-    for (size_t i = 0; i < count; i++) squares += (double)gradients[i] * (double)gradients[i];
-    assert_true(squares > 0 && isfinite(squares));
-    run_stages(apart, SEQUENCE(STAGE_UPDATE));
+  for (int batches = 1; batches <= 3; batches += 2) {
+    mote_trainer_desc desc = small(*state);
+    desc.accumulate = batches;
+    mote_error error = {0};
+    mote_trainer *joined = create(&desc), *apart = create(&desc);
+    const size_t count = apart->parameters.learned_bytes / sizeof(float);
+    float *gradients = malloc(count * sizeof *gradients);
+    train(joined, 3, NULL);
+    for (int step = 0; step < 3; step++) {
+      double squares = 0;
+      const uint64_t before = hash_of(apart);
+      for (int i = 0; i < batches; i++) run_stages(apart, SEQUENCE(STAGE_GRADIENT));
+      assert_true(hash_of(apart) == before);  // what lasts is written by the update alone
+      MUST(buffer_download(apart->flat[FLAT_EXCHANGE], 0, gradients, count * sizeof *gradients, &error));
+      for (size_t i = 0; i < count; i++) squares += (double)gradients[i] * (double)gradients[i];
+      assert_true(squares > 0 && isfinite(squares));
+      run_stages(apart, SEQUENCE(STAGE_UPDATE));
+    }
+    assert_true(hash_of(joined) == hash_of(apart));
+    free(gradients);
+    mote_trainer_destroy(&joined);
+    mote_trainer_destroy(&apart);
   }
-  assert_true(hash_of(joined) == hash_of(apart));
-  free(gradients);
-  mote_trainer_destroy(&joined);
-  mote_trainer_destroy(&apart);
 }
 
 static void a_statistic_that_is_not_finite_stops_and_keeps_the_weights(void **state) {
@@ -593,6 +596,30 @@ static void the_end_of_the_schedule_fits_32_bits(void **state) {
   mote_trainer_destroy(&trainer);
 }
 
+// Of what a trainer takes: dispatches recorded, and memory.
+typedef struct cost {
+  uint64_t dispatches, memory_bytes, exchange_bytes;
+} cost;
+
+static cost cost_of(mote_device *device, int accumulate) {
+  mote_trainer_desc desc = small(device);
+  desc.accumulate = accumulate;
+  const uint64_t before = mote_device_get_counters(device).dispatches_recorded;
+  mote_trainer *trainer = create(&desc);
+  const cost cost = {.dispatches = mote_device_get_counters(device).dispatches_recorded - before,
+                     .memory_bytes = mote_trainer_get_info(trainer).memory_bytes,
+                     .exchange_bytes = buffer_bytes(trainer->flat[FLAT_EXCHANGE])};
+  mote_trainer_destroy(&trainer);
+  return cost;
+}
+
+// A batch's network is recorded once, whatever the number of batches; what they add up to takes a buffer a power of two.
+static void more_batches_a_step_take_one_dispatch_and_a_few_sums(void **state) {
+  const cost one = cost_of(*state, 1), eight = cost_of(*state, 8);
+  assert_int_equal(eight.dispatches, one.dispatches + 1);
+  assert_int_equal(eight.memory_bytes, one.memory_bytes + 3 * one.exchange_bytes);
+}
+
 static void nothing_is_left_behind(void **state) {
   const mote_trainer_desc desc = small(*state);
   uint64_t before = mote_device_get_counters(*state).memory_bytes;
@@ -659,6 +686,7 @@ int main(int argument_count, char **arguments) {
       cmocka_unit_test(descriptions_of_attributes_are_checked),
       cmocka_unit_test(data_that_are_not_there_are_refused),
       cmocka_unit_test(the_end_of_the_schedule_fits_32_bits),
+      cmocka_unit_test(more_batches_a_step_take_one_dispatch_and_a_few_sums),
       cmocka_unit_test(nothing_is_left_behind),
       cmocka_unit_test(memory_stays_near_its_bound),
       cmocka_unit_test(the_device_ends_with_nothing_on_it),

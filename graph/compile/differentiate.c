@@ -8,14 +8,14 @@
 
 void graph_scale_gradients(graph *graph, double share) { graph->gradient_scale = ldexpf(1, -ilogb(share)); }
 
-static void walk_back(graph *graph, int first_node, tensor *output, tensor *seed) {
+static void walk_back(graph *graph, tensor *output, tensor *seed) {
   char scope[NAME_BYTES];
   snprintf(scope, sizeof scope, "%s", graph->scope);
   float given_scale = graph->gradient_scale;
   const node *loss = seed->producer;
   if (loss && loss->op->gradient_share) graph_scale_gradients(graph, loss->op->gradient_share(loss));
   output->grad = seed;
-  for (int i = graph->node_count - 1; i >= first_node && !graph->status; i--) {
+  for (int i = graph->node_count - 1; i >= 0 && !graph->status; i--) {
     node *node = graph->nodes[i];
     if (node->removed || !node->output_count || !node->outputs[0]->grad || !node->outputs[0]->requires_grad) continue;
     if (!node->op->backward) {
@@ -29,13 +29,9 @@ static void walk_back(graph *graph, int first_node, tensor *output, tensor *seed
   snprintf(graph->scope, sizeof graph->scope, "%s", scope);
 }
 
-void graph_finish_gradients(graph *graph) {
+static void mark_gradients(const graph *graph) {
   for (int i = 0; i < graph->tensor_count; i++) {
     tensor *tensor = graph->tensors[i];
-    if (tensor->gradient_of && tensor->gradient_of->grad != tensor) {  // a term of what it is now
-      tensor->kind = TENSOR_ACTIVATION;
-      tensor->gradient_of = NULL;
-    }
     if (tensor->kind != TENSOR_PARAMETER || !tensor->grad) continue;
     tensor->grad->kind = TENSOR_GRADIENT;
     tensor->grad->gradient_of = tensor;
@@ -47,6 +43,6 @@ void append_gradients(graph *graph, node *none) {
   tensor *output = graph->noted.output;
   if (!output) return;
   graph->noted.output = NULL;
-  walk_back(graph, graph->noted.first_node, output, graph->noted.seed);
-  graph_finish_gradients(graph);
+  walk_back(graph, output, graph->noted.seed);
+  mark_gradients(graph);
 }

@@ -8,7 +8,4 @@
 // count `share` each, more than 0, come near 1; without it, 1. For seeds that no loss made: a loss says its share itself.
 void graph_scale_gradients(graph *graph, double share);
 
-// Marks the gradients that parameters have now: TENSOR_GRADIENT. Differentiation does, and whoever adds to them afterwards.
-void graph_finish_gradients(graph *graph);
-
 #endif

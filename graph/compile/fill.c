@@ -194,9 +194,3 @@ void fill_advance(graph *graph, node *node) {
   if (!front || !front->op->slots[SLOT_ADVANCE] || front->stage != node->stage) return;
   node->removed = front->op->take(graph, front, SLOT_ADVANCE, node);
 }
-
-void fill_loss(graph *graph, node *node) {
-  if (!node->op->slots[SLOT_LOSS]) return;
-  struct node *front = sole_producer(graph, node->inputs[node->op->slots[SLOT_LOSS]]);
-  if (front && front->op->fills == SLOT_LOSS) node->op->take(graph, node, SLOT_LOSS, front);
-}

@@ -30,7 +30,7 @@ static graph *build(backward_run *run) {
   run->weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
   tensor *y = network_build(graph, info, &run->inputs).y, *dy = NULL;
   run->loss = mse(graph, y, run->target, run->weight, 1, &dy);
-  graph_note_loss(graph, 0, y, dy);
+  graph_note_loss(graph, y, dy);
   if (passes_differentiate(graph, PASS_ALL, &graph->error)) graph->status = graph->error.status;
   return graph;
 }

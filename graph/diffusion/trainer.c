@@ -1,5 +1,6 @@
-// trainer.c: one recorded training step, replayed. Data, weights, moments, counters and random numbers lie on the
-// device; M steps are one submission, and the host only reads losses from a ring after them.
+// trainer.c: one recorded training step, replayed: the stage of a batch's gradients as often as a step has batches, then that of the
+// update. Data, weights, moments, counters and random numbers lie on the device; M steps are one submission, and the host only reads
+// losses from a ring after them.
 #include "graph/compile/differentiate.h"
 #include "graph/diffusion/trainer.h"
 
@@ -18,6 +19,10 @@ static const float beta1 = 0.9f, beta2 = 0.999f;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The graph
+
+static size_t exchange_bytes(const mote_trainer *trainer) {
+  return trainer->parameters.bytes + (size_t)round_up(trainer->desc.batch, 4) * sizeof(float);
+}
 
 // Statistics of the batch, or of a step's batches their sum, where the running ones lie in `weights`; NULL: the network has none.
 static tensor *statistics_tensor(const mote_trainer *trainer, graph *graph) {
@@ -48,10 +53,10 @@ static void add_inputs(mote_trainer *trainer, graph *graph) {
   if (trainer->objective->add_inputs) trainer->objective->add_inputs(trainer, graph);
 }
 
-// Draw, forward, loss and backward of one of the step's batches; returns the loss.
-static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
+// Draw, forward, loss and backward of a batch, and what it gives in the exchange: gradients and statistics have their homes there,
+// and after these stand the parts of the loss, which are returned. Their share is the same for all batches.
+static tensor *add_batch(mote_trainer *trainer, graph *graph, float *share) {
   const mote_trainer_desc *desc = &trainer->desc;
-  int first_node = graph->node_count;
   draw_batch_tensors batch;
   draw_batch(graph,
              &(draw_batch_desc){.pixels = trainer->pixels,
@@ -67,44 +72,32 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, int which) {
                                 .prediction = (int)trainer->info.prediction,
                                 .shift = desc->shift,
                                 .step_draws = desc->batch * desc->accumulate,
-                                .first_draw = desc->batch * which,
                                 .context_drop = (float)desc->context_drop,
                                 .flip = (float)desc->flip},
              &batch);
   const objective_loss made = trainer->objective->append(trainer, graph, &batch, 1 / (float)desc->accumulate);
-  graph_note_loss(graph, first_node, made.y, made.dy);
+  graph_note_loss(graph, made.y, made.dy);
   if (passes_differentiate(graph, PASS_ALL, &graph->error)) graph->status = graph->error.status;
-  return made.loss;
+  tensor *parts = loss_parts(made.loss);
+  if (!parts) return NULL;
+  *share = loss_share(made.loss->producer);
+  const size_t first = trainer->parameters.bytes;
+  parts->kind = TENSOR_EXTERNAL;
+  parts->home = (binding){trainer->flat[FLAT_EXCHANGE], first, exchange_bytes(trainer) - first};
+  return parts;
 }
 
-// Adds the gradients that `of` names, tensor by tensor, before those that the parameters have now.
-static void add_gradients_before(graph *graph, tensor *const *of, int count) {
-  for (int i = 0; i < count; i++)
-    if (of[i]) graph->tensors[i]->grad = add(graph, of[i], graph->tensors[i]->grad, 1);
-}
-
-// Batches `first` on, `count` of them; returns the sum of their losses. What they give merges like a binary counter, pairs, pairs
-// of pairs and so on, the last ones by themselves: (0 + 1) + (2 + 3), then 4. So a sum does not depend on who made which part.
-static tensor *add_batches(mote_trainer *trainer, graph *graph, int first, int count) {
-  if (count == 1) return add_batch(trainer, graph, first);
-  int half = 1;
-  while (2 * half < count) half *= 2;
-  tensor *loss = add_batches(trainer, graph, first, half);
-  const int tensor_count = graph->tensor_count;
-  tensor **gradients = calloc((size_t)tensor_count, sizeof *gradients);
-  if (!gradients) return graph_fail_memory(graph);
-  for (int i = 0; i < tensor_count; i++) {
-    if (graph->tensors[i]->kind != TENSOR_PARAMETER) continue;
-    gradients[i] = graph->tensors[i]->grad;
-    graph->tensors[i]->grad = NULL;
+// Several batches a step: each is merged with those before it.
+static void add_accumulation(const mote_trainer *trainer, graph *graph) {
+  const size_t bytes = exchange_bytes(trainer);
+  const shape shape = {1, (int)(bytes / 4), 1, 1};
+  accumulate_desc desc = {.state = trainer->state, .batches = trainer->desc.accumulate};
+  desc.exchange = graph_external(graph, "exchange", shape, ROLE_TABLE, (binding){trainer->flat[FLAT_EXCHANGE], 0, bytes});
+  for (int i = 0; i < accumulate_level_count(desc.batches); i++) {
+    const char name[] = {'l', 'e', 'v', 'e', 'l', (char)('0' + i), 0};
+    desc.levels[i] = graph_external(graph, name, shape, ROLE_TABLE, (binding){trainer->levels[i], 0, bytes});
   }
-  tensor *more = add_batches(trainer, graph, first + half, count - half);
-  graph_push(graph, "accumulate");
-  add_gradients_before(graph, gradients, tensor_count);
-  loss = add(graph, loss, more, 1);
-  graph_pop(graph);
-  free(gradients);
-  return loss;
+  accumulate(graph, &desc);
 }
 
 static graph *build(mote_trainer *trainer) {
@@ -114,8 +107,9 @@ static graph *build(mote_trainer *trainer) {
   graph->train = true;
   graph->stage = STAGE_GRADIENT;
   add_inputs(trainer, graph);
-  tensor *loss = add_batches(trainer, graph, 0, desc->accumulate);
-  graph_finish_gradients(graph);
+  float share = 1;
+  tensor *loss = add_batch(trainer, graph, &share);
+  if (desc->accumulate > 1) add_accumulation(trainer, graph);
   graph->stage = STAGE_UPDATE;
   graph_push(graph, "optimiser");
   tensor *gradients = flat_tensor(trainer, graph, "gradients", FLAT_EXCHANGE);
@@ -125,6 +119,7 @@ static graph *build(mote_trainer *trainer) {
                                              .statistics = statistics,
                                              .weights = weights,
                                              .loss = loss,
+                                             .loss_share = share,
                                              .state = trainer->state,
                                              .ring = trainer->ring,
                                              .schedule = desc->lr_schedule,
@@ -152,15 +147,24 @@ static graph *build(mote_trainer *trainer) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Filling the device
 
+static mote_status create_zeros(mote_trainer *trainer, size_t bytes, const char *name, buffer **out, mote_error *error) {
+  void *zeros = calloc(1, bytes);
+  mote_status status = zeros ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  if (!status) status = buffer_create(trainer->device, bytes, name, out, error);
+  if (!status) status = buffer_upload(*out, 0, zeros, bytes, error);
+  free(zeros);
+  return status;
+}
+
 static mote_status create_buffers(mote_trainer *trainer, const mote_model *start, mote_error *error) {
-  static const char *const names[FLAT_COUNT] = {"weights", "gradients", "first moment", "second moment", "average"};
-  size_t bytes = trainer->parameters.bytes;
+  static const char *const names[FLAT_COUNT] = {"weights", "exchange", "first moment", "second moment", "average"};
+  const size_t bytes = trainer->parameters.bytes, exchange = exchange_bytes(trainer);
+  for (int i = 0; i < FLAT_COUNT; i++)
+    TRY(create_zeros(trainer, i == FLAT_EXCHANGE ? exchange : bytes, names[i], &trainer->flat[i], error));
+  for (int i = 0; i < accumulate_level_count(trainer->desc.accumulate); i++)
+    TRY(create_zeros(trainer, exchange, "sum of batches", &trainer->levels[i], error));
   float *values = calloc(1, bytes);
   mote_status status = values ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (int i = 0; i < FLAT_COUNT && !status; i++) {
-    status = buffer_create(trainer->device, bytes, names[i], &trainer->flat[i], error);
-    if (!status) status = buffer_upload(trainer->flat[i], 0, values, bytes, error);
-  }
   if (!status && start)
     status = buffer_download(start->buffer, 0, values, bytes, error);
   else if (!status)
@@ -256,6 +260,8 @@ static mote_status describe(const mote_trainer_desc *desc, mote_trainer *trainer
   trainer->device = trainer->desc.device;
   trainer->info = trainer->desc.model;
   trainer->objective = objective_of(&trainer->desc);
+  for (int i = 0; i < trainer->desc.accumulate; i++) trainer->step[i] = STAGE_GRADIENT;
+  trainer->step[trainer->desc.accumulate] = STAGE_UPDATE;
   return parameters_create(trainer->device, &trainer->info, &trainer->parameters, error);
 }
 
@@ -302,18 +308,21 @@ void mote_trainer_destroy(mote_trainer **pointer) {
   buffer_destroy(&trainer->readback);
   program_destroy(&trainer->program);
   for (int i = 0; i < FLAT_COUNT; i++) buffer_destroy(&trainer->flat[i]);
+  for (int i = 0; i < TRAIN_LEVELS; i++) buffer_destroy(&trainer->levels[i]);
   parameters_destroy(&trainer->parameters);
   free(trainer);
 }
 
 // The buffers that are not the program's.
 static mote_status measure_buffers(const mote_trainer *trainer, program_needs *needs, mote_error *error) {
-  uint64_t flat, readback;
+  const int level_count = accumulate_level_count(trainer->desc.accumulate);
+  uint64_t flat, exchange, readback;
   TRY(buffer_measure(trainer->device, trainer->parameters.bytes, &flat, error));
+  TRY(buffer_measure(trainer->device, exchange_bytes(trainer), &exchange, error));
   TRY(trainer_measure_recording(trainer, &readback, error));
-  needs->memory_bytes += FLAT_COUNT * flat + readback;
-  needs->allocations += FLAT_COUNT + (readback > 0);
-  if (trainer->parameters.bytes > needs->largest_bytes) needs->largest_bytes = trainer->parameters.bytes;
+  needs->memory_bytes += (FLAT_COUNT - 1) * flat + (1 + (uint64_t)level_count) * exchange + readback;
+  needs->allocations += (uint32_t)(FLAT_COUNT + level_count) + (readback > 0);
+  if (exchange_bytes(trainer) > needs->largest_bytes) needs->largest_bytes = exchange_bytes(trainer);
   return MOTE_OK;
 }
 
@@ -390,6 +399,7 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
   const commands_info step = program_get_commands_info(trainer->program, trainer_step(trainer));
   uint64_t parameter_bytes = 0;
   for (int i = 0; i < FLAT_COUNT; i++) parameter_bytes += buffer_bytes(trainer->flat[i]);
+  for (int i = 0; i < accumulate_level_count(trainer->desc.accumulate); i++) parameter_bytes += buffer_bytes(trainer->levels[i]);
   return (mote_trainer_info){.dispatches = step.dispatches,
                              .barriers = step.barriers,
                              .parameter_bytes = parameter_bytes,
@@ -400,8 +410,4 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
 
 program *trainer_program(mote_trainer *trainer) { return trainer->program; }
 
-sequence trainer_step(const mote_trainer *trainer) {
-  static const stage step[] = {STAGE_GRADIENT, STAGE_UPDATE};
-  (void)trainer;
-  return (sequence){step, 2};
-}
+sequence trainer_step(const mote_trainer *trainer) { return (sequence){trainer->step, trainer->desc.accumulate + 1}; }

@@ -69,7 +69,7 @@ mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps,
 
 static mote_status check_options(const mote_trainer_desc *desc, mote_error *error) {
   TRY(trainer_check_range("batch", desc->batch, 1, MOTE_BATCH_MAX, error));
-  TRY(trainer_check_range("accumulate", desc->accumulate, 1, 64, error));
+  TRY(trainer_check_range("accumulate", desc->accumulate, 1, TRAINER_MOST_BATCHES, error));
   TRY(trainer_check_range("learning_rate", desc->learning_rate, 1e-12, 10, error));
   TRY(trainer_check_range("weight_decay", desc->weight_decay, 0, 10, error));
   TRY(trainer_check_range("ema", desc->ema, 0, 1, error));

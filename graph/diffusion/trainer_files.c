@@ -162,7 +162,7 @@ static mote_status read_words(const mote_trainer *trainer, const safetensors *fi
     return fail(error, MOTE_ERROR_FORMAT, "%s: step %u failed by state, which is of step %u", path, words[TRAIN_FAILED], steps);
   if (trainer_check_total(trainer->desc.lr_schedule, words[TRAIN_TOTAL_STEPS], error))
     return fail(error, MOTE_ERROR_FORMAT, "%s: the learning rate's end in state is 0, expected 1 or more steps", path);
-  words[TRAIN_ARRIVED] = 0;
+  words[TRAIN_ARRIVED] = words[TRAIN_BATCH] = 0;
   return MOTE_OK;
 }
 

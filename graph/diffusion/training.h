@@ -4,14 +4,15 @@
 
 #include "graph/compile/program.h"
 #include "graph/nets/model.h"
+#include "shaders/train_state.h"
 
 typedef struct objective objective;  // objective.h
 
 // The flat buffers, all in the layout of `parameters`. The gradient stage ends in one of them, the exchange: gradients of what is
-// learned, and where running statistics lie those of the batch. All others are written by the update stage alone.
+// learned, where running statistics lie those of the batch, and after these the parts of its loss. All others are written by the update stage alone.
 enum { FLAT_WEIGHTS, FLAT_EXCHANGE, FLAT_FIRST, FLAT_SECOND, FLAT_AVERAGE, FLAT_COUNT };
 
-enum { OBJECTIVE_INPUTS = 4 };
+enum { OBJECTIVE_INPUTS = 4, TRAINER_MOST_BATCHES = 1 << TRAIN_LEVELS };
 
 struct mote_trainer {
   mote_device *device;
@@ -19,6 +20,8 @@ struct mote_trainer {
   mote_model_info info;
   parameters parameters;
   buffer *flat[FLAT_COUNT];
+  buffer *levels[TRAIN_LEVELS];          // sums of exchanges, where a step has several batches
+  stage step[TRAINER_MOST_BATCHES + 1];  // stages of a step
   program *program;
   tensor *pixels, *contexts, *begins, *noise, *state, *ring;  // inputs of the program
   const objective *objective;

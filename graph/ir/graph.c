@@ -121,11 +121,10 @@ tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_rol
   return add_tensor(graph, name, shape, role, TENSOR_ACTIVATION);
 }
 
-void graph_note_loss(graph *graph, int first_node, tensor *output, tensor *seed) {
+void graph_note_loss(graph *graph, tensor *output, tensor *seed) {
   if (!output || !seed) return;
   graph->noted.output = output;
   graph->noted.seed = seed;
-  graph->noted.first_node = first_node;
 }
 
 void graph_truncate(graph *graph, int count) {

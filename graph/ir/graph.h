@@ -115,7 +115,6 @@ typedef enum slot {
   SLOT_POOL,        // after it: pooling
   SLOT_MEAN,        // beside it: the mean of its first input, one more output
   SLOT_ADVANCE,     // right after it: what goes on to the next step
-  SLOT_LOSS,        // before it: the sum of the parts of a loss
   SLOT_COUNT
 } slot;
 
@@ -194,7 +193,6 @@ struct graph {
   bool frozen;             // parameters appended now are not learned: another network's, or none to be trained
   struct {                 // what is to be differentiated: see graph_note_loss
     tensor *output, *seed;
-    int first_node;
   } noted;
   char scope[NAME_BYTES];  // prefix of names and labels appended now
   node **nodes;
@@ -226,9 +224,9 @@ tensor *graph_external(graph *graph, const char *name, shape shape, tensor_role 
 // An activation that nodes' outputs are parts of.
 tensor *graph_activation(graph *graph, const char *name, shape shape, tensor_role role);
 
-// Notes that the gradient of the loss by `output` is `seed`, from which a pass makes those of all tensors that require one; it walks
-// back as far as node `first_node`. NULL tensors: something failed before.
-void graph_note_loss(graph *graph, int first_node, tensor *output, tensor *seed);
+// Notes that the gradient of the loss by `output` is `seed`, from which a pass makes those of all tensors that require one. NULL
+// tensors: something failed before.
+void graph_note_loss(graph *graph, tensor *output, tensor *seed);
 
 // Takes away the tensors from `count` on, which nothing uses.
 void graph_truncate(graph *graph, int count);

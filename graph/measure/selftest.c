@@ -261,7 +261,7 @@ static void append_backward(graph *graph, run *run) {
   if (!run->output) return;
   run->seed = graph_input(graph, "seed", run->output->shape, run->output->role);
   graph_scale_gradients(graph, seed_share);
-  graph_note_loss(graph, 0, run->output, run->seed);
+  graph_note_loss(graph, run->output, run->seed);
   if (passes_differentiate(graph, PASS_ALL, &error)) return;
   for (int i = 0; i < run->input_count; i++)
     if (run->inputs[i]->grad) run->inputs[i]->grad->keep = true;

@@ -46,4 +46,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &total, error);
 }
 
-const op cross_entropy_op = {.name = "cross_entropy", .kernels = ONE_KERNEL("cross_entropy", forward), .gradient_share = loss_share, .fills = SLOT_LOSS};
+const op cross_entropy_op = {.name = "cross_entropy", .kernels = ONE_KERNEL("cross_entropy", forward), .gradient_share = loss_share};

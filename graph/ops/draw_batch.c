@@ -6,7 +6,7 @@
 #include "shaders/train_state.h"
 
 typedef struct draw_batch_attributes {
-  int32_t prediction, shift, step_draws, first_draw, apart;
+  int32_t prediction, shift, step_draws, apart;
   float context_drop, flip;
 } draw_batch_attributes;
 
@@ -24,7 +24,7 @@ bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *o
   if (desc->begins->shape.c != desc->contexts->shape.c)
     return graph_fail(graph, "draw_batch: %d numbers do not tell the attributes of contexts of %d", desc->begins->shape.c,
                       desc->contexts->shape.c);
-  const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws, desc->first_draw,
+  const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws,
                                             desc->apart,      desc->context_drop, desc->flip};
   tensor *inputs[COUNT] = {desc->pixels, desc->contexts, desc->noise, desc->state, desc->begins};
   node *node = graph_append(graph, &draw_batch_op, inputs, COUNT, 0, &attributes, sizeof attributes);
@@ -50,7 +50,6 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                                        .contexts = (uint)contexts.c,
                                        .count = (uint)contexts.n,
                                        .step_draws = (uint)attributes->step_draws,
-                                       .first_draw = (uint)attributes->first_draw,
                                        .timesteps = (uint)node->inputs[NOISE]->shape.n - 1,
                                        .target = (uint)attributes->prediction,
                                        .shift = (uint)attributes->shift,

@@ -10,6 +10,12 @@ void graph_add_gradient(graph *graph, tensor *of, tensor *d) {
 
 double loss_share(const node *loss) { return ((const loss_attributes *)(const void *)loss->attributes)->share; }
 
+tensor *loss_parts(tensor *loss) {
+  if (!loss) return NULL;
+  ((loss_attributes *)(void *)loss->producer->attributes)->in_parts = true;
+  return loss->producer->outputs[2];
+}
+
 static bool can_be_part(const tensor *tensor) {
   return tensor->kind == TENSOR_ACTIVATION && !tensor->keep && !tensor->view_of;
 }

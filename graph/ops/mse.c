@@ -46,4 +46,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
   return launches_add(to, &total, error);
 }
 
-const op mse_op = {.name = "mse", .kernels = ONE_KERNEL("mse", forward), .gradient_share = loss_share, .fills = SLOT_LOSS};
+const op mse_op = {.name = "mse", .kernels = ONE_KERNEL("mse", forward), .gradient_share = loss_share};

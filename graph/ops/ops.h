@@ -3,7 +3,7 @@
 #define MOTE_GRAPH_OPS_OPS_H
 
 #include "graph/ir/graph.h"
-#include "shaders/types.h"
+#include "shaders/train_state.h"
 
 // What batch_norm needs beside its input: all (1, C, 1, 1).
 typedef struct batch_norm_tensors {
@@ -24,7 +24,7 @@ typedef struct draw_batch_desc {
   tensor *begins;    // (1, K, 1, 1) raw: above 0 where an attribute begins, the first aside
   bool apart;        // attributes are dropped apart too
   int batch, channels, height, width, prediction, shift;
-  int step_draws, first_draw;  // images of one training step, and those of them that come before this batch
+  int step_draws;  // images of one training step; `state` says which batch of it this is
   float context_drop, flip;
 } draw_batch_desc;
 
@@ -37,11 +37,22 @@ typedef struct draw_batch_tensors {
   tensor *row;         // (1, N, 1, 1) raw: t of each image, the row of the noise table
 } draw_batch_tensors;
 
+// Sums over the batches of a step. Level k of accumulate_level_count(batches) holds one over 2^k of them.
+typedef struct accumulate_desc {
+  tensor *state;                      // (1, TRAIN_WORDS, 1, 1) raw
+  tensor *exchange;                   // flat: what a batch gives
+  tensor *levels[TRAIN_LEVELS];  // as exchange
+  int batches;                        // 2 or more
+} accumulate_desc;
+
+int accumulate_level_count(int batches);
+
 typedef struct train_control_desc {
   tensor *gradients;  // flat: (1, count, 1, 1) raw
   tensor *weights;    // flat, running statistics included; looked at for numbers that are not finite
   tensor *statistics; // of the batch, flat; looked at too. NULL: there are none
-  tensor *loss;       // from mse
+  tensor *loss;       // numbers that add up to it, and their factor
+  float loss_share;
   tensor *state;      // (1, TRAIN_WORDS, 1, 1) raw
   tensor *ring;       // (1, TRAIN_RING, 1, 1) raw
   uint32_t schedule, warmup;
@@ -61,6 +72,9 @@ typedef struct loss_attributes {
   float share;        // factor of the sum
   uint32_t in_parts;  // only the parts are written; another node adds them up
 } loss_attributes;
+
+// The parts of a loss, one an image, which is their sum times loss_share: its node leaves that to who takes them.
+tensor *loss_parts(tensor *loss);
 
 double loss_share(const node *loss);
 

@@ -11,8 +11,7 @@ enum { GRADIENTS, LOSS, STATE, RING, WEIGHTS, STATISTICS };
 typedef struct train_control_attributes {
   uint32_t schedule, warmup;
   float learning_rate, weight_decay, ema, clip, beta1, beta2;
-  uint32_t loss_parts;  // numbers that the loss is the sum of
-  float loss_share;     // and its factor
+  float loss_share;
 } train_control_attributes;
 
 static int count_pieces(const tensor *flat) {
@@ -25,24 +24,11 @@ bool train_control(graph *graph, const train_control_desc *desc) {
   tensor *inputs[] = {desc->gradients, desc->loss, desc->state, desc->ring, desc->weights, desc->statistics};
   const train_control_attributes attributes = {desc->schedule,     desc->warmup, desc->learning_rate,
                                                desc->weight_decay, desc->ema,    desc->clip,
-                                               desc->beta1,        desc->beta2,    1, 1};
+                                               desc->beta1,        desc->beta2,    desc->loss_share};
   node *node = graph_append(graph, &train_control_op, inputs, 6, 1u << STATISTICS, &attributes, sizeof attributes);
   if (!node) return false;
   return node_output(graph, node, (shape){1, count_pieces(desc->gradients), 1, 1}, ROLE_TABLE) &&
          node_output(graph, node, (shape){1, count_pieces(desc->weights), 1, 1}, ROLE_TABLE);
-}
-
-// Adds up the parts that `loss` makes of it.
-static bool take_loss(graph *graph, node *control, slot slot, node *loss) {
-  (void)graph, (void)slot;
-  train_control_attributes *attributes = (void *)control->attributes;
-  loss_attributes *of_loss = (void *)loss->attributes;
-  tensor *parts = loss->outputs[2];
-  attributes->loss_parts = (uint32_t)parts->shape.c;
-  attributes->loss_share = of_loss->share;
-  control->inputs[LOSS] = parts;
-  of_loss->in_parts = true;
-  return true;
 }
 
 static mote_status forward(const node *node, launches *to, mote_error *error) {
@@ -58,7 +44,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                                           .clip = a->clip,
                                           .beta1 = a->beta1,
                                           .beta2 = a->beta2,
-                                          .loss_parts = a->loss_parts,
+                                          .loss_parts = (uint)in[LOSS]->shape.c,
                                           .loss_share = a->loss_share};
   launch launch = {.shader = "train_control",
                .spec = {[TRAIN_CONTROL_LANES] = norm_lanes(to->caps, in[GRADIENTS], MOST_LANES)},
@@ -74,6 +60,4 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
 
 const op train_control_op = {.name = "train_control",
                              .kernels = ONE_KERNEL("train_control", forward),
-                             .slots = {[SLOT_LOSS] = LOSS},
-                             .take = take_loss,
                              .writes = 1u << STATE | 1u << RING};

@@ -244,7 +244,7 @@ static void make_network(mote_device *device, int batch, bool train) {
     tensor *target = graph_input(graph, "target", image, ROLE_ACTIVATION);
     tensor *weight = graph_input(graph, "weight", (shape){batch, 1, 1, 1}, ROLE_ACTIVATION);
     mse(graph, y, target, weight, 1, &dy);
-    graph_note_loss(graph, 0, y, dy);
+    graph_note_loss(graph, y, dy);
     if (passes_differentiate(graph, PASS_SECOND | PASS_ACTIVATION | PASS_DIFFERENTIATE, &graph->error)) graph->status = graph->error.status;
   }
   make_pipelines(device, graph, "network");
