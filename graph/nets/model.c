@@ -52,9 +52,37 @@ static mote_status check_shape(const loader *l, const tensor *tensor, const safe
               wanted);
 }
 
+// Layers of attention as diffusers named them until 2023, and does now.
+static const char *const renamed[][2] = {{".query.", ".to_q."}, {".key.", ".to_k."}, {".value.", ".to_v."}, {".proj_attn.", ".to_out.0."}};
+
+// `name` with the part `from` replaced by `to`; false if it has none.
+static bool rename_part(const char *name, const char *from, const char *to, char *renamed, size_t bytes) {
+  const char *at = strstr(name, from);
+  if (at) snprintf(renamed, bytes, "%.*s%s%s", (int)(at - name), name, to, at + strlen(from));
+  return at;
+}
+
+// The tensor of that name, in a folder of diffusers also by the name that it once had.
+static const safetensors_entry *find_entry(const loader *l, const char *name) {
+  char earlier[NAME_BYTES + 16];
+  const safetensors_entry *entry = safetensors_find(l->file, name);
+  for (size_t i = 0; i < sizeof renamed / sizeof *renamed && !entry && l->folder; i++)
+    if (rename_part(name, renamed[i][1], renamed[i][0], earlier, sizeof earlier)) entry = safetensors_find(l->file, earlier);
+  return entry;
+}
+
+static const tensor *find_parameter(const loader *l, const char *name) {
+  const graph *list = l->model->parameters.list;
+  char now[NAME_BYTES + 16];
+  const tensor *known = graph_find(list, name);
+  for (size_t i = 0; i < sizeof renamed / sizeof *renamed && !known && l->folder; i++)
+    if (rename_part(name, renamed[i][0], renamed[i][1], now, sizeof now)) known = graph_find(list, now);
+  return known && known->kind == TENSOR_PARAMETER ? known : NULL;
+}
+
 // What the header tells of one tensor, before its numbers are read.
 static mote_status check_entry(const loader *l, const tensor *tensor) {
-  const safetensors_entry *entry = safetensors_find(l->file, tensor->name);
+  const safetensors_entry *entry = find_entry(l, tensor->name);
   if (!entry && tensor->parameter.optional) return MOTE_OK;
   if (!entry) return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %s is missing", l->name, tensor->name);
   TRY(check_shape(l, tensor, entry));
@@ -71,8 +99,7 @@ static bool is_counter(const safetensors_entry *entry) {
 static mote_status check_surplus(const loader *l) {
   for (size_t i = 0; i < l->file->count; i++) {
     const char *name = l->file->entries[i].name;
-    const tensor *known = graph_find(l->model->parameters.list, name);
-    if ((known && known->kind == TENSOR_PARAMETER) || is_counter(&l->file->entries[i])) continue;
+    if (find_parameter(l, name) || is_counter(&l->file->entries[i])) continue;
     return fail(l->error, MOTE_ERROR_FORMAT, "%s: tensor %.100s is not part of a %s", l->name, name,
                 l->model->info.architecture);
   }
@@ -126,7 +153,7 @@ static mote_status describe(const loader *l) {
 }
 
 static mote_status read_rows(const loader *l, const tensor *tensor, float *rows) {
-  const safetensors_entry *entry = safetensors_find(l->file, tensor->name);
+  const safetensors_entry *entry = find_entry(l, tensor->name);
   if (entry) {
     safetensors_read_float(entry, rows);
     return parameter_check(l->name, tensor, rows, l->error);

@@ -284,6 +284,47 @@ def check_export(report, mote):
                      repr(done.stderr[-80:]))
 
 
+def expect_refusal(report, mote, expected, *words):
+    done = subprocess.run([mote.path, *map(str, words)] + mote.common, capture_output=True, text=True)
+    right = done.returncode in (1, 2) and expected in done.stderr
+    report.truth(f"refused: {expected}"[:57], right, "" if right else repr(done.stderr.strip()[-200:]))
+
+
+def check_others(report, mote):
+    """What can be said of a model that makes other channels than it takes; names of older checkpoints; contexts without classes."""
+    if not report.wanted("others"):
+        return
+    with report.case("others"):
+        config = {**BASE, "out_channels": 4}
+        folder = mote.file("others")
+        make_folder(folder, config, 9)
+        done = mote.run("info", folder, "--json")
+        told = json.loads(done.stdout.splitlines()[-1])
+        report.truth("others: info", (told["channels"], told["out_channels"], told["block_out_channels"]) == (3, 4, "8,16") and
+                     "training" not in told, str(told["architecture"]))
+        expect_refusal(report, mote, "the model makes 4 channels of 3, expected as many", "sample", folder, "--npy", mote.file("n.npy"))
+        x, _, steps, _ = make_inputs(config, 9)
+        expect_refusal(report, mote, "expected x and target", "backward", folder, "--x0", mote.array("x", x), "--noise",
+                       mote.array("n", x), "--steps", mote.array("t", steps), "-o", mote.file("g.safetensors"))
+        expected = run_forward(mote, folder, x, steps, None, 4)
+        path = folder / "diffusion_pytorch_model.safetensors"
+        weights, _ = safetensors_numpy.load(path)
+        earlier = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+        for now, then in earlier.items():
+            weights = {key.replace(now, then): value for key, value in weights.items()}
+        safetensors_numpy.save(path, weights)
+        report.error("others: names of older checkpoints",
+                     harness.relative_error(run_forward(mote, folder, x, steps, None, 4), expected), 0)
+        make_folder(folder, BASE, 9)
+        for words, expected in ((["--context", "1"], "--context: found with a model that takes no contexts"),
+                                (["--context", "none"], "--context: found with a model that takes no contexts")):
+            expect_refusal(report, mote, expected, "sample", folder, "--npy", mote.file("n.npy"), "-n", "1", *words)
+        expect_refusal(report, mote, "found timestep 1000 at element 0, expected 0 to 999", "forward", folder, "--x", mote.array("x", x),
+                       "--steps", mote.array("t", np.array([1000, 1])), "-o", mote.file("y.npy"))
+        expect_refusal(report, mote, "takes no contexts", "forward", folder, "--x", mote.array("x", x), "--steps", mote.array("t", steps),
+                       "--class", mote.array("k", np.array([0, 0])), "-o", mote.file("y.npy"))
+
+
 def main():
     options = harness.arguments(__doc__)
     report = harness.Report(options.only)
@@ -297,6 +338,7 @@ def main():
             check_pipeline(report, mote, number)
         if not options.small:
             check_export(report, mote)
+            check_others(report, mote)
             check_refusals(report, mote)
     return report.exit_status()
 

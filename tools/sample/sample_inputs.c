@@ -110,6 +110,9 @@ static mote_status deal_contexts(sample_inputs *in, const sample_options *o, con
   float *rows = NULL;
   uint64_t row_count = 0;
   size_t length = (size_t)model->n_cfeat;
+  if (!length && (o->context_npy || o->context_count || o->avoid_count))
+    return fail(error, MOTE_ERROR_USAGE, "%s: found with a model that takes no contexts",
+                o->context_npy ? "--context-npy" : o->context_count ? "--context" : "--avoid");
   TRY(read_contexts(in, o, model, &rows, &row_count, error));
   TRY(o->interpolate && row_count == 2 ? blend(in, rows, length, &in->contexts, error)
                                        : deal(in, o->first, rows, row_count, length, &in->contexts, error));
