@@ -245,13 +245,13 @@ typedef struct mote_attribute {
 } mote_attribute;
 
 typedef struct mote_model_info {
-  char architecture[32];    // "context_unet", or "sprite_classifier", which judges images (mote_model_classify)
-  int channels;             // C, 1 to 4
-  int height;               // h, pixels, a multiple of 4
+  char architecture[32];    // "context_unet", "unet2d", or "sprite_classifier", which judges images (mote_model_classify)
+  int channels;             // C, 1 to 4; of a unet2d up to 1024
+  int height;               // h, pixels, a multiple of 4; of a unet2d one that its levels divide
   int width;                // w, pixels; 0 in a description: height
   int out_channels;         // of what the network makes of an image; 0 in a description: channels
   int n_feat;               // f, a multiple of 8
-  int n_cfeat;              // K, length of the context vector
+  int n_cfeat;              // K, length of the context vector; of a unet2d 0 where it takes none
   int timesteps;            // T
   mote_schedule schedule;
   double beta_start, beta_end;
@@ -284,7 +284,8 @@ MOTE_API float mote_attribute_scale(const mote_attribute *attribute, double valu
 
 // Loads weights in safetensors form (F32, F16, BF16 or F64, PyTorch names; see docs/formats.md) onto the device. Absent metadata
 // is inferred from shapes or defaulted and said through the device's log. MOTE_ERROR_FORMAT names the tensor or the
-// metadata key that is wrong.
+// metadata key that is wrong. `path` may be a folder as diffusers saves a UNet2DModel or a pipeline of one; what is in there that mote
+// does not do is MOTE_ERROR_UNSUPPORTED.
 MOTE_API mote_status mote_model_load_file(mote_device *device, const char *path, mote_model **model, mote_error *error);
 
 // The same from `bytes` bytes at `data`, which are copied; `name` stands for the path in messages.

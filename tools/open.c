@@ -83,8 +83,11 @@ mote_status check_model_given(const char *path, mote_error *error) {
 static mote_status load_file(mote_device *device, const char *path, mote_model **model, mote_error *error) {
   TRY(mote_model_load_file(device, path, model, error));
   const int width = mote_model_get_info(*model)->width, height = mote_model_get_info(*model)->height;
-  if (width == height) return MOTE_OK;
+  const int channels = mote_model_get_info(*model)->channels;
+  if (width == height && channels <= 4) return MOTE_OK;
   mote_model_destroy(model);
+  if (channels > 4)
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: is for images of %d channels, expected 1 to 4", path, channels);
   return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: is for images of %d x %d pixels, expected square ones", path, width, height);
 }
 

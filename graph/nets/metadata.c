@@ -54,8 +54,11 @@ static mote_status read_setting(const reader *r, const network_setting *setting,
                   setting_format(setting, &said).text, setting_format(setting, &value).text);
     value = said;
   } else if (found >= 0) {
-    device_log(r->device, "%s: no metadata %s: %s, from the tensors' shapes", r->name, setting->name,
-               setting_format(setting, &value).text);
+    const network_setting *like = setting->like ? setting_find(network_of(info), setting->like) : NULL;
+    const setting_value same = like ? setting_get(info, like) : (setting_value){0};
+    if (!setting_equal(&same, &value))  // files leave out what is like another
+      device_log(r->device, "%s: no metadata %s: %s, from the tensors' shapes", r->name, setting->name,
+                 setting_format(setting, &value).text);
   } else if (!setting->field) {
     value = setting_get(info, setting);
     device_log(r->device, "%s: no metadata %s: %s assumed", r->name, setting->name, setting_format(setting, &value).text);

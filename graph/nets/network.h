@@ -59,6 +59,9 @@ struct mote_network {
   bool counts_from_0;  // callers' timesteps are 0 … T - 1, and `time` is that; else 0 … T, and `time` is t/T
   bool classifies;   // tells which class an image is of, from x alone; else makes of a noised image what mote_prediction says
   const network_setting *settings;  // up to one without a name
+  // What a setting is unless told, where that follows from `given`: the images' size and the settings that were told. NULL, or an answer
+  // of NULL: as its row says.
+  const char *(*usual)(const mote_model_info *given, const network_setting *setting, bool on_cpu);
   // Why these settings do not go together, each in its range by itself: a sentence's end such as "width is 8, expected …", written
   // to `text`. True: they do. NULL: they always do.
   bool (*check)(const mote_model_info *info, char *text, size_t bytes);

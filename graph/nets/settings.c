@@ -131,6 +131,13 @@ setting_value setting_get(const mote_model_info *info, const network_setting *se
   return value;
 }
 
+bool setting_is_told(const mote_model_info *info, const network_setting *setting) {
+  setting_entry entry;
+  for (const char *at = info->settings; (at = settings_next(at, &entry));)
+    if (!strcmp(entry.name, setting->name)) return true;
+  return false;
+}
+
 bool setting_put(mote_model_info *info, const network_setting *setting, const setting_value *value) {
   if (setting->field) {
     *field_of(info, setting) = (int)value->numbers[0];

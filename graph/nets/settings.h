@@ -31,6 +31,9 @@ setting_text setting_range(const network_setting *setting);
 // What `info` says, else the usual value; a count of 0: what it says cannot be read.
 setting_value setting_get(const mote_model_info *info, const network_setting *setting);
 
+// Whether the text `settings` names it.
+bool setting_is_told(const mote_model_info *info, const network_setting *setting);
+
 // False: the text `settings` has no room for it.
 bool setting_put(mote_model_info *info, const network_setting *setting, const setting_value *value);
 

@@ -272,6 +272,27 @@ static bool check(const mote_model_info *info, char *text, size_t bytes) {
   return check_levels(&u, text, bytes);
 }
 
+// Levels until a side is 4 to 7, or odd, four at most; the lower ones attend. Lists that were told decide how long the others are.
+static const char *usual(const mote_model_info *given, const network_setting *setting, bool on_cpu) {
+  static const char *const names[] = {"block_out_channels", "down_block_types", "up_block_types"};
+  static const char *const lists[][4] = {
+      {"64", "64,128", "64,128,128", "64,128,128,256"},
+      {"AttnDownBlock2D", "DownBlock2D,AttnDownBlock2D", "DownBlock2D,DownBlock2D,AttnDownBlock2D",
+       "DownBlock2D,DownBlock2D,AttnDownBlock2D,AttnDownBlock2D"},
+      {"AttnUpBlock2D", "AttnUpBlock2D,UpBlock2D", "AttnUpBlock2D,UpBlock2D,UpBlock2D",
+       "AttnUpBlock2D,AttnUpBlock2D,UpBlock2D,UpBlock2D"},
+      {"32", "32,64", "32,64,64", "32,64,64,128"}};
+  int levels = 1, which = 0;
+  while (which < 3 && strcmp(setting->name, names[which])) which++;
+  if (which == 3) return NULL;
+  while (levels < 4 && given->height % (1 << levels) == 0 && given->height >> levels >= 4) levels++;
+  for (int i = 0; i < 3; i++) {
+    const network_setting *told = setting_find(&unet2d_network, names[i]);
+    if (setting_is_told(given, told)) levels = setting_get(given, told).count;
+  }
+  return levels >= 1 && levels <= 4 ? lists[which == 0 && on_cpu ? 3 : which][levels - 1] : NULL;
+}
+
 #define CHOICE(title_of, name_of, words, first) .name = name_of, .title = title_of, .type = VALUE_CHOICE, .choices = words, .usual = first
 
 static const network_setting settings[] = {
@@ -283,11 +304,11 @@ static const network_setting settings[] = {
     {.name = "width", .of_data = true, .field = offsetof(mote_model_info, width), .low = 1, .high = 1024, .like = "height"},
     {.name = "n_cfeat", .of_data = true, .field = offsetof(mote_model_info, n_cfeat), .low = 0, .high = MOTE_MAX_CONTEXT},
     {.name = "block_out_channels", .most = LEVELS, .low = 8, .high = 2048, .multiple = 8, .title = "channels", .usual = "64,128,128",
-     .usual_on_cpu = "32,64,64", .argument = "C,C,...", .help = "channels of each level, multiples of 8, the first as large as the image"},
+     .usual_on_cpu = "32,64,64", .argument = "C,C,...", .help = "channels of each level, multiples of 8, the first as large as the image; by default as many as its size asks for, of 16 x 16"},
     {.name = "layers_per_block", .low = 1, .high = LAYERS, .usual = "2", .title = "layers", .argument = "N",
      .help = "of a level on the way down; one more on the way up"},
     {CHOICE("way down", "down_block_types", down_blocks, "DownBlock2D,DownBlock2D,AttnDownBlock2D"), .most = LEVELS,
-     .argument = "B,B,...", .help = "DownBlock2D or AttnDownBlock2D for each level"},
+     .argument = "B,B,...", .help = "DownBlock2D or AttnDownBlock2D for each level, of which by default the lower ones attend"},
     {CHOICE("way up", "up_block_types", up_blocks, "AttnUpBlock2D,UpBlock2D,UpBlock2D"), .most = LEVELS, .argument = "B,B,...",
      .help = "UpBlock2D or AttnUpBlock2D for each level, the smallest first"},
     {CHOICE("middle", "mid_block_type", mid_blocks, "UNetMidBlock2D"), .argument = "B", .help = "UNetMidBlock2D or none"},
@@ -322,4 +343,4 @@ static const network_setting settings[] = {
 };
 
 const network unet2d_network = {
-    .name = "unet2d", .counts_from_0 = true, .settings = settings, .check = check, .build = build};
+    .name = "unet2d", .counts_from_0 = true, .settings = settings, .usual = usual, .check = check, .build = build};

@@ -259,6 +259,8 @@ def check_export(report, mote):
         np.save(mote.file("labels.npy"), np.arange(8) % 2)
         mote.run("train", mote.file("images.npy"), "--labels", mote.file("labels.npy"), "--start", start, "--steps", "2", "--batch", "4",
                  "--holdout", "0.25", "-o", trained)
+        warned = mote.run("info", trained).stderr
+        report.truth(name + "a file of mote's own says all", "no metadata" not in warned, repr(warned.strip()[-60:]))
         for label, model in (("a folder", start), ("what was trained on from it", trained)):
             shutil.rmtree(out, ignore_errors=True)
             mote.run("export", model, out)

@@ -78,9 +78,14 @@ void train_network_adopt(train_network *o, bool net_given, const mote_model_info
   }
 }
 
-void train_network_settle(train_network *o, bool on_cpu) {
-  for (const network_setting *setting = chosen(o)->settings; setting->name; setting++)
-    if (setting->usual) put(o, setting, on_cpu && setting->usual_on_cpu ? setting->usual_on_cpu : setting->usual);
+void train_network_settle(train_network *o, int side, bool on_cpu) {
+  mote_model_info given = {.height = side};
+  if (train_network_describe(o, &given, NULL)) return;  // of which the trainer will say why
+  for (const network_setting *setting = chosen(o)->settings; setting->name; setting++) {
+    const char *text = chosen(o)->usual ? chosen(o)->usual(&given, setting, on_cpu) : NULL;
+    if (!text) text = on_cpu && setting->usual_on_cpu ? setting->usual_on_cpu : setting->usual;
+    if (text) put(o, setting, text);
+  }
 }
 
 mote_status train_network_describe(const train_network *o, mote_model_info *model, mote_error *error) {

@@ -30,7 +30,7 @@ mote_status train_network_check(train_network *network, bool net_given, mote_err
 void train_network_adopt(train_network *network, bool net_given, const mote_model_info *model);
 
 // Gives settings that are still open their usual values.
-void train_network_settle(train_network *network, bool on_cpu);
+void train_network_settle(train_network *network, int side, bool on_cpu);
 
 // Puts the network and its settings into `model`.
 mote_status train_network_describe(const train_network *network, mote_model_info *model, mote_error *error);
