@@ -472,6 +472,11 @@ typedef struct mote_sampler_desc {
   // most 100.
   double guidance;
   double guidance_low, guidance_high;  // guided while t/T lies between (Kynkäänniemi et al. 2024); high 0: 1
+  // Of each of the model's attributes, where it differs from guidance: m = m_avoid + guidance · (m_context - m_avoid) +
+  // Σ (attribute_guidance[i] - guidance) · (m_context - m_i), m_i under the context in which attribute i is as in avoid. So each is
+  // led towards with a scale of its own as far as they do not depend on one another (Liu et al. 2022, section 4.1); a batch more
+  // for each. At most 100; 0: guidance.
+  double attribute_guidance[MOTE_MAX_ATTRIBUTES];
   bool clip_x0;            // clamp each step's x_0 to [-1, 1], or as far as the model's `sampling` says; done unasked, unless
                            // threshold is, where that says so, and where it says nothing, the model predicts epsilon and a step
                            // would multiply its error by more than 20, as the cosine schedule's first one does

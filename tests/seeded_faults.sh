@@ -102,6 +102,7 @@ faults=(
   'blend.comp                s/row\[i \/ p\.image_quads\]/row[0]/'
   'cross_entropy.comp         s/x\[first + k\] - most) \/ total \* wanted/x[first + k] - most) \/ total/'
   'cross_entropy.comp         s/wanted \* log(total)/log(total)/'
+  'combine_batch.comp        s/x\[k \* p\.quads + i\]/x[i]/'
   'repeat_batch.comp         s/x\[i % p\.x_quads\]/x[i]/'
   'sampler_update.comp       s/precise float m = model\[at\]/precise float m = model[first]/'
   'sampler_update.comp       s/(m - model\[avoided + at\])/m/'

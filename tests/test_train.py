@@ -99,6 +99,29 @@ def test_many_labels(where):
                  "(200 in all)")
 
 
+def check_guidance_of(where):
+    """A step is linear in what the network says, so that guided images follow from others made under parts of the context."""
+    def images(context, *words):
+        Run("sample", "m.safetensors", "-n", 2, "--steps", 1, "--npy", "a.npy", "--context", context, *words, where=where, check=0)
+        data = (where / "a.npy").read_bytes()
+        return struct.unpack("<384f", data[-2 * 3 * 8 * 8 * 4:])
+    whole, none = images("orc, red, size=12", "--guidance", 1), images("none", "--guidance", 1)
+    no_colour, no_size = images("orc, size=12", "--guidance", 1), images("orc, red", "--guidance", 1)
+    for words, w, colour, size in ((("--guidance", 2, "--guidance-of", "colour=3,size=0.5"), 2, 3, 0.5),
+                                   (("--guidance", 1, "--guidance-of", "colour=4"), 1, 4, 1),
+                                   (("--guidance", 3, "--guidance-of", "size=3"), 3, 3, 3),
+                                   (("--guidance", 2, "--guidance-of", "colour=3", "--guidance-interval", "0:0.9"), 1, 1, 1)):
+        found = images("orc, red, size=12", *words)
+        for i, value in enumerate(found):
+            wanted = none[i] + w * (whole[i] - none[i]) + (colour - w) * (whole[i] - no_colour[i]) + (size - w) * (whole[i] - no_size[i])
+            expect(abs(value - wanted) < 1e-4, f"{words}: number {i} is {value}, expected {wanted}")
+    expect(min(max(abs(a - b) for a, b in zip(whole, other)) for other in (no_colour, no_size, none)) > 2e-3,
+           "attributes make no difference")
+    for text in ("shape=2", "colour", "colour=0", "colour=2,colour=3", "colour=101", "colour=2,"):
+        expect_error(Run("sample", "m.safetensors", "-n", 1, "--steps", 1, "-o", "a.png", "--guidance-of", text, where=where), 2,
+                     "--guidance-of", "attributes: kind, colour, size")
+
+
 def test_attributes(where):
     """metadata.csv gives attributes; the weights name them, samples are asked for by them, and a run sees another table."""
     (where / "data").mkdir()
@@ -111,7 +134,7 @@ def test_attributes(where):
     found = Run("info", "data", "--json", where=where, check=0).events("data")[0]
     expect([a["name"] for a in found["attributes"]] == ["kind", "colour", "size"] and found["context"] == 6, f"found {found}")
     expect(found["attributes"][0]["labels"] == [{"name": "elf", "images": 6}, {"name": "orc", "images": 6}], f"found {found}")
-    run = train(where, *TINY, "--steps", 2)
+    run = train(where, *TINY, "--steps", 30, "--lr", 0.02, "--ema", 0.1, "--sample-every", 0)
     expect("with 3 attributes" in run.err, f"found {run.err!r}")
     metadata, _ = tensors(where / "m.safetensors")
     expect(metadata["attributes"] == "kind=2,colour=3,size=10:37.5", f"found {metadata}")
@@ -123,9 +146,10 @@ def test_attributes(where):
     sample = ("sample", "m.safetensors", "-n", 1, "--steps", 1, "-o", "a.png")
     Run(*sample, "--context", "orc, colour:red, size=12", where=where, check=0)
     expect_error(Run(*sample, "--context", "orc, size=9", where=where), 2, "size is 9, learned from 10 to 37.5")
+    check_guidance_of(where)
     expect_error(Run("train", "data", "--classifier", "-o", "c.safetensors", *TINY[:2], where=where), 2, "3 attributes", "--attributes")
     table.write_text("\n".join(lines).replace("orc", "ork"), encoding="utf-8")
-    expect_error(train(where, *TINY, "--steps", 4, "--resume", check=None), 1, "images")
+    expect_error(train(where, *TINY, "--steps", 40, "--resume", check=None), 1, "images")
 
 
 def test_epochs(where):

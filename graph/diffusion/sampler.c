@@ -24,6 +24,10 @@ static mote_status check_options(const mote_sampler_desc *d, mote_error *error) 
   if ((unsigned)d->edit > MOTE_EDIT_INPAINT) return fail(error, MOTE_ERROR_USAGE, "edit %d is unknown", (int)d->edit);
   if (!(d->guidance > 0 && d->guidance <= 100))
     return fail(error, MOTE_ERROR_USAGE, "guidance is %g, expected 0 to 100", d->guidance);
+  for (int i = 0; i < MOTE_MAX_ATTRIBUTES; i++)
+    if (!(d->attribute_guidance[i] >= 0 && d->attribute_guidance[i] <= (i < d->model->info.attribute_count ? 100 : 0)))
+      return fail(error, MOTE_ERROR_USAGE, "attribute_guidance[%d] is %g, expected 0 to 100, and 0 beyond the model's %d attributes", i,
+                  d->attribute_guidance[i], d->model->info.attribute_count);
   if (!(d->guidance_low >= 0 && d->guidance_low <= d->guidance_high && d->guidance_high <= 1))
     return fail(error, MOTE_ERROR_USAGE,
                 "guidance is asked for from %g to %g of the timesteps, expected 0 <= low <= high <= 1", d->guidance_low,
@@ -85,10 +89,19 @@ static mote_status complete(const mote_sampler_desc *desc, mote_sampler_desc *ou
 
 // The tensors that are filled once, when the sampler is made.
 typedef struct constants {
-  tensor *time, *table, *start, *limit;  // start: one row that noises init; limit: ones
+  tensor *time, *table, *factors, *start, *limit;  // factors: of the branches, with attributes guided apart; start: one row that noises init; limit: ones
 } constants;
 
-static bool is_guided(const mote_sampler *sampler) { return sampler->desc.guidance != 1; }
+static bool is_guided(const mote_sampler *sampler) { return sampler->desc.guidance != 1 || sampler->apart_count; }
+
+// How often the network looks at each image: under its context, the one to avoid, and the first without each attribute.
+static int branch_count(const mote_sampler *sampler) { return is_guided(sampler) ? 2 + sampler->apart_count : 1; }
+
+static void find_apart(mote_sampler *sampler) {
+  const mote_sampler_desc *desc = &sampler->desc;
+  for (int i = 0; i < MOTE_MAX_ATTRIBUTES; i++)
+    if (desc->attribute_guidance[i] > 0 && desc->attribute_guidance[i] != desc->guidance) sampler->apart[sampler->apart_count++] = i;
+}
 
 // x where the run starts, from the seed and, in an edit, init.
 static void build_start(graph *graph, mote_sampler *sampler, constants *constants) {
@@ -118,7 +131,7 @@ static void build_update(graph *graph, mote_sampler *sampler, constants *constan
 
 static graph *build(mote_sampler *sampler, constants *constants) {
   const mote_model_info *info = &sampler->model->info;
-  int batch = sampler->desc.batch, rows = sampler->row_count, branches = is_guided(sampler) ? 2 : 1;
+  int batch = sampler->desc.batch, rows = sampler->row_count, branches = branch_count(sampler);
   graph *graph = graph_create(device_get_caps(sampler->model->device));
   if (!graph) return NULL;
   sampler->x = graph_input(graph, "x", network_image_shape(info, batch), ROLE_ACTIVATION);
@@ -137,6 +150,10 @@ static graph *build(mote_sampler *sampler, constants *constants) {
                                                   .context = sampler->context,
                                                   .step = sampler->step})
                       .y;
+  if (sampler->apart_count) {
+    constants->factors = graph_input(graph, "factors", (shape){rows, branches, 1, 1}, ROLE_TABLE);
+    model = combine_batch(graph, model, constants->factors, sampler->step);
+  }
   build_update(graph, sampler, constants, model);
   return graph;
 }
@@ -156,6 +173,30 @@ static void pack_row(const sampler_row *row, float *words) {
   words[ROW_OUTPUT] = (float)row->output;
 }
 
+// m_avoid + W · (m_context - m_avoid) + Σ (w_i - W) · (m_context - m_i) as factors of m_context, m_avoid and all m_i.
+static void pack_factors(const mote_sampler *sampler, const sampler_row *row, float *factors) {
+  const mote_sampler_desc *desc = &sampler->desc;
+  double of_context = row->guidance;
+  factors[1] = (float)(1 - row->guidance);
+  for (int i = 0; i < sampler->apart_count; i++) {
+    const double time = (double)row->timestep / sampler->model->info.timesteps;
+    const double more = sampler_guidance_at(desc, desc->attribute_guidance[sampler->apart[i]], time) - row->guidance;
+    of_context += more;
+    factors[2 + i] = (float)-more;
+  }
+  factors[0] = (float)of_context;
+}
+
+static mote_status write_factors(mote_sampler *sampler, tensor *to, const sampler_row *rows, mote_error *error) {
+  const int branches = branch_count(sampler);
+  float *factors = calloc((size_t)(sampler->row_count * branches), sizeof *factors);
+  if (!factors) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  for (int i = 0; i < sampler->row_count; i++) pack_factors(sampler, &rows[i], factors + i * branches);
+  const mote_status status = program_write(sampler->program, to, factors, error);
+  free(factors);
+  return status;
+}
+
 static mote_status write_table(mote_sampler *sampler, const constants *constants, mote_error *error) {
   int count = sampler->row_count;
   sampler_row *rows = calloc((size_t)count, sizeof *rows);
@@ -168,6 +209,7 @@ static mote_status write_table(mote_sampler *sampler, const constants *constants
   }
   if (!status) status = program_write(sampler->program, constants->time, time, error);
   if (!status) status = program_write(sampler->program, constants->table, table, error);
+  if (!status && constants->factors) status = write_factors(sampler, constants->factors, rows, error);
   free(rows);
   free(table);
   free(time);
@@ -206,8 +248,9 @@ mote_status mote_sampler_create(const mote_sampler_desc *desc, mote_sampler **ou
   sampler->model = desc->model;
   sampler->desc = completed;
   sampler->row_count = sampler_row_count(&completed);
+  find_apart(sampler);
   if (is_guided(sampler))
-    sampler->contexts = malloc(2 * (size_t)completed.batch * (size_t)network_context_count(&desc->model->info) * sizeof(float));
+    sampler->contexts = malloc((size_t)branch_count(sampler) * (size_t)completed.batch * (size_t)network_context_count(&desc->model->info) * sizeof(float));
   constants constants = {0};
   graph *graph = is_guided(sampler) && !sampler->contexts ? NULL : build(sampler, &constants);
   mote_status status = graph ? model_bind(sampler->model, graph, error)
@@ -243,6 +286,7 @@ mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *ne
   constants constants = {0};
   TRY(complete(desc, &sampler.desc, error));
   sampler.row_count = sampler_row_count(&sampler.desc);
+  find_apart(&sampler);
   mote_device *device = sampler.model->device;
   graph *graph = build(&sampler, &constants);
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
@@ -272,6 +316,17 @@ static mote_status check_request(const mote_sampler *sampler, const mote_sampler
   return MOTE_OK;
 }
 
+// The contexts with attribute `index` as in those to avoid.
+static void write_without(const mote_sampler *sampler, int index, float *contexts) {
+  const mote_model_info *info = &sampler->model->info;
+  const size_t length = (size_t)info->n_cfeat, each = (size_t)sampler->desc.batch * length;
+  size_t first = 0;
+  for (int i = 0; i < index; i++) first += (size_t)info->attributes[i].count;
+  memcpy(contexts, sampler->contexts, each * sizeof *contexts);
+  for (size_t at = first; at < each; at += length)
+    memcpy(contexts + at, sampler->contexts + each + at, (size_t)info->attributes[index].count * sizeof *contexts);
+}
+
 // The contexts and, with guidance, after them those to avoid; zeros where there are none.
 static const float *join_contexts(const mote_sampler *sampler, const mote_sampler_request *request) {
   if (!is_guided(sampler)) return request->context;
@@ -279,6 +334,8 @@ static const float *join_contexts(const mote_sampler *sampler, const mote_sample
   memset(sampler->contexts, 0, 2 * each * sizeof *sampler->contexts);
   if (request->context) memcpy(sampler->contexts, request->context, each * sizeof *sampler->contexts);
   if (request->avoid) memcpy(sampler->contexts + each, request->avoid, each * sizeof *sampler->contexts);
+  for (int i = 0; i < sampler->apart_count; i++)
+    write_without(sampler, sampler->apart[i], sampler->contexts + (size_t)(2 + i) * each);
   return sampler->contexts;
 }
 

@@ -13,7 +13,8 @@ struct mote_sampler {
   program *program;
   tensor *x, *context, *step;
   tensor *init, *mask;   // of an edit, else NULL
-  float *contexts;       // room for those of a guided request and those to avoid; NULL: not guided
+  float *contexts;       // room for those of a guided request, those to avoid, and those without an attribute; NULL: not guided
+  int apart[MOTE_MAX_ATTRIBUTES], apart_count;  // attributes with a guidance of their own
   int row_count;         // of a whole run
   recording *recording;  // NULL unless desc.recorded
   int steps_done;

@@ -251,16 +251,16 @@ int sampler_row_count(const mote_sampler_desc *desc) {
   return (desc->steps - 1) * (desc->kind == MOTE_SAMPLER_HEUN ? 2 : resample_count(desc)) + 1;
 }
 
-static double guidance_at(const mote_sampler_desc *desc, double time) {
+double sampler_guidance_at(const mote_sampler_desc *desc, double guidance, double time) {
   double high = desc->guidance_high > 0 ? desc->guidance_high : 1;
-  return desc->guidance > 0 && time >= desc->guidance_low && time <= high ? desc->guidance : 1;
+  return guidance > 0 && time >= desc->guidance_low && time <= high ? guidance : 1;
 }
 
 static sampler_row *fill_row(const mote_model_info *model, const mote_sampler_desc *desc, leap leap, int timestep,
                              bool corrects, sampler_row *row) {
   *row = row_of(model, desc, leap, corrects);
   row->timestep = timestep;
-  row->guidance = guidance_at(desc, (double)timestep / model->timesteps);
+  row->guidance = sampler_guidance_at(desc, desc->guidance, (double)timestep / model->timesteps);
   return row;
 }
 

@@ -83,4 +83,7 @@ mote_status sampler_needs_clip(const mote_model_info *model, const mote_sampler_
 mote_status sampler_table(const mote_model_info *model, const mote_sampler_desc *desc, sampler_row *rows,
                           mote_error *error);
 
+// `guidance` at the fraction `time` of the timesteps: 1 outside of the interval that `desc` gives.
+double sampler_guidance_at(const mote_sampler_desc *desc, double guidance, double time);
+
 #endif

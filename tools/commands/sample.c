@@ -1,12 +1,14 @@
 // sample.c: `mote sample`: makes images from a model.
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/error.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
 #include "tools/json.h"
 #include "tools/open.h"
+#include "tools/sample/context.h"
 #include "tools/sample/heap.h"
 #include "tools/sample/sample_inputs.h"
 #include "tools/sample/sample_options.h"
@@ -51,6 +53,7 @@ static void print_json(const sample_report *r) {
   cJSON_AddNumberToObject(json, "steps", run->steps);
   cJSON_AddNumberToObject(json, "eta", o->eta);
   cJSON_AddNumberToObject(json, "guidance", o->guidance);
+  if (o->guidance_of) cJSON_AddStringToObject(json, "guidance_of", o->guidance_of);
   if (o->inits) cJSON_AddNumberToObject(json, "strength", sample_inputs_strength(o));
   json_add_uint64(json, "seed", o->seed);
   json_add_uint64(json, "first", o->first);
@@ -121,20 +124,22 @@ static int finish_report(const sample_report *r) {
 }
 
 static mote_sampler_desc describe_sampler(const sample_options *o) {
-  return (mote_sampler_desc){.kind = o->kind,
-                             .steps = o->steps,
-                             .eta = o->eta,
-                             .grid = o->timestep_grid,
-                             .guidance = o->guidance,
-                             .guidance_low = o->guidance_low,
-                             .guidance_high = o->guidance_high,
-                             .clip_x0 = o->clip_x0,
-                             .threshold = o->threshold,
-                             .strength = sample_inputs_strength(o),
-                             .edit = o->mask    ? MOTE_EDIT_INPAINT
-                                     : o->inits ? MOTE_EDIT_IMAGE
-                                                : MOTE_EDIT_NONE,
-                             .resample = o->resample};
+  mote_sampler_desc desc = {.kind = o->kind,
+                            .steps = o->steps,
+                            .eta = o->eta,
+                            .grid = o->timestep_grid,
+                            .guidance = o->guidance,
+                            .guidance_low = o->guidance_low,
+                            .guidance_high = o->guidance_high,
+                            .clip_x0 = o->clip_x0,
+                            .threshold = o->threshold,
+                            .strength = sample_inputs_strength(o),
+                            .edit = o->mask    ? MOTE_EDIT_INPAINT
+                                    : o->inits ? MOTE_EDIT_IMAGE
+                                               : MOTE_EDIT_NONE,
+                            .resample = o->resample};
+  memcpy(desc.attribute_guidance, o->attribute_guidance, sizeof desc.attribute_guidance);
+  return desc;
 }
 
 static sample_course describe_course(const sample_options *o) {
@@ -175,7 +180,8 @@ static bool any_context(const sample_inputs *inputs, const mote_model_info *mode
 static mote_status settle_guidance(sample_options *o, const sample_inputs *inputs, const mote_model_info *model,
                                    mote_error *error) {
   if (o->guidance == 0) o->guidance = inputs->avoid || any_context(inputs, model) ? model->recommended_guidance : 1;
-  if (o->guidance != 1 || !(o->avoided || o->guidance_high > 0)) return MOTE_OK;
+  if (o->guidance_of) TRY(guidance_parse("--guidance-of", o->guidance_of, model, o->attribute_guidance, error));
+  if (o->guidance != 1 || o->guidance_of || !(o->avoided || o->guidance_high > 0)) return MOTE_OK;
   return fail(error, MOTE_ERROR_USAGE, "%s: found no --guidance other than 1, which it is for",
               o->avoided ? "--avoid" : "--guidance-interval");
 }

@@ -32,7 +32,7 @@ static int range_of(const mote_model_info *model, int label) {
 
 static bool spells(const char *name, const char *text, size_t length) { return strlen(name) == length && !memcmp(name, text, length); }
 
-int context_find_attribute(const mote_model_info *model, const char *text, size_t length) {
+static int find_attribute(const mote_model_info *model, const char *text, size_t length) {
   for (int i = 0; i < model->attribute_count; i++)
     if (spells(model->attributes[i].name, text, length)) return i;
   return -1;
@@ -49,7 +49,7 @@ static int find_label(const mote_model_info *model, const char *text, size_t len
   const int label = find_among(model, 0, model->label_count, text, length);
   const char *colon = memchr(text, ':', length);
   if (label >= 0 || !colon) return label;
-  const int attribute = context_find_attribute(model, text, (size_t)(colon - text));
+  const int attribute = find_attribute(model, text, (size_t)(colon - text));
   if (attribute < 0 || model->attributes[attribute].is_number) return -1;
   const label_range range = range_at(model, attribute);
   return find_among(model, range.first, range.count, colon + 1, length - (size_t)(colon + 1 - text));
@@ -135,7 +135,7 @@ static bool fault_unknown(list *l, const char *name, size_t length) {
     if (find_label(model, qualified, strlen(qualified)) < 0) continue;
     return fault(l, ", where \"%.*s\" is of several attributes: write %s", shown, name, qualified);
   }
-  const int attribute = context_find_attribute(model, name, length);
+  const int attribute = find_attribute(model, name, length);
   if (attribute < 0) return fault(l, ", where \"%.*s\" is no label", shown, name);
   return fault(l, ", where \"%.*s\" is an attribute: its labels stand alone, or after a colon", shown, name);
 }
@@ -219,4 +219,31 @@ mote_status context_parse(const char *option, const char *spec, const mote_model
   if (!strcmp(spec, "none")) return MOTE_OK;
   if (label >= 0 || is_list(spec)) return parse_list(option, spec, model, values, error);
   return parse_numbers(option, spec, model, values, error);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Guidance of attributes
+
+static mote_status refuse_guidance(const char *option, const char *spec, const mote_model_info *model, mote_error *error) {
+  char names[256] = "";
+  size_t used = 0;
+  for (int i = 0; i < model->attribute_count && add_choice(model, i ? ", " : "", model->attributes[i].name, names, sizeof names, &used);) i++;
+  if (!model->attribute_count)
+    return fail(error, MOTE_ERROR_USAGE, "%s: found \"%.60s\", expected nothing of a model without attributes", option, spec);
+  return fail(error, MOTE_ERROR_USAGE, "%s: found \"%.60s\", expected ATTRIBUTE=W, separated by commas, each once and W 0.01 to 100; "
+              "attributes: %s", option, spec, names);
+}
+
+mote_status guidance_parse(const char *option, const char *spec, const mote_model_info *model, double scales[MOTE_MAX_ATTRIBUTES],
+                           mote_error *error) {
+  for (const char *at = spec;; at++) {
+    const size_t length = strcspn(at, "=,");
+    const int attribute = find_attribute(model, at, length);
+    double scale = 0;
+    if (attribute < 0 || at[length] != '=' || scales[attribute] > 0 || !number_parse(at + length + 1, &at, &scale) ||
+        (*at && *at != ',') || !(scale >= 0.01 && scale <= 100))
+      return refuse_guidance(option, spec, model, error);
+    scales[attribute] = scale;
+    if (!*at) return MOTE_OK;
+  }
 }

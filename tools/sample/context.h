@@ -12,7 +12,8 @@
 // labels that there are.
 mote_status context_parse(const char *option, const char *spec, const mote_model_info *model, float *values, mote_error *error);
 
-// The model's attribute that the `length` bytes at `text` name, or -1.
-int context_find_attribute(const mote_model_info *model, const char *text, size_t length);
+// Turns `colour=3,size=1.5` into a scale for each of these attributes, which `--guidance-of` asks for; the others' stay 0.
+mote_status guidance_parse(const char *option, const char *spec, const mote_model_info *model, double scales[MOTE_MAX_ATTRIBUTES],
+                           mote_error *error);
 
 #endif

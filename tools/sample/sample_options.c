@@ -40,6 +40,7 @@ enum {
   OPTION_BATCH,
   OPTION_TIMESTEPS,
   OPTION_GUIDANCE,
+  OPTION_GUIDANCE_OF,
   OPTION_GUIDANCE_INTERVAL,
   OPTION_AVOID,
   OPTION_CLIP_X0,
@@ -89,6 +90,9 @@ static const struct poptOption table[] = {
     {"guidance", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE,
      "lead towards the context with this scale, 0.01 to 100; 1: no guidance, half the work (default 2 if MODEL was trained with "
      "--context-drop and a context is given, else 1)", "W"},
+    {"guidance-of", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE_OF,
+     "lead towards single attributes of the context with scales of their own, such as colour=3,size=1; half of guidance's work "
+     "more for each", "A=W[,...]"},
     {"guidance-interval", 0, POPT_ARG_STRING, NULL, OPTION_GUIDANCE_INTERVAL,
      "guide only at timesteps from LO to HI, in fractions of T (default 0:1)", "LO:HI"},
     {"avoid", 0, POPT_ARG_STRING, NULL, OPTION_AVOID,
@@ -186,6 +190,7 @@ static mote_status take_step_option(sample_options *s, int value, const char *te
   switch (value) {
     case OPTION_CLIP_X0: s->clip_x0 = true; return MOTE_OK;
     case OPTION_THRESHOLD: return option_double("--threshold", text, 0.5, 1, &s->threshold, error);
+    case OPTION_GUIDANCE_OF: s->guidance_of = text; return MOTE_OK;
     case OPTION_GUIDANCE: return option_double("--guidance", text, 0.01, 100, &s->guidance, error);
     case OPTION_GUIDANCE_INTERVAL: return take_interval(s, text, error);
     case OPTION_AVOID: return add_spec(&s->avoided, &s->avoid_count, text, error);

@@ -33,6 +33,8 @@ typedef struct sample_options {
   double eta;
   mote_grid timestep_grid;
   double guidance, guidance_low, guidance_high;  // 0: not given
+  const char *guidance_of;                       // NULL: not given; what it says of the model's attributes is read into:
+  double attribute_guidance[MOTE_MAX_ATTRIBUTES];
   bool clip_x0;
   double threshold;  // 0: none
   const char **inits;  // --init, init_count of them, the array owned
