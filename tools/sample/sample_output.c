@@ -208,7 +208,7 @@ end:
 static mote_status write_each(const sample_options *o, const mote_model_info *model, const sample_run *run, file_group *group,
                               bool *made, mote_error *error) {
   char path[PATH_MAX];
-  int digits = numbered_digits(o->first, (uint64_t)run->begun);
+  int digits = numbered_digits(o->first, (uint64_t)run->count);  // names that do not depend on when it was ended
   *made = !mkdir(o->each, 0777);
   if (!*made && errno != EEXIST)
     return fail(error, MOTE_ERROR_FILE, "--each: cannot make the folder %s: %s", o->each, strerror(errno));

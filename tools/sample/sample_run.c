@@ -181,7 +181,7 @@ static mote_status run_batches(sample_work *w, mote_sampler **sampler, mote_samp
 }
 
 mote_status sample_run_init(sample_run *run, const sample_run_desc *desc, mote_error *error) {
-  *run = (sample_run){0};
+  *run = (sample_run){.count = desc->count};
   const mote_model_info *model = mote_model_get_info(desc->model);
   sample_work work = {.run = run, .desc = desc};
   work.image_size = (size_t)model->channels * (size_t)model->height * (size_t)model->height;

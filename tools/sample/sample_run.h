@@ -44,6 +44,7 @@ typedef struct sample_run {
   uint8_t *frames[SAMPLE_FRAMES_MAX];  // each like pixels: evenly spaced moments, the noise first, the result last
   palette palette;                     // that pixels were snapped to; count 0: none
   int frame_count;                     // 0 when not wanted
+  int count;                           // images that were asked for
   int begun;                           // images that went through a step at least; only these are in the arrays
   int finished;                        // of these, the ones that went through all
   int steps;                           // of a whole run
