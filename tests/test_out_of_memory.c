@@ -43,6 +43,7 @@ void __wrap_free(void *memory) {
 static mote_device *device;
 static uint8_t *file;  // of a small model
 static size_t file_bytes;
+static char path_of_file[] = "/tmp/mote_out_of_memory_XXXXXX";
 
 typedef mote_status subject(mote_error *error);
 
@@ -59,6 +60,13 @@ static mote_status make_device(mote_error *error) {
 static mote_status load_model(mote_error *error) {
   mote_model *model;
   TRY(mote_model_load_memory(device, "test.st", file, file_bytes, &model, error));
+  mote_model_destroy(&model);
+  return MOTE_OK;
+}
+
+static mote_status load_file(mote_error *error) {
+  mote_model *model;
+  TRY(mote_model_load_file(device, path_of_file, &model, error));
   mote_model_destroy(&model);
   return MOTE_OK;
 }
@@ -140,6 +148,7 @@ static void devices(void **state) {
 static void models(void **state) {
   (void)state;
   fail_in_turn(load_model);
+  fail_in_turn(load_file);
 }
 
 static void samplers(void **state) {
@@ -159,12 +168,15 @@ static int set_up(void **state) {
   weights *w = weights_make(&info);
   file = weights_bytes(w, &file_bytes);
   weights_free(&w);
+  int descriptor = mkstemp(path_of_file);
+  if (descriptor < 0 || write(descriptor, file, file_bytes) != (ssize_t)file_bytes || close(descriptor)) return -1;
   return 0;
 }
 
 static void the_device_ends_with_nothing_on_it(void **state) {
   (void)state;
   free(file);
+  unlink(path_of_file);
   test_device_end(&device);
 }
 
