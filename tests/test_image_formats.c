@@ -367,6 +367,40 @@ static void what_is_not_read_is_called_by_its_name(void **state) {
   }
 }
 
+// EXIF data that hold an orientation, after another entry, in either byte order.
+static size_t make_exif(uint8_t *out, int orientation, bool big_endian) {
+  const uint8_t big[] = {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 2, 1, 0, 0, 3, 0, 0, 0, 1, 0, 9, 0, 0,
+                         1, 0x12, 0, 3, 0, 0, 0, 1, 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0};
+  const uint8_t little[] = {'I', 'I', '*', 0, 8, 0, 0, 0, 2, 0, 0, 1, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0,
+                            0x12, 1, 3, 0, 1, 0, 0, 0, (uint8_t)orientation, 0, 0, 0, 0, 0, 0, 0};
+  memcpy(out, big_endian ? big : little, sizeof big);
+  return sizeof big;
+}
+
+// What lies in the upper row of 2 × 3 pixels 1 2, 3 4, 5 6 that were stored in each orientation, as Pillow's exif_transpose has it.
+static void exif_data_tell_which_way_is_up(void **state) {
+  (void)state;
+  static const uint8_t upper[9][3] = {{0}, {1, 2}, {2, 1}, {6, 5}, {5, 6}, {1, 3, 5}, {5, 3, 1}, {6, 4, 2}, {2, 4, 6}};
+  static bytes b;
+  uint8_t exif[64];
+  for (int orientation = 0; orientation <= 9; orientation++)
+    for (int big_endian = 0; big_endian < 2; big_endian++)
+      for (int cut = 0; cut < 2; cut++) {
+        const bool upright = cut || orientation < 1 || orientation > 8, turns = !upright && orientation >= 5;
+        begin_png(&b, 2, 3, 8, 0, 0);
+        add_chunk(&b, "eXIf", exif, make_exif(exif, orientation, big_endian) - (cut ? 16 : 0));
+        add_data(&b, "\0\1\2\0\3\4\0\5\6", 9);
+        end_png(&b);
+        image picture;
+        int channels;
+        must_decode(&b, &picture, &channels);
+        assert_int_equal(picture.width, turns ? 3 : 2);
+        assert_int_equal(picture.height, turns ? 2 : 3);
+        for (int x = 0; x < picture.width; x++) assert_int_equal(picture.pixels[4 * x], upper[upright ? 1 : orientation][x]);
+        image_finish(&picture);
+      }
+}
+
 #ifdef MOTE_JPEG
 static void make_jpeg(bytes *b, int channels, J_COLOR_SPACE space, bool progressive, uint8_t value) {
   struct jpeg_compress_struct jpeg;
@@ -415,6 +449,20 @@ static void jpegs_are_read_whole_or_refused(void **state) {
       refused(&cut, "JPEG image");
     }
   }
+  uint8_t exif[64];
+  const size_t exif_bytes = make_exif(exif, 6, true);
+  make_jpeg(&cut, 3, JCS_RGB, false, 200);
+  b.count = 0;
+  add(&b, "\xff\xd8\xff\xe1\0", 5);
+  add(&b, (uint8_t[]){(uint8_t)(exif_bytes + 8)}, 1);
+  add(&b, "Exif\0\0", 6);
+  add(&b, exif, exif_bytes);
+  add(&b, cut.data + 2, cut.count - 2);
+  image turned;
+  int turned_channels;
+  must_decode(&b, &turned, &turned_channels);
+  assert_int_equal(turned.width, 12);
+  image_finish(&turned);
   make_jpeg(&b, 4, JCS_CMYK, false, 1);
   refused(&b, "CMYK");
 }
@@ -443,6 +491,16 @@ static void webps_are_read_whole_or_refused(void **state) {
       cut.count = kept;
       refused(&cut, "WebP image");
     }
+    uint8_t exif[64];
+    const size_t exif_bytes = make_exif(exif, 8, false);
+    add(&b, "EXIF", 4);
+    add(&b, (uint8_t[]){(uint8_t)exif_bytes, 0, 0, 0}, 4);
+    add(&b, exif, exif_bytes);
+    for (int i = 0; i < 4; i++) b.data[4 + i] = (uint8_t)((b.count - 8) >> 8 * i);
+    must_decode(&b, &picture, &channels);
+    assert_int_equal(picture.width, 12);
+    assert_memory_equal(picture.pixels, pixels + 15 * 4, 4);
+    image_finish(&picture);
   }
 }
 #endif
@@ -457,6 +515,7 @@ int main(void) {
       cmocka_unit_test(chunks_out_of_order_are_refused),
       cmocka_unit_test(bombs_are_refused_before_they_take_memory),
       cmocka_unit_test(what_is_not_read_is_called_by_its_name),
+      cmocka_unit_test(exif_data_tell_which_way_is_up),
 #ifdef MOTE_JPEG
       cmocka_unit_test(jpegs_are_read_whole_or_refused),
 #endif

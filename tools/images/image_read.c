@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "runtime/error.h"
-#include "tools/images/image_format.h"
+#include "tools/images/image_orient.h"
 
 #define FILE_MAX_BYTES ((size_t)1 << 28)
 #define MAX_PIXELS (1 << 26)
@@ -64,9 +64,14 @@ mote_status image_decode(const char *name, uint8_t *bytes, size_t count, image *
   if (!count) return fail(error, MOTE_ERROR_FORMAT, "%s: is empty, expected an image", name);
   if (!kind) return fail(error, MOTE_ERROR_FORMAT, "%s: does not begin as an image does", name);
   if (!format) return fail(error, MOTE_ERROR_FORMAT, "%s: is %s, which is not read; %s", name, kind->what, kind->cure);
-  if (format->decode) return format->decode(&file, image, file_channels, error);
-  return fail(error, MOTE_ERROR_FORMAT, "%s: is %s, and this mote was built without %s; %s", name, kind->what,
-              format->library, kind->cure);
+  if (!format->decode)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %s, and this mote was built without %s; %s", name, kind->what,
+                format->library, kind->cure);
+  const int orientation = image_orientation(&file);  // before a decoder may change the bytes
+  TRY(format->decode(&file, image, file_channels, error));
+  mote_status status = image_set_upright(&file, orientation, image, error);
+  if (status) image_finish(image);
+  return status;
 }
 
 mote_status image_read(const char *path, image *image, int *file_channels, mote_error *error) {

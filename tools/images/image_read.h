@@ -10,7 +10,8 @@
 
 #define IMAGE_READ_MAX_SIDE 16384
 
-// Decodes the image at `path`, of any format that is read, to 8-bit RGBA, whatever it holds: of 16 bits the upper 8.
+// Decodes the image at `path`, of any format that is read, to 8-bit RGBA, whatever it holds: of 16 bits the upper 8, and upright
+// where EXIF data tell how it was taken.
 // `*file_channels` is what it holds (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA). Anything else than a whole image is
 // MOTE_ERROR_FORMAT that says what is wrong with it. The format is told from the content; the name does not matter.
 mote_status image_read(const char *path, image *image, int *file_channels, mote_error *error);
