@@ -529,7 +529,7 @@ MOTE_API mote_status mote_sampler_read_pixels(mote_sampler *sampler, uint8_t *pi
 typedef struct mote_sampler_info {
   uint32_t dispatches;           // of one step
   uint32_t barriers;             // of one step
-  uint32_t setup_dispatches;     // of what runs once a run
+  uint32_t setup_dispatches;     // of what runs when a run begins, at most: folded weights stay for the runs after it
   uint64_t activation_bytes;     // planned peak of the activations
   uint64_t activation_bound;     // lower bound of that peak: the largest sum of tensors alive at once
   uint64_t memory_bytes;         // all device memory of the sampler, weights not included

@@ -3,6 +3,7 @@
 #include "tests/support.h"
 
 #include "graph/compile/program.h"
+#include "graph/nets/model.h"
 #include "shaders/types.h"
 
 enum { CHANNELS = 3, HEIGHT = 8, IMAGE = CHANNELS * HEIGHT * HEIGHT, CONTEXT = 5, MOST_BATCH = 8 };
@@ -67,6 +68,39 @@ static const mote_sampler_desc kinds[] = {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // What is recorded and submitted
+
+static void multiply_weights(float factor) {
+  mote_error error = {0};
+  const size_t bytes = model->parameters.bytes, count = bytes / sizeof(float);
+  float *weights = malloc(bytes);
+  MUST(buffer_download(model->buffer, 0, weights, bytes, &error));
+  for (size_t i = 0; i < count; i++) weights[i] *= factor;
+  MUST(buffer_upload(model->buffer, 0, weights, bytes, &error));
+  free(weights);
+  model->version++;
+}
+
+static void a_run_sees_the_weights_as_they_are_when_it_begins(void **state) {
+  (void)state;
+  const mote_sampler_request request = {.seed = 3};
+  float first[IMAGE], again[IMAGE], changed[IMAGE], expected[IMAGE];
+  mote_sampler_desc desc = kinds[0];
+  desc.batch = 1;
+  mote_sampler *sampler = make_sampler(desc);
+  float *const images[] = {first, again, changed};
+  for (int i = 0; i < 3; i++) {
+    if (i == 2) multiply_weights(0.5f);
+    begin(sampler, request);
+    run(sampler, mote_sampler_step_count(sampler));
+    read_images(sampler, images[i]);
+  }
+  mote_sampler_destroy(&sampler);
+  sample(desc, request, expected);
+  multiply_weights(2);
+  assert_same_bits(again, first, IMAGE);
+  assert_same_bits(changed, expected, IMAGE);
+  assert_differ(changed, first, IMAGE);
+}
 
 // What making a sampler, beginning and running it asked of the device.
 typedef struct cost {
@@ -575,6 +609,7 @@ int main(void) {
       cmocka_unit_test(the_same_place_in_two_buffers_is_no_hazard),
       cmocka_unit_test(long_chains_of_hazards_give_the_right_numbers),
       cmocka_unit_test(activations_take_little_more_than_what_is_alive_at_once),
+      cmocka_unit_test(a_run_sees_the_weights_as_they_are_when_it_begins),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
   return cmocka_run_group_tests_name("replay", tests, open_device, NULL);

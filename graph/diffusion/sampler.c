@@ -356,7 +356,8 @@ mote_status sampler_begin(mote_sampler *sampler, const mote_sampler_request *req
   sampler->begun = false;
   TRY(check_request(sampler, request, error));
   TRY(write_request(sampler, request, route, error));
-  TRY(route->replay(route->user, SEQUENCE(STAGE_PREPARE, STAGE_ONCE), 1, error));
+  const bool prepared = sampler->prepared && sampler->prepared_version == sampler->model->version;
+  TRY(route->replay(route->user, prepared ? SEQUENCE(STAGE_ONCE) : SEQUENCE(STAGE_PREPARE, STAGE_ONCE), 1, error));
   if (request->x_init) TRY(route->write(route->user, sampler->x, request->x_init, error));
   sampler->steps_done = 0;
   sampler->begun = true;
@@ -383,7 +384,10 @@ static mote_status replay_now(void *user, sequence sequence, int times, mote_err
 
 mote_status mote_sampler_begin(mote_sampler *sampler, const mote_sampler_request *request, mote_error *error) {
   ENTER(error, sampler, request);
-  return sampler_begin(sampler, request, &(sampler_route){write_now, replay_now, sampler->program}, error);
+  TRY(sampler_begin(sampler, request, &(sampler_route){write_now, replay_now, sampler->program}, error));
+  sampler->prepared = true;  // what a host records may never run, so it prepares each time until this was called
+  sampler->prepared_version = sampler->model->version;
+  return MOTE_OK;
 }
 
 mote_status mote_sampler_run(mote_sampler *sampler, int step_count, mote_error *error) {

@@ -19,6 +19,8 @@ struct mote_sampler {
   recording *recording;  // NULL unless desc.recorded
   int steps_done;
   bool begun;
+  bool prepared;         // STAGE_PREPARE has run, for the model's weights as of prepared_version
+  uint64_t prepared_version;
 };
 
 // What it replays, for profiles.

@@ -77,6 +77,7 @@ mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **out, mote
   if (!values) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   mote_status status = buffer_download(trainer->flat[FLAT_AVERAGE], 0, values, bytes, error);
   if (!status) status = buffer_upload(trainer->model->buffer, 0, values, bytes, error);
+  trainer->model->version++;
   free(values);
   if (!status) *out = trainer->model;
   return status;

@@ -10,7 +10,8 @@ struct mote_model {
   mote_device *device;
   mote_model_info info;
   parameters parameters;
-  buffer *buffer;  // the weights
+  buffer *buffer;    // the weights
+  uint64_t version;  // counts what changes them after the model was made
 };
 
 // mote_model_load_file, of a file whose network is `own`, which outlives the model.
