@@ -61,8 +61,10 @@ static bool fits_winograd(const device_caps *caps, const node *node) {
   return node->inputs[WEIGHT]->shape.h == 3 && node->outputs[0]->shape.h % 4 == 0 && fits_texel(caps, node);
 }
 
+// Of few channels most of the time goes into finding pixels and storing them, in which it is no faster.
 static bool fits_pointwise(const device_caps *caps, const node *node) {
-  return node->inputs[WEIGHT]->shape.h == 1 && fits_texel(caps, node);
+  shape w = node->inputs[WEIGHT]->shape;
+  return w.h == 1 && w.c >= 32 && fits_texel(caps, node);
 }
 
 // All that the node makes.
