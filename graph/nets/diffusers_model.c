@@ -292,7 +292,8 @@ mote_status diffusers_describe(const mote_device *device, const diffusers_folder
                folder->config);
   }
   if (setting_of(info, "dropout").numbers[0] > 0)
-    device_log(device, "%s: dropout is %s: mote trains without", folder->config, number_format(setting_of(info, "dropout").numbers[0]).text);
+    device_log(device, "%s: dropout is %s: mote trains without", folder->config,
+               number_format(setting_of(info, "dropout").numbers[0]).text);
   info->recommended_guidance = metadata_guidance(info);
   return metadata_check(&(described){folder->scheduler[0] ? folder->scheduler : folder->config, MOTE_ERROR_FORMAT}, info, error);
 }

@@ -304,7 +304,8 @@ static const network_setting settings[] = {
     {.name = "width", .of_data = true, .field = offsetof(mote_model_info, width), .low = 1, .high = 1024, .like = "height"},
     {.name = "n_cfeat", .of_data = true, .field = offsetof(mote_model_info, n_cfeat), .low = 0, .high = MOTE_MAX_CONTEXT},
     {.name = "block_out_channels", .most = LEVELS, .low = 8, .high = 2048, .multiple = 8, .title = "channels", .usual = "64,128,128",
-     .usual_on_cpu = "32,64,64", .argument = "C,C,...", .help = "channels of each level, multiples of 8, the first as large as the image; by default as many as its size asks for, of 16 x 16"},
+     .usual_on_cpu = "32,64,64", .argument = "C,C,...", .help = "channels of each level, multiples of 8, the first as "
+     "large as the image; by default as many as its size asks for, of 16 x 16"},
     {.name = "layers_per_block", .low = 1, .high = LAYERS, .usual = "2", .title = "layers", .argument = "N",
      .help = "of a level on the way down; one more on the way up"},
     {CHOICE("way down", "down_block_types", down_blocks, "DownBlock2D,DownBlock2D,AttnDownBlock2D"), .most = LEVELS,
