@@ -193,7 +193,7 @@ def test_numbers_are_checked(where):
              ("--eta", "0x1", "0 to 1"), ("--seed", "-1", "18446744073709551615"),
              ("--seed", "18446744073709551616", "18446744073709551615"), ("--first", "4294967296", "4294967295"),
              ("--batch", "0", "1 to 4096"), ("--batch", "4097", "1 to 4096"), ("--scale", "65", "1 to 64"),
-             ("--palette", "1", "2 to 256"), ("--palette", "257", "2 to 256"), ("--sampler", "euler", "ddim, ddpm"),
+             ("--palette", "1", "2 to 256"), ("--palette", "257", "2 to 256"), ("--sampler", "unipc", "ddim, ddpm"),
              ("--guidance", "0", "0.01 to 100"), ("--guidance", "x", "0.01 to 100"), ("--threshold", "0.4", "0.5 to 1"),
              ("--grid", "log", "uniform, quadratic, karras"), ("--kernels", "fast", "auto, plain, texel, tiled, matrix"), ("--tune", "best", "off, fast, full"),
              ("--kernels", "conv_tiled,conv_foo", "conv_tiled,linear"), ("--kernels", "conv_tiled,", "kernels by name"),
