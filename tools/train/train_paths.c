@@ -53,13 +53,13 @@ bool train_paths_has_state(const train_paths *p) {
   return exists(p->state);
 }
 
-// Whether anything lies in the folder but what a killed process left, and the plan of mote distill.
+// Whether anything lies in the folder but what a killed process left, written.json among it, and the plan of mote distill.
 static bool folder_is_used(const train_paths *p) {
   DIR *folder = opendir(p->folder);
   bool used = false;
   for (const struct dirent *entry; !used && folder && (entry = readdir(folder));)
     used = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && strcmp(entry->d_name, TRAIN_PATHS_PLAN) &&
-           strncmp(entry->d_name, ".mote-", 6);
+           strcmp(entry->d_name, "written.json") && strncmp(entry->d_name, ".mote-", 6);
   if (folder) closedir(folder);
   return used;
 }
