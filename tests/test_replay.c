@@ -398,6 +398,7 @@ static void samplers_that_cannot_be_are_refused(void **state) {
       {{.edit = (mote_edit)3}, "edit 3 is unknown"},
       {{.guidance = -1}, "guidance is -1, expected 0 to 100"},
       {{.guidance = NAN}, "guidance is nan"},
+      {{.attribute_guidance = {2}}, "attribute_guidance[0] is 2, expected 0 to 100, and 0 beyond the model's 0 attributes"},
       {{.guidance_low = 0.6, .guidance_high = 0.5}, "guidance is asked for from 0.6 to 0.5"},
       {{.threshold = 1.5}, "threshold is 1.5, expected 0 to 1"},
       {{.threshold = 0.9, .clip_x0 = true}, "both clip_x0 and threshold"},
