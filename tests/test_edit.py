@@ -205,7 +205,12 @@ def test_what_init_holds_decides(where):
     for name in ("i.npy", "i.NPY", "i.png"):
         np.save(open(f"{where}/{name}", "wb"), array)
         sample(where, "-o", f"{name}.png", "-n", 2, *FAST, "--init", name)
-    expect(len({pathlib.Path(where, f"{name}.png").read_bytes() for name in ("i.npy", "i.NPY", "i.png")}) == 1, "other images")
+    np.savez_compressed(f"{where}/i.npz", array)
+    sample(where, "-o", "i.npz.png", "-n", 2, *FAST, "--init", "i.npz")
+    found = {pathlib.Path(where, f"{name}.png").read_bytes() for name in ("i.npy", "i.NPY", "i.png", "i.npz")}
+    expect(len(found) == 1, "other images")
+    np.savez(f"{where}/two.npz", a=array, b=array)
+    expect_error(sample(where, "-o", "o.png", "-n", 2, *FAST, "--init", "two.npz", check=1), "two.npz: holds the arrays a, b")
 
 
 def test_alpha_is_hardened(where):

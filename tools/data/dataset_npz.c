@@ -15,14 +15,6 @@ static const struct {
     {"X_train", "y_train"}, {"data", "labels"}, {"imgs", "labels"},   {"arr_0", "arr_1"},
 };
 
-// What is in the archive, for messages: "x, y, z".
-static void list_names(const npz *z, char *text, size_t bytes) {
-  size_t used = 0;
-  *text = 0;
-  for (int i = 0; i < z->member_count && used < bytes; i++)
-    used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? ", " : "", z->members[i].name);
-}
-
 static mote_status find_asked(const npz *z, const char *asked, const npz_member **images, const npz_member **labels,
                               mote_error *error) {
   char names[2][64] = {"", ""}, held[200];
@@ -30,7 +22,7 @@ static mote_status find_asked(const npz *z, const char *asked, const npz_member 
   const size_t length = comma ? (size_t)(comma - asked) : strlen(asked);
   snprintf(names[0], sizeof names[0], "%.*s", (int)(length < 64 ? length : 63), asked);
   if (comma) snprintf(names[1], sizeof names[1], "%s", comma + 1);
-  list_names(z, held, sizeof held);
+  npz_list_names(z, held, sizeof held);
   for (int i = 0; i < 1 + (comma != NULL); i++)
     if (!npz_find(z, names[i]))
       return fail(error, MOTE_ERROR_USAGE, "--arrays: found \"%s\", expected names of arrays in %s, which holds %s", names[i],
@@ -51,7 +43,7 @@ static mote_status find_arrays(const npz *z, const char *asked, const npz_member
   if (!*images && z->member_count == 1) *images = z->members;
   if (*images) return MOTE_OK;
   char held[200];
-  list_names(z, held, sizeof held);
+  npz_list_names(z, held, sizeof held);
   return fail(error, MOTE_ERROR_FORMAT, "%s: holds the arrays %s; --arrays IMAGES or IMAGES,LABELS says which to take", z->name,
               held);
 }

@@ -6,6 +6,7 @@
 #include "tools/data/npz.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -154,6 +155,13 @@ mote_status npz_init(npz *z, const char *name, const uint8_t *bytes, size_t coun
 void npz_finish(npz *z) {
   free(z->members);
   *z = (npz){0};
+}
+
+void npz_list_names(const npz *z, char *text, size_t bytes) {
+  size_t used = 0;
+  *text = 0;
+  for (int i = 0; i < z->member_count && used < bytes; i++)
+    used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? ", " : "", z->members[i].name);
 }
 
 const npz_member *npz_find(const npz *z, const char *name) {

@@ -32,6 +32,9 @@ typedef struct npz {
 mote_status npz_init(npz *archive, const char *name, const uint8_t *bytes, size_t count, mote_error *error);
 void npz_finish(npz *archive);
 
+// What is in the archive, for messages: "x, y, z".
+void npz_list_names(const npz *archive, char *text, size_t bytes);
+
 const npz_member *npz_find(const npz *archive, const char *name);  // NULL if there is none
 
 // The first NPZ_HEAD_BYTES of a member, or all of it: `*head_bytes` of them. No more than that is inflated.

@@ -10,14 +10,36 @@
 
 #include "runtime/error.h"
 #include "runtime/file.h"
+#include "runtime/file_kind.h"
+#include "tools/data/npz.h"
 
 #define TENSOR_MAX_BYTES ((size_t)1 << 34)
+
+// Puts the one array of a .npz file in the place of the file.
+static mote_status unpack(tensor *t, const char *path, size_t *bytes, mote_error *error) {
+  npz archive;
+  uint8_t *data = NULL;
+  char held[200];
+  TRY(npz_init(&archive, path, t->bytes, *bytes, error));
+  npz_list_names(&archive, held, sizeof held);
+  mote_status status = archive.member_count == 1 ? npz_read(&archive, archive.members, &data, error)
+                                                 : fail(error, MOTE_ERROR_FORMAT, "%s: holds the arrays %s, expected one alone", path, held);
+  if (!status) {
+    *bytes = archive.members->inflated;
+    free(t->bytes);
+    t->bytes = data;
+  }
+  npz_finish(&archive);
+  return status;
+}
 
 mote_status tensor_init(tensor *t, const char *path, mote_error *error) {
   *t = (tensor){0};
   size_t bytes = 0;
   TRY(file_read(path, TENSOR_MAX_BYTES, &t->bytes, &bytes, error));
-  mote_status status = npy_parse(path, t->bytes, bytes, &t->array, error);
+  const file_kind *kind = file_kind_of(t->bytes, bytes);
+  mote_status status = kind && !strcmp(kind->format, "npz") ? unpack(t, path, &bytes, error) : MOTE_OK;
+  if (!status) status = npy_parse(path, t->bytes, bytes, &t->array, error);
   if (status) tensor_finish(t);
   return status;
 }

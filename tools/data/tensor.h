@@ -10,7 +10,7 @@ typedef struct tensor {
   uint8_t *bytes;  // of the file, owned; the array points into it
 } tensor;
 
-// Reads the file at `path`, which the tensor borrows for messages.
+// Reads the file at `path`, a .npz with one array too, which the tensor borrows for messages.
 mote_status tensor_init(tensor *tensor, const char *path, mote_error *error);
 void tensor_finish(tensor *tensor);
 

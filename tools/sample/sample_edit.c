@@ -11,14 +11,14 @@
 #include "tools/data/dataset_options.h"
 #include "tools/images/image_read.h"
 
-// A .npy file by its name or by what it holds. A pipe is not looked into, since it can be read only once.
+// A .npy or .npz file by its name or by what it holds. A pipe is not looked into, since it can be read only once.
 static bool is_array(const char *path) {
   char head[FILE_KIND_BYTES];
   size_t length = strlen(path), bytes = 0;
   if (length > 4 && !strcasecmp(path + length - 4, ".npy")) return true;
   if (file_read_head(path, head, sizeof head, &bytes, NULL)) return false;
   const file_kind *kind = file_kind_of(head, bytes);
-  return kind && !strcmp(kind->format, "npy");
+  return kind && (!strcmp(kind->format, "npy") || !strcmp(kind->format, "npz"));
 }
 
 static mote_status read_inits(sample_edit *e, const sample_options *o, mote_error *error) {
