@@ -1,7 +1,7 @@
 // draw_batch.comp: one training batch from the data on the device. Draw d, counted over the whole training, takes image
 // permute(d mod count) of epoch d / count, so that every image comes once an epoch; mirrors and shifts it, draws
 // t in 1 … T and noise ε, and writes x_t = √ᾱ·x_0 + √(1-ᾱ)·ε, the target ε, √ᾱ·ε - √(1-ᾱ)·x_0, x_0 or ε - x_0, t/T, the context
-// or zeros, and the weight of the squared error. One invocation: four neighbouring elements of one channel; channels of
+// or zeros, and the weight of the squared error. One invocation: four neighbouring elements; channels of
 // the padding are zeros.
 //
 // Contexts: with probability p all of one is dropped. Of several attributes each that is left then is dropped with probability p
@@ -9,6 +9,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/draw_batch.h"
+#include "shaders/glsl/fours.glsl"
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/permutation.glsl"
 #include "shaders/glsl/philox.glsl"
@@ -62,9 +63,9 @@ void write_image(uint n, uint image, uint t) {
 
 void main() {
   uint i = invocation_index();
-  uint area = p.height * p.width, blocks = (p.channels + 7) / 8, quads = area / 4;
-  if (i >= p.batch * blocks * 8 * quads) return;
-  uint quad = i % quads, c = i / quads % (blocks * 8), n = i / (quads * blocks * 8);
+  uint area = p.height * p.width, blocks = (p.channels + 7) / 8, fours = blocks * 2 * area;
+  if (i >= p.batch * fours) return;
+  uint four = i % fours, n = i / fours, elements = p.channels * area;
   uint draw = state[TRAIN_STEPS] * p.step_draws + state[TRAIN_BATCH] * p.batch + n;
   uvec2 key = uvec2(state[TRAIN_SEED_LOW], state[TRAIN_SEED_HIGH]);
   uint image = permute(draw % p.count, p.count, mix_bits(key.x ^ mix_bits(key.y ^ mix_bits(draw / p.count))));
@@ -72,25 +73,26 @@ void main() {
   uint t, low;
   umulExtended(words.x, p.timesteps, t, low);
   t += 1;
-  if (quad == 0 && c == 0) {
+  if (four == 0) {
     write_image(n, image, t);
     write_context(n, image, unit(words.y) < p.context_drop, draw, key);
   }
 
-  uint to = ((n * blocks + c / 8) * area + quad * 4) * 8 + c % 8;
-  if (c >= p.channels) {
-    for (uint k = 0; k < 4; k++) x[to + k * 8] = target[to + k * 8] = 0.0;
-    return;
-  }
   bool mirror = unit(words.z) < p.flip;
   int span = int(p.shift) * 2 + 1, down = int(words.w % uint(span)) - int(p.shift);
   int right = int(words.w / uint(span) % uint(span)) - int(p.shift);
-  vec4 epsilon = philox_normal(uvec4(c * quads + quad, draw, 0, STREAM_TRAIN_NOISE), key);
+  vec4 epsilon = vec4(0.0);
+  if (four * 4 < elements) epsilon = philox_normal(uvec4(four, draw, 0, STREAM_TRAIN_NOISE), key);
   float signal = noise[t * NOISE_WORDS + NOISE_SIGNAL], level = noise[t * NOISE_WORDS + NOISE_NOISE];
   for (uint k = 0; k < 4; k++) {
-    int row = int((quad * 4 + k) / p.width), column = int((quad * 4 + k) % p.width);
-    float x0 = pixel_at(image, row - down, (mirror ? int(p.width) - 1 - column : column) - right, c);
-    x[to + k * 8] = signal * x0 + level * epsilon[k];
-    target[to + k * 8] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : p.target == 2 ? x0 : epsilon[k] - x0;
+    uint e = four * 4 + k, to = place_of(n, e, area, blocks);
+    if (e >= elements) {
+      x[to] = target[to] = 0.0;
+      continue;
+    }
+    int row = int(e % area / p.width), column = int(e % p.width);
+    float x0 = pixel_at(image, row - down, (mirror ? int(p.width) - 1 - column : column) - right, e / area);
+    x[to] = signal * x0 + level * epsilon[k];
+    target[to] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : p.target == 2 ? x0 : epsilon[k] - x0;
   }
 }

@@ -12,7 +12,7 @@ struct draw_batch_parameters {
   uint batch;
   uint channels;
   uint height;
-  uint width;         // a multiple of 4, or height is
+  uint width;
   uint contexts;      // K
   uint count;         // images in the data
   uint step_draws;    // images of one training step

@@ -1,17 +1,18 @@
 // sampler_update.comp: one denoising step, in place: x' = a · x + b · m + s · z + d · m_before with m the network's output
 // or the x_0 that follows from it, z normal noise, and (a, b, s, d) the current row of the sampler's table; where x_0 is limited,
 // c · what the network predicted is added. Guided
-// (Ho & Salimans 2022), m = m_avoid + w · (m_context - m_avoid). One invocation: four neighbouring elements of a channel,
+// (Ho & Salimans 2022), m = m_avoid + w · (m_context - m_avoid). One invocation: four neighbouring elements,
 // whose noise is that of normal_noise.comp at step index + 1.
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#include "shaders/glsl/fours.glsl"
 #include "shaders/glsl/index.glsl"
 #include "shaders/glsl/philox.glsl"
 #include "shaders/sampler_update.h"
 #include "shaders/step.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
-layout(binding = 0) buffer X { float x[]; };                      // (N, C, H, W) C8, H · W a multiple of 4
+layout(binding = 0) buffer X { float x[]; };                      // (N, C, H, W) C8
 layout(binding = 1) readonly buffer Model { float model[]; };     // as x; guided (2N, C, H, W)
 layout(binding = 2) readonly buffer Table { float table[]; };     // (steps, ROW_WORDS) raw
 layout(binding = 3) coherent buffer Step { uint step_words[]; };  // STEP_WORDS, raw
@@ -27,18 +28,18 @@ layout(constant_id = SAMPLER_UPDATE_ADVANCE) const uint ADVANCE = 0;
 
 void update(uint step) {
   uint i = invocation_index();
-  uint pixels = p.height * p.width, blocks = (p.channels + 7) / 8, quads = pixels / 4;
-  if (i >= p.batch * p.channels * quads) return;
-  uint quad = i % quads, c = i / quads % p.channels, n = i / (quads * p.channels);
+  uint pixels = p.height * p.width, blocks = (p.channels + 7) / 8, elements = p.channels * pixels, fours = (elements + 3) / 4;
+  if (i >= p.batch * fours) return;
+  uint four = i % fours, n = i / fours;
   uint row = step * ROW_WORDS, avoided = p.batch * blocks * pixels * 8;
   float a = table[row + ROW_X], b = table[row + ROW_MODEL], s = table[row + ROW_NOISE], d = table[row + ROW_PREVIOUS];
   vec4 z = vec4(0.0);
   if (s != 0.0)
-    z = philox_normal(uvec4(c * quads + quad, step_words[STEP_FIRST_SAMPLE] + n, step + 1, STREAM_SAMPLING),
+    z = philox_normal(uvec4(four, step_words[STEP_FIRST_SAMPLE] + n, step + 1, STREAM_SAMPLING),
                       uvec2(step_words[STEP_SEED_LOW], step_words[STEP_SEED_HIGH]));
-  uint first = ((n * blocks + c / 8) * pixels + quad * 4) * 8 + c % 8;
   [[unroll]] for (uint k = 0; k < 4; k++) {
-    uint at = first + k * 8;
+    if (four * 4 + k >= elements) return;
+    uint at = place_of(n, four * 4 + k, pixels, blocks);
     precise float m = model[at];
     if (GUIDED != 0) m = model[avoided + at] + table[row + ROW_GUIDANCE] * (m - model[avoided + at]);
     precise float predicted = m;

@@ -18,7 +18,7 @@ bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *o
   *out = (draw_batch_tensors){0};
   if (!desc->pixels || !desc->contexts || !desc->noise || !desc->state || !desc->begins) return false;
   size_t bytes = (size_t)desc->contexts->shape.n * (size_t)(desc->channels * desc->height * desc->width);
-  if (desc->height * desc->width % 4 || tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
+  if (tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
     return graph_fail(graph, "draw_batch: %d images of %d x %d pixels do not fit the data", desc->contexts->shape.n,
                       desc->width, desc->height);
   if (desc->begins->shape.c != desc->contexts->shape.c)
@@ -63,7 +63,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                .binding_count = 12,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) / 4 * push.height * push.width, PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }
 

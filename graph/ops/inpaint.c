@@ -9,7 +9,7 @@
 bool inpaint(graph *graph, const sampler_tensors *t, tensor *known, tensor *mask) {
   if (!t->x || !t->table || !t->step || !known || !mask) return false;
   shape x = t->x->shape, plane = {x.n, 1, x.h, x.w};
-  if (!shape_equal(x, known->shape) || !shape_equal(plane, mask->shape) || mask->role != ROLE_TABLE || x.h * x.w % 4 ||
+  if (!shape_equal(x, known->shape) || !shape_equal(plane, mask->shape) || mask->role != ROLE_TABLE ||
       t->table->shape.c != ROW_WORDS)
     return graph_fail(graph, "inpaint: %s, %s and %s do not fit", shape_format(x).text,
                       shape_format(known->shape).text, shape_format(mask->shape).text);
@@ -25,7 +25,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                .binding_count = 5,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  spread((uint64_t)push.batch * ((push.channels * push.height * push.width + 3) / 4), PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }
 

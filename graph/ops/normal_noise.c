@@ -3,12 +3,10 @@
 #include "graph/ops/ops.h"
 #include "shaders/normal_noise.h"
 
-// Overwrites x (N, C, H, W), H · W a multiple of 4, and returns it. `step`: the step buffer, which holds the seed.
+// Overwrites x (N, C, H, W) and returns it. `step`: the step buffer, which holds the seed.
 tensor *normal_noise(graph *graph, tensor *x, tensor *step, const normal_noise_desc *desc) {
   if (!x || !step) return NULL;
-  if (x->shape.h * x->shape.w % 4 || x->role != ROLE_ACTIVATION)
-    return graph_fail(graph, "normal_noise: %s has a number of pixels that 4 does not divide",
-                      shape_format(x->shape).text);
+  if (x->role != ROLE_ACTIVATION) return graph_fail(graph, "normal_noise: %s is no image", shape_format(x->shape).text);
   node *node = graph_append(graph, &normal_noise_op, (tensor *[]){x, step}, 2, 0, desc, sizeof *desc);
   return node ? x : NULL;
 }
@@ -29,7 +27,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                .binding_count = 2,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  spread((uint64_t)push.batch * (uint)round_up(x.c, 8) / 4 * push.height * push.width, PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }
 

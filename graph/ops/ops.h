@@ -99,7 +99,7 @@ typedef struct blend_desc {
 
 // What a denoising step works on.
 typedef struct sampler_tensors {
-  tensor *x;         // (N, C, H, W), H · W a multiple of 4; updated in place
+  tensor *x;         // (N, C, H, W); updated in place
   tensor *model;     // what the network predicted, as x; (2N, C, H, W) is guided: the context's, then those to avoid
   tensor *table;     // (steps, ROW_WORDS, 1, 1) raw
   tensor *step;      // the step buffer

@@ -25,7 +25,7 @@ bool sampler_update(graph *graph, const sampler_tensors *t) {
   shape x = t->x->shape, doubled = x;
   doubled.n *= 2;
   bool fits = shape_equal(x, t->model->shape) || shape_equal(doubled, t->model->shape);
-  if (!fits || x.h * x.w % 4 || t->table->shape.c != ROW_WORDS || (t->limit && tensor_elements(t->limit) != (size_t)x.n) ||
+  if (!fits || t->table->shape.c != ROW_WORDS || (t->limit && tensor_elements(t->limit) != (size_t)x.n) ||
       (t->previous && !shape_equal(x, t->previous->shape)))
     return graph_fail(graph, "sampler_update: %s and %s do not fit", shape_format(x).text,
                       shape_format(t->model->shape).text);
@@ -54,7 +54,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                .binding_count = 6,
                .push = &push,
                .push_bytes = sizeof push};
-  spread((uint64_t)push.batch * push.channels * push.height * push.width / 4, PLAIN_LOCAL_SIZE, launch.groups);
+  spread((uint64_t)push.batch * ((push.channels * push.height * push.width + 3) / 4), PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }
 

@@ -8,7 +8,7 @@
 #include "tests/ops/reference.h"
 
 enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
-enum { BATCH = 5, CHANNELS = 3, HEIGHT = 8, WIDTH = 12, COUNT = 7, CONTEXTS = 11, TIMESTEPS = 20, STEP_DRAWS = 10, SHIFT = 2 };
+enum { BATCH = 5, CHANNELS = 3, HEIGHT = 7, WIDTH = 11, COUNT = 7, CONTEXTS = 11, TIMESTEPS = 20, STEP_DRAWS = 10, SHIFT = 2 };
 
 static const uint32_t state_words[TRAIN_WORDS] = {[TRAIN_STEPS] = 3, [TRAIN_BATCH] = 1, [TRAIN_SEED_LOW] = 11, [TRAIN_SEED_HIGH] = 12};
 
@@ -144,7 +144,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
   {                                                                                                                \
     .name = title, .build = build, .reference = reference, .attribute = ATTRIBUTE(output, prediction),             \
     .tolerance = error, .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,                       \
-    .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4, 1, 1}, ROLE_TABLE},                                    \
+    .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4 + 1, 1, 1}, ROLE_TABLE},                                    \
                {{COUNT, CONTEXTS, 1, 1}, ROLE_TABLE},                                                              \
                {{TIMESTEPS + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE},                                                   \
                {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}, {{1, CONTEXTS, 1, 1}, ROLE_TABLE}},                                                            \

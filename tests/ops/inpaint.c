@@ -15,7 +15,7 @@ static double normal(const op_case *test, int each, int i, uint32_t stream) {
   philox_block counter = {
       {(uint32_t)(i % each / 4), test->words[3] + (uint32_t)(i / each), test->words[0] + 1, stream}};
   philox_block block = philox(counter, (uint64_t)test->words[2] << 32 | test->words[1]);
-  return reference_normal(block.words, i % 4);
+  return reference_normal(block.words, i % each % 4);
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
@@ -43,5 +43,6 @@ static const uint32_t second_step[] = {1, 5, 6, 30};
 static const op_case cases[] = {
     INPAINT("3 channels", 2, 3, 16, 16),
     INPAINT("odd sizes", 3, 11, 3, 4),
+    INPAINT("four elements of two channels", 2, 3, 2, 3),
 };
 CASES(inpaint, cases);

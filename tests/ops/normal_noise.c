@@ -59,7 +59,7 @@ static const op_case cases[] = {
     {.name = "normals, odd sizes",
      .build = build, .no_gradient = true,
      .reference = reference,
-     .inputs = {{{2, 9, 3, 4}}, {{1, 4, 1, 1}, ROLE_TABLE}},
+     .inputs = {{{2, 9, 3, 3}}, {{1, 4, 1, 1}, ROLE_TABLE}},
      .words = a_key,
      .tolerance = 3e-7},
 };

@@ -43,7 +43,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
     const double predicted = m;
     if (test->attribute & (LIMITED | HISTORY)) m = row[ROW_X0_X] * in[0][i] + row[ROW_X0_MODEL] * m;
     if (test->attribute & LIMITED) m = clamped(m, in[4][i / each]);
-    double updated = row[ROW_X] * in[0][i] + row[ROW_MODEL] * m + row[ROW_NOISE] * reference_normal(block.words, i % 4);
+    double updated = row[ROW_X] * in[0][i] + row[ROW_MODEL] * m + row[ROW_NOISE] * reference_normal(block.words, i % each % 4);
     if (test->attribute & LIMITED) updated += row[ROW_OUTPUT] * predicted;
     if (test->attribute & HISTORY) updated += row[ROW_PREVIOUS] * in[5][i];
     out[i] = test->attribute & SHOW_HISTORY ? m : updated;
@@ -63,6 +63,8 @@ static const uint32_t second_step[] = {1, 5, 6, 30}, first_step[STEP_WORDS] = {0
 static const op_case cases[] = {
     UPDATE("3 channels", 0, 2, 3, 16, 16),
     UPDATE("odd sizes", 0, 3, 4, 3, 4),
+    UPDATE("four elements of two channels", GUIDED, 2, 3, 3, 3),
+    UPDATE("one pixel", HISTORY, 3, 1, 1, 1),
     UPDATE("guided", GUIDED, 3, 11, 4, 4),
     UPDATE("limited", LIMITED, 2, 3, 8, 8),
     UPDATE("previous x_0", HISTORY, 2, 9, 4, 4),
