@@ -13,6 +13,7 @@
 #define STREAM_TRAIN_DRAW 2u     // which images, timesteps and flips
 #define STREAM_TRAIN_WEIGHTS 3u  // the first weights
 #define STREAM_VALIDATION 4u     // noise of images that a loss is measured on
+#define STREAM_TRAIN_DROPOUT 0x64726f70u  // "drop", and from there on one a layer
 #define STREAM_HOLDOUT 0x68656c64u  // "held": which images are held out
 
 // Judging.

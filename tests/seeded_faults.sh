@@ -215,6 +215,8 @@ faults=(
   'upsample.comp             s/ below = to + p\.width \* 4/ below = to + p.width * 2/'
   'upsample_backward.comp    s/AT(dy, below + 2)/AT(dy, below)/'
   'glsl/fours.glsl           s/ + e % area) \* 8/ + e \/ 4 * 4 % area) * 8/'
+  'dropout.comp              s/index\[i \/ p\.each\]/index[0]/'
+  'dropout.comp              s/STREAM_TRAIN_DROPOUT + p\.layer/STREAM_TRAIN_DROPOUT/'
   'weight_transpose.comp     s/flip != 0/flip == 0/'
   'test_plan:graph/compile/place.c    s/order\[j\]->first <= item->last/order[j]->first < item->last/'
   'test_plan:graph/compile/place.c    s/if (end > at) at = end;/at = end;/'
