@@ -23,6 +23,8 @@ layout(constant_id = CONV_SECOND) const uint SECOND = 0;
 layout(constant_id = CONV_RESIDUAL) const uint RESIDUAL = 0;
 layout(constant_id = CONV_BIAS) const uint BIAS = 1;
 
+const uint HALF = SECOND == CONV_UPSAMPLED ? 1 : 0;
+
 float sums[8];
 
 void accumulate(vec4 value, uint at) {
@@ -42,13 +44,13 @@ void main() {
     for (int tap = 0; tap < KERNEL * KERNEL; tap++) {
       int r = row + tap / KERNEL - KERNEL / 2, c = column + tap % KERNEL - KERNEL / 2;
       if (r < 0 || r >= int(p.height) || c < 0 || c >= int(p.width)) continue;
-      uint at = uint(r) * p.width + uint(c);
+      uint at = uint(r >> HALF) * (p.width >> HALF) + uint(c >> HALF);
       uint weight_at = (((p.first_block + block) * quads + quad) * KERNEL * KERNEL + tap) * 8;
-      if (SECOND != 0 && quad >= p.first_quads) {
+      if (SECOND == CONV_SECOND_BOUND && quad >= p.first_quads) {
         uint q = quad - p.first_quads;
         accumulate(second[((n * p.second_quads / 2 + q / 2) * pixels + at) * 2 + q % 2], weight_at);
       } else {
-        accumulate(x[((n * p.first_quads / 2 + quad / 2) * pixels + at) * 2 + quad % 2], weight_at);
+        accumulate(x[((n * p.first_quads / 2 + quad / 2) * (pixels >> 2 * HALF) + at) * 2 + quad % 2], weight_at);
       }
     }
 

@@ -4,9 +4,10 @@
 // Specialization constants of all kernels, and of those that read texels alone.
 #define CONV_KERNEL 0      // 3 or 1, padding is kernel / 2; with CONV_TILE_STRIDE any, and no padding
 #define CONV_ACTIVATION 1
-#define CONV_SECOND 2      // 1: the input is two tensors, concatenated along channels
+#define CONV_SECOND 2      // of more than one tensor, concatenated along channels; or how else x is read:
 #define CONV_SECOND_BOUND 1   // each in a binding of its own, or
 #define CONV_SECOND_FOLLOWS 2  // both in the first's, or there is only one after all: conv_winograd.comp alone
+#define CONV_UPSAMPLED 3       // one tensor of half the height and width, of which each pixel counts four times
 #define CONV_RESIDUAL 3    // 1: a residual is added after the activation
 #define CONV_BIAS 4        // 1: there is a bias
 #define CONV_ROWS 5        // rows of the tile
@@ -39,7 +40,7 @@
 
 struct conv_parameters {
   uint batch;
-  uint height;
+  uint height;        // of y
   uint width;
   uint first_quads;   // input channels / 4 of the first tensor
   uint second_quads;  // and of the second, or 0

@@ -13,7 +13,7 @@
 #include "shaders/glsl/split.glsl"
 
 layout(local_size_x = 8) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
+layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8; UPSAMPLED: (N, C1, H/2, W/2)
 layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8
 layout(binding = 2, rgba32f) readonly uniform imageBuffer weight;  // (O, C1 + C2, k, k) WEIGHT
 layout(binding = 3) readonly buffer Bias { float bias[]; };        // (1, O, 1, 1) C8
@@ -32,6 +32,7 @@ layout(constant_id = CONV_TILED) const uint TILED = 0;
 layout(constant_id = CONV_EXACT) const uint EXACT = 1;
 layout(constant_id = CONV_SPLIT) const uint SPLIT = 0;
 
+const int HALF = SECOND == CONV_UPSAMPLED ? 1 : 0;
 const int R = KERNEL / 2;
 const int TAPS = KERNEL * KERNEL;
 const int COLUMNS = 8 * GROUPS;
@@ -55,7 +56,7 @@ void accumulate(int row, int column, float value, vec4 w[TAPS], int channel) {
 // One vec4 an image pixel: zero outside the image.
 #define LOAD(image, base, row, column)                                                                       \
   ((row) >= 0 && (row) < int(p.height) && (column) >= 0 && (column) < int(p.width)                           \
-       ? imageLoad(image, (base) + ((row) * int(p.width) + (column)) * 2)                                    \
+       ? imageLoad(image, (base) + (((row) >> HALF) * (int(p.width) >> HALF) + ((column) >> HALF)) * 2)      \
        : vec4(0.0))
 
 // The sum over the channels of one input tensor; `quad_offset` is where its channels begin in the weights.
@@ -64,7 +65,7 @@ void accumulate(int row, int column, float value, vec4 w[TAPS], int channel) {
     vec4 w[TAPS], v[LOADED_ROWS * GROUPS], beside[LOADED_ROWS];                                              \
     int weight_at = ((weight_block * all_quads + int(quad_offset) + quad) * TAPS) * 8 + lane;                \
     [[unroll]] for (int t = 0; t < TAPS; t++) w[t] = imageLoad(weight, weight_at + t * 8);                   \
-    int base = (n * int(quads) / 2 + quad / 2) * pixels * 2 + quad % 2;                                      \
+    int base = (n * int(quads) / 2 + quad / 2) * (pixels >> 2 * HALF) * 2 + quad % 2;                        \
     [[unroll]] for (int row = 0; row < LOADED_ROWS; row++) {                                                 \
       int y = first_row + row - R, left = lane == 0 ? -1 : COLUMNS;                                          \
       [[unroll]] for (int group = 0; group < GROUPS; group++)                                                \
@@ -94,7 +95,7 @@ void main() {
   [[unroll]] for (int i = 0; i < ROWS * COLUMNS; i++) sums[i] = 0.0;
 
   SUM_OVER(x, p.first_quads, 0)
-  if (SECOND != 0) SUM_OVER(second, p.second_quads, p.first_quads)
+  if (SECOND == CONV_SECOND_BOUND) SUM_OVER(second, p.second_quads, p.first_quads)
 
   float b = 0.0;
   if (BIAS != 0) b = bias[block * 8 + lane];

@@ -15,7 +15,7 @@
 #include "shaders/glsl/winograd.glsl"
 
 layout(local_size_x = 8) in;
-layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8
+layout(binding = 0, rgba32f) readonly uniform imageBuffer x;       // (N, C1, H, W) C8; UPSAMPLED: (N, C1, H/2, W/2)
 layout(binding = 1, rgba32f) readonly uniform imageBuffer second;  // (N, C2, H, W) C8
 layout(binding = 2, rgba32f) readonly uniform imageBuffer weight;  // (O, C1 + C2, 3, 3) WEIGHT
 layout(binding = 3) readonly buffer Bias { float bias[]; };        // (1, O, 1, 1) C8
@@ -32,6 +32,7 @@ layout(constant_id = CONV_TILED) const uint TILED = 0;
 layout(constant_id = CONV_EXACT) const uint EXACT = 1;
 layout(constant_id = CONV_SPLIT) const uint SPLIT = 0;
 
+const int HALF = SECOND == CONV_UPSAMPLED ? 1 : 0;
 const int ROWS = 4, POINTS = 6, TAPS = 9;
 const int COLUMNS = 8 * GROUPS;
 
@@ -54,7 +55,7 @@ float sums[POINTS * COLUMNS];
 // One vec4 an image pixel: zero outside the image.
 #define LOAD(image, base, row, column)                                                                       \
   ((row) >= 0 && (row) < int(p.height) && (column) >= 0 && (column) < int(p.width)                           \
-       ? imageLoad(image, (base) + ((row) * int(p.width) + (column)) * 2)                                    \
+       ? imageLoad(image, (base) + (((row) >> HALF) * (int(p.width) >> HALF) + ((column) >> HALF)) * 2)      \
        : vec4(0.0))
 
 // Where four channels of the input begin in x, which holds both tensors, or the first one of `quads` / 4 channels.
@@ -85,7 +86,7 @@ int find_second(int n, int quad, int quads, int pixels) { return (n * quads / 2 
       u[kx * POINTS + 4] = wide - narrow;                                                                    \
       u[kx * POINTS + 5] = g2;                                                                               \
     }                                                                                                        \
-    int base = find(n, quad, int(quads), pixels);                                                            \
+    int base = find(n, quad, int(quads), pixels >> 2 * HALF);                                                \
     [[unroll]] for (int group = 0; group < GROUPS; group++) {                                                \
       [[unroll]] for (int row = 0; row < POINTS; row++)                                                      \
         d[row] = LOAD(image, base, first_row + row - 1, first_column + group * 8 + lane);                    \

@@ -56,7 +56,7 @@ static const unsigned training_rules[] = {PASS_SECOND, PASS_ACTIVATION,   PASS_R
                                           PASS_SCALE,  PASS_JOIN_EARLIER, PASS_JOIN_LATER, PASS_JOIN_NEIGHBOUR, PASS_POOL};
 
 // Those that tests of their own leave out.
-static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE;
+static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE | PASS_LOAD;
 
 static const char *name_of(unsigned rule) {
 #define PASS(name, when, apply) \
@@ -657,6 +657,40 @@ static void a_tensor_that_is_read_is_not_fused_away(void **state) {
   program_destroy(&program);
 }
 
+// A convolution of an image at twice its size; returns the dispatches.
+static uint32_t convolve_twice(unsigned without_passes, float *output) {
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, ROLE_ACTIVATION);
+  tensor *weight = graph_input(graph, "weight", (shape){8, 8, 3, 3}, ROLE_WEIGHT);
+  tensor *bias = graph_input(graph, "bias", (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
+  tensor *y = conv(graph, upsample(graph, x), weight, bias);
+  y->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "twice", .without_passes = without_passes},
+                      &program, &error));
+  float *image = test_numbers(10, 128), *kernel = test_numbers(11, 576), zeros[8] = {0};
+  MUST(program_write(program, x, image, &error));
+  MUST(program_write(program, weight, kernel, &error));
+  MUST(program_write(program, bias, zeros, &error));
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
+  MUST(program_read(program, y, output, &error));
+  const uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
+  free(image);
+  free(kernel);
+  program_destroy(&program);
+  return dispatches;
+}
+
+static void images_at_twice_their_size_are_read_as_they_are(void **state) {
+  (void)state;
+  float apart[512], loaded[512];
+  assert_int_equal(convolve_twice(PASS_LOAD, apart), 2);
+  const bool reads = device_get_caps(device)->kernels <= MOTE_KERNELS_TEXEL;  // others multiply tiles, which do not
+  assert_int_equal(convolve_twice(0, loaded), reads ? 1 : 2);
+  assert_memory_equal(loaded, apart, sizeof apart);
+}
+
 // Last, and a test: cmocka takes no notice of a group teardown that fails.
 static void nothing_is_left_on_the_device_at_the_end(void **state) {
   (void)state;
@@ -684,6 +718,7 @@ int main(void) {
       cmocka_unit_test(batch_norm_by_the_batchs_own_statistics_is_not_folded),
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),
+      cmocka_unit_test(images_at_twice_their_size_are_read_as_they_are),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
   return cmocka_run_group_tests_name("passes", tests, open_device, NULL);

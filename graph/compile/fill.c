@@ -64,6 +64,15 @@ void fill_second(graph *graph, node *node) {
   if (count_uses(graph, whole) == 0) front->removed = true;
 }
 
+// Where nothing else takes what the other makes.
+void fill_load(graph *graph, node *node) {
+  if (!node->op->slots[SLOT_LOAD]) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || front->op->fills != SLOT_LOAD || !node->op->take(graph, node, SLOT_LOAD, front)) return;
+  node->inputs[0] = front->inputs[0];
+  front->removed = true;
+}
+
 // The node whose linear output `node` takes, if it has a weight.
 static node *weight_before(const graph *graph, const node *node) {
   struct node *front = sole_producer(graph, node->inputs[0]);

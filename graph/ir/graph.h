@@ -108,6 +108,7 @@ struct kernel;
 typedef enum slot {
   SLOT_NONE,
   SLOT_SECOND,      // before it: what is concatenated after input 0
+  SLOT_LOAD,        // before it: what makes its first input of a smaller one
   SLOT_WEIGHT,      // after it: normalisation, folded into the weight, and the bias behind it
   SLOT_ACTIVATION,  // after it: the epilogue's
   SLOT_RESIDUAL,    // after it: a sum, of which this is the other term

@@ -14,6 +14,7 @@ typedef struct conv_attributes {
   float x_scale;         // while x is in half precision, a power of two
   uint32_t first_block;  // of the weight's output channels, in eights: a data gradient may take a part of them
   uint32_t one_binding;  // for both inputs, which are views of one tensor, where the kernel can
+  uint32_t upsampled;    // x has half the height and width
 } conv_attributes;
 
 // x (N, C, H, W), weight (O, C, k, k) with k 1 or 3, bias (1, O, 1, 1) give (N, O, H, W).
@@ -63,8 +64,9 @@ static bool fits_winograd(const device_caps *caps, const node *node) {
 
 // Of few channels most of the time goes into finding pixels and storing them, in which it is no faster.
 static bool fits_pointwise(const device_caps *caps, const node *node) {
+  const conv_attributes *attributes = (const void *)node->attributes;
   shape w = node->inputs[WEIGHT]->shape;
-  return w.h == 1 && w.c >= 32 && fits_texel(caps, node);
+  return w.h == 1 && w.c >= 32 && !attributes->upsampled && fits_texel(caps, node);
 }
 
 // All that the node makes.
@@ -81,8 +83,9 @@ static conv_product product_of(const node *node) {
 }
 
 static bool fits_tiles(const device_caps *caps, const node *node) {
+  const conv_attributes *attributes = (const void *)node->attributes;
   (void)caps;
-  return tiles_fit(node->inputs[X]->shape);
+  return !attributes->upsampled && tiles_fit(node->inputs[X]->shape);
 }
 
 static bool fits_matrices(const device_caps *caps, const node *node) {
@@ -112,7 +115,7 @@ static launch describe(const node *node, struct conv_parameters *push) {
       .shader = "conv",
       .spec = {[CONV_KERNEL] = (uint)node->inputs[WEIGHT]->shape.h,
                [CONV_ACTIVATION] = attributes->epilogue.activation,
-               [CONV_SECOND] = second ? CONV_SECOND_BOUND : 0,
+               [CONV_SECOND] = attributes->upsampled ? CONV_UPSAMPLED : second ? CONV_SECOND_BOUND : 0,
                [CONV_RESIDUAL] = node->inputs[RESIDUAL] != NULL,
                [CONV_BIAS] = node->inputs[BIAS] != NULL},
       .spec_count = 5,
@@ -155,7 +158,7 @@ static mote_status launch_winograd(const node *node, launches *to, mote_error *e
   const conv_attributes *attributes = (const void *)node->attributes;
   struct conv_parameters push;
   launch launch = describe(node, &push);
-  bool alone = !node->inputs[SECOND], follows = attributes->one_binding || (alone && !to->train && !attributes->epilogue.activation);
+  bool alone = !node->inputs[SECOND] && !attributes->upsampled, follows = attributes->one_binding || (alone && !to->train && !attributes->epilogue.activation);
   take_texel_tile(made_by(node), "conv_winograd", 4, to->variant.words[0], &launch);
   launch.spec[CONV_SPLIT] = node->output_count > 1;
   if (follows) launch.spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
@@ -217,15 +220,28 @@ static bool offers(const graph *graph, const node *node, slot slot) {
   return slot != SLOT_RESIDUAL || !saves_variants(graph, node);
 }
 
-static bool take_second(graph *graph, node *node, slot slot, struct node *other) {
+// If the kernel of the node can read that way.
+static bool take_upsampled(const graph *graph, node *node) {
+  if (!graph->caps || node->inputs[SECOND]) return false;
+  conv_attributes *attributes = (void *)node->attributes;
+  const kernel *before = kernel_choose(graph->caps, node);
+  attributes->upsampled = true;
+  if (kernel_choose(graph->caps, node) != before) attributes->upsampled = false;
+  return attributes->upsampled;
+}
+
+static bool take_second(graph *graph, node *node, struct node *other) {
   tensor *x = other->inputs[0], *second = other->inputs[1];
-  (void)slot;
   if (!saves_variants(graph, node)) return true;
   size_t bytes = tensor_bytes(x) + graph->caps->alignment + tensor_bytes(second);
   if (!can_share(x) || !can_share(second) || bytes / 16 > graph->caps->max_texel_elements || !share_fits(graph, &x, 1, second))
     return true;  // a variant of the kernel, then
   ((conv_attributes *)(void *)node->attributes)->one_binding = true;
   return share_add(graph, x, second);
+}
+
+static bool take(graph *graph, node *node, slot slot, struct node *other) {
+  return slot == SLOT_LOAD ? take_upsampled(graph, node) : take_second(graph, node, other);
 }
 
 static double multiply_adds(const node *node) {
@@ -285,7 +301,7 @@ const op conv_op = {.name = "conv",
                                        TILE_KERNELS("conv", fits_matrices, fits_tiles, launch_tiles, vary_tiles),
                                        {"conv", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
                     .backward = backward, .multiply_adds = multiply_adds,
-                    .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},
+                    .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_LOAD] = 1, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},
                     .offers = offers,
-                    .take = take_second,
+                    .take = take,
                     .join = &join_data_gradients};

@@ -41,4 +41,4 @@ static void backward(graph *graph, node *forward) {
   if (node) graph_add_gradient(graph, x, node_output(graph, node, x->shape, x->role));
 }
 
-const op upsample_op = {.name = "upsample", .kernels = VECTOR_KERNELS("upsample", forward), .backward = backward};
+const op upsample_op = {.name = "upsample", .kernels = VECTOR_KERNELS("upsample", forward), .backward = backward, .fills = SLOT_LOAD};

@@ -1,16 +1,19 @@
 // conv.c: cases of the convolution, its two inputs and its epilogue.
 #include "tests/ops/reference.h"
 
-enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8 };
+enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8, UPSAMPLED = 16 };
 static const float scale = 0.5f;  // so that gradients through it are numbers of half precision still
 
 // inputs: x, weight, bias, then the second input and the residual where the case has them. The epilogue comes from
 // passes, as in a network. MADE: what is convolved is made from the inputs, so that one dispatch may make both gradients.
+// UPSAMPLED: what is convolved is x at twice its size.
+static int times(const op_case *test) { return test->attribute & UPSAMPLED ? 2 : 1; }
+
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *const *next = in + 3;
   tensor *first = in[0], *second = test->attribute & TWO_INPUTS ? *next++ : NULL;
   if (test->attribute & MADE) first = relu(graph, first), second = relu(graph, second);
-  tensor *x = second ? concat(graph, first, second) : first;
+  tensor *x = second ? concat(graph, first, second) : test->attribute & UPSAMPLED ? upsample(graph, first) : first;
   tensor *y = conv(graph, x, in[1], in[2]);
   if (test->attribute & GELU) y = gelu(graph, y);
   if (test->attribute & RESIDUAL) y = add(graph, *next, y, scale);
@@ -19,13 +22,14 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
 
 static double pixel(const op_case *test, double *const *in, int n, int o, int y, int x) {
   shape a = test->inputs[0].shape, w = test->inputs[1].shape, b = test->inputs[3].shape;
+  const int up = times(test);
   double sum = in[2][o];
   for (int c = 0; c < w.c; c++)
     for (int i = 0; i < w.h; i++)
       for (int j = 0; j < w.w; j++) {
         int r = y + i - w.h / 2, k = x + j - w.w / 2;
-        if (r < 0 || r >= a.h || k < 0 || k >= a.w) continue;
-        double value = c < a.c ? in[0][at(a, n, c, r, k)] : in[3][at(b, n, c - a.c, r, k)];
+        if (r < 0 || r >= a.h * up || k < 0 || k >= a.w * up) continue;
+        double value = c < a.c ? in[0][at(a, n, c, r / up, k / up)] : in[3][at(b, n, c - a.c, r, k)];
         if (test->attribute & MADE && value < 0) continue;
         sum += in[1][at(w, o, c, i, j)] * value;
       }
@@ -33,12 +37,12 @@ static double pixel(const op_case *test, double *const *in, int n, int o, int y,
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
-  shape x = test->inputs[0].shape, w = test->inputs[1].shape, to = {x.n, w.n, x.h, x.w};
+  shape x = test->inputs[0].shape, w = test->inputs[1].shape, to = {x.n, w.n, x.h * times(test), x.w * times(test)};
   const double *residual = in[test->attribute & TWO_INPUTS ? 4 : 3];
   for (int n = 0; n < x.n; n++)
     for (int o = 0; o < w.n; o++)
-      for (int y = 0; y < x.h; y++)
-        for (int k = 0; k < x.w; k++) {
+      for (int y = 0; y < to.h; y++)
+        for (int k = 0; k < to.w; k++) {
           double value = pixel(test, in, n, o, y, k);
           if (test->attribute & GELU) value = reference_gelu(value);
           if (test->attribute & RESIDUAL) value = (value + residual[at(to, n, o, y, k)]) * scale;
@@ -71,6 +75,10 @@ static const op_case cases[] = {
     CONV("1x1, odd, wide", PLAIN, 2, 9, 5, 37, 5, 1, {{0}}),
     CONV("1x1, odd blocks, GELU, residual", GELU | RESIDUAL, 3, 40, 3, 5, 24, 1, {{3, 24, 3, 5}}),
     CONV("1x1, two inputs that are made, 4x4", TWO_INPUTS | MADE, 1, 24, 4, 4, 48, 1, {{1, 16, 4, 4}}),
+    CONV("twice the size", UPSAMPLED, 2, 24, 4, 5, 8, 3, {{0}}),
+    CONV("twice the size, odd, GELU", UPSAMPLED | GELU, 2, 5, 3, 17, 13, 3, {{0}}),
+    CONV("twice the size, residual", UPSAMPLED | RESIDUAL, 1, 8, 6, 1, 16, 3, {{1, 16, 12, 2}}),
+    CONV("twice the size, 1x1", UPSAMPLED, 2, 8, 3, 3, 8, 1, {{0}}),
     CONV("two inputs", TWO_INPUTS, 2, 8, 16, 16, 16, 3, {{2, 16, 16, 16}}),
     CONV("two inputs that are made, 24 and 16 channels", TWO_INPUTS | MADE, 2, 24, 8, 8, 40, 3, {{2, 16, 8, 8}}),
     CONV("two inputs that are made, odd", TWO_INPUTS | MADE, 3, 8, 7, 5, 3, 3, {{3, 16, 7, 5}}),
