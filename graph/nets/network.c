@@ -80,8 +80,5 @@ mote_status network_check_images(const mote_model_info *info, mote_error *error)
   if (made.c != image.c)
     return fail(error, MOTE_ERROR_UNSUPPORTED, "the model makes %d channels of %d, expected as many: it makes no images of noise",
                 made.c, image.c);
-  if (image.h * image.w % 4)
-    return fail(error, MOTE_ERROR_UNSUPPORTED, "the model is for images of %d x %d pixels, expected a multiple of 4 of them", image.w,
-                image.h);
   return MOTE_OK;
 }
