@@ -28,6 +28,7 @@ static const network_setting settings[] = {
     {.name = "widths", .type = VALUE_INT, .most = 4, .low = 8, .high = 64, .multiple = 8, .usual = "8,16"},
     {.name = "activation", .type = VALUE_CHOICE, .choices = activations, .usual = "relu"},
     {.name = "residual", .type = VALUE_BOOL, .usual = "false"},
+    {.name = "drop", .type = VALUE_DOUBLE, .low = 0, .high = 0.9, .usual = "0"},
     {.name = "scale", .type = VALUE_DOUBLE, .low = 0.1, .high = 10, .usual = "1"},
     {0},
 };
@@ -42,6 +43,8 @@ static network_outputs build(graph *graph, const mote_model_info *info, const ne
     graph_push(graph, name);
     x = square_conv(graph, "", x, (int)widths.numbers[i], 3);
     x = smooth ? gelu(graph, x) : relu(graph, x);
+    const float drop = (float)setting_of(info, "drop").numbers[0];
+    if (drop > 0 && inputs->state) x = dropout(graph, x, drop, inputs->state, inputs->drawn);
     graph_pop(graph);
   }
   graph_push(graph, "last");
@@ -120,6 +123,30 @@ static void it_trains_is_saved_loaded_and_sampled(void **state) {
   mote_sampler_destroy(&sampler);
   mote_model_destroy(&loaded);
   mote_trainer_destroy(&trainer);
+}
+
+// Two steps of training by these settings.
+static void train(const char *values, float losses[2], float weights[IMAGE]) {
+  mote_error error = {0};
+  mote_trainer *trainer;
+  mote_model *trained;
+  const mote_model_info info = describe(values);
+  MUST(make_trainer(&info, &trainer, &error));
+  MUST(mote_trainer_run(trainer, 2, losses, &error));
+  MUST(mote_trainer_get_model(trainer, &trained, &error));
+  answer(trained, weights);
+  mote_trainer_destroy(&trainer);
+}
+
+static void what_is_dropped_in_training_depends_on_the_seed_alone(void **state) {
+  (void)state;
+  float all[2], some[2], again[2], before[IMAGE], after[IMAGE];
+  train("widths=16,16", all, before);
+  train("widths=16,16;drop=0.5", some, before);
+  train("widths=16,16;drop=0.5", again, after);
+  assert_true(isfinite(some[0]) && isfinite(some[1]) && some[0] != all[0]);
+  assert_memory_equal(again, some, sizeof some);
+  assert_memory_equal(after, before, sizeof before);
 }
 
 static void what_is_not_said_is_as_usual(void **state) {
@@ -203,6 +230,7 @@ static int close_device(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_trains_is_saved_loaded_and_sampled),
+      cmocka_unit_test(what_is_dropped_in_training_depends_on_the_seed_alone),
       cmocka_unit_test(what_is_not_said_is_as_usual),
       cmocka_unit_test(settings_are_kept_as_they_were_put),
       cmocka_unit_test(what_cannot_be_is_named_with_what_was_found),

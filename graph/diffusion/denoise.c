@@ -21,7 +21,8 @@ static mote_status fill(mote_trainer *trainer, int *timesteps, mote_error *error
 }
 
 static objective_loss append(mote_trainer *trainer, graph *graph, const draw_batch_tensors *batch, float share) {
-  const network_inputs inputs = {.x = batch->x, .time = batch->time, .context = batch->context, .train = true};
+  const network_inputs inputs = {.x = batch->x, .time = batch->time, .context = batch->context, .train = true,
+                                 .state = trainer->state, .drawn = batch->index};
   objective_loss made = {.y = network_build(graph, &trainer->info, &inputs).y};
   made.loss = mse(graph, made.y, batch->target, batch->weight, share, &made.dy);
   return made;

@@ -291,9 +291,6 @@ mote_status diffusers_describe(const mote_device *device, const diffusers_folder
     device_log(device, "%s: has no scheduler beside it: 1000 timesteps, linear betas from 0.0001 to 0.02 and epsilon assumed",
                folder->config);
   }
-  if (setting_of(info, "dropout").numbers[0] > 0)
-    device_log(device, "%s: dropout is %s: mote trains without", folder->config,
-               number_format(setting_of(info, "dropout").numbers[0]).text);
   info->recommended_guidance = metadata_guidance(info);
   return metadata_check(&(described){folder->scheduler[0] ? folder->scheduler : folder->config, MOTE_ERROR_FORMAT}, info, error);
 }

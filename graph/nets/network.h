@@ -46,6 +46,7 @@ typedef struct network_inputs {
   tensor *context;  // (N, K, 1, 1); of a network that takes none, which has K = 0, (N, 1, 1, 1)
   tensor *step;     // the step buffer: all images are at the current step, and embeddings are made once; or NULL
   bool train;       // BatchNorm by the batch's own statistics
+  tensor *state, *drawn;  // in training, of draw_batch: its state and which images it took, for dropout; NULL: nothing is dropped
 } network_inputs;
 
 typedef struct network_outputs {

@@ -28,6 +28,8 @@ typedef struct unet {
   float epsilon, middle_scale;
   uint32_t activation;
   tensor *embedding;  // the activation of time's and class's embedding, (N or steps, D, 1, 1)
+  float dropout;
+  const network_inputs *inputs;
   tensor *step;       // the step buffer if that has a row a step, else NULL
   tensor *skips[SKIPS];
   int skip_count;
@@ -105,6 +107,11 @@ static tensor *time_of(unet *u, int channels) {
   return made;
 }
 
+// What conv2 takes, of which training drops some.
+static tensor *dropped(unet *u, tensor *x) {
+  return u->dropout > 0 && u->inputs->state ? dropout(u->graph, x, u->dropout, u->inputs->state, u->inputs->drawn) : x;
+}
+
 // Default: conv2(act(norm2(conv1(act(norm1(x))) + time))) + shortcut(x), times `scale`; else norm2(…) · (1 + a) + b.
 static tensor *resnet(unet *u, const char *name, tensor *x, int channels, float scale, resize to) {
   graph *graph = u->graph;
@@ -117,7 +124,7 @@ static tensor *resnet(unet *u, const char *name, tensor *x, int channels, float 
     h = scale_shift(graph, norm_of(u, "norm2.", h), time, NULL, u->step);
   else
     h = norm_of(u, "norm2.", scale_shift(graph, h, NULL, time, u->step));
-  h = square_conv(graph, "conv2.", activation(graph, h, u->activation), channels, 3);
+  h = square_conv(graph, "conv2.", dropped(u, activation(graph, h, u->activation)), channels, 3);
   tensor *shortcut = resized(u, x, to);
   if (x->shape.c != channels) shortcut = square_conv(graph, "conv_shortcut.", shortcut, channels, 1);
   h = add(graph, shortcut, h, scale);
@@ -218,6 +225,8 @@ static void embed(unet *u, const mote_model_info *info, const network_inputs *in
 static network_outputs build(graph *graph, const mote_model_info *info, const network_inputs *inputs) {
   unet u = unet_of(info);
   u.graph = graph;
+  u.inputs = inputs;
+  u.dropout = (float)setting_of(info, "dropout").numbers[0];
   embed(&u, info, inputs);
   tensor *x = inputs->x;
   if (int_of(info, "center_input_sample")) x = add(graph, x, constant(graph, "minus_half", x->shape, -0.5f), 2);  // 2x - 1
@@ -338,8 +347,8 @@ static const network_setting settings[] = {
      .help = "0 to 3, in the time embedding"},
     {.name = "center_input_sample", .type = VALUE_BOOL, .usual = "false", .title = "takes 2x - 1", .argument = "true|false",
      .help = "whether images go from 0 to 1"},
-    {.name = "dropout", .type = VALUE_DOUBLE, .low = 0, .high = 1, .usual = "0", .title = "dropout", .argument = "P",
-     .help = "kept for others: mote trains without"},
+    {.name = "dropout", .type = VALUE_DOUBLE, .low = 0, .high = 0.99, .usual = "0", .title = "dropout", .argument = "P",
+     .help = "which part of what a block's last convolution takes is zero in training, by chance"},
     {0},
 };
 
