@@ -235,7 +235,7 @@ faults=(
   'test_passes:graph/compile/differentiate.c  s/kind = TENSOR_GRADIENT/kind = TENSOR_ACTIVATION/'
   'test_passes:graph/compile/liveness.c  s/if (at > life->last) life->last = at;//'
   'test_replay:graph/compile/program.c   s/life->first < steps \&\& life->last >= steps/false/'
-  'test_trainer:shaders/train_control.comp  s/of_weights ? max(first, p\.gradient_quads) + lane : end/end/'
+  'train_control.comp        s/of_weights ? max(first, p\.gradient_quads) + lane : end/end/'
   'test_replay:graph/diffusion/sampler.c  s/sampler->prepared_version == sampler->model->version/true/'
   'test_program:graph/compile/liveness.c  s/stage_at(ends, life->first) != stage_at(ends, life->last)/stage_at(ends, life->first) < 0/'
   'test_program:graph/compile/program.c   s/i < sequence.count; i++)$/i + 1 < sequence.count; i++)/'

@@ -6,8 +6,8 @@
 #include "shaders/train_state.h"
 #include "tests/ops/reference.h"
 
-enum { RATE_COSINE, RATE_LINEAR, RATE_WARMUP, LOSS, LOSS_OF_MSE };
-enum { GRADIENTS = 5000, STEP = 40, TOTAL = 100 };
+enum { RATE_COSINE, RATE_LINEAR, RATE_WARMUP, STATISTICS_OVERFLOW, LOSS, LOSS_OF_MSE };
+enum { GRADIENTS = 5000, STATISTICS = 40, STEP = 40, TOTAL = 100 };
 static const uint32_t one = 0x3f800000;  // 1.0f
 static const uint32_t state_words[TRAIN_WORDS] = {
     [TRAIN_STEPS] = STEP, [TRAIN_TOTAL_STEPS] = TOTAL, [TRAIN_BETA1_POWER] = one, [TRAIN_BETA2_POWER] = one};
@@ -15,7 +15,8 @@ static const uint32_t state_words[TRAIN_WORDS] = {
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   tensor *gradient, *loss = test->attribute == LOSS_OF_MSE ? mse(graph, in[1], in[4], in[5], 0.5f, &gradient) : NULL;
   const train_control_desc desc = {.gradients = in[0],
-                                   .weights = in[0],
+                                   .weights = test->attribute == STATISTICS_OVERFLOW ? in[4] : in[0],
+                                   .statistics = test->attribute == STATISTICS_OVERFLOW ? in[5] : NULL,
                                    .loss = loss ? loss_parts(loss) : in[1],
                                    .loss_share = loss ? loss_share(loss->producer) : 1,
                                    .ring = in[2],
@@ -63,6 +64,11 @@ static void reference(const op_case *test, double *const *in, double *out) {
                 {TRAIN_NORM, norm}};
   // The state is compared as words: a float's rounding moves its word by a little, 1e-7 of it.
   for (int i = 0; i < TRAIN_WORDS; i++) out[i] = state_words[i];
+  if (test->attribute == STATISTICS_OVERFLOW) {  // the step is not taken
+    out[TRAIN_FAILED] = STEP + 1;
+    out[TRAIN_SKIP] = 1;
+    return;
+  }
   out[TRAIN_STEPS] = STEP + 1;
   for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) {
     float value = (float)floats[i].value;
@@ -87,6 +93,8 @@ static const op_case cases[] = {
     CONTROL("cosine", RATE_COSINE, 5e-8, LOSS_TENSOR, RING_AND_STATE),
     CONTROL("linear", RATE_LINEAR, 5e-8, LOSS_TENSOR, RING_AND_STATE),
     CONTROL("warm-up", RATE_WARMUP, 5e-8, LOSS_TENSOR, RING_AND_STATE),
+    CONTROL("statistics that are not finite", STATISTICS_OVERFLOW, 5e-8, LOSS_TENSOR, RING_AND_STATE,
+            {{1, GRADIENTS + STATISTICS, 1, 1}, ROLE_TABLE}, {{1, STATISTICS, 1, 1}, ROLE_TABLE, 1e20, 2e20}),
     // One number of the ring's thousand is rounded.
     CONTROL("loss for the host", LOSS, 1e-7, LOSS_TENSOR, RING_AND_STATE),
     CONTROL("loss for the host, of mse", LOSS_OF_MSE, 1e-7, {{9, 16, 1, 1}}, RING_AND_STATE, {{9, 16, 1, 1}},
