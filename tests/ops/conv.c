@@ -1,12 +1,13 @@
 // conv.c: cases of the convolution, its two inputs and its epilogue.
 #include "tests/ops/reference.h"
 
-enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8, UPSAMPLED = 16 };
+enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8, UPSAMPLED = 16, FORWARD = 32 };
 static const float scale = 0.5f;  // so that gradients through it are numbers of half precision still
 
 // inputs: x, weight, bias, then the second input and the residual where the case has them. The epilogue comes from
 // passes, as in a network. MADE: what is convolved is made from the inputs, so that one dispatch may make both gradients.
-// UPSAMPLED: what is convolved is x at twice its size.
+// UPSAMPLED: what is convolved is x at twice its size. FORWARD: without gradients, as GELU's are no numbers of half precision, which
+// kernels that round to it would be held to.
 static int times(const op_case *test) { return test->attribute & UPSAMPLED ? 2 : 1; }
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
@@ -53,7 +54,7 @@ static void reference(const op_case *test, double *const *in, double *out) {
 #define CONV(title, flags, n, c, h, w, o, k, ...)                                                           \
   {                                                                                                         \
     .name = title, .build = build, .reference = reference, .attribute = (flags), .tolerance = TOLERANCE_SUM, \
-    .joins = (flags) & MADE,                                                                                \
+    .joins = (flags) & MADE, .no_gradient = (flags) & FORWARD,                                              \
     .inputs = {{{n, c, h, w}}, {{o, (c) + ((flags) & TWO_INPUTS ? 16 : 0), k, k}, ROLE_WEIGHT},           \
                {{1, o, 1, 1}}, __VA_ARGS__ },                                                               \
   }
@@ -73,7 +74,8 @@ static const op_case cases[] = {
     CONV("3x3, wider than a tile and odd", PLAIN, 2, 5, 4, 45, 3, 3, {{0}}),
     CONV("1x1, 3 channels", PLAIN, 2, 3, 16, 16, 16, 1, {{0}}),
     CONV("1x1, odd, wide", PLAIN, 2, 9, 5, 37, 5, 1, {{0}}),
-    CONV("1x1, odd blocks, GELU, residual", GELU | RESIDUAL, 3, 40, 3, 5, 24, 1, {{3, 24, 3, 5}}),
+    CONV("1x1, odd blocks, GELU, residual", GELU | RESIDUAL | FORWARD, 3, 40, 3, 5, 24, 1, {{3, 24, 3, 5}}),
+    CONV("1x1, odd blocks, residual", RESIDUAL, 3, 40, 3, 5, 24, 1, {{3, 24, 3, 5}}),
     CONV("1x1, two inputs that are made, 4x4", TWO_INPUTS | MADE, 1, 24, 4, 4, 48, 1, {{1, 16, 4, 4}}),
     CONV("twice the size", UPSAMPLED, 2, 24, 4, 5, 8, 3, {{0}}),
     CONV("twice the size, odd, GELU", UPSAMPLED | GELU, 2, 5, 3, 17, 13, 3, {{0}}),
