@@ -90,8 +90,6 @@ faults=(
   'glsl/scale_shift.glsl     s/ ? quads : 0)/ ? 0 : 0)/'
   'glsl/scale_shift.glsl     s/row \* 2 \* quads : /row * quads : /'
   'glsl/clusters.glsl        s/min(CLUSTER, image_blocks - block)/CLUSTER/'
-  'glsl/clusters.glsl        s/min(CLUSTER \* 8 \/ members, p\.groups - group)/CLUSTER * 8 \/ members/'
-  'group_norm_backward.comp  s/c \* 4 + k < p\.channels ? //; s/ : 0\.0;$/;/'
   'linear.comp               s/float sum = bias\[.*\];/float sum = 0.0;/'
   'linear.comp               s/l\.first\[2\] \* 4 + o/o/'
   'glsl/linear.glsl          s/gl_WorkGroupID\.z \* LINEAR_WORDS/0/'
