@@ -485,16 +485,13 @@ mote_status selftest_run(mote_device *device, const selftest_list *list, const s
                .counts = counts,
                .caps = *device_get_caps(device)};
   if (!s.nodes) return out_of_memory(error);
-  bool whole = options->every_kernel && !options->about && !options->sparing;
-  for (int i = 0; i < list->count; i++) {
+  bool more = true;
+  for (int i = 0; i < list->count && more; i++) {
     const selftest_op *op = &list->ops[i];
     bool is_about = !options->about || !strncmp(options->about, op->name, strlen(op->name));
-    if (op->cases && is_about && !run_op(&s, op)) {
-      whole = false;
-      break;
-    }
+    if (op->cases && is_about) more = run_op(&s, op);
   }
-  if (whole) find_untaken(&s);
+  if (more && options->every_kernel && !options->about && !options->sparing) find_untaken(&s);
   free(s.taken);
   free(s.nodes);
   return MOTE_OK;
