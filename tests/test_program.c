@@ -100,13 +100,17 @@ static void a_sequence_is_one_submission_of_all_its_stages(void **unused) {
   program_destroy(&program);
 }
 
+static void nothing_is_left_on_the_device_at_the_end(void **unused) {
+  (void)unused;
+  test_device_end(&device);
+}
+
 int main(void) {
   device = test_device((mote_device_desc){0});
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_stage_is_replayed_without_those_before_it),
       cmocka_unit_test(a_sequence_is_one_submission_of_all_its_stages),
+      cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
-  int failed = cmocka_run_group_tests_name("program", tests, NULL, NULL);
-  test_device_end(&device);
-  return failed;
+  return cmocka_run_group_tests_name("program", tests, NULL, NULL);
 }
