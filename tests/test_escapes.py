@@ -82,7 +82,7 @@ def test_words(where):
     mote(FOUL, where=where, json_too=False, code=2)
     for command in cli.COMMANDS:
         mote(command, b"--" + FOUL, where=where, code=2)
-        mote(command, b"--device=nosuch", FOUL, FOUL, where=where, code=2)
+        mote(command, b"--device=nosuch", FOUL, FOUL, FOUL, where=where, code=2)
         for name, takes in options_of(command):
             # Whatever the option makes of its value, no device of this name is there.
             words = [f"--{name}=".encode() + FOUL] if takes else [f"--{name}", FOUL]

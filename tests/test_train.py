@@ -35,7 +35,7 @@ def test_files(where):
     expect("25 steps" in run.out and "wrote m.safetensors" in run.out, f"the summary is {run.out!r}")
     found = sorted(path.name for path in (where / "m.safetensors.run").iterdir())
     expect(found == ["log.csv", "loss.png", "samples-000010.png", "samples-000020.png", "samples-000025.png",
-                     "settings.json", "state.safetensors"], f"found {found}")
+                     "settings.json", "state.safetensors", "written.json"], f"found {found}")
     expect_whole(where)
     metadata, _ = tensors(where / "m.safetensors")
     for key, value in {"labels": "dots,stripes", "height": "8", "channels": "3", "n_feat": "8", "n_cfeat": "2",
