@@ -53,6 +53,6 @@ install(FILES ${PROJECT_BINARY_DIR}/installed/mote.pc DESTINATION ${CMAKE_INSTAL
 
 # What a game needs besides: weights, how to embed mote, examples, and the licences that go with the binary.
 file(GLOB weights models/*.safetensors)
-install(FILES ${weights} models/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/mote/models)
+install(FILES ${weights} models/README.md models/context_unet.py DESTINATION ${CMAKE_INSTALL_DATADIR}/mote/models)
 install(FILES LICENSE docs/third-party.md docs/embedding.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "build*" EXCLUDE)

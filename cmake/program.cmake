@@ -56,10 +56,12 @@ set(MOTE_DEFAULT_MODEL ${PROJECT_SOURCE_DIR}/models/sprites16.safetensors CACHE 
     "safetensors file to embed as the default MODEL; empty for none")
 set(MOTE_DEFAULT_CLASSIFIER ${PROJECT_SOURCE_DIR}/models/sprites16-classifier.safetensors CACHE FILEPATH
     "safetensors file to embed as mote evaluate's classifier; empty for none")
+# What `mote export` puts beside weights, for PyTorch.
+set(MOTE_CONTEXT_UNET_MODULE ${PROJECT_SOURCE_DIR}/models/context_unet.py)
 # Their paths stand in a string of the assembler's within a string of C's: a sign that means something there is
 # escaped once for each. A header takes them, since no shell and no list of CMake's is between.
 set(paths "")
-foreach(embedded MOTE_DEFAULT_MODEL MOTE_DEFAULT_CLASSIFIER)
+foreach(embedded MOTE_DEFAULT_MODEL MOTE_DEFAULT_CLASSIFIER MOTE_CONTEXT_UNET_MODULE)
   if(${embedded})
     if(NOT EXISTS ${${embedded}})
       message(FATAL_ERROR "${embedded}: ${${embedded}} is not there")

@@ -1,7 +1,7 @@
-// default_model.c: the weights inside the program; the build names their files, if any.
+// default_model.c: the files inside the program; the build names them, if any.
 #include "tools/default_model.h"
 
-#include "models/embedded.h"  // written by the build: MOTE_DEFAULT_MODEL, MOTE_DEFAULT_CLASSIFIER
+#include "models/embedded.h"  // written by the build: MOTE_DEFAULT_MODEL, MOTE_DEFAULT_CLASSIFIER, MOTE_CONTEXT_UNET_MODULE
 
 #ifdef __APPLE__
 #define SECTION ".const_data"
@@ -46,3 +46,5 @@ EMBED(default_classifier, MOTE_DEFAULT_CLASSIFIER)
 #else
 EMBED_NOTHING(default_classifier)
 #endif
+
+EMBED(context_unet_module, MOTE_CONTEXT_UNET_MODULE)

@@ -1,4 +1,4 @@
-// default_model.h: the weights inside the program: those that `mote sample` takes when no MODEL is named, and the classifier
+// default_model.h: the files inside the program: the weights that `mote sample` takes when no MODEL is named, and the classifier
 // that `mote evaluate` judges their samples with.
 #ifndef MOTE_TOOLS_DEFAULT_MODEL_H
 #define MOTE_TOOLS_DEFAULT_MODEL_H
@@ -11,5 +11,8 @@
 // Safetensors files in memory that live as long as the program, or NULL when none was built in.
 const void *default_model(size_t *bytes);
 const void *default_classifier(size_t *bytes);
+
+// The text of models/context_unet.py.
+const void *context_unet_module(size_t *bytes);
 
 #endif

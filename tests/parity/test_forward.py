@@ -1,5 +1,7 @@
 """`mote forward` against float64 PyTorch: sizes, batches, eval and train mode, F16 weights, what a file may lack."""
+import importlib.util
 import sys
+import types
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +9,7 @@ import torch
 
 import context_unet
 import harness
+import safetensors_numpy
 
 # float32 rounding through some 20 normalised layers comes to about 1e-6; a wrong term is far above this.
 TOLERANCE = 2e-5
@@ -109,6 +112,39 @@ def check_missing_shortcut(report, mote, case, seed):
                          f"differ by at most {np.abs(first - again).max():.1e}")
 
 
+def load_exported(folder):
+    """As a user does it who has the package safetensors, for which this stands in."""
+    shim = types.ModuleType("safetensors.torch")
+    shim.load_file = lambda path: {name: torch.tensor(np.array(array)) for name, array in safetensors_numpy.load(path)[0].items()}
+    sys.modules.update({"safetensors": types.ModuleType("safetensors"), "safetensors.torch": shim})
+    spec = importlib.util.spec_from_file_location("of_export", folder / "context_unet.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load(folder / "model.safetensors").double()
+
+
+def check_export(report, mote, case, seed, tolerance):
+    """What `mote export` writes is the same network for PyTorch and, with all metadata, for mote; another network is refused."""
+    name = "export for PyTorch"
+    if not report.wanted(name):
+        return
+    with report.case(name):
+        module = context_unet.random_model(*case[:4], seed=seed)
+        model, folder = mote.file("model.safetensors"), mote.file("exported")
+        context_unet.save_model(model, module, context_unet.metadata_of(module, timesteps=case.timesteps, labels="a,b,c,d,e"))
+        mote.run("export", model, folder)
+        inputs = make_inputs(case, seed)
+        found, _ = mote_forward(mote, model, *inputs, "eval")
+        again, _ = mote_forward(mote, folder / "model.safetensors", *inputs, "eval")
+        with torch.no_grad():
+            x, steps, context = (torch.from_numpy(array).double() for array in inputs)
+            expected = load_exported(folder)(x, steps / case.timesteps, context).numpy()
+        report.error(name, harness.relative_error(found, expected), tolerance)
+        report.error(name + ": mote", harness.relative_error(again, found), 0)
+        metadata = safetensors_numpy.load(folder / "model.safetensors")[1]
+        report.truth(name + ": metadata", metadata["labels"] == "a,b,c,d,e" and metadata["timesteps"] == "200", str(metadata)[:60])
+
+
 def main():
     options = harness.arguments(__doc__)
     report = harness.Report(options.only)
@@ -118,6 +154,7 @@ def main():
             if case.cost <= SMALL_COST or not options.small:
                 check(report, mote, case, seed, tolerance)
         check(report, mote, Case(3, 16, 5, 16, 3), 100, tolerance, "F16 weights ", half=True)
+        check_export(report, mote, Case(3, 16, 5, 16, 3, timesteps=200), 101, tolerance)
         check(report, mote, Case(4, 24, 7, 12, 3), 101, tolerance, "no metadata ", no_metadata=True)
         check_missing_shortcut(report, mote, Case(3, 16, 5, 16, 3), 102)
     return report.exit_status()

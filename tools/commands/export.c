@@ -10,9 +10,13 @@
 
 #include "graph/diffusion/schedule.h"
 #include "graph/nets/diffusers_model.h"
+#include "graph/nets/metadata.h"
 #include "graph/nets/model.h"
+#include "graph/nets/parameters_write.h"
 #include "runtime/error.h"
+#include "runtime/file.h"
 #include "tools/command.h"
+#include "tools/default_model.h"
 #include "tools/json.h"
 #include "tools/open.h"
 #include "tools/options.h"
@@ -24,7 +28,8 @@ static const options_desc desc = {
     .usage = "MODEL DIR [OPTION...]",
     .table = table,
     .notes = "Writes a unet2d as a pipeline that diffusers loads: the model, its classes as rows and one more for none, and a\n"
-             "DDIMScheduler. DIR is made; one that is there must be empty.\n\n"
+             "DDIMScheduler; a context_unet as model.safetensors and context_unet.py, a module that PyTorch users import.\n"
+             "DIR is made; one that is there must be empty.\n\n"
              "Example:\n  mote export sprites.safetensors sprites\n",
 };
 
@@ -46,20 +51,32 @@ static mote_status check_options(options *base, mote_error *error) {
   return options_no_more_words(base, error);
 }
 
-// rmdir and mkdir of a folder that is there tell that it is empty.
-static mote_status make_folder(const char *folder, const char *name, mote_error *error) {
-  char path[PATH_MAX];
-  if (snprintf(path, sizeof path, "%s%s", folder, name) >= (int)sizeof path)
-    return fail(error, MOTE_ERROR_FILE, "%s: the name is too long", folder);
-  if (!mkdir(path, 0777)) return MOTE_OK;
-  return fail(error, MOTE_ERROR_FILE, "%s: cannot make the folder: %s", path, strerror(errno));
+typedef struct file_name {
+  char text[PATH_MAX];
+} file_name;
+
+static mote_status name_in(const char *folder, const char *name, file_name *out, mote_error *error) {
+  if (snprintf(out->text, sizeof out->text, "%s%s", folder, name) < (int)sizeof out->text) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FILE, "%s: the name is too long", folder);
 }
 
-static mote_status write_folder(const export_options *o, const mote_model *model, mote_error *error) {
+static mote_status make_folder(const char *folder, const char *name, mote_error *error) {
+  file_name path;
+  TRY(name_in(folder, name, &path, error));
+  if (!mkdir(path.text, 0777)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FILE, "%s: cannot make the folder: %s", path.text, strerror(errno));
+}
+
+// rmdir and mkdir of a folder that is there tell that it is empty.
+static mote_status make_empty_folder(const char *folder, mote_error *error) {
+  if (rmdir(folder) && errno != ENOENT)
+    return fail(error, MOTE_ERROR_FILE, "%s: %s, expected a new or an empty folder", folder, strerror(errno));
+  return make_folder(folder, "", error);
+}
+
+// A pipeline for diffusers.
+static mote_status write_pipeline(const export_options *o, const mote_model *model, mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
-  if (rmdir(o->folder) && errno != ENOENT)
-    return fail(error, MOTE_ERROR_FILE, "%s: %s, expected a new or an empty folder", o->folder, strerror(errno));
-  TRY(make_folder(o->folder, "", error));
   TRY(make_folder(o->folder, "/unet", error));
   TRY(make_folder(o->folder, "/scheduler", error));
   const size_t count = (size_t)info->timesteps + 1;
@@ -74,9 +91,58 @@ static mote_status write_folder(const export_options *o, const mote_model *model
   return status;
 }
 
+static mote_status write_text(const char *path, const void *text, size_t bytes, mote_error *error) {
+  file_writer writer;
+  TRY(file_writer_init(&writer, path, error));
+  if (!file_writer_write(&writer, text, bytes, error)) return file_writer_commit(&writer, error);
+  file_writer_abort(&writer);
+  return error->status;
+}
+
+// Weights, and the module that they are of.
+static mote_status write_module(const export_options *o, const mote_model *model, mote_error *error) {
+  file_name weights_file, module_file;
+  TRY(name_in(o->folder, "/model.safetensors", &weights_file, error));
+  TRY(name_in(o->folder, "/context_unet.py", &module_file, error));
+  size_t bytes;
+  const void *text = context_unet_module(&bytes);
+  metadata_pairs *metadata = calloc(1, sizeof *metadata);
+  if (!metadata) return fail(error, MOTE_ERROR_MEMORY, "no memory for the metadata");
+  metadata_describe(&model->info, metadata);
+  const parameters_write_desc weights = {
+      .parameters = &model->parameters, .learned = model->buffer, .others = model->buffer, .dtype = SAFETENSORS_F32,
+      .metadata = metadata};
+  mote_status status = parameters_write(&weights, weights_file.text, error);
+  free(metadata);
+  return status ? status : write_text(module_file.text, text, bytes, error);
+}
+
+// What becomes of a network.
+static const struct export_form {
+  const char *network, *reader;
+  mote_status (*check)(const mote_model_info *info, mote_error *error);  // NULL: all of them can be written
+  mote_status (*write)(const export_options *o, const mote_model *model, mote_error *error);
+} forms[] = {{"unet2d", "diffusers", diffusers_check_model, write_pipeline}, {"context_unet", "PyTorch", NULL, write_module}};
+
+static const struct export_form *form_of(const mote_model_info *info) {
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+    if (!strcmp(forms[i].network, info->architecture)) return &forms[i];
+  return NULL;
+}
+
+static mote_status write_folder(const export_options *o, const mote_model *model, mote_error *error) {
+  const mote_model_info *info = mote_model_get_info(model);
+  const struct export_form *form = form_of(info);
+  if (!form) return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: found a %s, expected a unet2d or a context_unet", o->model,
+                          info->architecture);
+  if (form->check) TRY(form->check(info, error));
+  TRY(make_empty_folder(o->folder, error));
+  return form->write(o, model, error);
+}
+
 static void print_result(const export_options *o, const mote_model_info *info) {
   if (!o->base.common.json) {
-    print("wrote %s: %s for diffusers\n", o->folder, info->architecture);
+    print("wrote %s: a %s for %s\n", o->folder, info->architecture, form_of(info)->reader);
     return;
   }
   cJSON *json = cJSON_CreateObject();
@@ -94,7 +160,6 @@ static mote_status export(options *base, int *exit_code, mote_error *error) {
   mote_status status = MOTE_OK;
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   TRY_GOTO(end, open_any_model(device, o->model, &model, error));
-  TRY_GOTO(end, diffusers_check_model(mote_model_get_info(model), error));
   TRY_GOTO(end, write_folder(o, model, error));
   print_result(o, mote_model_get_info(model));
 end:
