@@ -129,6 +129,8 @@ faults=(
   'draw_batch.comp           s/state\[TRAIN_BATCH\] \* p\.batch + n/n/'
   'adamw.comp                s/p\.share \* statistics/statistics/'
   'adamw.comp                s/p\.momentum \* (/(/'
+  'average_pool.comp         s/x\[below + 2\]/x[below]/'
+  'average_pool_backward.comp s/ = 0\.25 \* dy\[i\]/ = dy[i]/'
   'batch_norm_backward.comp  s/ - here\.normal \* m\.product//'
   'batch_norm_backward.comp  s/s < p\.slices; s += /s + 1 < p.slices; s += /'
   'batch_norm_backward.comp  s/float(p\.batch) \* float(p\.pixels)/float(p.batch) * float(p.pixels) \/ float(p.slices)/'
