@@ -16,7 +16,7 @@ import safetensors_numpy
 spec = importlib.util.spec_from_file_location("exported", pathlib.Path(__file__).resolve().parents[2] / "models/context_unet.py")
 exported = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(exported)
-ContextUnet = exported.ContextUnet
+ContextUnet, conv_norm_gelu = exported.ContextUnet, exported.conv_norm_gelu
 
 
 def weights(module):
