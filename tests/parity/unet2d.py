@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import safetensors_numpy
+
 ACTIVATIONS = {"silu": functional.silu, "swish": functional.silu, "gelu": functional.gelu, "mish": functional.mish,
                "relu": functional.relu}
 DEFAULTS = {"act_fn": "silu", "add_attention": True, "attention_head_dim": 8, "attn_norm_num_groups": None,
@@ -188,3 +190,11 @@ class UNet2D(nn.Module):
 
 def config_of(folder):
     return json.loads((pathlib.Path(folder) / "config.json").read_text())
+
+
+def load(folder):
+    """The module of a folder, with its weights."""
+    module = UNet2D(config_of(folder))
+    weights = safetensors_numpy.load(pathlib.Path(folder) / "diffusion_pytorch_model.safetensors")[0]
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return module
