@@ -208,6 +208,7 @@ lane_parity() {
   count_test "forward against PyTorch" "$python" tests/parity/test_forward.py "${mote[@]}"
   count_test "diffusers folders" "$python" tests/parity/test_unet2d.py "${mote[@]}"
   count_test "diffusers folders, plain kernels" "$python" tests/parity/test_unet2d.py "${mote[@]}" --kernels plain --small
+  count_test "diffusers folders, tiled kernels" "$python" tests/parity/test_unet2d.py "${mote[@]}" --kernels tiled --small
   count_test "forward against PyTorch, tiled kernels" "$python" tests/parity/test_forward.py "${mote[@]}" \
     --kernels tiled --small
   count_test "forward against PyTorch, half-precision matrices" "$python" tests/parity/test_forward.py "${mote[@]}" \

@@ -344,7 +344,7 @@ def main():
     report = harness.Report(options.only)
     with harness.Mote(options.mote, options.device, options.kernels) as mote:
         for folder in sorted((FIXTURES / "unet2d").iterdir()):
-            if not options.small or folder.name in ("03", "06", "10"):
+            if not options.small or folder.name not in ("00", "01", "02"):  # the largest
                 check_fixture(report, mote, folder)
         for seed, (name, changes) in enumerate(CASES.items()):
             if not options.small or seed % 3 == 1:
