@@ -228,6 +228,7 @@ lane_parity() {
   count_test "twenty AdamW steps against PyTorch" "$python" tests/parity/test_train_steps.py "${mote[@]}"
   count_test "the classifier against PyTorch" "$python" tests/parity/test_classifier.py "${mote[@]}"
   count_test "training, eight times killed" "$python" tests/test_train.py "${mote[@]}" --kills 8 --only '^test_(?!minutes)'
+  count_test "training a unet2d" "$python" tests/test_train_unet2d.py "${mote[@]}"
   alone count_test "training by the clock" "$python" tests/test_train.py "${mote[@]}" --only '^test_minutes'
   alone count_test "profile" "$python" tests/test_profile.py "${mote[@]}"
   run_test "tools/compare runs" "$python" tools/compare "${mote[@]}" --what sample,train --n-feat 8 --batch 1 \

@@ -7,7 +7,6 @@ Tests are the functions called test_*; each states one behaviour in its docstrin
 nothing but Python itself.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -18,12 +17,10 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-from train_support import (OPTIONS, TIMEOUT, TINY, Run, command, expect, expect_error, expect_whole, hear_signals, log, make_data,
-                           png, read_png_rgba, state_bytes, state_steps, temporary_files, tensors, train)
+from train_support import (OPTIONS, TIMEOUT, TINY, Run, command, expect, expect_error, expect_whole, log, make_data, png,
+                           read_png_rgba, run_tests, state_bytes, state_steps, temporary_files, tensors, train)
 
 # ----------------------------------------------------------------------------------------------------------------------
 # What a run leaves
@@ -763,35 +760,10 @@ def test_info_data(where):
     expect_error(Run("info", "missing.npy", where=where), 1, "missing.npy")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mote", required=True)
-    parser.add_argument("--device")
+def add_options(parser):
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
-    parser.add_argument("--only", default="", help="tests whose names these regular expressions find, with | between them")
-    parser.parse_args(namespace=OPTIONS)
-    OPTIONS.mote = os.path.abspath(OPTIONS.mote)
-    hear_signals()
-    tests = [(name, test) for name, test in globals().items()
-             if name.startswith("test_") and re.search(OPTIONS.only, name)]
-    for expression in OPTIONS.only.split("|"):
-        if not any(re.search(expression, name) for name, _ in tests):
-            parser.error(f"--only: no test's name matches {expression}")
-    passed = failed = 0
-    for name, test in tests:
-        with tempfile.TemporaryDirectory(prefix="mote_train_") as where:
-            try:
-                began = time.monotonic()
-                test(pathlib.Path(where))
-                passed += 1
-                print(f"ok    {name} ({time.monotonic() - began:.1f} s)", flush=True)
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                print(f"FAIL  {name}: {test.__doc__}\n{traceback.format_exc()}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(__doc__, globals(), add_options))

@@ -1,15 +1,20 @@
 """What tests of mote train share: runs of the program, small data, and what a run left behind.
 
-OPTIONS is filled by the test's own main().
+OPTIONS is filled by run_tests, with which every such test ends.
 """
 
 import argparse
 import csv
 import json
+import os
 import pathlib
+import re
 import signal
 import struct
 import subprocess
+import tempfile
+import time
+import traceback
 import zlib
 
 OPTIONS = argparse.Namespace()
@@ -146,3 +151,32 @@ def expect_error(run, code, *texts):
     last = run.err.splitlines()[-1]
     for text in texts:
         expect(text in last, f"{text!r} is not in {last!r}")
+
+
+def run_tests(doc, names, add_options=lambda parser: None):
+    """Runs the functions called test_* among `names`, each in a folder of its own; returns the exit code."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--mote", required=True)
+    parser.add_argument("--device")
+    add_options(parser)
+    parser.add_argument("--only", default="", help="tests whose names these regular expressions find, with | between them")
+    parser.parse_args(namespace=OPTIONS)
+    OPTIONS.mote = os.path.abspath(OPTIONS.mote)
+    hear_signals()
+    tests = [(name, test) for name, test in names.items() if name.startswith("test_") and re.search(OPTIONS.only, name)]
+    for expression in OPTIONS.only.split("|"):
+        if not any(re.search(expression, name) for name, _ in tests):
+            parser.error(f"--only: no test's name matches {expression}")
+    passed = failed = 0
+    for name, test in tests:
+        with tempfile.TemporaryDirectory(prefix="mote_train_") as where:
+            try:
+                began = time.monotonic()
+                test(pathlib.Path(where))
+                passed += 1
+                print(f"ok    {name} ({time.monotonic() - began:.1f} s)", flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"FAIL  {name}: {test.__doc__}\n{traceback.format_exc()}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0

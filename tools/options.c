@@ -60,6 +60,8 @@ mote_status options_init(options *o, const options_desc *desc, int argc, const c
   struct poptOption *table = o->tables;  // a command without options of its own shows no empty heading
   if (desc->table->longName || desc->table->shortName)
     *table++ = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desc->table, 0, "Options:", NULL};
+  if (desc->further)
+    *table++ = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)desc->further, 0, desc->further_title, NULL};
   *table++ =
       (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)common_table, 0, "Every command's options:", NULL};
   *table++ = (struct poptOption){NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)help_table, 0, "Help:", NULL};
@@ -149,10 +151,10 @@ static mote_status take_common(options *o, int value, const char *argument, bool
 }
 
 static const char *option_name(const options *o, int value) {
-  for (const struct poptOption *option = o->desc->table; option->longName || option->shortName; option++)
-    if (option->val == value && option->longName) return option->longName;
-  for (const struct poptOption *option = common_table; option->longName; option++)
-    if (option->val == value) return option->longName;
+  const struct poptOption *const tables[] = {o->desc->table, common_table, o->desc->further};
+  for (int i = 0; i < 3; i++)
+    for (const struct poptOption *option = tables[i]; option && (option->longName || option->shortName); option++)
+      if (option->val == value && option->longName) return option->longName;
   return "?";
 }
 

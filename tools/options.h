@@ -40,6 +40,8 @@ typedef struct options_desc {
   const char *usage;               // what follows the name, e.g. "[MODEL] -o out.png [OPTION...]"
   const char *notes;               // printed below the options: an example, and what a table has no room for
   const struct poptOption *table;  // values from 1 to OPTIONS_COMMON - 1; arguments as POPT_ARG_STRING or _NONE
+  const struct poptOption *further;  // those that stand under a title of their own, with values of the same kind; NULL: none
+  const char *further_title;
 } options_desc;
 
 enum { OPTIONS_END = 0, OPTIONS_STOP = -1, OPTIONS_COMMON = 1000 };
@@ -49,7 +51,7 @@ typedef struct options {
   int exit_code;  // set when options_next returned OPTIONS_STOP
   const options_desc *desc;
   poptContext context;
-  struct poptOption tables[4];  // the command's, the shared ones, --help
+  struct poptOption tables[5];  // the command's, the shared ones, --help
   char **owned;                 // arguments of options, released by options_finish
   size_t owned_count;
 } options;

@@ -29,6 +29,15 @@ typedef struct network_setting {
   const char *title, *argument, *help; // of the line and the option
 } network_setting;
 
+// A short way to say settings, which `mote train` makes an option of too.
+typedef struct network_form {
+  const char *name, *argument, *help;  // as of a setting
+  const char *setting;                 // the one that it is another name of; NULL: `put` knows
+  // Puts the settings that `text` stands for into `info`, which has the images' size and the settings that were told. False: `why` is
+  // what was expected instead.
+  bool (*put)(mote_model_info *info, const char *text, char *why, size_t bytes);
+} network_form;
+
 // Settings that every network has, as mote_model_info does: what tells them in a file is the network's own.
 #define SETTING_CHANNELS .name = "channels", .of_data = true, .field = offsetof(mote_model_info, channels), .low = 1, .high = 4
 #define SETTING_HEIGHT .name = "height", .of_data = true, .field = offsetof(mote_model_info, height), .low = 4, .high = 256
@@ -60,9 +69,10 @@ struct mote_network {
   bool counts_from_0;  // callers' timesteps are 0 … T - 1, and `time` is that; else 0 … T, and `time` is t/T
   bool classifies;   // tells which class an image is of, from x alone; else makes of a noised image what mote_prediction says
   const network_setting *settings;  // up to one without a name
+  const network_form *forms;           // the same; NULL: none
   // What a setting is unless told, where that follows from `given`: the images' size and the settings that were told. NULL, or an answer
-  // of NULL: as its row says.
-  const char *(*usual)(const mote_model_info *given, const network_setting *setting, bool on_cpu);
+  // of false: as its row says.
+  bool (*usual)(const mote_model_info *given, const network_setting *setting, bool on_cpu, char *text, size_t bytes);
   // Why these settings do not go together, each in its range by itself: a sentence's end such as "width is 8, expected …", written
   // to `text`. True: they do. NULL: they always do.
   bool (*check)(const mote_model_info *info, char *text, size_t bytes);

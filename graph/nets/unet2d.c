@@ -281,26 +281,89 @@ static bool check(const mote_model_info *info, char *text, size_t bytes) {
   return check_levels(&u, text, bytes);
 }
 
-// Levels until a side is 4 to 7, or odd, four at most; the lower ones attend. Lists that were told decide how long the others are.
-static const char *usual(const mote_model_info *given, const network_setting *setting, bool on_cpu) {
-  static const char *const names[] = {"block_out_channels", "down_block_types", "up_block_types"};
-  static const char *const lists[][4] = {
-      {"64", "64,128", "64,128,128", "64,128,128,256"},
-      {"AttnDownBlock2D", "DownBlock2D,AttnDownBlock2D", "DownBlock2D,DownBlock2D,AttnDownBlock2D",
-       "DownBlock2D,DownBlock2D,AttnDownBlock2D,AttnDownBlock2D"},
-      {"AttnUpBlock2D", "AttnUpBlock2D,UpBlock2D", "AttnUpBlock2D,UpBlock2D,UpBlock2D",
-       "AttnUpBlock2D,AttnUpBlock2D,UpBlock2D,UpBlock2D"},
-      {"32", "32,64", "32,64,64", "32,64,64,128"}};
-  int levels = 1, which = 0;
-  while (which < 3 && strcmp(setting->name, names[which])) which++;
-  if (which == 3) return NULL;
+// Lists with a word or number for each level, of which one that was told decides how long the others are.
+static const char *const level_lists[] = {"block_out_channels", "down_block_types", "up_block_types"};
+enum { CHANNEL_LIST, DOWN_LIST, UP_LIST, LEVEL_LISTS };
+
+// Levels until a side is 4 to 7, or odd, four at most, unless they were told.
+static int level_count(const mote_model_info *given) {
+  int levels = 1;
   while (levels < 4 && given->height % (1 << levels) == 0 && given->height >> levels >= 4) levels++;
-  for (int i = 0; i < 3; i++) {
-    const network_setting *told = setting_find(&unet2d_network, names[i]);
+  for (int i = 0; i < LEVEL_LISTS; i++) {
+    const network_setting *told = setting_find(&unet2d_network, level_lists[i]);
     if (setting_is_told(given, told)) levels = setting_get(given, told).count;
   }
-  return levels >= 1 && levels <= 4 ? lists[which == 0 && on_cpu ? 3 : which][levels - 1] : NULL;
+  return levels;
 }
+
+// Of the levels those that attend, as words of the two lists of blocks.
+static void name_blocks(const bool *attends, int levels, int list, char *text, size_t bytes) {
+  const char *const *names = list == DOWN_LIST ? down_blocks : up_blocks;
+  size_t used = 0;
+  for (int i = 0; i < levels && used < bytes; i++)
+    used += (size_t)snprintf(text + used, bytes - used, "%s%s", i ? "," : "", names[attends[list == DOWN_LIST ? i : levels - 1 - i]]);
+}
+
+// The lowest level attends, of four or more the two lowest.
+static bool usual(const mote_model_info *given, const network_setting *setting, bool on_cpu, char *text, size_t bytes) {
+  static const char *const channels[] = {"64", "64,128", "64,128,128", "64,128,128,256"},
+                    *const on_cpus[] = {"32", "32,64", "32,64,64", "32,64,64,128"};
+  const int levels = level_count(given);
+  bool attends[LEVELS] = {0};
+  int list = 0;
+  while (list < LEVEL_LISTS && strcmp(setting->name, level_lists[list])) list++;
+  if (list == LEVEL_LISTS || levels < 1 || levels > (list == CHANNEL_LIST ? 4 : LEVELS)) return false;
+  for (int i = levels < 4 ? levels - 1 : levels - 2; i < levels; i++) attends[i] = true;
+  if (list == CHANNEL_LIST)
+    snprintf(text, bytes, "%s", (on_cpu ? on_cpus : channels)[levels - 1]);
+  else
+    name_blocks(attends, levels, list, text, bytes);
+  return true;
+}
+
+static bool put_text(mote_model_info *info, const char *name, const char *text) {
+  const network_setting *setting = setting_find(&unet2d_network, name);
+  setting_value value;
+  return setting_parse(setting, text, &value) && setting_put(info, setting, &value);
+}
+
+static bool fail_heights(const mote_model_info *info, int levels, char *why, size_t bytes) {
+  size_t used = (size_t)snprintf(why, bytes, "none, or heights that the levels have, which are");
+  for (int i = 0; i < levels && used < bytes; i++)
+    used += (size_t)snprintf(why + used, bytes - used, "%s%d", i ? ", " : " ", info->height >> i);
+  return false;
+}
+
+// The levels of these heights attend, and no other; after "none" the middle does not either.
+static bool put_attention(mote_model_info *info, const char *text, char *why, size_t bytes) {
+  static const network_setting heights = {.most = LEVELS};
+  const bool none = !strcmp(text, "none");
+  const int levels = level_count(info);
+  bool attends[LEVELS] = {0};
+  setting_value value = {0};
+  if (levels < 1 || levels > LEVELS || (!none && !setting_parse(&heights, text, &value))) return fail_heights(info, levels, why, bytes);
+  for (int k = 0; k < value.count; k++) {
+    int i = 0;
+    while (i < levels && info->height >> i != value.numbers[k]) i++;
+    if (i == levels) return fail_heights(info, levels, why, bytes);
+    attends[i] = true;
+  }
+  for (int list = DOWN_LIST; list <= UP_LIST; list++) {
+    char names[LEVELS * 20];
+    name_blocks(attends, levels, list, names, sizeof names);
+    if (!put_text(info, level_lists[list], names)) return fail_heights(info, levels, why, bytes);
+  }
+  return !none || put_text(info, "add_attention", "false");
+}
+
+static const network_form forms[] = {
+    {"features", "C,C,...", "unet2d: channels of each level, multiples of 8, such as 64,128,128; short for --block-out-channels", "block_out_channels", NULL},
+    {"attention", "H,H,...|none", "unet2d: heights of the levels that attend, such as 16,8; none: nor does the middle (default: the lowest, of "
+     "four or more the two lowest)", NULL, put_attention},
+    {"blocks", "N", "unet2d: of a level on the way down; short for --layers-per-block", "layers_per_block", NULL},
+    {"groups", "G", "unet2d: of GroupNorm; short for --norm-num-groups", "norm_num_groups", NULL},
+    {0},
+};
 
 #define CHOICE(title_of, name_of, words, first) .name = name_of, .title = title_of, .type = VALUE_CHOICE, .choices = words, .usual = first
 
@@ -353,4 +416,4 @@ static const network_setting settings[] = {
 };
 
 const network unet2d_network = {
-    .name = "unet2d", .counts_from_0 = true, .settings = settings, .usual = usual, .check = check, .build = build};
+    .name = "unet2d", .counts_from_0 = true, .settings = settings, .forms = forms, .usual = usual, .check = check, .build = build};

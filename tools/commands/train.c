@@ -217,7 +217,7 @@ static mote_status prepare(training *t, mote_error *error) {
   if (o->network.classifier && t->train.class_count < 2)
     return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d class, expected images of two or more",
                 t->train.class_count);
-  train_network_settle(&o->network, t->train.height, device->type == MOTE_DEVICE_CPU);
+  TRY(train_network_settle(&o->network, t->train.height, device->type == MOTE_DEVICE_CPU, error));
   TRY(train_network_check(&o->network, train_option_given(o, "net"), error));
   train_settings_desc settings = {
       .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};

@@ -16,13 +16,18 @@ static int index_of(const network *network) {
   return index;
 }
 
-static void add(train_network *o, const network_setting *setting) {
-  network_option *option = &o->settings[o->count];
+static network_option *find(train_network *o, const char *setting) {
   for (int i = 0; i < o->count; i++)
-    if (!strcmp(o->settings[i].setting->name, setting->name)) return;
-  if (o->count == NETWORK_OPTIONS) return;
+    if (!strcmp(o->settings[i].setting->name, setting)) return &o->settings[i];
+  return NULL;
+}
+
+static void add(train_network *o, const network *network, const network_setting *setting) {
+  network_option *option = &o->settings[o->count];
+  if (find(o, setting->name) || o->count == NETWORK_OPTIONS) return;
   o->count++;
   option->setting = setting;
+  option->one_by_one = network->forms;
   snprintf(option->name, sizeof option->name, "%s", setting->name);
   for (char *c = option->name; *c; c++)
     if (*c == '_') *c = '-';
@@ -31,22 +36,51 @@ static void add(train_network *o, const network_setting *setting) {
            setting->help, usual, on_cpu);
 }
 
+static void add_forms(train_network *o, const network *network) {
+  for (const network_form *form = network->forms; form && form->name && o->form_count < NETWORK_FORMS; form++)
+    o->forms[o->form_count++] = (network_form_option){form, network, form->setting ? find(o, form->setting) : NULL, ""};
+}
+
 void train_network_init(train_network *o) {
   snprintf(o->help, sizeof o->help, "the network: %s, which makes images; %s, which tells classes apart (default %s)",
            network_list_of(false).text, network_list_of(true).text, network_at(0)->name);
-  for (int i = 0; network_at(i); i++)
+  for (int i = 0; network_at(i); i++) {
     for (const network_setting *setting = network_at(i)->settings; setting->name; setting++)
-      if (!setting->of_data) add(o, setting);
+      if (!setting->of_data) add(o, network_at(i), setting);
+    add_forms(o, network_at(i));
+  }
+}
+
+static mote_status take_setting(network_option *setting, const char *option, const char *text, mote_error *error) {
+  if (setting->asked && strcmp(setting->asked, option))
+    return fail(error, MOTE_ERROR_USAGE, "found both --%s and --%s, expected one of them", setting->asked, option);
+  setting->asked = option;
+  snprintf(setting->value, sizeof setting->value, "%s", text);
+  return MOTE_OK;
+}
+
+mote_status train_network_take(train_network *o, const char *option, const char *text, mote_error *error) {
+  if (!text[0] || strlen(text) >= NETWORK_VALUE_BYTES)
+    return fail(error, MOTE_ERROR_USAGE, "--%s: found \"%s\", expected 1 to %d bytes", option, text, NETWORK_VALUE_BYTES - 1);
+  for (int i = 0; i < o->form_count; i++) {
+    if (strcmp(o->forms[i].form->name, option)) continue;
+    if (o->forms[i].setting) return take_setting(o->forms[i].setting, o->forms[i].form->name, text, error);
+    snprintf(o->forms[i].value, sizeof o->forms[i].value, "%s", text);
+  }
+  for (int i = 0; i < o->count; i++)
+    if (!strcmp(o->settings[i].name, option)) return take_setting(&o->settings[i], o->settings[i].name, text, error);
+  return MOTE_OK;
 }
 
 static mote_status check_one(train_network *o, network_option *option, mote_error *error) {
   const network_setting *setting = setting_find(chosen(o), option->setting->name);
   setting_value value;
   if (!option->value[0]) return MOTE_OK;
+  const char *asked = option->asked ? option->asked : option->name;
   if (!setting)
-    return fail(error, MOTE_ERROR_USAGE, "--%s: found with a %s, which has no such setting", option->name, chosen(o)->name);
+    return fail(error, MOTE_ERROR_USAGE, "--%s: found with a %s, which has no such setting", asked, chosen(o)->name);
   char name[48];
-  snprintf(name, sizeof name, "--%s", option->name);
+  snprintf(name, sizeof name, "--%s", asked);
   return option_setting(name, option->value, setting, &value, error);
 }
 
@@ -58,16 +92,17 @@ mote_status train_network_check(train_network *o, bool net_given, mote_error *er
     for (o->net = 0; !chosen(o)->classifies;) o->net++;
   }
   o->classifier = chosen(o)->classifies;
+  for (int i = 0; i < o->form_count; i++)
+    if (o->forms[i].value[0] && o->forms[i].network != chosen(o))
+      return fail(error, MOTE_ERROR_USAGE, "--%s: found with a %s, which has no such setting", o->forms[i].form->name,
+                  chosen(o)->name);
   for (int i = 0; i < o->count; i++) TRY(check_one(o, &o->settings[i], error));
   return MOTE_OK;
 }
 
 static void put(train_network *o, const network_setting *setting, const char *text) {
-  for (int i = 0; i < o->count; i++) {
-    network_option *option = &o->settings[i];
-    if (!strcmp(option->setting->name, setting->name) && !option->value[0])
-      snprintf(option->value, sizeof option->value, "%s", text);
-  }
+  network_option *option = find(o, setting->name);
+  if (option && !option->value[0]) snprintf(option->value, sizeof option->value, "%s", text);
 }
 
 void train_network_adopt(train_network *o, bool net_given, const mote_model_info *model) {
@@ -78,14 +113,42 @@ void train_network_adopt(train_network *o, bool net_given, const mote_model_info
   }
 }
 
-void train_network_settle(train_network *o, int side, bool on_cpu) {
-  mote_model_info given = {.height = side};
-  if (train_network_describe(o, &given, NULL)) return;  // of which the trainer will say why
+// Of the settings that `form` stands for, as `meant` has them, those that are open get them, and others must be the same.
+static mote_status agree(train_network *o, const network_form_option *form, const mote_model_info *meant, mote_error *error) {
   for (const network_setting *setting = chosen(o)->settings; setting->name; setting++) {
-    const char *text = chosen(o)->usual ? chosen(o)->usual(&given, setting, on_cpu) : NULL;
-    if (!text) text = on_cpu && setting->usual_on_cpu ? setting->usual_on_cpu : setting->usual;
+    network_option *option = find(o, setting->name);
+    const setting_value value = setting_get(meant, setting);
+    const setting_text text = setting_format(setting, &value);
+    if (!option || !setting_is_told(meant, setting)) continue;
+    if (option->value[0] && strcmp(option->value, text.text))
+      return fail(error, MOTE_ERROR_USAGE, "--%s: found \"%s\", which stands for --%s %s, but that is %s already; leave one of them out",
+                  form->form->name, form->value, option->name, text.text, option->value);
+    put(o, setting, text.text);
+  }
+  return MOTE_OK;
+}
+
+static mote_status settle_form(train_network *o, const network_form_option *form, int side, mote_error *error) {
+  mote_model_info told = {.height = side};
+  char why[160];
+  TRY(train_network_describe(o, &told, error));
+  if (!form->form->put(&told, form->value, why, sizeof why))
+    return fail(error, MOTE_ERROR_USAGE, "--%s: found \"%s\", expected %s", form->form->name, form->value, why);
+  return agree(o, form, &told, error);
+}
+
+mote_status train_network_settle(train_network *o, int side, bool on_cpu, mote_error *error) {
+  for (int i = 0; i < o->form_count; i++)
+    if (o->forms[i].value[0]) TRY(settle_form(o, &o->forms[i], side, error));
+  mote_model_info given = {.height = side};
+  if (train_network_describe(o, &given, NULL)) return MOTE_OK;  // of which the trainer will say why
+  for (const network_setting *setting = chosen(o)->settings; setting->name; setting++) {
+    char of_data[NETWORK_VALUE_BYTES];
+    const char *text = on_cpu && setting->usual_on_cpu ? setting->usual_on_cpu : setting->usual;
+    if (chosen(o)->usual && chosen(o)->usual(&given, setting, on_cpu, of_data, sizeof of_data)) text = of_data;
     if (text) put(o, setting, text);
   }
+  return MOTE_OK;
 }
 
 mote_status train_network_describe(const train_network *o, mote_model_info *model, mote_error *error) {

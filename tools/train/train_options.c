@@ -111,7 +111,7 @@ const train_setting train_settings[] = {
     {"half", 0, SETTING_FLAG, SETTING_FREE, AT(half), 0, 0, NULL, NULL, "write the weights as F16"},
 };
 const int train_setting_count = sizeof train_settings / sizeof train_settings[0];
-_Static_assert(sizeof train_settings / sizeof train_settings[0] + NETWORK_OPTIONS <= TRAIN_SETTINGS_MAX, "make train_options larger");
+_Static_assert(sizeof train_settings / sizeof train_settings[0] + NETWORK_OPTIONS + NETWORK_FORMS <= TRAIN_SETTINGS_MAX, "make train_options larger");
 
 static const char usage[] = "[DATA] -o model.safetensors [OPTION...]";
 static const char notes[] =
@@ -153,15 +153,26 @@ void train_options_default(train_options *o) {
     add_setting(o, &train_settings[i]);
     if (train_settings[i].choices != network_names) continue;
     o->settings[o->setting_count - 1].help = o->network.help;
+    for (int k = 0; k < o->network.form_count; k++) {
+      const network_form_option *form = &o->network.forms[k];
+      const char *value = form->setting ? form->setting->value : form->value;
+      add_setting(o, &(train_setting){.name = form->form->name,
+                                      .kind = SETTING_NETWORK,
+                                      .role = SETTING_LOCAL,
+                                      .offset = (size_t)(value - (const char *)o),
+                                      .argument = form->form->argument,
+                                      .help = form->form->help});
+    }
     for (int k = 0; k < o->network.count; k++) {
       const network_option *option = &o->network.settings[k];
       add_setting(o, &(train_setting){.name = option->name,
                                       .kind = SETTING_NETWORK,
                                       .role = SETTING_FIXED,
-                                      .offset = AT(network.settings) + (size_t)k * sizeof *option + offsetof(network_option, value),
+                                      .offset = (size_t)(option->value - (const char *)o),
                                       .argument = option->setting->argument,
                                       .help = option->help,
-                                      .later = k > 0});
+                                      .later = k > 0,
+                                      .one_by_one = option->one_by_one});
     }
   }
 }
@@ -175,7 +186,7 @@ static mote_status take_option(train_options *o, int index, const char *text, mo
   void *value = train_setting_value(o, s);
   char name[40];
   snprintf(name, sizeof name, s->letter ? "-%.1s" : "--%s", s->letter ? &s->letter : s->name);
-  o->given[index] = true;
+  for (int i = 0; i < o->setting_count; i++) o->given[i] |= o->settings[i].offset == s->offset;  // by whichever name
   switch (s->kind) {
     case SETTING_INT:
       return option_int(name, text, (int)s->minimum, (int)s->maximum, value, error);
@@ -193,23 +204,26 @@ static mote_status take_option(train_options *o, int index, const char *text, mo
       *(bool *)value = true;
       return MOTE_OK;
     case SETTING_NETWORK:
-      if (snprintf(value, NETWORK_VALUE_BYTES, "%s", text) < NETWORK_VALUE_BYTES && text[0]) return MOTE_OK;
-      return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected 1 to %d bytes", name, text, NETWORK_VALUE_BYTES - 1);
+      return train_network_take(&o->network, s->name, text, error);
   }
   return MOTE_OK;
 }
 
-static void fill_table(train_options *o) {
+// Settings that have short forms stand in a table of their own.
+static void fill_tables(train_options *o) {
+  int counts[2] = {0};
   for (int i = 0; i < o->setting_count; i++) {
     const train_setting *s = &o->settings[i];
-    o->table[i] = (struct poptOption){.longName = s->name,
-                                      .shortName = s->letter,
-                                      .argInfo = s->kind == SETTING_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
-                                      .val = i + 1,
-                                      .descrip = s->help,
-                                      .argDescrip = s->argument};
+    struct poptOption *table = s->one_by_one ? o->one_by_one : o->table;
+    table[counts[s->one_by_one]++] = (struct poptOption){.longName = s->name,
+                                                         .shortName = s->letter,
+                                                         .argInfo = s->kind == SETTING_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING,
+                                                         .val = i + 1,
+                                                         .descrip = s->help,
+                                                         .argDescrip = s->argument};
   }
-  o->desc = (options_desc){.name = "train", .usage = usage, .notes = notes, .table = o->table};
+  o->desc = (options_desc){.name = "train", .usage = usage, .notes = notes, .table = o->table,
+                           .further = o->one_by_one, .further_title = "A unet2d in detail, as its files have it:"};
 }
 
 bool train_option_given(const train_options *o, const char *name) {
@@ -234,7 +248,7 @@ static mote_status check_output(const train_options *o, mote_error *error) {
 
 bool train_options_init(train_options *o, int argc, const char **argv, int *exit_code) {
   train_options_default(o);
-  fill_table(o);
+  fill_tables(o);
   mote_error error;
   const char *text = NULL;
   int value = 0;

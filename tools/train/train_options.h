@@ -10,7 +10,7 @@
 #include "tools/options.h"
 #include "tools/train/train_network.h"
 
-#define TRAIN_SETTINGS_MAX 80
+#define TRAIN_SETTINGS_MAX 96
 
 typedef enum train_alpha { ALPHA_STRAIGHT, ALPHA_PREMULTIPLIED } train_alpha;  // as metadata_alphas
 
@@ -41,6 +41,7 @@ typedef struct train_setting {
   const char *const *choices;  // NULL-terminated
   const char *argument, *help;
   bool later;  // runs that mote 0.1.0 began lack it in settings.json, and meant its default
+  bool one_by_one;  // a setting of a network that has short forms
 } train_setting;
 
 typedef struct train_options {
@@ -66,7 +67,7 @@ typedef struct train_options {
   cJSON *earlier;                                    // settings.json of the run that goes on, or NULL; owned
   cJSON *found_files;                                // in it: where its files are now
   options_desc desc;
-  struct poptOption table[TRAIN_SETTINGS_MAX + 1];
+  struct poptOption table[TRAIN_SETTINGS_MAX + 1], one_by_one[NETWORK_OPTIONS + 1];
   train_setting settings[TRAIN_SETTINGS_MAX];  // train_settings, and those of the networks
   int setting_count;
 } train_options;

@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+"""mote train with a unet2d: the short forms of its settings.
+
+    /usr/bin/python3 tests/test_train_unet2d.py --mote build/mote [--device D] [--only TEXT]
+
+Tests are the functions called test_*; each states one behaviour in its docstring and fails by an exception. Needs
+nothing but Python itself.
+"""
+
+import json
+import os
+import sys
+
+from train_support import Run, expect, expect_error, make_data, run_tests, tensors, train
+
+UNET = ["--net", "unet2d", "--batch", 2, "--timesteps", 20, "--sample-every", 0, "--steps", 1]
+
+
+def settings_of(where):
+    return json.loads((where / "m.safetensors.run/settings.json").read_text())["settings"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Short forms
+
+def test_short_forms(where):
+    """--features, --blocks, --groups and --attention stand for settings, which the files have by their own names."""
+    make_data(where)
+    for features, attention, down, up, middle in (
+            ("8,16", "4", "DownBlock2D,AttnDownBlock2D", "AttnUpBlock2D,UpBlock2D", "true"),
+            ("8,8,8,8", "8,2", "AttnDownBlock2D,DownBlock2D,AttnDownBlock2D,DownBlock2D",
+             "UpBlock2D,AttnUpBlock2D,UpBlock2D,AttnUpBlock2D", "true"),
+            ("8,8", "none", "DownBlock2D,DownBlock2D", "UpBlock2D,UpBlock2D", "false")):
+        train(where, *UNET, "--features", features, "--attention", attention, "--blocks", 1, "--groups", 4, "--force")
+        found, _ = tensors(where / "m.safetensors")
+        for key, value in {"block_out_channels": features, "down_block_types": down, "up_block_types": up,
+                           "add_attention": middle, "layers_per_block": "1", "norm_num_groups": "4"}.items():
+            expect(found[key] == value, f"--features {features} --attention {attention}: {key} is {found[key]}")
+    expect(not {"features", "attention", "blocks", "groups"} & set(settings_of(where)), f"found {settings_of(where)}")
+    train(where, "--resume", "--steps", 2, "--attention", "none", "--features", "8,8", "--blocks", 1)
+    expect_error(train(where, "--resume", "--attention", "8", check=None), 2, "--attention", "AttnDownBlock2D,DownBlock2D")
+    expect_error(train(where, "--resume", "--features", "8,16", check=None), 2, "8,16", "started with \"8,8\"")
+
+
+def test_usual_levels(where):
+    """Of five levels that are asked for, the lowest two attend."""
+    make_data(where, 16)
+    train(where, *UNET, "--features", "8,8,8,8,8", "--blocks", 1)
+    found = settings_of(where)
+    expect(found["down-block-types"] == "DownBlock2D,DownBlock2D,DownBlock2D,AttnDownBlock2D,AttnDownBlock2D", f"found {found}")
+    expect(found["up-block-types"] == "AttnUpBlock2D,AttnUpBlock2D,UpBlock2D,UpBlock2D,UpBlock2D", f"found {found}")
+
+
+def test_short_forms_refused(where):
+    """A short form that cannot be is named as it was given, with what was expected; nothing is written."""
+    make_data(where)
+    for words, *texts in ((["--features", "8,7"], "--features", "8,7", "multiple of 8"),
+                          (["--features", "8,8", "--block-out-channels", "8,16"], "--features", "--block-out-channels"),
+                          (["--blocks", "0"], "--blocks", "1 to 8"),
+                          (["--features", "8,8", "--attention", "5"], "--attention", "\"5\"", "8, 4"),
+                          (["--features", "8,8", "--attention", "4,"], "--attention", "\"4,\"", "8, 4"),
+                          (["--features", "8,8", "--attention", "4", "--down-block-types", "DownBlock2D,DownBlock2D"],
+                           "--attention", "--down-block-types", "already")):
+        expect_error(train(where, *UNET, *words, check=None), 2, *texts)
+    for words in (["--attention", "4"], ["--blocks", "1"], ["--features", "8,8"]):
+        expect_error(train(where, *words, check=None), 2, words[0], "context_unet", "no such setting")
+    expect(sorted(os.listdir(where)) == ["data"], f"found {os.listdir(where)}")
+
+
+def test_help(where):
+    """The short forms stand among the options, all others of a unet2d under a title of their own."""
+    text = Run("train", "--help", where=where, check=0).out
+    at = [text.index(words) for words in ("Options:", "--features=", "--n-feat=", "--holdout=", "A unet2d in detail",
+                                          "--block-out-channels=", "--dropout=", "Every command's options:")]
+    expect(at == sorted(at), f"the order is {at}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(__doc__, globals()))
