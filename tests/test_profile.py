@@ -65,6 +65,37 @@ def test_bench_prints_rows_of_every_kind(mote, _):
     expect(counts["ceilings"] == counts["sample"] == counts["train"] == 1 and counts["layers"] > 20, counts)
 
 
+def test_bench_times_the_unet_of_others(mote, _):
+    done = run(mote, "--what", "unet", "--height", "4", "--repeat", "1", "--json", command="bench")
+    expect(done.returncode == 0, done.stderr)
+    lines = {line["what"]: line for line in map(json.loads, done.stdout.splitlines())}
+    expect(list(lines) == ["unet sample", "unet train"] and all(line["batch"] == 2 for line in lines.values()), lines)
+    # Products of convolutions that stride 1 and 2 and follow an upsampling: 64, 128, 256 channels of 4 x 4, 2 x 2 and one pixel.
+    pixels = {16: 4 * 64 + 2 * 64 * 64 + (192 * 64 + 64 * 64) + (128 * 64 + 64 * 64) + 128 * 128 + 64 * 4,
+              4: 64 * 64 + 64 * 128 + 128 * 128 + (384 * 128 + 128 * 128) + (192 * 128 + 128 * 128) + 256 * 256,
+              1: 128 * 128 + 128 * 256 + 256 * 256 + (512 * 256 + 256 * 256) + (384 * 256 + 256 * 256)}
+    shortcuts = 16 * (192 * 64 + 128 * 64) + 4 * (64 * 128 + 384 * 128 + 192 * 128) + 128 * 256 + 512 * 256 + 384 * 256
+    wanted = 2 * 2 * (9 * sum(count * products for count, products in pixels.items()) + shortcuts)
+    found = lines["unet sample"]["gflops"] * lines["unet sample"]["ms"] * 1e6
+    expect(abs(found / wanted - 1) < 1e-6, f"{found} operations of a forward pass, expected {wanted}")
+
+
+def test_random_models_are_of_any_network(mote, _):
+    small = ["--net", "unet2d", "--settings", "block_out_channels=8;layers_per_block=1;down_block_types=DownBlock2D;up_block_types=UpBlock2D",
+             "--height", "4", "--repeat", "1", "--json"]
+    for words in ([], ["--what", "train"]):
+        done = run(mote, *small, *words)
+        layers = {line.get("layer") for line in map(json.loads, done.stdout.splitlines())}
+        expect(done.returncode == 0 and "mid_block/resnets.1" in layers, f"{layers} {done.stderr}")
+    for words, text in ((["--net", "none"], "context_unet"), (["--net", "unet2d", "--n-feat", "8"], "--n-feat"),
+                        (["--settings", "dropout=0.5"], "dropout"), (["--net", "unet2d", "--settings", "dropout=2"], "0 to 0.99"),
+                        (["--net", "sprite_classifier"], "makes images"), (["x.safetensors", "--net", "unet2d"], "x.safetensors")):
+        done = run(mote, *words)
+        expect(done.returncode == 2 and text in done.stderr, f"{words}: {done.returncode}, {done.stderr}")
+    done = run(mote, "--what", "unet", "--net", "unet2d", command="bench")
+    expect(done.returncode == 2 and "--net" in done.stderr, done.stderr)
+
+
 def test_bench_without_batch_takes_several(mote, _):
     done = run(mote, "--n-feat", "8", "--height", "8", "--repeat", "1", "--what", "sample", "--json", command="bench")
     found = [json.loads(line)["batch"] for line in done.stdout.splitlines()]

@@ -1,19 +1,16 @@
 // bench_subject.c: makes what `mote bench` and `mote profile` measure.
 #include "tools/measure/bench_subject.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "graph/nets/settings.h"
 #include "tools/open.h"
 
-// Random models are of the first network.
-static mote_status take_setting(bench_options *o, const char *option, const char *name, const char *text, mote_error *error) {
-  const network_setting *setting = setting_find(network_at(0), name);
-  setting_value value;
-  TRY(option_setting(option, text, setting, &value, error));
-  o->shaped = setting_put(&o->shape, setting, &value);
-  return MOTE_OK;
-}
+// Settings with options of their own, in the order of bench_options.named.
+static const struct {
+  const char *option, *name, *usual;
+} named[BENCH_NAMED] = {{"--n-feat", "n_feat", "64"}, {"--height", "height", "16"}, {"--channels", "channels", "3"}, {"--n-cfeat", "n_cfeat", "5"}};
 
 mote_status bench_take_option(options *base, int value, const char *text, mote_error *error) {
   bench_options *o = (bench_options *)base;
@@ -21,10 +18,12 @@ mote_status bench_take_option(options *base, int value, const char *text, mote_e
     case BENCH_WHAT: return option_choice("--what", text, o->whats, &o->what, error);
     case BENCH_BATCH: return option_int("--batch", text, 1, MOTE_BATCH_MAX, &o->batch, error);
     case BENCH_REPEAT: return option_int("--repeat", text, 1, 1000, &o->repeat, error);
-    case BENCH_N_FEAT: return take_setting(o, "--n-feat", "n_feat", text, error);
-    case BENCH_HEIGHT: return take_setting(o, "--height", "height", text, error);
-    case BENCH_CHANNELS: return take_setting(o, "--channels", "channels", text, error);
-    case BENCH_N_CFEAT: return take_setting(o, "--n-cfeat", "n_cfeat", text, error);
+    case BENCH_N_FEAT:
+    case BENCH_HEIGHT:
+    case BENCH_CHANNELS:
+    case BENCH_N_CFEAT: o->named[value - BENCH_N_FEAT] = text; return MOTE_OK;
+    case BENCH_NET: o->net = text; return MOTE_OK;
+    case BENCH_SETTINGS: o->settings = text; return MOTE_OK;
     case BENCH_SHADERS: o->shaders = text; return MOTE_OK;
     case BENCH_COMPARE: o->compare = text; return MOTE_OK;
     case BENCH_RENDERDOC: o->renderdoc = text; return MOTE_OK;
@@ -33,11 +32,17 @@ mote_status bench_take_option(options *base, int value, const char *text, mote_e
   }
 }
 
+static bool is_shaped(const bench_options *o) {
+  bool shaped = o->net || o->settings;
+  for (int i = 0; i < BENCH_NAMED; i++) shaped = shaped || o->named[i];
+  return shaped;
+}
+
 static mote_status check_compare(const bench_options *o, mote_error *error) {
   if (!o->path)
     return fail(error, MOTE_ERROR_USAGE, "--compare: found one file, %s, expected two: --compare a.json b.json",
                 o->compare);
-  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || o->shaped)
+  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || is_shaped(o))
     return fail(error, MOTE_ERROR_USAGE, "--compare measures nothing: of the other options it takes --json alone");
   return MOTE_OK;
 }
@@ -58,11 +63,38 @@ static mote_status check_shaders(const bench_options *o, mote_error *error) {
   return MOTE_OK;
 }
 
-static mote_status check_shape(const bench_options *o, mote_error *error) {
-  if (o->path && o->shaped)
-    return fail(error, MOTE_ERROR_USAGE, "%s: --n-feat, --height, --channels and --n-cfeat are for random weights, "
-                "without MODEL", o->path);
+static mote_status put(mote_model_info *shape, const network *net, const char *option, const char *name, const char *text,
+                       mote_error *error) {
+  const network_setting *setting = setting_find(net, name);
+  setting_value value;
+  if (!setting) return fail(error, MOTE_ERROR_USAGE, "%s: found no such setting of a %s", option, net->name);
+  TRY(option_setting(option, text, setting, &value, error));
+  return setting_put(shape, setting, &value) ? MOTE_OK : fail(error, MOTE_ERROR_USAGE, "%s: no room is left for it", option);
+}
+
+static mote_status make_shape(bench_options *o, mote_error *error) {
+  int which = 0;
+  setting_entry entry;
+  if (o->net) TRY(option_choice("--net", o->net, network_names, &which, error));
+  const network *net = network_at(which);
+  if (net->classifies) return fail(error, MOTE_ERROR_USAGE, "--net: found %s, expected one that makes images", net->name);
+  snprintf(o->shape.architecture, sizeof o->shape.architecture, "%s", net->name);
+  for (int i = 0; i < BENCH_NAMED; i++)
+    if (o->named[i] || setting_find(net, named[i].name))
+      TRY(put(&o->shape, net, named[i].option, named[i].name, o->named[i] ? o->named[i] : named[i].usual, error));
+  for (const char *at = o->settings; at && (at = settings_next(at, &entry));) {
+    char option[64];
+    snprintf(option, sizeof option, "--settings %s", entry.name);
+    TRY(put(&o->shape, net, option, entry.name, entry.value, error));
+  }
   return MOTE_OK;
+}
+
+static mote_status check_shape(bench_options *o, mote_error *error) {
+  if (o->path && is_shaped(o))
+    return fail(error, MOTE_ERROR_USAGE, "%s: --what unet, --net, --settings, --n-feat, --height, --channels and --n-cfeat are for "
+                "random weights, without MODEL", o->path);
+  return o->path ? MOTE_OK : make_shape(o, error);
 }
 
 mote_status bench_check_options(options *base, mote_error *error) {
@@ -74,16 +106,12 @@ mote_status bench_check_options(options *base, mote_error *error) {
   TRY(check_shaders(o, error));
   TRY(check_shape(o, error));
   if (!o->repeat) o->repeat = 9;
-  if (!o->shape.n_feat) o->shape.n_feat = 64;
-  if (!o->shape.height) o->shape.height = 16;
-  if (!o->shape.channels) o->shape.channels = 3;
-  if (!o->shape.n_cfeat) o->shape.n_cfeat = 5;
   return MOTE_OK;
 }
 
 static mote_status make_trainer(mote_device *device, const mote_model_info *info, const mote_model *start, int batch,
                                 mote_trainer **out, mote_error *error) {
-  size_t image = (size_t)(info->channels * info->height * info->height);
+  const size_t image = network_image_size(info);
   uint8_t *pixels = malloc((size_t)batch * image);
   if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   uint32_t random = 1;

@@ -5,6 +5,24 @@
 #include "graph/measure/profile.h"
 #include "tools/options.h"
 
+enum {
+  BENCH_WHAT = 1,
+  BENCH_BATCH,
+  BENCH_REPEAT,
+  BENCH_N_FEAT,  // and BENCH_NAMED of them: see bench_options
+  BENCH_HEIGHT,
+  BENCH_CHANNELS,
+  BENCH_N_CFEAT,
+  BENCH_NET,
+  BENCH_SETTINGS,
+  BENCH_SHADERS,
+  BENCH_TRACE,
+  BENCH_COMPARE,
+  BENCH_RENDERDOC,
+  BENCH_NPY,
+  BENCH_NAMED = BENCH_NET - BENCH_N_FEAT,
+};
+
 // Options of both commands; 0 and NULL: left out.
 typedef struct bench_options {
   options base;
@@ -17,24 +35,11 @@ typedef struct bench_options {
   const char *renderdoc, *npy;
   int what;           // position in the command's list of --what
   int batch, repeat;
-  bool shaped;            // one of the next was given
-  mote_model_info shape;  // of the random model: what was given, else 0
+  // Of the random model: the network's name, its settings "name=value;name=value", and those that have options of their own, n_feat,
+  // height, channels and n_cfeat; NULL: as usual.
+  const char *net, *settings, *named[BENCH_NAMED];
+  mote_model_info shape;  // what they come to
 } bench_options;
-
-enum {
-  BENCH_WHAT = 1,
-  BENCH_BATCH,
-  BENCH_REPEAT,
-  BENCH_N_FEAT,
-  BENCH_HEIGHT,
-  BENCH_CHANNELS,
-  BENCH_N_CFEAT,
-  BENCH_SHADERS,
-  BENCH_TRACE,
-  BENCH_COMPARE,
-  BENCH_RENDERDOC,
-  BENCH_NPY,
-};
 
 // Lines of both commands' tables.
 #define BENCH_OPTIONS                                                                                                \
@@ -44,6 +49,8 @@ enum {
       {"height", 0, POPT_ARG_STRING, NULL, BENCH_HEIGHT, "its images' height and width (default 16)", "H"},          \
       {"channels", 0, POPT_ARG_STRING, NULL, BENCH_CHANNELS, "their channels (default 3)", "C"},                     \
       {"n-cfeat", 0, POPT_ARG_STRING, NULL, BENCH_N_CFEAT, "numbers of its context (default 5)", "K"},               \
+      {"net", 0, POPT_ARG_STRING, NULL, BENCH_NET, "its network (default context_unet)", "NAME"},                    \
+      {"settings", 0, POPT_ARG_STRING, NULL, BENCH_SETTINGS, "of that network, as mote train has them, with _ for -", "S=V[;S=V]"}, \
       {"shaders", 0, POPT_ARG_STRING, NULL, BENCH_SHADERS, "try DIR/NAME.comp for the shader NAME: is it right, is it faster", "DIR"}
 
 // For options_work; `base` is that of bench_options.
