@@ -27,6 +27,8 @@ typedef struct network_setting {
   const char *tensor;                  // a file without metadata: the value is dimension `dim` of this one, times `factor`
   int dim, factor;
   const char *title, *argument, *help; // of the line and the option
+  // For the line: what the value comes to, where it does not say so itself. NULL: it does.
+  void (*describe)(const mote_model_info *info, char *text, size_t bytes);
 } network_setting;
 
 // A short way to say settings, which `mote train` makes an option of too.

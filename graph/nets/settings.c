@@ -131,6 +131,13 @@ setting_value setting_get(const mote_model_info *info, const network_setting *se
   return value;
 }
 
+setting_text setting_describe(const mote_model_info *info, const network_setting *setting) {
+  const setting_value value = setting_get(info, setting);
+  setting_text made = setting_format(setting, &value);
+  if (setting->describe) setting->describe(info, made.text, sizeof made.text);
+  return made;
+}
+
 bool setting_is_told(const mote_model_info *info, const network_setting *setting) {
   setting_entry entry;
   for (const char *at = info->settings; (at = settings_next(at, &entry));)

@@ -23,6 +23,9 @@ const network_setting *setting_find(const network *network, const char *name);
 bool setting_parse(const network_setting *setting, const char *text, setting_value *value);
 setting_text setting_format(const network_setting *setting, const setting_value *value);
 
+// What a setting of `info` comes to, for people: 0 may stand for a number that follows from others.
+setting_text setting_describe(const mote_model_info *info, const network_setting *setting);
+
 // "an integer was expected", and "8 to 1024, a multiple of 8".
 const char *setting_type_name(const network_setting *setting);
 bool setting_in_range(const network_setting *setting, const setting_value *value);

@@ -24,7 +24,7 @@ typedef struct unet {
   graph *graph;
   int levels, widths[LEVELS], layers;
   bool down_attends[LEVELS], up_attends[LEVELS], has_middle, middle_attends, scales, down_by_resnet, up_by_resnet;
-  int groups, head, middle_groups, padding;  // head 0: one; middle_groups 0: no norm
+  int groups, head, middle_groups, padding, time_width;  // head 0: one; middle_groups 0: no norm
   float epsilon, middle_scale;
   uint32_t activation;
   tensor *embedding;  // the activation of time's and class's embedding, (N or steps, D, 1, 1)
@@ -56,6 +56,8 @@ static unet unet_of(const mote_model_info *info) {
   // The middle's attention has a norm where it is asked for, or blocks add the time.
   u.middle_groups = int_of(info, "attn_norm_num_groups");
   if (u.middle_groups == 0 && !u.scales) u.middle_groups = u.groups;
+  u.time_width = int_of(info, "time_embedding_dim");
+  if (u.time_width == 0) u.time_width = 4 * u.widths[0];
   u.padding = int_of(info, "downsample_padding");
   u.epsilon = (float)setting_of(info, "norm_eps").numbers[0];
   u.middle_scale = (float)(1 / setting_of(info, "mid_block_scale_factor").numbers[0]);
@@ -204,15 +206,14 @@ static tensor *embed_class(graph *graph, tensor *context, int width) {
 static void embed(unet *u, const mote_model_info *info, const network_inputs *inputs) {
   graph *graph = u->graph;
   const stage stage = graph->stage;
-  const int width = int_of(info, "time_embedding_dim") ? int_of(info, "time_embedding_dim") : 4 * u->widths[0];
   if (inputs->step) graph->stage = STAGE_ONCE;
   graph_push(graph, "time_embedding");
   tensor *time = sinusoids(graph, inputs->time, u->widths[0], int_of(info, "flip_sin_to_cos"), (float)int_of(info, "freq_shift"));
-  time = activation(graph, linear_layer(graph, "linear_1.", time, width), ACTIVATION_SILU);
-  time = linear_layer(graph, "linear_2.", time, width);
+  time = activation(graph, linear_layer(graph, "linear_1.", time, u->time_width), ACTIVATION_SILU);
+  time = linear_layer(graph, "linear_2.", time, u->time_width);
   graph_pop(graph);
   if (info->n_cfeat) {
-    tensor *classes = embed_class(graph, inputs->context, width);
+    tensor *classes = embed_class(graph, inputs->context, u->time_width);
     graph->stage = stage;
     time = scale_shift(graph, classes, NULL, time, inputs->step);
   } else {
@@ -365,6 +366,35 @@ static const network_form forms[] = {
     {0},
 };
 
+// ---------------------------------------------------------------------------------------------------------------------
+// What settings come to, as `mote info` says it
+
+static void describe_head(const mote_model_info *info, char *text, size_t bytes) {
+  if (int_of(info, "attention_head_dim") == 0) snprintf(text, bytes, "all, of one head");
+}
+
+static void describe_middle_groups(const mote_model_info *info, char *text, size_t bytes) {
+  const unet u = unet_of(info);
+  if (!u.has_middle || !u.middle_attends)
+    snprintf(text, bytes, "none: there is no attention");
+  else if (u.middle_groups)
+    snprintf(text, bytes, "%d", u.middle_groups);
+  else
+    snprintf(text, bytes, "none: the attention there has no norm");
+}
+
+static void describe_time(const mote_model_info *info, char *text, size_t bytes) {
+  snprintf(text, bytes, "%s", int_of(info, "resnet_time_scale_shift") ? "scales and shifts channels" : "is added to channels");
+}
+
+static void describe_time_width(const mote_model_info *info, char *text, size_t bytes) {
+  snprintf(text, bytes, "%d numbers", unet_of(info).time_width);
+}
+
+static void describe_range(const mote_model_info *info, char *text, size_t bytes) {
+  snprintf(text, bytes, "%s", int_of(info, "center_input_sample") ? "2x - 1 of each number x" : "images as they are");
+}
+
 #define CHOICE(title_of, name_of, words, first) .name = name_of, .title = title_of, .type = VALUE_CHOICE, .choices = words, .usual = first
 
 static const network_setting settings[] = {
@@ -385,31 +415,32 @@ static const network_setting settings[] = {
     {CHOICE("way up", "up_block_types", up_blocks, "AttnUpBlock2D,UpBlock2D,UpBlock2D"), .most = LEVELS, .argument = "B,B,...",
      .help = "UpBlock2D or AttnUpBlock2D for each level, the smallest first"},
     {CHOICE("middle", "mid_block_type", mid_blocks, "UNetMidBlock2D"), .argument = "B", .help = "UNetMidBlock2D or none"},
-    {.name = "add_attention", .type = VALUE_BOOL, .usual = "true", .title = "attends there", .argument = "true|false",
+    {.name = "add_attention", .type = VALUE_BOOL, .usual = "true", .title = "middle attends", .argument = "true|false",
      .help = "whether the middle attends"},
     {CHOICE("activation", "act_fn", activations, "silu"), .argument = "NAME", .help = "silu, gelu, mish or relu"},
     {.name = "norm_num_groups", .low = 1, .high = 1024, .usual = "8", .title = "groups", .argument = "G", .help = "of GroupNorm"},
     {.name = "norm_eps", .type = VALUE_DOUBLE, .low = 1e-12, .high = 1, .usual = "1e-05", .title = "epsilon", .argument = "E",
      .help = "of GroupNorm"},
     {.name = "attention_head_dim", .low = 0, .high = 2048, .usual = "8", .title = "channels a head", .argument = "C",
-     .help = "of attention; 0: one head"},
-    {.name = "attn_norm_num_groups", .low = 0, .high = 1024, .usual = "0", .title = "groups there", .argument = "G",
-     .help = "of the middle's attention; 0: as all others"},
-    {CHOICE("time", "resnet_time_scale_shift", norms, "default"), .argument = "NAME", .help = "default, which is a sum, or scale_shift"},
-    {CHOICE("half by", "downsample_type", samplers, "conv"), .argument = "NAME", .help = "conv or resnet, of levels that attend"},
-    {CHOICE("twice by", "upsample_type", samplers, "conv"), .argument = "NAME", .help = "conv or resnet, of levels that attend"},
+     .describe = describe_head, .help = "of attention; 0: one head"},
+    {.name = "attn_norm_num_groups", .low = 0, .high = 1024, .usual = "0", .title = "middle's groups", .argument = "G",
+     .describe = describe_middle_groups, .help = "of the middle's attention; 0: as all others"},
+    {CHOICE("time", "resnet_time_scale_shift", norms, "default"), .argument = "NAME", .describe = describe_time,
+     .help = "default, which is a sum, or scale_shift"},
+    {CHOICE("halves by", "downsample_type", samplers, "conv"), .argument = "NAME", .help = "conv or resnet, of levels that attend"},
+    {CHOICE("doubles by", "upsample_type", samplers, "conv"), .argument = "NAME", .help = "conv or resnet, of levels that attend"},
     {.name = "downsample_padding", .low = 0, .high = 1, .usual = "1", .title = "padding", .argument = "N",
      .help = "0 or 1, of the convolution that halves"},
-    {.name = "mid_block_scale_factor", .type = VALUE_DOUBLE, .low = 1e-3, .high = 1e3, .usual = "1", .title = "middle's divisor",
+    {.name = "mid_block_scale_factor", .type = VALUE_DOUBLE, .low = 1e-3, .high = 1e3, .usual = "1", .title = "middle divides",
      .argument = "X", .help = "by which sums there are divided"},
     {.name = "time_embedding_dim", .low = 0, .high = 8192, .multiple = 8, .usual = "0", .title = "time embedding", .argument = "N",
-     .help = "numbers of it; 0: four times the first channels"},
+     .describe = describe_time_width, .help = "numbers of it; 0: four times the first channels"},
     {.name = "flip_sin_to_cos", .type = VALUE_BOOL, .usual = "true", .title = "cosines first", .argument = "true|false",
      .help = "in the time embedding"},
-    {.name = "freq_shift", .low = 0, .high = 3, .usual = "0", .title = "frequencies less", .argument = "N",
+    {.name = "freq_shift", .low = 0, .high = 3, .usual = "0", .title = "frequency shift", .argument = "N",
      .help = "0 to 3, in the time embedding"},
-    {.name = "center_input_sample", .type = VALUE_BOOL, .usual = "false", .title = "takes 2x - 1", .argument = "true|false",
-     .help = "whether images go from 0 to 1"},
+    {.name = "center_input_sample", .type = VALUE_BOOL, .usual = "false", .title = "input", .argument = "true|false",
+     .describe = describe_range, .help = "whether images go from 0 to 1"},
     {.name = "dropout", .type = VALUE_DOUBLE, .low = 0, .high = 0.99, .usual = "0", .title = "dropout", .argument = "P",
      .help = "which part of what a block's last convolution takes is zero in training, by chance"},
     {0},

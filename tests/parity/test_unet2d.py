@@ -304,6 +304,28 @@ def expect_refusal(report, mote, expected, *words):
     report.truth(f"refused: {expected}"[:57], right, "" if right else repr(done.stderr.strip()[-200:]))
 
 
+SAID = [  # a change of BASE, and what `mote info` makes of it where a setting's number says nothing
+    ({}, ("time embedding  32 numbers", "middle's groups 4 ", "channels a head 8 ", "time            is added", "input           images as they are")),
+    ({"time_embedding_dim": 48, "attention_head_dim": None, "resnet_time_scale_shift": "scale_shift", "center_input_sample": True},
+     ("time embedding  48 numbers", "middle's groups none: the attention there has no norm", "channels a head all, of one head",
+      "time            scales and shifts", "input           2x - 1 of each number")),
+    ({"resnet_time_scale_shift": "scale_shift", "attn_norm_num_groups": 2}, ("middle's groups 2 ",)),
+    ({"add_attention": False}, ("middle's groups none: there is no attention",)),
+]
+
+
+def check_info(report, mote):
+    for change, expected in SAID:
+        name = f"info says {expected[-1].strip()}"
+        if not report.wanted(name):
+            continue
+        with report.case(name):
+            make_folder(mote.file("info"), {**BASE, **change}, 1)
+            said = mote.run("info", mote.file("info")).stdout
+            missing = [text for text in expected if text not in said]
+            report.truth(name, not missing, str(missing) if missing else "")
+
+
 def check_others(report, mote):
     """What can be said of a model that makes other channels than it takes; names of older checkpoints; contexts without classes."""
     if not report.wanted("others"):
@@ -354,6 +376,7 @@ def main():
         if not options.small:
             check_export(report, mote)
             check_others(report, mote)
+            check_info(report, mote)
             check_refusals(report, mote)
     return report.exit_status()
 

@@ -110,11 +110,9 @@ static void print_text(const info_report *r) {
   print("architecture    %s\n", m->architecture);
   print("images          %d x %d, %d channel%s\n", m->width, m->height, m->channels, m->channels == 1 ? "" : "s");
   if (!m->classifies && m->out_channels != m->channels) print("makes           %d channels (out_channels)\n", m->out_channels);
-  for (const network_setting *setting = network_of(m)->settings; setting->name; setting++) {
-    const setting_value value = setting_get(m, setting);
+  for (const network_setting *setting = network_of(m)->settings; setting->name; setting++)
     if (!setting->of_data)
-      print("%-15s %s (%s)\n", setting->title ? setting->title : "", setting_format(setting, &value).text, setting->name);
-  }
+      print("%-15s %s (%s)\n", setting->title ? setting->title : "", setting_describe(m, setting).text, setting->name);
   print("context         %d number%s (n_cfeat)\n", m->n_cfeat, m->n_cfeat == 1 ? "" : "s");
   print("labels         ");
   for (int i = 0; i < m->label_count; i++) print("%s %s", i ? "," : "", m->labels[i]);
