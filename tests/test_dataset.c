@@ -36,8 +36,8 @@ static void sub_folders_are_classes_in_the_order_of_their_names(void **state) {
   assert_string_equal(set.classes[1], "zebra");
   assert_int_equal(set.labels[0] + set.labels[1], 0);
   assert_int_equal(set.labels[2], 1);
-  assert_int_equal(set.height, 8);
-  assert_int_equal(set.channels, 3);
+  assert_int_equal(set.size.height, 8);
+  assert_int_equal(set.size.channels, 3);
   assert_int_equal(set.pixels[0], 3 * 37 + 1);  // of ant/1.png, the first by name
   assert_string_equal(set.source, strrchr(folder, '/') + 1);
   dataset_finish(&set);
@@ -135,17 +135,32 @@ static void images_of_different_sizes_are_named_with_both_sizes(void **state) {
   write_png("a.png", 8, 8, 3, 1), write_png("b.png", 12, 12, 3, 2);
   refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "b.png: is 12 x 12", "a.png");
   dataset set;
-  read_set(&set, (dataset_desc){.path = folder, .resize = 16});
-  assert_int_equal(set.height, 16);
+  read_set(&set, (dataset_desc){.path = folder, .size = {16, 16}});
+  assert_int_equal(set.size.height, 16);
   dataset_finish(&set);
 }
 
-static void images_that_are_not_square_or_no_multiple_of_4_ask_for_resize(void **state) {
+static void images_have_any_height_and_width(void **state) {
   (void)state;
-  write_png("a.png", 8, 12, 3, 1);
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "a.png: is 8 x 12", "--resize");
-  write_png("a.png", 10, 10, 3, 1);
-  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "10 x 10", "--resize 12");
+  static const int sizes[][2] = {{8, 12}, {10, 10}, {5, 1}, {3, 7}};
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    dataset set, square;
+    write_png("a.png", sizes[i][0], sizes[i][1], 3, 1), write_png("b.png", sizes[i][0], sizes[i][1], 3, 2);
+    read_set(&set, (dataset_desc){.path = folder});
+    assert_true(set.size.width == sizes[i][0] && set.size.height == sizes[i][1] && set.count == 2);
+    for (int k = 0; k < sizes[i][0] * sizes[i][1] * 3; k++)
+      assert_int_equal(set.pixels[k], (uint8_t)(37 + k * 11 + 1));  // as write_png wrote them
+    // The same bytes in another shape are other images.
+    square = set;
+    square.size.width = set.size.height, square.size.height = set.size.width;
+    assert_true((dataset_hash(&set) == dataset_hash(&square)) == (sizes[i][0] == sizes[i][1]));
+    dataset_finish(&set);
+  }
+  write_png("b.png", 7, 3, 3, 2);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "b.png: is 7 x 3 pixels, expected 3 x 7 as", "--size WxH");
+  unlink(in("b.png"));
+  write_png("a.png", 1028, 4, 1, 1);
+  refused((dataset_desc){.path = folder}, MOTE_ERROR_FORMAT, "1028 x 4 pixels, expected at most 1024", "--size");
 }
 
 static void folders_without_images_are_refused(void **state) {
@@ -194,15 +209,15 @@ static void channels_come_from_the_images_unless_said(void **state) {
   dataset set;
   write_png("a.png", 4, 4, 1, 1);
   read_set(&set, (dataset_desc){.path = folder});
-  assert_int_equal(set.channels, 1);
+  assert_int_equal(set.size.channels, 1);
   dataset_finish(&set);
   write_png("b.png", 4, 4, 4, 2);
   read_set(&set, (dataset_desc){.path = folder});
-  assert_int_equal(set.channels, 3);
+  assert_int_equal(set.size.channels, 3);
   assert_false(set.composited);  // opaque
   dataset_finish(&set);
   read_set(&set, (dataset_desc){.path = folder, .channels = 4});
-  assert_int_equal(set.channels, 4);
+  assert_int_equal(set.size.channels, 4);
   assert_int_equal(set.pixels[3], 255);
   dataset_finish(&set);
 }
@@ -231,13 +246,25 @@ static void alpha_is_composited_on_the_background_or_kept(void **state) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Sheets
 
+static void tiles_of_a_sheet_need_not_be_square(void **state) {
+  (void)state;
+  dataset set;
+  write_png("sheet.png", 16, 12, 1, 5);  // 2 × 2 tiles
+  read_set(&set, (dataset_desc){.path = in("sheet.png"), .tile = {8, 6}});
+  assert_true(set.count == 4 && set.size.width == 8 && set.size.height == 6);
+  for (int i = 0; i < 4 * 48; i++) {
+    const int x = i % 8 + i / 48 % 2 * 8, y = i / 8 % 6 + i / 96 * 6;
+    assert_int_equal(set.pixels[i], (uint8_t)(5 * 37 + (y * 16 + x) * 11 + 1));
+  }
+  dataset_finish(&set);
+}
+
 static void a_sheet_is_cut_by_its_class_map(void **state) {
   (void)state;
   dataset set;
   write_png("sheet.png", 16, 12, 3, 5);  // 4 × 3 tiles
   read_set(&set, (dataset_desc){.path = in("sheet.png"),
-                                .tile_width = 4,
-                                .tile_height = 4,
+                                .tile = {4, 4},
                                 .classes = " a = 0 ; b=1:0-1, 2:3;; # c=2\na=1:3 "});
   assert_int_equal(set.class_count, 2);
   assert_int_equal(dataset_class_size(&set, 0) + set.duplicate_count, 5);
@@ -251,7 +278,7 @@ static void a_class_map_may_be_a_file(void **state) {
   dataset set;
   write_png("sheet.png", 8, 8, 3, 5);
   write_bytes(in("map"), "# rows\nup = 0\r\ndown=1\n", 22);
-  read_set(&set, (dataset_desc){.path = in("sheet.png"), .tile_width = 4, .tile_height = 4, .classes = in("map")});
+  read_set(&set, (dataset_desc){.path = in("sheet.png"), .tile = {4, 4}, .classes = in("map")});
   assert_int_equal(set.count, 4);
   assert_string_equal(set.classes[1], "down");
   dataset_finish(&set);
@@ -266,7 +293,7 @@ static void empty_and_repeated_tiles_are_left_out(void **state) {
   mote_error error;
   dataset set;
   assert_int_equal(image_save_png(&picture, in("sheet.png"), &error), MOTE_OK);
-  dataset_desc desc = {.path = in("sheet.png"), .tile_width = 4, .tile_height = 4};
+  dataset_desc desc = {.path = in("sheet.png"), .tile = {4, 4}};
   read_set(&set, desc);
   assert_int_equal(set.count, 1);
   assert_int_equal(set.empty_count, 2);
@@ -299,19 +326,17 @@ static void faulty_sheets_and_maps_are_refused(void **state) {
       {"#a=1", "found no class", "CLASS=ROWS"},
   };
   write_png("sheet.png", 16, 12, 3, 5);
-  dataset_desc desc = {.path = in("sheet.png"), .tile_width = 4, .tile_height = 4};
+  dataset_desc desc = {.path = in("sheet.png"), .tile = {4, 4}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     desc.classes = cases[i].map;
     refused(desc, *cases[i].map && strchr(cases[i].map, '=') ? MOTE_ERROR_FORMAT : MOTE_ERROR_FILE, cases[i].first,
             cases[i].second);
   }
   desc.classes = NULL;
-  desc.tile_width = 5;
+  desc.tile[0] = 5;
   refused(desc, MOTE_ERROR_FORMAT, "is 16 x 12", "multiples of the tile's 5 x 4");
-  desc.tile_width = 0;
+  desc.tile[0] = 0;
   refused(desc, MOTE_ERROR_USAGE, "--tile: not given", "16x16");
-  desc.tile_width = 8;
-  refused(desc, MOTE_ERROR_FORMAT, "row 0, column 0: is 8 x 4", "--resize");
 }
 
 static void take(dataset_desc *desc, int option, const char *text) {
@@ -342,58 +367,85 @@ static void tiles_may_have_gaps_between_and_around_them(void **state) {
     dataset_finish(&set);
   }
   write_png("sheet.png", 14, 9, 3, 5);
-  refused((dataset_desc){.path = in("sheet.png"), .tile_width = 4, .tile_height = 4}, MOTE_ERROR_FORMAT, "14 x 9",
+  refused((dataset_desc){.path = in("sheet.png"), .tile = {4, 4}}, MOTE_ERROR_FORMAT, "14 x 9",
           "--spacing 1?");
-  refused((dataset_desc){.path = in("big.png"), .tile_width = 4, .tile_height = 4, .margin = {30, 30}}, MOTE_ERROR_FORMAT,
+  refused((dataset_desc){.path = in("big.png"), .tile = {4, 4}, .margin = {30, 30}}, MOTE_ERROR_FORMAT,
           "20 x 20", "--margin");
 }
 
-static void images_are_cut_or_filled_up_to_squares_pixel_by_pixel(void **state) {
+static int least(int a, int b) {
+  return a < b ? a : b;
+}
+
+static void images_are_cut_or_filled_up_pixel_by_pixel(void **state) {
   (void)state;
   static const struct {
     const char *crop, *pad;
-    int side;
-  } fits[] = {{NULL, "square", 12}, {NULL, "16", 16}, {"square", NULL, 8}, {"8", NULL, 8},
-              {"4", NULL, 4},       {"8", "16", 16},  {"4", "8", 8}};
+    int width, height;
+  } fits[] = {{NULL, "square", 12, 12}, {NULL, "16", 16, 16},  {"square", NULL, 8, 8}, {"8", NULL, 8, 8},   {"4", NULL, 4, 4},
+              {"8", "16", 16, 16},      {"4", "8", 8, 8},      {"6x10", NULL, 6, 10},  {"16x4", NULL, 8, 4}, {NULL, "8x20", 8, 20},
+              {NULL, "9x12", 9, 12},    {"6x4", "7x9", 7, 9}};
   dataset set;
-  dataset_desc plain = {.path = folder};
   write_png("a.png", 8, 12, 3, 1);
-  refused(plain, MOTE_ERROR_FORMAT, "8 x 12", "--pad square");
-  refused(plain, MOTE_ERROR_FORMAT, "--crop square", "--resize N");
   for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
     dataset_desc desc = {.path = folder, .background = {9, 8, 7}};
     if (fits[i].crop) take(&desc, DATASET_CROP, fits[i].crop);
     if (fits[i].pad) take(&desc, DATASET_PAD, fits[i].pad);
     read_set(&set, desc);
-    assert_int_equal(set.height, fits[i].side);
+    assert_int_equal(set.size.width, fits[i].width);
+    assert_int_equal(set.size.height, fits[i].height);
     assert_false(set.composited);
-    const int kept_width = fits[i].crop && desc.crop == 4 ? 4 : 8;
-    const int kept_height = !fits[i].crop ? 12 : desc.crop == 4 ? 4 : 8;
-    for (int y = 0; y < set.height; y++)
-      for (int x = 0; x < set.height; x++) {
+    const int kept_width = desc.crop[0] > 0 ? least(desc.crop[0], 8) : 8;
+    const int kept_height = desc.crop[1] > 0 ? least(desc.crop[1], 12) : desc.crop[1] ? 8 : 12;
+    for (int y = 0; y < set.size.height; y++)
+      for (int x = 0; x < set.size.width; x++) {
         // Centred twice: what was cut from the old picture, then that in the new one.
-        const int in_x = x - (set.height - kept_width) / 2, in_y = y - (set.height - kept_height) / 2;
+        const int in_x = x - (set.size.width - kept_width) / 2, in_y = y - (set.size.height - kept_height) / 2;
         const bool inside = in_x >= 0 && in_x < kept_width && in_y >= 0 && in_y < kept_height;
         const int old_x = in_x + (8 - kept_width) / 2, old_y = in_y + (12 - kept_height) / 2;
         const uint8_t expected = inside ? (uint8_t)(37 + (old_y * 8 + old_x) * 3 * 11 + 1) : 9;
-        if (set.pixels[(y * set.height + x) * set.channels] != expected)
+        if (set.pixels[(y * set.size.width + x) * set.size.channels] != expected)
           fail_msg("--crop %s --pad %s: pixel %d, %d", fits[i].crop, fits[i].pad, x, y);
       }
     dataset_finish(&set);
   }
-  read_set(&set, (dataset_desc){.path = folder, .pad = DATASET_SQUARE, .channels = 4});
+  read_set(&set, (dataset_desc){.path = folder, .pad = {DATASET_SQUARE, DATASET_SQUARE}, .channels = 4});
   assert_int_equal(set.pixels[3], 0);  // filled up with clear pixels where they can be kept
   dataset_finish(&set);
-  refused((dataset_desc){.path = folder, .pad = 8}, MOTE_ERROR_FORMAT, "8 x 12 pixels, more than --pad 8", "--crop 8");
-  read_set(&set, (dataset_desc){.path = folder, .pad = DATASET_SQUARE, .resize = 24});
-  assert_int_equal(set.height, 24);
+  refused((dataset_desc){.path = folder, .pad = {16, 8}}, MOTE_ERROR_FORMAT, "8 x 12 pixels, more than --pad 16x8", "--crop 16x8");
+  read_set(&set, (dataset_desc){.path = folder, .pad = {DATASET_SQUARE, DATASET_SQUARE}, .size = {24, 20}});
+  assert_true(set.size.width == 24 && set.size.height == 20);
   dataset_finish(&set);
+}
+
+// As the size's, by the same pixels as the numbers that this comes to.
+static void images_are_cut_or_filled_up_to_the_shape_that_is_asked_for(void **state) {
+  (void)state;
+  static const struct {
+    int option, width, height;
+    const char *numbers;
+  } cases[] = {{DATASET_CROP, 4, 2, "8x4"},  {DATASET_CROP, 3, 9, "4x12"}, {DATASET_CROP, 64, 64, "8x8"}, {DATASET_CROP, 2, 3, "8x12"},
+               {DATASET_PAD, 4, 2, "24x12"}, {DATASET_PAD, 3, 9, "8x24"},  {DATASET_PAD, 64, 64, "12x12"}, {DATASET_CROP, 900, 1, "8x1"}};
+  write_png("a.png", 8, 12, 3, 1);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    dataset_desc by_shape = {.path = folder, .size = {cases[i].width, cases[i].height}}, by_numbers = by_shape;
+    dataset set, other;
+    take(&by_shape, cases[i].option, "shape");
+    take(&by_numbers, cases[i].option, cases[i].numbers);
+    read_set(&set, by_shape);
+    read_set(&other, by_numbers);
+    assert_true(set.size.width == cases[i].width && set.size.height == cases[i].height);
+    if (dataset_hash(&set) != dataset_hash(&other)) fail_msg("the shape of %d x %d is not %s", cases[i].width, cases[i].height, cases[i].numbers);
+    dataset_finish(&set);
+    dataset_finish(&other);
+  }
+  refused((dataset_desc){.path = folder, .crop = {DATASET_SHAPE, DATASET_SHAPE}}, MOTE_ERROR_USAGE, "--crop", "--size");
 }
 
 static void options_of_other_sources_are_refused(void **state) {
   (void)state;
   write_png("a.png", 4, 4, 3, 1);
-  refused((dataset_desc){.path = folder, .tile_width = 4, .tile_height = 4}, MOTE_ERROR_USAGE, "--tile", "sheet");
+  refused((dataset_desc){.path = folder, .tile = {4, 4}}, MOTE_ERROR_USAGE, "--tile", "sheet");
   refused((dataset_desc){.path = folder, .classes = "a=1"}, MOTE_ERROR_USAGE, "--classes", "sheet");
   refused((dataset_desc){.path = folder, .spacing = {0, 1}}, MOTE_ERROR_USAGE, "--spacing", "sheet");
   refused((dataset_desc){.path = folder, .margin = {1, 0}}, MOTE_ERROR_USAGE, "--margin", "sheet");
@@ -417,8 +469,8 @@ static void the_default_sheet_has_its_classes(void **state) {
   for (int i = 0; i < 3; i++) {
     read_set(&set, (dataset_desc){.path = i == 0 ? NULL : i == 1 ? DATASET_DEFAULT_NAME : DATASET_DEFAULT_PATH});
     assert_int_equal(set.count, 1587);
-    assert_int_equal(set.height, 16);
-    assert_int_equal(set.channels, 3);
+    assert_int_equal(set.size.height, 16);
+    assert_int_equal(set.size.channels, 3);
     assert_int_equal(set.class_count, 5);
     for (int label = 0; label < 5; label++) {
       assert_string_equal(set.classes[label], classes[label].name);
@@ -439,18 +491,20 @@ int main(void) {
       IN_FOLDER(a_png_that_is_cut_off_anywhere_is_refused),
       IN_FOLDER(a_png_that_promises_billions_of_pixels_is_refused),
       IN_FOLDER(images_of_different_sizes_are_named_with_both_sizes),
-      IN_FOLDER(images_that_are_not_square_or_no_multiple_of_4_ask_for_resize),
+      IN_FOLDER(images_have_any_height_and_width),
       IN_FOLDER(folders_without_images_are_refused),
       IN_FOLDER(class_names_must_fit_a_label),
       IN_FOLDER(classes_beyond_the_most_are_refused),
       IN_FOLDER(channels_come_from_the_images_unless_said),
       IN_FOLDER(alpha_is_composited_on_the_background_or_kept),
+      IN_FOLDER(tiles_of_a_sheet_need_not_be_square),
       IN_FOLDER(a_sheet_is_cut_by_its_class_map),
       IN_FOLDER(a_class_map_may_be_a_file),
       IN_FOLDER(empty_and_repeated_tiles_are_left_out),
       IN_FOLDER(faulty_sheets_and_maps_are_refused),
       IN_FOLDER(tiles_may_have_gaps_between_and_around_them),
-      IN_FOLDER(images_are_cut_or_filled_up_to_squares_pixel_by_pixel),
+      IN_FOLDER(images_are_cut_or_filled_up_pixel_by_pixel),
+      IN_FOLDER(images_are_cut_or_filled_up_to_the_shape_that_is_asked_for),
       IN_FOLDER(options_of_other_sources_are_refused),
       cmocka_unit_test(the_default_sheet_has_its_classes),
   };

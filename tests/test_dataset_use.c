@@ -17,7 +17,7 @@
 static void colours_and_tiles_are_read_strictly(void **state) {
   (void)state;
   static const char *const colours[] = {"", "#", "red", "#12345", "#1234567", "#12345g", "##123456"};
-  static const char *const tiles[] = {"", "16", "x16", "16x", "16x16x", "0x16", "-4x4", "16 x16", "99999x16"};
+  static const char *const tiles[] = {"", "x16", "16x", "16x16x", "0x16", "-4x4", "16 x16", "99999x16"};
   dataset_desc desc = {0};
   mote_error error;
   for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++)
@@ -25,8 +25,8 @@ static void colours_and_tiles_are_read_strictly(void **state) {
   for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++)
     assert_int_equal(dataset_take_option(&desc, DATASET_TILE, tiles[i], &error), MOTE_ERROR_USAGE);
   assert_int_equal(dataset_take_option(&desc, DATASET_TILE, "8x16", &error), MOTE_OK);
-  assert_int_equal(desc.tile_width, 8);
-  assert_int_equal(desc.tile_height, 16);
+  assert_int_equal(desc.tile[0], 8);
+  assert_int_equal(desc.tile[1], 16);
   assert_int_equal(dataset_parse_colour("white", &desc, &error), MOTE_OK);
   assert_int_equal(desc.background[1], 255);
 }
@@ -71,7 +71,7 @@ static void any_size_keeps_a_flat_colour(void **state) {
 
 // `count` images of 4 × 4, whose first pixel is their number; labels go round.
 static void make_set(dataset *set, uint32_t count, int class_count) {
-  *set = (dataset){.count = count, .height = 4, .channels = 1, .class_count = class_count};
+  *set = (dataset){.count = count, .size = {4, 4, 1}, .class_count = class_count};
   set->pixels = calloc(count, 16);
   set->labels = malloc(count * sizeof *set->labels);
   for (uint32_t i = 0; i < count; i++) {
@@ -146,6 +146,13 @@ static void a_contact_sheet_has_a_row_a_class(void **state) {
   assert_int_equal(sheet.height, 3 * 4 * 2);
   for (int row = 0; row < 3; row++)
     for (int column = 0; column < 5; column++) assert_int_equal(sheet.pixels[row * 8 * 40 + column * 8] % 3, row);
+  image_finish(&sheet);
+  set.size.width = 2;
+  set.size.height = 8;
+  assert_int_equal(contact_sheet_of_dataset(&sheet, &set, 5, 2, &error), MOTE_OK);
+  assert_true(sheet.width == 5 * 2 * 2 && sheet.height == 3 * 8 * 2);
+  for (int row = 0; row < 3; row++)
+    for (int column = 0; column < 5; column++) assert_int_equal(sheet.pixels[(row * 16 + 1) * 20 + column * 4 + 1] % 3, row);
   image_finish(&sheet), dataset_finish(&set);
   make_set(&set, 7, 0);
   assert_int_equal(contact_sheet_of_dataset(&sheet, &set, 5, 1, &error), MOTE_OK);

@@ -223,7 +223,7 @@ def test_wrong_usage(where):
     np.save(f"{where}/large.npy", np.zeros((4, 16, 16, 3), np.uint8))
     np.save(f"{where}/labels.npy", np.arange(4))
     for words, code, texts in (
-            (("m.safetensors", "large.npy"), 1, ("large.npy", "16 x 16", "8 x 8", "--resize")),
+            (("m.safetensors", "large.npy"), 1, ("large.npy", "16 x 16", "8 x 8", "--size 8x8")),
             (("m.safetensors", "data.npy", "--labels", "labels.npy"), 1, ("data.npy", "4 classes", "1")),
             (("m.safetensors", "data.npy", "--holdout", "0.01"), 2, ("--holdout", "0.01")),
             (("m.safetensors", "nothing.txt"), 2, ("nothing.txt", "DATA")),

@@ -140,28 +140,29 @@ static void a_grid_is_as_square_as_it_can_be(void **state) {
                                  {5, 3, 2}, {16, 4, 4}, {17, 5, 4}, {64, 8, 8}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     assert_int_equal(grid_columns(cases[i][0]), cases[i][1]);
-    assert_int_equal(image_grid_measure(&(image_grid_desc){.count = cases[i][0], .tile_height = 3}).height,
+    assert_int_equal(image_grid_measure(&(image_grid_desc){.count = cases[i][0], .tile = {3, 3, 1}}).height,
                      cases[i][2] * 3);
   }
 }
 
-static void check_grid(int count, int height, int channels, int scale, int asked) {
-  size_t tile = (size_t)(height * height * channels);
+static void check_grid(int count, int width, int height, int channels, int scale, int asked) {
+  const size_t tile = (size_t)(width * height * channels);
+  const int times = scale ? scale : 1;
   uint8_t *pixels = malloc((size_t)count * tile);
   fill_noise(pixels, (size_t)count * tile, 5);
   image_grid_desc desc = {
-      .pixels = pixels, .count = count, .tile_height = height, .channels = channels, .scale = scale, .columns = asked};
+      .pixels = pixels, .count = count, .tile = {width, height, channels}, .scale = scale, .columns = asked};
   image grid;
   mote_error error;
   assert_int_equal(image_grid_init(&grid, &desc, &error), MOTE_OK);
-  int columns = !asked ? grid_columns(count) : asked < count ? asked : count, side = height * (scale ? scale : 1);
-  assert_int_equal(grid.width, columns * side);
-  assert_int_equal(grid.height, (count + columns - 1) / columns * side);
+  int columns = !asked ? grid_columns(count) : asked < count ? asked : count;
+  assert_int_equal(grid.width, columns * width * times);
+  assert_int_equal(grid.height, (count + columns - 1) / columns * height * times);
   for (int y = 0; y < grid.height; y++)
     for (int x = 0; x < grid.width; x++)
       for (int c = 0; c < channels; c++) {
-        int index = y / side * columns + x / side;
-        int inner = y % side * height / side * height + x % side * height / side;
+        int index = y / times / height * columns + x / times / width;
+        int inner = y / times % height * width + x / times % width;
         int expected = index < count  ? pixels[(size_t)index * tile + (size_t)(inner * channels + c)]
                        : channels % 2 ? 255
                                       : 0;
@@ -174,23 +175,26 @@ static void check_grid(int count, int height, int channels, int scale, int asked
 static void tiles_lie_in_rows_and_spare_cells_are_empty(void **state) {
   (void)state;
   for (int channels = 1; channels <= 4; channels++) {
-    check_grid(1, 4, channels, 0, 0);
-    check_grid(5, 4, channels, 1, 0);
-    check_grid(3, 8, channels, 3, 0);
-    check_grid(16, 4, channels, 2, 0);
-    check_grid(7, 4, channels, 1, 3);
-    check_grid(3, 4, channels, 2, 5);
+    check_grid(1, 4, 4, channels, 0, 0);
+    check_grid(5, 3, 4, channels, 1, 0);
+    check_grid(3, 8, 5, channels, 3, 0);
+    check_grid(16, 4, 4, channels, 2, 0);
+    check_grid(7, 4, 1, channels, 1, 3);
+    check_grid(3, 2, 4, channels, 2, 5);
   }
 }
 
 static void a_grid_too_large_is_refused_by_name(void **state) {
   (void)state;
   mote_error error;
-  image_grid_desc desc = {.count = 1000000, .tile_height = 64, .channels = 4, .scale = 8};
+  image_grid_desc desc = {.count = 1000000, .tile = {64, 64, 4}, .scale = 8};
   assert_int_equal(image_grid_check(&desc, &error), MOTE_ERROR_USAGE);
   assert_non_null(strstr(error.message, "--scale"));
-  desc = (image_grid_desc){.count = 1024, .tile_height = 16, .channels = 3, .scale = 4};
+  desc = (image_grid_desc){.count = 1024, .tile = {16, 16, 3}, .scale = 4};
   assert_int_equal(image_grid_check(&desc, &error), MOTE_OK);
+  desc = (image_grid_desc){.count = 100, .tile = {1024, 4, 3}, .columns = 100};
+  assert_int_equal(image_grid_check(&desc, &error), MOTE_ERROR_USAGE);
+  assert_non_null(strstr(error.message, "102400 x 4 pixels"));
 }
 
 static void png_comes_back_with_its_channels(void **state) {

@@ -723,10 +723,12 @@ def test_usage(where):
                           (["--classifier", "--net", "context_unet"], "--classifier", "a sprite_classifier"),
                           (["--target", "noise"], "--target", "epsilon, v, x0"),
                           (["--steps", "5", "--minutes", "1"], "--steps", "--minutes"),
-                          (["--tile", "8"], "--tile", "16x16"),
+                          (["--tile", "8x"], "--tile", "16x24"),
                           (["--tile", "8x8"], "--tile", "sprite sheet"),
                           (["--background", "grey"], "--background", "#rrggbb"),
-                          (["--resize", "10"], "--resize", "multiple of 4"),
+                          (["--size", "10x2000"], "--size", "1024"),
+                          (["--size", "8", "--resize", "8x12"], "--size", "--resize"),
+                          (["--crop", "8x0"], "--crop", "square"),
                           (["--holdout", "1"], "--holdout", "0.9"),
                           (["more"], "more")):
         expect_error(train(where, *words, check=None), 2, *texts)
@@ -742,7 +744,7 @@ def test_bad_images(where):
     (where / "data/dots/3.png").write_bytes((where / "data/dots/3.png").read_bytes()[:60])
     expect_error(train(where, *TINY, check=None), 1, "data/dots/3.png")
     png(where / "data/dots/3.png", 12, lambda x, y: (0, 0, 0))
-    expect_error(train(where, *TINY, check=None), 1, "data/dots/3.png", "12 x 12", "--resize")
+    expect_error(train(where, *TINY, check=None), 1, "data/dots/3.png", "12 x 12", "--size")
     train(where, *TINY, "--steps", 1, "--resize", 16)
     expect(tensors(where / "m.safetensors")[0]["height"] == "16", "not 16 pixels high")
 

@@ -79,16 +79,13 @@ mote_status check_model_given(const char *path, mote_error *error) {
               "no MODEL given: this build has no weights of its own, name a .safetensors file");
 }
 
-// The program's images are square: the library's need not be, and arrays are not.
+// The program's images have 1 to 4 channels: the library's need not, and arrays do not.
 static mote_status load_file(mote_device *device, const char *path, mote_model **model, mote_error *error) {
   TRY(mote_model_load_file(device, path, model, error));
-  const int width = mote_model_get_info(*model)->width, height = mote_model_get_info(*model)->height;
   const int channels = mote_model_get_info(*model)->channels;
-  if (width == height && channels <= 4) return MOTE_OK;
+  if (channels <= 4) return MOTE_OK;
   mote_model_destroy(model);
-  if (channels > 4)
-    return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: is for images of %d channels, expected 1 to 4", path, channels);
-  return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: is for images of %d x %d pixels, expected square ones", path, width, height);
+  return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: is for images of %d channels, expected 1 to 4", path, channels);
 }
 
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error) {

@@ -15,7 +15,7 @@ mote_status check_model_given(const char *path, mote_error *error);
 // Loads `path`, or the built-in weights when it is NULL.
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
 
-// The same where images need not be square.
+// The same where images may have more than 4 channels.
 mote_status open_any_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
 
 // Fails with MOTE_ERROR_USAGE when the model makes no images.

@@ -240,6 +240,30 @@ mote_status option_double(const char *option, const char *text, double minimum, 
   return MOTE_OK;
 }
 
+bool size_parse(const char *text, int least, int most, int size[2]) {
+  for (int i = 0; i < 2; i++) {
+    char *end = NULL;
+    const long number = is_digit(*text) ? strtol(text, &end, 10) : -1;
+    if (number < least || number > most || (*text == '0' && end != text + 1)) return false;
+    size[i] = (int)number;
+    if (i == 0 && !*end) size[1] = size[0];
+    if (!*end) return true;
+    if (*end != 'x') return false;
+    text = end + 1;
+  }
+  return false;
+}
+
+mote_status option_size(const char *option, const char *text, int least, int most, int size[2], mote_error *error) {
+  int found[2];
+  if (!size_parse(text, least, most, found))
+    return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected %d to %d pixels, such as 16, or 16x24 across and down", option, text,
+                least, most);
+  size[0] = found[0];
+  size[1] = found[1];
+  return MOTE_OK;
+}
+
 mote_status option_setting(const char *option, const char *text, const network_setting *setting, setting_value *value,
                            mote_error *error) {
   if (setting_parse(setting, text, value) && setting_in_range(setting, value)) return MOTE_OK;

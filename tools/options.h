@@ -88,6 +88,10 @@ mote_status option_uint64(const char *option, const char *text, uint64_t maximum
 mote_status option_double(const char *option, const char *text, double minimum, double maximum, double *value,
                           mote_error *error);
 
+// `N` or `WxH`: pixels across and down, which N is both of. False: something else, or out of the range.
+bool size_parse(const char *text, int least, int most, int size[2]);
+mote_status option_size(const char *option, const char *text, int least, int most, int size[2], mote_error *error);
+
 // A setting of a network, in its range.
 struct network_setting;
 struct setting_value;

@@ -34,6 +34,9 @@ typedef struct described {
 // Refuses what is no model, so that what a trainer is made from is what its weights are read as.
 mote_status metadata_check(const described *by, const mote_model_info *info, mote_error *error);
 
+// The part of it that is about the network's settings, the size of images among them.
+mote_status metadata_check_settings(const described *by, const mote_model_info *info, mote_error *error);
+
 // The part of it that judges one label, of `bytes` bytes.
 mote_status metadata_check_label(const described *by, int index, const char *text, size_t bytes, mote_error *error);
 

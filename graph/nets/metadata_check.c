@@ -105,7 +105,7 @@ static mote_status check_network(const described *by, const mote_model_info *inf
               info->network ? info->network->name : known);
 }
 
-static mote_status check_settings(const described *by, const mote_model_info *info, mote_error *error) {
+mote_status metadata_check_settings(const described *by, const mote_model_info *info, mote_error *error) {
   const network *network = network_of(info);
   setting_entry entry;
   if (!memchr(info->settings, 0, sizeof info->settings))
@@ -128,7 +128,7 @@ static mote_status check_settings(const described *by, const mote_model_info *in
 
 mote_status metadata_check(const described *by, const mote_model_info *info, mote_error *error) {
   TRY(check_network(by, info, error));
-  TRY(check_settings(by, info, error));
+  TRY(metadata_check_settings(by, info, error));
   TRY(check_diffusion(by, info, error));
   if (info->premultiplied && info->channels % 2)
     return fail(error, by->status, "%s: premultiplied with channels %d, expected 2 or 4, of which one is alpha",

@@ -289,7 +289,8 @@ enum { CHANNEL_LIST, DOWN_LIST, UP_LIST, LEVEL_LISTS };
 // Levels until a side is 4 to 7, or odd, four at most, unless they were told.
 static int level_count(const mote_model_info *given) {
   int levels = 1;
-  while (levels < 4 && given->height % (1 << levels) == 0 && given->height >> levels >= 4) levels++;
+  const int height = given->height, width = given->width ? given->width : height, least = width < height ? width : height;
+  while (levels < 4 && (width | height) % (1 << levels) == 0 && least >> levels >= 4) levels++;
   for (int i = 0; i < LEVEL_LISTS; i++) {
     const network_setting *told = setting_find(&unet2d_network, level_lists[i]);
     if (setting_is_told(given, told)) levels = setting_get(given, told).count;

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   if (bytes) map[1] = '\n';
   mote_error error = {0};
   dataset set = {0};
-  const dataset_desc desc = {.path = "fuzz", .tile_width = 4, .tile_height = 4, .classes = map};
+  const dataset_desc desc = {.path = "fuzz", .tile = {4, 4}, .classes = map};
   dataset_builder builder = {.desc = &desc, .set = &set};
   mote_status status = dataset_read_sheet(&builder, "fuzz", png, png_bytes, &error);
   check(status == error.status && !status == !error.message[0]);

@@ -91,9 +91,10 @@ static mote_status check_options(options *base, mote_error *error) {
 
 // Images, and the classes in the order of the model's labels.
 static mote_status check_fit(const dataset *set, const mote_model_info *model, const char *path, mote_error *error) {
-  if (set->height != model->height)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: has images of %d x %d pixels, expected the model's %d x %d; --resize %d "
-                "makes them fit", path, set->height, set->height, model->height, model->height, model->height);
+  const image_size wanted = image_size_of(model);
+  if (set->size.width != wanted.width || set->size.height != wanted.height)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: has images of %d x %d pixels, expected the model's %d x %d; --size %dx%d "
+                "makes them fit", path, set->size.width, set->size.height, wanted.width, wanted.height, wanted.width, wanted.height);
   if (dataset_has_labels(set, model)) return MOTE_OK;
   if (set->attribute_count || model->attribute_count)
     return fail(error, MOTE_ERROR_FORMAT, "%s: has %d attributes, expected the model's %d, with their labels and bounds; mote info "
@@ -136,14 +137,14 @@ static mote_status open_judge(const evaluate_options *o, mote_device *device, co
   if (!path && !default_classifier_given()) return MOTE_OK;
   TRY(open_classifier(device, path, out, error));
   const mote_model_info *info = mote_model_get_info(*out);
-  bool judges = info->classifies;
-  if (judges && info->height == train->height && info->channels == train->channels && is_classed(train) &&
-      is_classed(held_out) && dataset_has_labels(train, info))
+  const image_size of_classifier = image_size_of(info);
+  if (info->classifies && !memcmp(&of_classifier, &train->size, sizeof of_classifier) && is_classed(train) && is_classed(held_out) &&
+      dataset_has_labels(train, info))
     return MOTE_OK;
   char text[200];
   snprintf(text, sizeof text, "it is a %s for images of %d x %d x %d in %d classes, the data's are %d x %d x %d in %d",
-           info->architecture, info->height, info->height, info->channels, info->n_cfeat, train->height, train->height,
-           train->channels, train->class_count);
+           info->architecture, of_classifier.width, of_classifier.height, info->channels, info->n_cfeat, train->size.width,
+           train->size.height, train->size.channels, train->class_count);
   mote_model_destroy(out);
   if (path) return fail(error, MOTE_ERROR_FORMAT, "--classifier %s: %s, or other ones", path, text);
   say("the embedded classifier does not fit the data; mote train --classifier makes one that does");

@@ -98,7 +98,7 @@ static mote_status load_data(training *t, mote_error *error) {
                   all.class_count, all.class_count ? " from " : "", all.class_count ? all.classes[0] : "", teacher->label_count,
                   teacher->labels[0]);
   dataset_finish(&all);
-  t->options->channels = t->train.channels;
+  t->options->channels = t->train.size.channels;
   return status;
 }
 
@@ -117,15 +117,16 @@ static void settle_alpha(training *t) {
 
 static mote_status describe_model(const training *t, mote_model_info *model, mote_error *error) {
   const train_options *o = t->options;
-  *model = (mote_model_info){.channels = t->train.channels,
-                             .height = t->train.height,
+  *model = (mote_model_info){.channels = t->train.size.channels,
+                             .height = t->train.size.height,
+                             .width = t->train.size.width,
                              .n_cfeat = dataset_context_length(&t->train),
                              .timesteps = o->timesteps,
                              .schedule = (mote_schedule)o->schedule,
                              .beta_start = o->beta_start,
                              .beta_end = o->beta_end,
                              .prediction = (mote_prediction)o->target,
-                             .premultiplied = t->train.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
+                             .premultiplied = t->train.size.channels % 2 == 0 && o->alpha == ALPHA_PREMULTIPLIED,
                              .label_count = t->train.class_count};
   memcpy(model->labels, t->train.classes, sizeof model->labels);
   model->attribute_count = t->train.attribute_count;
@@ -138,7 +139,11 @@ static mote_status describe_model(const training *t, mote_model_info *model, mot
 static void adopt_model(train_options *o, const mote_model_info *model) {
   train_network_adopt(&o->network, train_option_given(o, "net"), model);
   if (!train_option_given(o, "channels")) o->dataset.channels = o->channels = model->channels;
-  if (!train_option_given(o, "resize")) o->dataset.resize = o->resize = model->height;
+  const image_size size = image_size_of(model);
+  if (!train_option_given(o, "resize") && !train_option_given(o, "size")) {
+    o->dataset.size[0] = o->resize[0] = size.width;
+    o->dataset.size[1] = o->resize[1] = size.height;
+  }
   if (!train_option_given(o, "timesteps")) o->timesteps = model->timesteps;
   if (!train_option_given(o, "schedule")) o->schedule = (int)model->schedule;
   if (!train_option_given(o, "beta-start") && model->beta_start > 0) o->beta_start = model->beta_start;
@@ -217,8 +222,9 @@ static mote_status prepare(training *t, mote_error *error) {
   if (o->network.classifier && t->train.class_count < 2)
     return fail(error, MOTE_ERROR_USAGE, "--classifier: found %d class, expected images of two or more",
                 t->train.class_count);
-  TRY(train_network_settle(&o->network, t->train.height, device->type == MOTE_DEVICE_CPU, error));
+  TRY(train_network_settle(&o->network, t->train.size, device->type == MOTE_DEVICE_CPU, error));
   TRY(train_network_check(&o->network, train_option_given(o, "net"), error));
+  TRY(train_network_check_size(&o->network, t->train.size, o->data ? o->data : DATASET_DEFAULT_NAME, error));
   train_settings_desc settings = {
       .options = o, .train = &t->train, .held_out = &t->held_out, .device = device, .path = t->paths.settings};
   if (o->earlier) TRY(train_settings_compare(&settings, error));
@@ -245,7 +251,7 @@ static void say_start(const training *t) {
   mote_trainer_info info = mote_trainer_get_info(t->trainer);
   const int attributes = t->train.attribute_count, kinds = attributes ? attributes : t->train.class_count;
   say("%s: %u images of %d x %d x %d %s %d %s%s, %u held out; %s of %d images; %.0f MiB on the device", t->train.source,
-      (unsigned)t->train.count, t->train.height, t->train.height, t->train.channels, attributes ? "with" : "in", kinds,
+      (unsigned)t->train.count, t->train.size.width, t->train.size.height, t->train.size.channels, attributes ? "with" : "in", kinds,
       attributes ? "attribute" : "class", kinds == 1 ? "" : attributes ? "s" : "es", (unsigned)t->held_out.count, length,
       t->options->batch * t->options->accumulate, (double)info.memory_bytes / 1048576);
   if (t->goes_on) say("going on after step %" PRIu64, mote_trainer_steps_done(t->trainer));

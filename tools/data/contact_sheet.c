@@ -8,27 +8,19 @@
 
 #define CLASSLESS_ROWS 4
 
-static void place(image *sheet, const contact_sheet_desc *d, int row, int column, int64_t index) {
-  size_t channels = (size_t)d->channels, stride = (size_t)sheet->width * channels;
-  int side = d->height * d->scale;
-  const uint8_t *from = d->pixels + (size_t)index * (size_t)d->height * (size_t)d->height * channels;
-  uint8_t *corner = sheet->pixels + (size_t)(row * side) * stride + (size_t)(column * side) * channels;
-  for (int y = 0; y < side; y++)
-    for (int x = 0; x < side; x++)
-      memcpy(corner + (size_t)y * stride + (size_t)x * channels,
-             from + (size_t)(y / d->scale * d->height + x / d->scale) * channels, channels);
-}
-
 mote_status contact_sheet_init(image *sheet, const contact_sheet_desc *d, mote_error *error) {
-  *sheet = (image){
-      .width = d->columns * d->height * d->scale, .height = d->rows * d->height * d->scale, .channels = d->channels};
+  *sheet = (image){.width = d->columns * d->size.width * d->scale,
+                   .height = d->rows * d->size.height * d->scale,
+                   .channels = d->size.channels};
   size_t bytes = (size_t)sheet->width * (size_t)sheet->height * (size_t)sheet->channels;
   sheet->pixels = malloc(bytes);
   if (!sheet->pixels)
     return fail(error, MOTE_ERROR_MEMORY, "no memory for a picture of %d x %d pixels", sheet->width, sheet->height);
   memset(sheet->pixels, sheet->channels % 2 ? 255 : 0, bytes);
   for (int i = 0; i < d->rows * d->columns; i++)
-    if (d->order[i] >= 0) place(sheet, d, i / d->columns, i % d->columns, d->order[i]);
+    if (d->order[i] >= 0)
+      image_place_tile(sheet, d->pixels + (size_t)d->order[i] * image_values(d->size), d->size, d->scale, i % d->columns,
+                       i / d->columns);
   return MOTE_OK;
 }
 
@@ -64,8 +56,7 @@ mote_status contact_sheet_of_dataset(image *sheet, const dataset *set, int colum
                              .order = order,
                              .rows = rows,
                              .columns = columns,
-                             .height = set->height,
-                             .channels = set->channels,
+                             .size = set->size,
                              .scale = scale};
   mote_status status = contact_sheet_init(sheet, &desc, error);
   free(order);

@@ -6,10 +6,10 @@
 #include "tools/images/image.h"
 
 typedef struct contact_sheet_desc {
-  const uint8_t *pixels;  // images of height × height × channels bytes
+  const uint8_t *pixels;  // images of `size`
   const int64_t *order;   // rows × columns indices of images; -1: left free
   int rows, columns;
-  int height, channels;
+  image_size size;
   int scale;  // each pixel becomes a square of scale × scale
 } contact_sheet_desc;
 

@@ -34,8 +34,8 @@ static mote_status choose_default(dataset_desc *desc, dataset *set, mote_error *
                 "a folder of PNGs, a sprite sheet or a .npy file",
                 DATASET_DEFAULT_PATH);
   desc->path = DATASET_DEFAULT_PATH;
-  if (desc->tile_width || desc->classes) return MOTE_OK;
-  desc->tile_width = desc->tile_height = 16;
+  if (desc->tile[0] || desc->classes) return MOTE_OK;
+  desc->tile[0] = desc->tile[1] = 16;
   // Terrain, effects and masks are left out.
   desc->classes = "hero=18-28; monster=29-45,48-52,55-58; item=4,5,14:0-27; equipment=6-12,13:0-19,53; spell=15-17";
   snprintf(set->source, sizeof set->source, "Debian's angband-data, 16x16.png (Adam Bolt, public domain)");
@@ -58,7 +58,7 @@ static mote_status check_option(const char *option, bool given, bool fits, const
 }
 
 static mote_status check_options(const dataset_desc *desc, bool sheet, bool array, bool archive, mote_error *error) {
-  TRY(check_option("--tile", desc->tile_width, sheet, desc, "a sprite sheet", error));
+  TRY(check_option("--tile", desc->tile[0], sheet, desc, "a sprite sheet", error));
   TRY(check_option("--spacing", desc->spacing[0] || desc->spacing[1], sheet, desc, "a sprite sheet", error));
   TRY(check_option("--margin", desc->margin[0] || desc->margin[1], sheet, desc, "a sprite sheet", error));
   TRY(check_option("--classes", desc->classes, sheet, desc, "a sprite sheet", error));
@@ -98,6 +98,8 @@ mote_status dataset_init(dataset *set, const dataset_desc *desc, mote_error *err
   struct stat found;
   TRY(choose_default(&completed, set, error));
   const char *path = completed.path;
+  if ((desc->crop[0] == DATASET_SHAPE || desc->pad[0] == DATASET_SHAPE) && !desc->size[0])
+    return fail(error, MOTE_ERROR_USAGE, "%s: found shape without --size, whose shape it is", desc->crop[0] ? "--crop" : "--pad");
   if (stat(path, &found)) return fail(error, MOTE_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
   if (!set->source[0]) name_source(path, set);
   mote_status status = S_ISDIR(found.st_mode) ? check_options(&completed, false, false, false, error) : MOTE_OK;
@@ -120,7 +122,7 @@ void dataset_finish(dataset *set) {
 
 static mote_status make_room(dataset_builder *b, const char *name, mote_error *error) {
   dataset *set = b->set;
-  size_t image_bytes = (size_t)b->side * (size_t)b->side * 4;
+  size_t image_bytes = image_values(b->size);
   if (set->count * image_bytes >= DATASET_MAX_BYTES)
     return fail(error, MOTE_ERROR_MEMORY, "%s: image %u; expected less than %zu MiB of pixels in all", name,
                 (unsigned)set->count, DATASET_MAX_BYTES >> 20);
@@ -129,22 +131,30 @@ static mote_status make_room(dataset_builder *b, const char *name, mote_error *e
 }
 
 static mote_status check_size(dataset_builder *b, const image *image, const char *name, mote_error *error) {
-  if (image->width != image->height)
-    return fail(error, MOTE_ERROR_FORMAT,
-                "%s: is %d x %d pixels, expected as many rows as columns; --pad square adds what is missing, --crop square cuts "
-                "what is too much, --resize N stretches every image to N x N",
-                name, image->width, image->height);
-  if (b->side && image->height != b->side)
-    return fail(error, MOTE_ERROR_FORMAT,
-                "%s: is %d x %d pixels, expected %d x %d as %s is; --pad N, --crop N or --resize N makes every image N x N", name,
-                image->width, image->height, b->side, b->side, b->first_name);
-  return MOTE_OK;
+  const image_size first = b->size;
+  if (!first.width || (image->width == first.width && image->height == first.height)) return MOTE_OK;
+  return fail(error, MOTE_ERROR_FORMAT,
+              "%s: is %d x %d pixels, expected %d x %d as %s is; --pad WxH, --crop WxH or --size WxH makes every image W x H", name,
+              image->width, image->height, first.width, first.height, b->first_name);
 }
 
-static int side_of(int asked, const image *picture, bool longer) {
-  const int shorter_side = picture->width < picture->height ? picture->width : picture->height;
-  const int longer_side = picture->width + picture->height - shorter_side;
-  return asked == DATASET_SQUARE ? (longer ? longer_side : shorter_side) : asked;
+// Pixels across and down.
+typedef struct extent {
+  int width, height;
+} extent;
+
+static int scaled(int side, int by, int of) {
+  const int64_t rounded = ((int64_t)side * by + of / 2) / of;
+  return rounded < 1 ? 1 : rounded < INT32_MAX ? (int)rounded : INT32_MAX;
+}
+
+// What --crop or --pad asks for, of a shape: the largest that lies in the picture, or the smallest that `holds` it.
+static extent extent_of(const dataset_desc *desc, const int asked[2], const image *picture, bool holds) {
+  if (asked[0] > 0) return (extent){asked[0], asked[1]};
+  const int across = asked[0] == DATASET_SHAPE ? desc->size[0] : 1, down = asked[0] == DATASET_SHAPE ? desc->size[1] : 1;
+  const int height = scaled(picture->width, down, across);
+  if (holds ? height >= picture->height : height <= picture->height) return (extent){picture->width, height};
+  return (extent){scaled(picture->height, across, down), picture->height};
 }
 
 // One step of fit(): `taken` becomes what it was, or the picture where it is nothing yet, in another size.
@@ -162,27 +172,27 @@ static mote_status change_size(const image *picture, int width, int height,
 
 static mote_status pad(const dataset_desc *desc, const image *picture, const char *name, image *taken, mote_error *error) {
   const image *old = taken->pixels ? taken : picture;
-  const int side = side_of(desc->pad, old, true);
-  if (old->width > side || old->height > side)
-    return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, more than --pad %d fills up to; --crop %d cuts it", name,
-                old->width, old->height, side, side);
-  if (side > PAD_MAX_SIDE)
+  const extent to = extent_of(desc, desc->pad, old, true);
+  if (old->width > to.width || old->height > to.height)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, more than --pad %dx%d fills up to; --crop %dx%d cuts it", name,
+                old->width, old->height, to.width, to.height, to.width, to.height);
+  if (to.width > PAD_MAX_SIDE || to.height > PAD_MAX_SIDE)
     return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, and --pad fills up to %d a side at most", name, old->width,
                 old->height, PAD_MAX_SIDE);
-  return change_size(picture, side, side, image_reframe, taken, error);
+  return change_size(picture, to.width, to.height, image_reframe, taken, error);
 }
 
-// What --crop, --pad and --resize make of the picture, in this order, in `taken`; nothing there when it stays as it is.
+// What --crop, --pad and --size make of the picture, in this order, in `taken`; nothing there when it stays as it is.
 static mote_status fit(const dataset_desc *desc, const image *picture, const char *name, image *taken, mote_error *error) {
   mote_status status = MOTE_OK;
   *taken = (image){0};
-  if (desc->crop) {
-    const int side = side_of(desc->crop, picture, false);
-    status = change_size(picture, picture->width < side ? picture->width : side,
-                         picture->height < side ? picture->height : side, image_reframe, taken, error);
+  if (desc->crop[0]) {
+    const extent to = extent_of(desc, desc->crop, picture, false);
+    status = change_size(picture, picture->width < to.width ? picture->width : to.width,
+                         picture->height < to.height ? picture->height : to.height, image_reframe, taken, error);
   }
-  if (!status && desc->pad) status = pad(desc, picture, name, taken, error);
-  if (!status && desc->resize) status = change_size(picture, desc->resize, desc->resize, image_resize, taken, error);
+  if (!status && desc->pad[0]) status = pad(desc, picture, name, taken, error);
+  if (!status && desc->size[0]) status = change_size(picture, desc->size[0], desc->size[1], image_resize, taken, error);
   if (status) image_finish(taken);
   return status;
 }
@@ -195,13 +205,13 @@ mote_status dataset_append(dataset_builder *b, const image *picture, int file_ch
   TRY(fit(b->desc, picture, name, &fitted, error));
   if (fitted.pixels) taken = &fitted;
   mote_status status = check_size(b, taken, name, error);
-  if (!status && !b->side) {
-    b->side = taken->height;
+  if (!status && !b->size.width) {
+    b->size = (image_size){taken->width, taken->height, 4};
     snprintf(b->first_name, sizeof b->first_name, "%s", name);
   }
   if (!status) status = make_room(b, name, error);
   if (!status) {
-    size_t bytes = (size_t)b->side * (size_t)b->side * 4;
+    size_t bytes = image_values(b->size);
     const size_t area = (size_t)picture->width * (size_t)picture->height;  // what was filled up does not count
     for (size_t i = 0; i < area && !b->transparent; i++) b->transparent = picture->pixels[4 * i + 3] != 255;
     memcpy(set->pixels + set->count * bytes, taken->pixels, bytes);
@@ -216,18 +226,17 @@ mote_status dataset_complete(dataset_builder *b, mote_error *error) {
   dataset *set = b->set;
   const char *path = b->desc->path;
   if (!set->count) return fail(error, MOTE_ERROR_FORMAT, "%s: found no image in it", path);
-  if (b->side % 4 || b->side > 256)
-    return fail(error, MOTE_ERROR_FORMAT,
-                "%s: the images are %d x %d pixels, expected a multiple of 4 up to 256; --resize %d makes them fit%s",
-                path, b->side, b->side, b->side > 256 ? 256 : (b->side + 3) / 4 * 4,
-                b->side > 256 ? "" : ", or --pad with the same number");
-  set->height = b->side;
-  set->channels = b->desc->channels ? b->desc->channels : b->from_array ? b->file_channels : b->file_channels <= 2 ? 1 : 3;
-  set->composited = b->transparent && set->channels % 2;
+  if (b->size.width > DATASET_MOST_SIDE || b->size.height > DATASET_MOST_SIDE)
+    return fail(error, MOTE_ERROR_FORMAT, "%s: the images are %d x %d pixels, expected at most %d a side; --size WxH makes them fit", path,
+                b->size.width, b->size.height, DATASET_MOST_SIDE);
+  set->size = b->size;
+  const int channels = b->desc->channels ? b->desc->channels : b->from_array ? b->file_channels : b->file_channels <= 2 ? 1 : 3;
+  set->size.channels = channels;
+  set->composited = b->transparent && channels % 2;
   // A pixel never grows, so the conversion may happen in place.
-  size_t pixels = set->count * (size_t)set->height * (size_t)set->height;
-  if (set->channels < 4) pixels_convert(set->pixels, pixels, set->channels, b->desc->background, set->pixels);
-  uint8_t *shrunk = realloc(set->pixels, pixels * (size_t)set->channels);
+  size_t pixels = set->count * image_area(set->size);
+  if (channels < 4) pixels_convert(set->pixels, pixels, channels, b->desc->background, set->pixels);
+  uint8_t *shrunk = realloc(set->pixels, pixels * (size_t)channels);
   if (shrunk) set->pixels = shrunk;
   return MOTE_OK;
 }
@@ -285,7 +294,7 @@ void dataset_say_choices(const dataset *set) {
 // Using
 
 void dataset_premultiply(dataset *set) {
-  pixels_premultiply(set->pixels, set->count * (size_t)set->height * (size_t)set->height, set->channels);
+  pixels_premultiply(set->pixels, set->count * image_area(set->size), set->size.channels);
 }
 
 int dataset_context_length(const dataset *set) {
@@ -330,8 +339,9 @@ uint32_t dataset_class_size(const dataset *set, int label) {
 
 uint64_t dataset_hash(const dataset *set) {
   uint64_t hash = HASH_START;
-  hash = hash_bytes(hash, &set->height, sizeof set->height);
-  hash = hash_bytes(hash, &set->channels, sizeof set->channels);
+  hash = hash_bytes(hash, &set->size.height, sizeof set->size.height);
+  if (set->size.width != set->size.height) hash = hash_bytes(hash, &set->size.width, sizeof set->size.width);  // once all were squares
+  hash = hash_bytes(hash, &set->size.channels, sizeof set->size.channels);
   hash = hash_bytes(hash, set->classes, (size_t)set->class_count * sizeof set->classes[0]);
   hash = hash_bytes(hash, set->labels, set->count * sizeof *set->labels);
   if (set->contexts)
@@ -341,8 +351,7 @@ uint64_t dataset_hash(const dataset *set) {
     const double bounds[] = {a->count, a->is_number, a->low, a->high};
     hash = hash_bytes(hash_bytes(hash, a->name, sizeof a->name), bounds, sizeof bounds);
   }
-  return hash_bytes(hash, set->pixels,
-                    (size_t)set->count * (size_t)set->height * (size_t)set->height * (size_t)set->channels);
+  return hash_bytes(hash, set->pixels, (size_t)set->count * image_values(set->size));
 }
 
 // Marks the held-out images of one class: the first of a Fisher-Yates shuffle drawn from Philox.
@@ -363,7 +372,7 @@ static void choose_held_out(const dataset *set, int label, double fraction, uint
 }
 
 static mote_status take(const dataset *set, const bool *held, bool wanted, dataset *part, mote_error *error) {
-  size_t bytes = (size_t)set->height * (size_t)set->height * (size_t)set->channels;
+  size_t bytes = image_values(set->size);
   const size_t length = set->contexts ? (size_t)set->context_length : 0;
   *part = *set;
   part->count = 0;

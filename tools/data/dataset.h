@@ -16,7 +16,9 @@
 #define DATASET_EXPECTED "a folder of images, a sprite sheet, or a .npy or .npz file"
 #define DATASET_MAX_BYTES ((size_t)1 << 31)  // of RGBA pixels
 #define DATASET_LEFT_OUT_KINDS 12
-#define DATASET_SQUARE (-1)  // of crop and pad: as wide as high, by the shorter or the longer side
+#define DATASET_SQUARE (-1)  // of crop and pad: as wide as high, the largest that lies in an image, or the smallest that holds it
+#define DATASET_SHAPE (-2)   // of crop and pad: the same in the shape of `size`
+#define DATASET_MOST_SIDE 1024  // pixels of an image across, or down
 
 // Which numbers of an array are black and white. AUTO: of integers 0 and 255, of bools false and true, of floats of which one is
 // negative -1 and 1; other floats do not tell.
@@ -30,7 +32,7 @@ extern const char *const dataset_ranges[];  // their names, for --range; ends wi
 
 typedef struct dataset_desc {
   const char *path;             // a folder, an array or a sheet; NULL or "angband": the default sheet
-  int tile_width, tile_height;  // of a sheet; 0: not given
+  int tile[2];                  // of a sheet, pixels across and down; 0: not given
   const char *classes;          // class map of a sheet, the name of its file or itself; NULL: one without classes
   const char *labels;           // .npy file beside an array; NULL: images without classes, or with those of the .npz file
   const char *attributes;       // of a folder with metadata.csv, the columns that are taken: A,B or none; NULL: all
@@ -38,16 +40,16 @@ typedef struct dataset_desc {
   const char *arrays;           // of a .npz file: IMAGES or IMAGES,LABELS; NULL: those with usual names
   dataset_range range;          // of an array
   int spacing[2], margin[2];    // pixels between a sheet's tiles and around them, across and down
-  int crop, pad;                // the side in pixels that longer sides are cut to, shorter ones filled up to; 0: neither
-  int resize;                   // after that: the side that every image is stretched to; 0: they must be equal
+  int crop[2], pad[2];          // pixels across and down that what is longer is cut to, what is shorter filled up to; 0: neither
+  int size[2];                  // after that: what every image is stretched to; 0: they must be equal
   int channels;                 // 1 to 4; 0: of the array, of images 1 if all are grey, else 3
   uint8_t background[3];        // what alpha is composited on where the channels keep none
 } dataset_desc;
 
 typedef struct dataset {
   uint32_t count;
-  int height, channels;
-  uint8_t *pixels;  // count × height × height × channels, owned
+  image_size size;  // of each
+  uint8_t *pixels;  // count images, height × width × channels each, owned
   int *labels;      // count class indices, owned; -1 where there are no classes, or none is known
   int class_count;  // 0: no classes
   char classes[MOTE_MAX_LABELS][32];
@@ -111,7 +113,7 @@ uint64_t dataset_hash(const dataset *set);
 typedef struct dataset_builder {
   const dataset_desc *desc;
   dataset *set;
-  int side;              // of the images so far; 0: none yet
+  image_size size;       // of the images so far, RGBA; 0: none yet
   int file_channels;     // the most that an image had
   bool transparent;      // a pixel was not opaque
   bool from_array;       // whose number of channels is kept

@@ -26,10 +26,21 @@ static bool is_channels(uint64_t dim) {
   return dim >= 1 && dim <= 4;
 }
 
+// Where both ends may be channels, the reading that makes squares is meant; last for either.
+static bool is_channels_first(const npy_array *array) {
+  const uint64_t *d = array->dims;
+  return array->dim_count == 4 && is_channels(d[1]) && (!is_channels(d[3]) || (d[1] != d[2] && d[2] == d[3]));
+}
+
+static bool is_ambiguous(const npy_array *array) {
+  const uint64_t *d = array->dims;
+  return array->dim_count == 4 && is_channels(d[1]) && is_channels(d[3]) && d[1] != d[2] && d[2] != d[3];
+}
+
 static layout layout_of(const npy_array *array) {
   const uint64_t *d = array->dims;
   layout l = {.count = d[0], .channels = 1, .pixel_step = 1};
-  const bool first = array->dim_count == 4 && !is_channels(d[3]) && is_channels(d[1]);
+  const bool first = is_channels_first(array);
   l.height = d[first ? 2 : 1];
   l.width = d[first ? 3 : 2];
   if (array->dim_count == 4) l.channels = d[first ? 1 : 3];
@@ -59,12 +70,18 @@ mote_status dataset_check_array(const dataset_builder *builder, const npy_array 
   if (!array->element_count)
     return fail(error, MOTE_ERROR_FORMAT, "%s: found an empty array, expected images", array->name);
   const layout l = layout_of(array);
+  char found[192];
+  tensor_format_shape(array, found, sizeof found);
+  if (is_ambiguous(array))
+    return fail(error, MOTE_ERROR_FORMAT, "%s: found shape %s, whose channels may be first or last, expected one that tells; "
+                "numpy.pad makes images larger", array->name, found);
   if (!is_channels(l.channels) || l.width > IMAGE_READ_MAX_SIDE || l.height > IMAGE_READ_MAX_SIDE)
     return fail(error, MOTE_ERROR_FORMAT,
                 "%s: found images of %" PRIu64 " x %" PRIu64 " pixels and %" PRIu64
                 " channels, expected at most %d a side, and 1 to 4 channels last: " SHAPES,
                 array->name, l.width, l.height, l.channels, IMAGE_READ_MAX_SIDE);
-  const uint64_t side = (uint64_t)builder->desc->resize, pixels = side ? side * side : l.width * l.height;
+  const uint64_t across = (uint64_t)builder->desc->size[0], down = (uint64_t)builder->desc->size[1];
+  const uint64_t pixels = across ? across * down : l.width * l.height;
   if (l.count <= DATASET_MAX_BYTES / 4 / pixels) return MOTE_OK;
   return fail(error, MOTE_ERROR_FORMAT, "%s: found %" PRIu64 " images, expected less than %zu MiB of pixels in all", array->name,
               l.count, DATASET_MAX_BYTES >> 20);

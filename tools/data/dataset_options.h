@@ -8,7 +8,7 @@
 
 // To add an option: a row here, a case in dataset_take_option, and a row in train_options.c, which explains it.
 #define DATASET_OPTIONS(ROW)                       \
-  ROW(DATASET_TILE, "tile", "WxH")                 \
+  ROW(DATASET_TILE, "tile", "N|WxH")               \
   ROW(DATASET_SPACING, "spacing", "N|WxH")         \
   ROW(DATASET_MARGIN, "margin", "N|WxH")           \
   ROW(DATASET_CLASSES, "classes", "FILE|SPEC")     \
@@ -17,9 +17,10 @@
   ROW(DATASET_ATTRIBUTES, "attributes", "A[,B]|none") \
   ROW(DATASET_ARRAYS, "arrays", "X[,Y]")           \
   ROW(DATASET_RANGE, "range", "0-1|0-255|-1-1")    \
-  ROW(DATASET_CROP, "crop", "N|square")            \
-  ROW(DATASET_PAD, "pad", "N|square")              \
-  ROW(DATASET_RESIZE, "resize", "N")               \
+  ROW(DATASET_CROP, "crop", "WxH|square|shape")    \
+  ROW(DATASET_PAD, "pad", "WxH|square|shape")      \
+  ROW(DATASET_SIZE, "size", "N|WxH")               \
+  ROW(DATASET_RESIZE, "resize", "N|WxH")           \
   ROW(DATASET_BACKGROUND, "background", "COLOUR")
 
 #define DATASET_OPTION_VALUE(value, name, argument) value,

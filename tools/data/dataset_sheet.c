@@ -139,7 +139,7 @@ static bool is_empty(const image *tile) {
 // True when an image added before is the same as the latest, which is remembered otherwise.
 static bool is_duplicate(sheet *s) {
   const dataset *set = s->builder->set;
-  size_t bytes = (size_t)s->builder->side * (size_t)s->builder->side * 4;
+  size_t bytes = image_values(s->builder->size);
   const uint8_t *latest = set->pixels + (set->count - 1) * bytes;
   uint64_t hash = hash_bytes(HASH_START, latest, bytes);
   for (uint64_t slot = hash ^ hash >> 32;; slot++) {
@@ -177,7 +177,7 @@ static mote_status add_tile(sheet *s, int row, int column, image *tile, mote_err
 static mote_status add_tiles(sheet *s, mote_error *error) {
   const dataset_desc *desc = s->builder->desc;
   dataset *set = s->builder->set;
-  image tile = {.width = desc->tile_width, .height = desc->tile_height, .channels = 4};
+  image tile = {.width = desc->tile[0], .height = desc->tile[1], .channels = 4};
   tile.pixels = malloc((size_t)tile.width * (size_t)tile.height * 4);
   if (!tile.pixels) return fail(error, MOTE_ERROR_MEMORY, "%s: no memory for a tile", s->path);
   mote_status status = MOTE_OK;
@@ -207,26 +207,26 @@ static mote_status fail_tiles(const sheet *s, mote_error *error) {
   bool found = d->spacing[0] || d->spacing[1] || d->margin[0] || d->margin[1];
   for (int gap = 1; gap <= 8 && !found; gap++)
     for (int margin = 0; margin <= 8 && !found; margin++) {
-      found = count_tiles(width, d->tile_width, gap, margin) && count_tiles(height, d->tile_height, gap, margin);
+      found = count_tiles(width, d->tile[0], gap, margin) && count_tiles(height, d->tile[1], gap, margin);
       if (found)
         snprintf(cure, sizeof cure, margin ? "do they fit with --spacing %d --margin %d?" : "do they fit with --spacing %d?", gap,
                  margin);
     }
   return fail(error, MOTE_ERROR_FORMAT, "%s: is %d x %d pixels, expected multiples of the tile's %d x %d; %s", s->path, width,
-              height, d->tile_width, d->tile_height, cure);
+              height, d->tile[0], d->tile[1], cure);
 }
 
 mote_status dataset_read_sheet(dataset_builder *builder, const char *path, uint8_t *bytes, size_t count,
                                mote_error *error) {
   const dataset_desc *desc = builder->desc;
   sheet s = {.builder = builder, .path = path};
-  if (!desc->tile_width)
+  if (!desc->tile[0])
     return fail(error, MOTE_ERROR_USAGE, "--tile: not given, expected the size of the sheet's tiles, such as 16x16");
   mote_status status = MOTE_OK;
   builder->set->class_hint = "--classes says which rows show what";
   TRY(image_decode(path, bytes, count, &s.image, &s.file_channels, error));
-  s.columns = count_tiles(s.image.width, desc->tile_width, desc->spacing[0], desc->margin[0]);
-  s.rows = count_tiles(s.image.height, desc->tile_height, desc->spacing[1], desc->margin[1]);
+  s.columns = count_tiles(s.image.width, desc->tile[0], desc->spacing[0], desc->margin[0]);
+  s.rows = count_tiles(s.image.height, desc->tile[1], desc->spacing[1], desc->margin[1]);
   if (!s.columns || !s.rows) {
     status = fail_tiles(&s, error);
     goto end;

@@ -63,8 +63,8 @@ static void print_attributes(const dataset *set) {
 static void print_text(const dataset *set, const char *picture) {
   print("%s\n", set->source);
   if (*set->arrays) print("arrays          %s\n", set->arrays);
-  print("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->height, set->height, set->channels,
-         set->channels == 1 ? "" : "s");
+  print("images          %u of %d x %d, %d channel%s\n", (unsigned)set->count, set->size.width, set->size.height, set->size.channels,
+         set->size.channels == 1 ? "" : "s");
   char left_out[256];
   dataset_describe_left_out(set, left_out, sizeof left_out);
   if (set->empty_count || set->duplicate_count)
@@ -120,8 +120,9 @@ static void print_json(const dataset *set, const char *picture) {
   cJSON_AddStringToObject(json, "source", set->source);
   if (*set->arrays) cJSON_AddStringToObject(json, "arrays", set->arrays);
   cJSON_AddNumberToObject(json, "images", set->count);
-  cJSON_AddNumberToObject(json, "height", set->height);
-  cJSON_AddNumberToObject(json, "channels", set->channels);
+  cJSON_AddNumberToObject(json, "height", set->size.height);
+  cJSON_AddNumberToObject(json, "width", set->size.width);
+  cJSON_AddNumberToObject(json, "channels", set->size.channels);
   cJSON_AddBoolToObject(json, "composited", set->composited);
   cJSON_AddNumberToObject(json, "empty_tiles", set->empty_count);
   cJSON_AddNumberToObject(json, "repeated_tiles", set->duplicate_count);
@@ -140,7 +141,8 @@ static void print_json(const dataset *set, const char *picture) {
 
 static mote_status write_sheet(const dataset *set, const char *path, mote_error *error) {
   image sheet;
-  TRY(contact_sheet_of_dataset(&sheet, set, SHEET_COLUMNS, set->height < 32 ? 32 / set->height : 1, error));
+  const int side = set->size.width > set->size.height ? set->size.width : set->size.height;
+  TRY(contact_sheet_of_dataset(&sheet, set, SHEET_COLUMNS, side < 32 ? 32 / side : 1, error));
   mote_status status = image_save_png(&sheet, path, error);
   image_finish(&sheet);
   return status;

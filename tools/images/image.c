@@ -26,6 +26,14 @@ void image_finish(image *image) {
   *image = (struct image){0};
 }
 
+image_size image_size_of(const mote_model_info *model) {
+  return (image_size){model->width ? model->width : model->height, model->height, model->channels};
+}
+
+size_t image_area(image_size size) { return (size_t)size.width * (size_t)size.height; }
+
+size_t image_values(image_size size) { return image_area(size) * (size_t)size.channels; }
+
 int grid_columns(int count) {
   int columns = 1;
   while ((int64_t)columns * columns < count) columns++;
@@ -35,18 +43,18 @@ int grid_columns(int count) {
 static int grid_scale(const image_grid_desc *desc) { return desc->scale ? desc->scale : 1; }
 
 image_grid_size image_grid_measure(const image_grid_desc *desc) {
-  int64_t side = (int64_t)desc->tile_height * grid_scale(desc);
+  const int64_t width = (int64_t)desc->tile.width * grid_scale(desc), height = (int64_t)desc->tile.height * grid_scale(desc);
   int columns = desc->columns ? desc->columns : grid_columns(desc->count);
   if (columns > desc->count) columns = desc->count;
   int rows = (int)(((int64_t)desc->count + columns - 1) / columns);
-  return (image_grid_size){.columns = columns, .width = side * columns, .height = side * rows};
+  return (image_grid_size){.columns = columns, .width = width * columns, .height = height * rows};
 }
 
 mote_status image_grid_check(const image_grid_desc *desc, mote_error *error) {
   image_grid_size size = image_grid_measure(desc);
   int64_t width = size.width, height = size.height;
   // stb_image_write counts in int, and its deflate needs room to grow.
-  if (width > 65535 || height > 65535 || width * height * desc->channels > INT32_MAX / 4)
+  if (width > 65535 || height > 65535 || width * height * desc->tile.channels > INT32_MAX / 4)
     return fail(
         error, MOTE_ERROR_USAGE,
         "--scale: found %d, which makes an image of %lld x %lld pixels; expected less than 512 MiB of pixels and "
@@ -55,18 +63,14 @@ mote_status image_grid_check(const image_grid_desc *desc, mote_error *error) {
   return MOTE_OK;
 }
 
-// Copies one tile, every pixel `scale` times along x and y.
-static void place_tile(image *image, const image_grid_desc *desc, int index) {
-  int scale = grid_scale(desc), side = desc->tile_height * scale;
-  int columns = image->width / side;
-  size_t channels = (size_t)desc->channels, stride = (size_t)image->width * channels;
-  const uint8_t *tile = desc->pixels + (size_t)index * (size_t)desc->tile_height * (size_t)desc->tile_height * channels;
-  uint8_t *corner =
-      image->pixels + (size_t)(index / columns * side) * stride + (size_t)(index % columns * side) * channels;
-  for (int y = 0; y < side; y++)
-    for (int x = 0; x < side; x++)
-      memcpy(corner + (size_t)y * stride + (size_t)x * channels,
-             tile + (size_t)(y / scale * desc->tile_height + x / scale) * channels, channels);
+void image_place_tile(image *picture, const uint8_t *tile, image_size size, int scale, int column, int row) {
+  const int width = size.width * scale, height = size.height * scale;
+  size_t channels = (size_t)size.channels, stride = (size_t)picture->width * channels;
+  uint8_t *corner = picture->pixels + (size_t)(row * height) * stride + (size_t)(column * width) * channels;
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < width; x++)
+      memcpy(corner + (size_t)y * stride + (size_t)x * channels, tile + (size_t)(y / scale * size.width + x / scale) * channels,
+             channels);
 }
 
 mote_status image_grid_init(image *image, const image_grid_desc *desc, mote_error *error) {
@@ -75,13 +79,15 @@ mote_status image_grid_init(image *image, const image_grid_desc *desc, mote_erro
   image_grid_size size = image_grid_measure(desc);
   image->width = (int)size.width;
   image->height = (int)size.height;
-  image->channels = desc->channels;
+  image->channels = desc->tile.channels;
   size_t bytes = (size_t)image->width * (size_t)image->height * (size_t)image->channels;
   image->pixels = malloc(bytes);
   if (!image->pixels)
     return fail(error, MOTE_ERROR_MEMORY, "no memory for an image of %d x %d pixels", image->width, image->height);
   memset(image->pixels, image->channels % 2 ? 255 : 0, bytes);
-  for (int i = 0; i < desc->count; i++) place_tile(image, desc, i);
+  for (int i = 0; i < desc->count; i++)
+    image_place_tile(image, desc->pixels + (size_t)i * image_values(desc->tile), desc->tile, grid_scale(desc), i % size.columns,
+                     i / size.columns);
   return MOTE_OK;
 }
 

@@ -8,6 +8,18 @@
 #include "mote.h"
 #include "runtime/file.h"
 
+// How large an image is: pixels across and down, and bytes a pixel.
+typedef struct image_size {
+  int width, height, channels;
+} image_size;
+
+// Of the images that a model is for.
+image_size image_size_of(const mote_model_info *model);
+
+// How many pixels an image has, and how many numbers these have in all.
+size_t image_area(image_size size);
+size_t image_values(image_size size);
+
 typedef struct image {
   int width, height, channels;  // 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
   uint8_t *pixels;              // height × width × channels, owned
@@ -19,15 +31,14 @@ void image_finish(image *image);
 int grid_columns(int count);
 
 typedef struct image_grid_desc {
-  const uint8_t *pixels;  // count × tile_height × tile_height × channels
+  const uint8_t *pixels;  // count tiles, height × width × channels each
   int count;              // 1 or more
-  int tile_height;        // pixels, of square tiles
-  int channels;           // 1 to 4
+  image_size tile;
   int scale;              // each pixel becomes a square of scale × scale; 0: 1
   int columns;            // 0: grid_columns(count); no more than count are made
 } image_grid_desc;
 
-// The pixels of a side of the picture, and how many tiles lie side by side.
+// The pixels of the picture across and down, and how many tiles lie side by side.
 typedef struct image_grid_size {
   int columns;
   int64_t width, height;
@@ -40,6 +51,9 @@ mote_status image_grid_check(const image_grid_desc *desc, mote_error *error);
 // Tiles touch, so that the grid is a sprite sheet that can be cut up by multiplication alone. Cells left over are
 // transparent where there is alpha, else white.
 mote_status image_grid_init(image *image, const image_grid_desc *desc, mote_error *error);
+
+// Copies a tile into the picture, which has room for it: every pixel `scale` times along x and y, its place counted in tiles.
+void image_place_tile(image *picture, const uint8_t *tile, image_size size, int scale, int column, int row);
 
 // The bytes of a PNG file; `*png` is the caller's to free().
 mote_status image_encode_png(const image *image, uint8_t **png, size_t *bytes, mote_error *error);

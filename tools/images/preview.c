@@ -95,10 +95,10 @@ static void draw(const terminal *t, const uint8_t *pixels, int width, int height
   chafa_symbol_map_unref(symbols);
 }
 
-int preview_columns(int side) {
+int preview_columns(int width) {
   terminal t = terminal_open();
   chafa_term_info_unref(t.info);
-  int columns = t.columns * (t.mode == CHAFA_PIXEL_MODE_SYMBOLS ? 1 : t.cell_width) / side;
+  int columns = t.columns * (t.mode == CHAFA_PIXEL_MODE_SYMBOLS ? 1 : t.cell_width) / width;
   return columns > 0 ? columns : 1;
 }
 
@@ -135,8 +135,8 @@ mote_status preview_check(mote_error *error) {
                                              "libchafa-dev), configure and build again");
 }
 
-int preview_columns(int side) {
-  (void)side;
+int preview_columns(int width) {
+  (void)width;
   return 1;
 }
 

@@ -8,8 +8,8 @@
 // MOTE_ERROR_UNSUPPORTED when mote was built without libchafa.
 mote_status preview_check(mote_error *error);
 
-// How many tiles of `side` pixels fit side by side, each pixel of its own; at least 1.
-int preview_columns(int side);
+// How many tiles of `width` pixels fit side by side, each pixel of its own; at least 1.
+int preview_columns(int width);
 
 // Prints to stdout; `image` may be of any channels. What is wider than the terminal is shown smaller.
 mote_status preview_print(const image *image, mote_error *error);

@@ -57,11 +57,12 @@ static void add_frame(cJSON *frames, const sprite_sheet_desc *d, int i) {
   else
     cJSON_AddItemToArray(frames, frame);
   if (!d->hash) cJSON_AddStringToObject(frame, "filename", name);
-  add_rectangle(frame, "frame", i % d->columns * d->side, i / d->columns * d->side, d->side, d->side);
+  const int width = d->size.width, height = d->size.height;
+  add_rectangle(frame, "frame", i % d->columns * width, i / d->columns * height, width, height);
   cJSON_AddBoolToObject(frame, "rotated", false);
   cJSON_AddBoolToObject(frame, "trimmed", false);
-  add_rectangle(frame, "spriteSourceSize", 0, 0, d->side, d->side);
-  add_size(frame, "sourceSize", d->side, d->side);
+  add_rectangle(frame, "spriteSourceSize", 0, 0, width, height);
+  add_size(frame, "sourceSize", width, height);
   cJSON_AddNumberToObject(frame, "duration", DURATION);
   if (label_of(d, i)) cJSON_AddStringToObject(frame, "label", label_of(d, i));
 }
@@ -94,8 +95,8 @@ static void add_meta(cJSON *sheet, const sprite_sheet_desc *d, const int *order)
   cJSON_AddStringToObject(meta, "app", "mote");
   cJSON_AddStringToObject(meta, "version", MOTE_VERSION);
   cJSON_AddStringToObject(meta, "image", slash ? slash + 1 : d->image);
-  cJSON_AddStringToObject(meta, "format", d->channels % 2 ? "RGB888" : "RGBA8888");
-  add_size(meta, "size", d->columns * d->side, rows * d->side);
+  cJSON_AddStringToObject(meta, "format", d->size.channels % 2 ? "RGB888" : "RGBA8888");
+  add_size(meta, "size", d->columns * d->size.width, rows * d->size.height);
   cJSON_AddStringToObject(meta, "scale", "1");
   add_tags(meta, d, order);
 }

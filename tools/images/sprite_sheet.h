@@ -4,13 +4,13 @@
 
 #include "mote.h"
 #include "runtime/file.h"
+#include "tools/images/image.h"
 
 typedef struct sprite_sheet_desc {
   const char *image;     // path of the picture; its last part is written
   int count;             // images, row by row
   int columns;           // of the grid
-  int side;              // pixels of an image in the picture, of either side
-  int channels;          // of the picture
+  image_size size;       // of an image in the picture
   uint64_t first;        // index of the first image, which names it
   const char *(*label)(const void *user, uint64_t index);  // of image `index` of the run; NULL, or may return NULL
   const void *user;

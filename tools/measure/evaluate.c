@@ -116,7 +116,7 @@ static mote_status judge_set(loss_work *w, const dataset *set, uint32_t count, e
 static mote_status measure_losses(const evaluate_desc *desc, evaluation *result, mote_error *error) {
   const mote_model_info *model = mote_model_get_info(desc->model);
   loss_work work = {.desc = desc, .model = model};
-  work.each = (size_t)model->channels * (size_t)model->height * (size_t)model->height;
+  work.each = image_values(image_size_of(model));
   uint32_t count = desc->held_out->count, seen = desc->train->count < count ? desc->train->count : count;
   mote_status status = allocate(&work, count, error);
   progress_init(&work.progress, &(progress_desc){.verb = "judging",
@@ -136,17 +136,18 @@ static mote_status measure_losses(const evaluate_desc *desc, evaluation *result,
 
 // To the nearest image of `set` or its mirror image: root of the mean square.
 static double nearest(const dataset *set, const uint8_t *image) {
-  size_t side = (size_t)set->height, channels = (size_t)set->channels, each = side * side * channels;
+  const size_t width = (size_t)set->size.width, height = (size_t)set->size.height, channels = (size_t)set->size.channels;
+  const size_t each = image_values(set->size);
   int64_t least = INT64_MAX;
   for (uint32_t k = 0; k < set->count; k++) {
     const uint8_t *other = set->pixels + (size_t)k * each;
     int64_t straight = 0, mirrored = 0;
-    for (size_t y = 0; y < side; y++)
-      for (size_t x = 0; x < side; x++)
+    for (size_t y = 0; y < height; y++)
+      for (size_t x = 0; x < width; x++)
         for (size_t c = 0; c < channels; c++) {
-          int value = image[(y * side + x) * channels + c];
-          int there = value - other[(y * side + x) * channels + c];
-          int opposite = value - other[(y * side + side - 1 - x) * channels + c];
+          int value = image[(y * width + x) * channels + c];
+          int there = value - other[(y * width + x) * channels + c];
+          int opposite = value - other[(y * width + width - 1 - x) * channels + c];
           straight += there * there;
           mirrored += opposite * opposite;
         }
@@ -168,7 +169,7 @@ static double median(const double *sorted, size_t count) {
 static mote_status compare_distances(const evaluate_desc *desc, const uint8_t *samples, evaluation *result,
                                      mote_error *error) {
   const dataset *train = desc->train, *held_out = desc->held_out;
-  size_t each = (size_t)train->height * (size_t)train->height * (size_t)train->channels;
+  size_t each = image_values(train->size);
   size_t held_count = held_out->count, count = (size_t)desc->samples;
   double *held = malloc(held_count * sizeof *held), *distances = malloc(count * sizeof *distances);
   double *copies = malloc(count * sizeof *copies);

@@ -35,7 +35,7 @@ static int likeliest(const float *logits, int classes) {
 
 // NHWC bytes to NCHW in [-1, 1].
 static void unpack(const uint8_t *pixels, const mote_model_info *info, float *x) {
-  size_t area = (size_t)(info->height * info->height), channels = (size_t)info->channels;
+  size_t area = image_area(image_size_of(info)), channels = (size_t)info->channels;
   for (size_t c = 0; c < channels; c++)
     for (size_t p = 0; p < area; p++) x[c * area + p] = (float)(pixels[p * channels + c] / 127.5 - 1);
 }
@@ -43,7 +43,7 @@ static void unpack(const uint8_t *pixels, const mote_model_info *info, float *x)
 static mote_status look_at(mote_model *classifier, const uint8_t *pixels, uint32_t count, findings *out,
                            mote_error *error) {
   const mote_model_info *info = mote_model_get_info(classifier);
-  size_t each = (size_t)(info->channels * info->height * info->height), width = (size_t)info->feature_count;
+  size_t each = image_values(image_size_of(info)), width = (size_t)info->feature_count;
   float *x = malloc(BATCH * each * sizeof *x), *logits = malloc(BATCH * (size_t)info->n_cfeat * sizeof *logits);
   *out = (findings){count, malloc(count * sizeof *out->classes + 1), malloc(count * width * sizeof *out->features + 1),
                     malloc(count * sizeof *out->weights + 1)};

@@ -10,7 +10,7 @@
 typedef struct judge_desc {
   mote_model *classifier;           // a classifier of the images' size, channels and classes
   const dataset *train, *held_out;  // labelled
-  const uint8_t *samples;           // count × height × height × channels; image i was asked for as class i mod classes
+  const uint8_t *samples;           // count × height × width × channels; image i was asked for as class i mod classes
   int count;
   uint64_t seed;                    // of the resampling that gives the intervals
 } judge_desc;

@@ -66,10 +66,10 @@ uint64_t sample_edit_rows(const sample_edit *e) {
   return e->npy.array.dim_count ? e->npy.array.dims[0] : (uint64_t)e->picture_count;
 }
 
-static mote_status check_size(const char *path, const image *picture, int height, mote_error *error) {
-  if (picture->width == height && picture->height == height) return MOTE_OK;
+static mote_status check_size(const char *path, const image *picture, image_size size, mote_error *error) {
+  if (picture->width == size.width && picture->height == size.height) return MOTE_OK;
   return fail(error, MOTE_ERROR_FORMAT, "%s: found %d x %d pixels, expected the model's %d x %d", path, picture->width,
-              picture->height, height, height);
+              picture->height, size.width, size.height);
 }
 
 // A picture's bytes as planes from -1 to 1; `image` has room for them, `bytes` for the picture.
@@ -87,18 +87,19 @@ static void to_planes(const sample_edit *e, const image *picture, const mote_mod
 // The distinct images, one after the other.
 static mote_status convert_inits(const sample_edit *e, const sample_options *o, const mote_model_info *model,
                                  float **rows, mote_error *error) {
-  uint64_t height = (uint64_t)model->height, dims[] = {0, (uint64_t)model->channels, height, height};
+  const image_size size = image_size_of(model);
+  uint64_t dims[] = {0, (uint64_t)size.channels, (uint64_t)size.height, (uint64_t)size.width};
   if (!e->pictures) {
     TRY(tensor_check_shape(&e->npy, dims, 4, error));
     return tensor_to_image_floats(&e->npy, rows, error);
   }
-  size_t size = (size_t)model->channels * (size_t)(height * height);
-  uint8_t *bytes = malloc(size);
-  *rows = malloc((size_t)e->picture_count * size * sizeof **rows);
+  size_t each = image_values(size);
+  uint8_t *bytes = malloc(each);
+  *rows = malloc((size_t)e->picture_count * each * sizeof **rows);
   mote_status status = bytes && *rows ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "--init: no memory for the images");
   for (int i = 0; i < e->picture_count && !status; i++) {
-    status = check_size(o->inits[i], &e->pictures[i], model->height, error);
-    if (!status) to_planes(e, &e->pictures[i], model, bytes, *rows + (size_t)i * size);
+    status = check_size(o->inits[i], &e->pictures[i], size, error);
+    if (!status) to_planes(e, &e->pictures[i], model, bytes, *rows + (size_t)i * each);
   }
   free(bytes);
   if (!status) return MOTE_OK;
@@ -111,7 +112,7 @@ static mote_status deal_inits(sample_edit *e, const sample_options *o, const mot
                               mote_error *error) {
   float *rows = NULL;
   TRY(convert_inits(e, o, model, &rows, error));
-  size_t size = (size_t)model->channels * (size_t)model->height * (size_t)model->height;
+  size_t size = image_values(image_size_of(model));
   e->init = malloc((size_t)count * size * sizeof *e->init);
   for (int i = 0; i < count && e->init; i++)
     memcpy(e->init + (size_t)i * size, rows + (size_t)((o->first + (uint64_t)i) % sample_edit_rows(e)) * size,
@@ -123,8 +124,8 @@ static mote_status deal_inits(sample_edit *e, const sample_options *o, const mot
 // Grey of the mask from half up is made anew; transparent pixels are black, and stay.
 static mote_status spread_mask(sample_edit *e, const sample_options *o, const mote_model_info *model, int count,
                                mote_error *error) {
-  TRY(check_size(o->mask, &e->mask_picture, model->height, error));
-  size_t area = (size_t)model->height * (size_t)model->height, anew = 0;
+  TRY(check_size(o->mask, &e->mask_picture, image_size_of(model), error));
+  size_t area = image_area(image_size_of(model)), anew = 0;
   uint8_t *grey = malloc(area);
   e->mask = malloc((size_t)count * area * sizeof *e->mask);
   if (!grey || !e->mask) {

@@ -13,8 +13,8 @@ typedef struct sample_edit {
   tensor npy;  // of --init, instead
   image mask_picture;
   uint8_t background[3];
-  float *init;  // count × channels × height × height in [-1, 1], or NULL without --init
-  float *mask;  // count × height × height, 1 where the image is made anew, or NULL without --mask
+  float *init;  // count × channels × height × width in [-1, 1], or NULL without --init
+  float *mask;  // count × height × width, 1 where the image is made anew, or NULL without --mask
 } sample_edit;
 
 // Reads the files; on failure there is nothing to finish.

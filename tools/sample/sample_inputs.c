@@ -124,8 +124,8 @@ static mote_status deal_contexts(sample_inputs *in, const sample_options *o, con
 static mote_status take_noise(sample_inputs *in, const sample_options *o, const mote_model_info *model,
                               mote_error *error) {
   if (!o->x_init) return MOTE_OK;
-  uint64_t height = (uint64_t)model->height;
-  uint64_t dims[] = {0, (uint64_t)model->channels, height, height};
+  const image_size size = image_size_of(model);
+  uint64_t dims[] = {0, (uint64_t)size.channels, (uint64_t)size.height, (uint64_t)size.width};
   TRY(tensor_check_shape(&in->x_init, dims, 4, error));
   uint64_t needed = o->first + (uint64_t)in->count;
   if (in->x_init.array.dims[0] < needed)
@@ -133,7 +133,7 @@ static mote_status take_noise(sample_inputs *in, const sample_options *o, const 
                 "%s: found %" PRIu64 " rows, expected at least %" PRIu64 " for images %" PRIu64 " to %" PRIu64,
                 o->x_init, in->x_init.array.dims[0], needed, o->first, needed - 1);
   TRY(tensor_to_image_floats(&in->x_init, &in->noise, error));
-  in->x = in->noise + o->first * dims[1] * height * height;
+  in->x = in->noise + o->first * image_values(size);
   return MOTE_OK;
 }
 

@@ -14,7 +14,7 @@ typedef struct sample_inputs {
   float *contexts;             // count × n_cfeat, or NULL for none
   float *avoid;                // the same of --avoid
   float *noise;                // rows of --x-init, or NULL
-  const float *x;              // of `noise`: count × channels × height × height, or NULL
+  const float *x;              // of `noise`: count × channels × height × width, or NULL
 } sample_inputs;
 
 // Reads the files and settles the count. Needs no model yet, so that a wrong name shows at once.

@@ -51,7 +51,7 @@ mote_status sample_output_check_paths(const sample_options *o, int count, mote_e
 
 static image_grid_desc describe_tile(const sample_options *o, const mote_model_info *model, const uint8_t *pixels) {
   return (image_grid_desc){
-      .pixels = pixels, .count = 1, .tile_height = model->height, .channels = model->channels, .scale = o->scale};
+      .pixels = pixels, .count = 1, .tile = image_size_of(model), .scale = o->scale};
 }
 
 // What goes from one image to another lies in one row, if nothing else was asked for.
@@ -97,7 +97,7 @@ static mote_status preview(const sample_options *o, const mote_model_info *model
                            mote_error *error) {
   image image;
   image_grid_desc grid = describe_grid(o, model, run->pixels, run->begun);
-  int columns = preview_columns(model->height);
+  int columns = preview_columns(grid.tile.width);
   if (!o->columns || o->columns > columns) grid.columns = columns;
   grid.scale = 1;
   TRY(image_grid_init(&image, &grid, error));
@@ -114,8 +114,7 @@ static mote_status write_sheet(const sample_options *o, const mote_model_info *m
   return sprite_sheet_write(&(sprite_sheet_desc){.image = o->grid,
                                                  .count = run->begun,
                                                  .columns = image_grid_measure(&grid).columns,
-                                                 .side = model->height * o->scale,
-                                                 .channels = model->channels,
+                                                 .size = {grid.tile.width * o->scale, grid.tile.height * o->scale, model->channels},
                                                  .first = o->first,
                                                  .label = label_of,
                                                  .user = o,
@@ -128,16 +127,16 @@ static mote_status write_sheet(const sample_options *o, const mote_model_info *m
 static mote_status write_way(const sample_options *o, const mote_model_info *model, const sample_run *run,
                              file_writer *writer, mote_error *error) {
   int count = run->begun > 1 ? 2 * run->begun - 2 : 1;
-  size_t image_bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
+  const image_size size = image_size_of(model);
   const uint8_t **frames = malloc((size_t)count * sizeof *frames);
   if (!frames) return fail(error, MOTE_ERROR_MEMORY, "--gif: no memory for %d frames", count);
   for (int f = 0; f < count; f++)
-    frames[f] = run->pixels + (size_t)(f < run->begun ? f : count - f) * image_bytes;
+    frames[f] = run->pixels + (size_t)(f < run->begun ? f : count - f) * image_values(size);
   mote_status status = gif_write(&(gif_desc){.frames = frames,
                                              .frame_count = count,
-                                             .width = model->height,
-                                             .height = model->height,
-                                             .channels = model->channels,
+                                             .width = size.width,
+                                             .height = size.height,
+                                             .channels = size.channels,
                                              .scale = o->scale,
                                              .delay = WAY_DELAY,
                                              .last_delay = WAY_DELAY},
@@ -169,7 +168,7 @@ end:
 // A row an image: as many moments as there are frames, nine at most, evenly spaced.
 static mote_status write_moments(const sample_options *o, const mote_model_info *model, const sample_run *run,
                                  file_writer *writer, mote_error *error) {
-  size_t bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
+  size_t bytes = image_values(image_size_of(model));
   int columns = run->frame_count < MOMENTS ? run->frame_count : MOMENTS;
   uint8_t *pixels = malloc((size_t)run->begun * (size_t)columns * bytes);
   if (!pixels) return fail(error, MOTE_ERROR_MEMORY, "--moments: no memory for %d images", run->begun);
@@ -212,7 +211,7 @@ static mote_status write_each(const sample_options *o, const mote_model_info *mo
   *made = !mkdir(o->each, 0777);
   if (!*made && errno != EEXIST)
     return fail(error, MOTE_ERROR_FILE, "--each: cannot make the folder %s: %s", o->each, strerror(errno));
-  size_t image_bytes = (size_t)model->height * (size_t)model->height * (size_t)model->channels;
+  size_t image_bytes = image_values(image_size_of(model));
   for (int i = 0; i < run->begun; i++) {
     if (snprintf(path, sizeof path, "%s/%0*" PRIu64 ".png", o->each, digits, o->first + (uint64_t)i) >= (int)sizeof path)
       return fail(error, MOTE_ERROR_FILE, "--each: %s: name too long", o->each);
@@ -224,7 +223,7 @@ static mote_status write_each(const sample_options *o, const mote_model_info *mo
 
 static mote_status snap_to_palette(const sample_options *o, const mote_model_info *model, sample_run *run,
                                    mote_error *error) {
-  size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
+  size_t count = (size_t)run->begun * image_area(image_size_of(model));
   palette_source source = {.pixels = run->pixels, .count = count, .weight = 1};
   TRY(o->palette_file ? palette_read(o->palette_file, model->channels, &run->palette, error)
                       : palette_build(&source, 1, model->channels, o->palette, &run->palette, error));
@@ -234,7 +233,7 @@ static mote_status snap_to_palette(const sample_options *o, const mote_model_inf
 
 // PNG, and what reads it, takes straight alpha.
 static void straighten_alpha(const mote_model_info *model, sample_run *run) {
-  size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
+  size_t count = (size_t)run->begun * image_area(image_size_of(model));
   if (run->pixels) pixels_unpremultiply(run->pixels, count, model->channels);
   for (int f = 0; f < run->frame_count; f++) pixels_unpremultiply(run->frames[f], count, model->channels);
 }
@@ -242,7 +241,7 @@ static void straighten_alpha(const mote_model_info *model, sample_run *run) {
 // Clear pixels lose their colour too, so that nothing shines through when the picture is filtered or compressed.
 static void harden_alpha(int threshold, const mote_model_info *model, sample_run *run) {
   size_t channels = (size_t)model->channels;
-  size_t count = (size_t)run->begun * (size_t)model->height * (size_t)model->height;
+  size_t count = (size_t)run->begun * image_area(image_size_of(model));
   for (size_t i = 0; i < count; i++) {
     uint8_t *pixel = run->pixels + i * channels;
     if (pixel[channels - 1] >= threshold)
@@ -255,8 +254,8 @@ static void harden_alpha(int threshold, const mote_model_info *model, sample_run
 static mote_status write_npy(const sample_options *o, const mote_model_info *model, const sample_run *run, file_writer *writer,
                              mote_error *error) {
   (void)o;
-  uint64_t height = (uint64_t)model->height;
-  uint64_t dims[] = {(uint64_t)run->begun, (uint64_t)model->channels, height, height};
+  const image_size size = image_size_of(model);
+  uint64_t dims[] = {(uint64_t)run->begun, (uint64_t)size.channels, (uint64_t)size.height, (uint64_t)size.width};
   return npy_stream_float(writer, dims, 4, run->images, error);
 }
 

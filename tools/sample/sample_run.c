@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/error.h"
+#include "tools/images/image.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 #include "tools/sample/heap.h"
@@ -18,7 +19,7 @@
 typedef struct sample_work {
   sample_run *run;
   const sample_run_desc *desc;
-  size_t image_size;  // channels × height × height
+  size_t image_size;  // numbers of an image
   progress progress;
   double step_seconds;  // of the latest submission; 0: not known yet
   float *noise;         // with a course: base, other and one batch's x; see follow_course
@@ -149,7 +150,7 @@ static mote_status run_batch(sample_work *w, mote_sampler *sampler, int offset, 
       .avoid = desc->avoid ? desc->avoid + (size_t)offset * context_size : NULL,
       .x_init = desc->x ? desc->x + at : NULL,
       .init = desc->init ? desc->init + at : NULL,
-      .mask = desc->mask ? desc->mask + (size_t)offset * (size_t)model->height * (size_t)model->height : NULL,
+      .mask = desc->mask ? desc->mask + (size_t)offset * image_area(image_size_of(model)) : NULL,
   };
   if (desc->course.kind) TRY(follow_course(w, sampler, offset, count, &request.x_init, error));
   TRY(mote_sampler_begin(sampler, &request, error));
@@ -184,7 +185,7 @@ mote_status sample_run_init(sample_run *run, const sample_run_desc *desc, mote_e
   *run = (sample_run){.count = desc->count};
   const mote_model_info *model = mote_model_get_info(desc->model);
   sample_work work = {.run = run, .desc = desc};
-  work.image_size = (size_t)model->channels * (size_t)model->height * (size_t)model->height;
+  work.image_size = image_values(image_size_of(model));
   mote_sampler_desc sampler_desc = desc->sampler;
   sampler_desc.model = desc->model;
   sampler_desc.batch = desc->batch;

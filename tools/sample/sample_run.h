@@ -30,17 +30,17 @@ typedef struct sample_run_desc {
   uint32_t first;         // index of the first image
   const float *contexts;  // count × n_cfeat, or NULL
   const float *avoid;     // as contexts
-  const float *x;         // count × channels × height × height, or NULL
+  const float *x;         // count × channels × height × width, or NULL
   const float *init;      // with sampler.edit: as x
-  const float *mask;      // with MOTE_EDIT_INPAINT: count × height × height
+  const float *mask;      // with MOTE_EDIT_INPAINT: count × height × width
   sample_course course;
   bool want_pixels, want_images, want_frames;
   bool json;  // how to show progress
 } sample_run_desc;
 
 typedef struct sample_run {
-  uint8_t *pixels;                     // count × height × height × channels, or NULL
-  float *images;                       // count × channels × height × height, or NULL
+  uint8_t *pixels;                     // count × height × width × channels, or NULL
+  float *images;                       // count × channels × height × width, or NULL
   uint8_t *frames[SAMPLE_FRAMES_MAX];  // each like pixels: evenly spaced moments, the noise first, the result last
   palette palette;                     // that pixels were snapped to; count 0: none
   int frame_count;                     // 0 when not wanted

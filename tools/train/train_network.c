@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph/nets/metadata.h"
 #include "graph/nets/settings.h"
 #include "runtime/error.h"
 #include "tools/options.h"
@@ -128,8 +129,8 @@ static mote_status agree(train_network *o, const network_form_option *form, cons
   return MOTE_OK;
 }
 
-static mote_status settle_form(train_network *o, const network_form_option *form, int side, mote_error *error) {
-  mote_model_info told = {.height = side};
+static mote_status settle_form(train_network *o, const network_form_option *form, image_size size, mote_error *error) {
+  mote_model_info told = {.width = size.width, .height = size.height};
   char why[160];
   TRY(train_network_describe(o, &told, error));
   if (!form->form->put(&told, form->value, why, sizeof why))
@@ -137,10 +138,10 @@ static mote_status settle_form(train_network *o, const network_form_option *form
   return agree(o, form, &told, error);
 }
 
-mote_status train_network_settle(train_network *o, int side, bool on_cpu, mote_error *error) {
+mote_status train_network_settle(train_network *o, image_size size, bool on_cpu, mote_error *error) {
   for (int i = 0; i < o->form_count; i++)
-    if (o->forms[i].value[0]) TRY(settle_form(o, &o->forms[i], side, error));
-  mote_model_info given = {.height = side};
+    if (o->forms[i].value[0]) TRY(settle_form(o, &o->forms[i], size, error));
+  mote_model_info given = {.width = size.width, .height = size.height};
   if (train_network_describe(o, &given, NULL)) return MOTE_OK;  // of which the trainer will say why
   for (const network_setting *setting = chosen(o)->settings; setting->name; setting++) {
     char of_data[NETWORK_VALUE_BYTES];
@@ -162,4 +163,51 @@ mote_status train_network_describe(const train_network *o, mote_model_info *mode
                   option->value);
   }
   return MOTE_OK;
+}
+
+// Whether the network takes images of that many pixels; else `error` has why.
+static bool takes(const train_network *o, int width, int height, mote_error *error) {
+  mote_model_info model = {.channels = 3, .width = width, .height = height, .n_cfeat = 1};
+  char where[64];
+  snprintf(where, sizeof where, "for a %s", chosen(o)->name);
+  return !train_network_describe(o, &model, error) && !metadata_check_settings(&(described){where, MOTE_ERROR_FORMAT}, &model, error);
+}
+
+// A size that it takes: nearly this one or its half, quarter, …, of sides as they are or else of equal ones.
+static bool find_size(const train_network *o, image_size size, int found[2]) {
+  for (int part = 1; part <= 64; part *= 2)
+    for (int step = 1; step <= 64; step *= 2) {
+      const int block = part * step, width = (size.width + block - 1) / block * step, height = (size.height + block - 1) / block * step;
+      const int longer = width > height ? width : height;
+      const bool fits = takes(o, width, height, NULL);
+      found[0] = fits ? width : longer;
+      found[1] = fits ? height : longer;
+      if (fits || takes(o, longer, longer, NULL)) return true;
+    }
+  return false;
+}
+
+// Another network that would take them as they are; NULL: none.
+static const char *find_other(const train_network *o, image_size size) {
+  for (int i = 0; network_at(i); i++) {
+    train_network other;
+    train_network_init(&other);
+    other.net = i;
+    if (network_at(i)->classifies == chosen(o)->classifies && !train_network_settle(&other, size, true, NULL) &&
+        takes(&other, size.width, size.height, NULL))
+      return network_at(i)->name;
+  }
+  return NULL;
+}
+
+mote_status train_network_check_size(const train_network *o, image_size size, const char *data, mote_error *error) {
+  mote_error why;
+  int found[2];
+  char cure[120] = "";
+  if (takes(o, size.width, size.height, &why) || !find_size(o, size, found)) return MOTE_OK;  // or it is not the size
+  const char *other = find_other(o, size);
+  if (other) snprintf(cure, sizeof cure, ", and --net %s takes them as they are", other);
+  return fail(error, MOTE_ERROR_FORMAT, "%s: the images are %d x %d pixels, %s; --size %dx%d makes them fit%s%s", data, size.width,
+              size.height, why.message, found[0], found[1],
+              found[0] == found[1] && size.width != size.height ? ", --pad square or --crop square keeps their pixels" : "", cure);
 }

@@ -3,6 +3,7 @@
 #define MOTE_TOOLS_TRAIN_TRAIN_NETWORK_H
 
 #include "mote.h"
+#include "tools/images/image.h"
 
 #define NETWORK_OPTIONS 28
 #define NETWORK_FORMS 8
@@ -45,8 +46,11 @@ mote_status train_network_check(train_network *network, bool net_given, mote_err
 // Takes what `model` has where nothing else was asked for.
 void train_network_adopt(train_network *network, bool net_given, const mote_model_info *model);
 
-// Gives settings that are still open the values that short forms stand for, and then their usual ones.
-mote_status train_network_settle(train_network *network, int side, bool on_cpu, mote_error *error);
+// Gives settings that are still open the values that short forms stand for, and then their usual ones for images of this size.
+mote_status train_network_settle(train_network *network, image_size size, bool on_cpu, mote_error *error);
+
+// MOTE_ERROR_FORMAT unless the network, whose settings are settled, takes such images of `data`; says what would help.
+mote_status train_network_check_size(const train_network *network, image_size size, const char *data, mote_error *error);
 
 // Puts the network and its settings into `model`.
 mote_status train_network_describe(const train_network *network, mote_model_info *model, mote_error *error);

@@ -79,13 +79,15 @@ const train_setting train_settings[] = {
      "(default premultiplied)"},
     {"background", 0, SETTING_TEXT, SETTING_FIXED, AT(background), 0, 0, NULL, "COLOUR",
      "the colour that shows through transparent pixels: #rrggbb, black or white (default black)"},
-    {"crop", 0, SETTING_TEXT, SETTING_FIXED, AT(crop), 0, 0, NULL, "N|square",
-     "cut images to N x N at most, or to squares; the middle stays", true},
-    {"pad", 0, SETTING_TEXT, SETTING_FIXED, AT(pad), 0, 0, NULL, "N|square",
-     "fill images up to N x N, or to squares, with clear pixels; then --background shows through them", true},
-    {"resize", 0, SETTING_INT, SETTING_FIXED, AT(resize), 4, 256, NULL, "N",
-     "stretch every image to N x N pixels, after --crop and --pad"},
-    {"tile", 0, SETTING_TEXT, SETTING_FIXED, AT(tile), 0, 0, NULL, "WxH", "size of a sheet's tiles, such as 16x16"},
+    {"crop", 0, SETTING_TEXT, SETTING_FIXED, AT(crop), 0, 0, NULL, "WxH|square|shape",
+     "cut images to that size at most, to squares, or to the shape of --size; the middle stays", true},
+    {"pad", 0, SETTING_TEXT, SETTING_FIXED, AT(pad), 0, 0, NULL, "WxH|square|shape",
+     "fill images up to that size, to squares, or to the shape of --size, with clear pixels; then --background shows through them",
+     true},
+    {"size", 0, SETTING_SIZE, SETTING_FIXED, AT(size), 1, DATASET_MOST_SIDE, NULL, "N|WxH",
+     "of the images that are learned: others are stretched to it, after --crop and --pad (default: as they are)", true},
+    {"resize", 0, SETTING_SIZE, SETTING_FIXED, AT(resize), 1, DATASET_MOST_SIDE, NULL, "N|WxH", "the same as --size"},
+    {"tile", 0, SETTING_TEXT, SETTING_FIXED, AT(tile), 0, 0, NULL, "N|WxH", "size of a sheet's tiles, such as 16x24 across and down"},
     {"spacing", 0, SETTING_TEXT, SETTING_FIXED, AT(spacing), 0, 0, NULL, "N|WxH", "pixels between a sheet's tiles (default 0)",
      true},
     {"margin", 0, SETTING_TEXT, SETTING_FIXED, AT(margin), 0, 0, NULL, "N|WxH", "pixels around a sheet's tiles (default 0)",
@@ -190,6 +192,8 @@ static mote_status take_option(train_options *o, int index, const char *text, mo
   switch (s->kind) {
     case SETTING_INT:
       return option_int(name, text, (int)s->minimum, (int)s->maximum, value, error);
+    case SETTING_SIZE:
+      return option_size(name, text, (int)s->minimum, (int)s->maximum, value, error);
     case SETTING_UINT64:
       return option_uint64(name, text, UINT64_MAX, value, error);
     case SETTING_DOUBLE:
@@ -292,9 +296,10 @@ mote_status train_options_check(train_options *o, mote_error *error) {
   if (!o->teacher && (o->distill_steps || o->teacher_guidance != 1))
     return fail(error, MOTE_ERROR_USAGE, "--teacher: not given, expected the model whose steps are to be learned");
   TRY(train_network_check(&o->network, train_option_given(o, "net"), error));
-  if (o->resize % 4) return fail(error, MOTE_ERROR_USAGE, "--resize: found %d, expected a multiple of 4", o->resize);
+  if (o->size[0] && o->resize[0]) return fail(error, MOTE_ERROR_USAGE, "found both --size and --resize, expected one of them");
+  const int *size = o->size[0] ? o->size : o->resize;
   o->dataset = (dataset_desc){
-      .path = o->data, .range = (dataset_range)o->range, .resize = o->resize, .channels = o->channels};
+      .path = o->data, .range = (dataset_range)o->range, .size = {size[0], size[1]}, .channels = o->channels};
   const struct {
     int option;
     const char *text;

@@ -16,6 +16,7 @@ typedef enum train_alpha { ALPHA_STRAIGHT, ALPHA_PREMULTIPLIED } train_alpha;  /
 
 typedef enum setting_kind {
   SETTING_INT,     // int
+  SETTING_SIZE,    // int[2], pixels across and down
   SETTING_UINT64,  // uint64_t
   SETTING_DOUBLE,  // double
   SETTING_CHOICE,  // int, an index of `choices`
@@ -48,7 +49,8 @@ typedef struct train_options {
   options base;               // owns the strings below, but for those from `earlier`
   const char *data, *output;  // DATA (NULL: the default sheet) and -o
   bool resume, force, half;
-  int channels, batch, accumulate, timesteps, shift, resize, warmup;  // channels 0: not settled yet
+  int channels, batch, accumulate, timesteps, shift, warmup;  // channels 0: not settled yet
+  int size[2], resize[2];                                             // 0: not given
   int lr_schedule, target, schedule;                                          // mote_lr_schedule and so on
   double beta_start, beta_end;
   int alpha;                                                                  // train_alpha

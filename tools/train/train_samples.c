@@ -18,7 +18,7 @@ static mote_status prepare(train_samples *s, mote_model *model, mote_error *erro
   s->columns = s->rows * COLUMNS <= SAMPLES_MOST ? COLUMNS : SAMPLES_MOST / s->rows;
   size_t count = (size_t)(s->rows * s->columns), length = (size_t)network_context_count(info);
   s->contexts = calloc(count * length, sizeof *s->contexts);
-  s->pixels = malloc(count * (size_t)info->channels * (size_t)info->height * (size_t)info->height);
+  s->pixels = malloc(count * image_values(image_size_of(info)));
   if (!s->contexts || !s->pixels) return fail(error, MOTE_ERROR_MEMORY, "no memory for %zu samples", count);
   // Of more labels than rows, some that are spread over all.
   for (int i = 0; i < (int)count && labels; i++) s->contexts[(size_t)i * length + (size_t)(i / s->columns * labels / s->rows)] = 1;
@@ -28,14 +28,15 @@ static mote_status prepare(train_samples *s, mote_model *model, mote_error *erro
 
 static mote_status save(const train_samples *s, const mote_model_info *info, const char *path, mote_error *error) {
   int64_t order[SAMPLES_MOST];
+  const image_size size = image_size_of(info);
+  const int side = size.width > size.height ? size.width : size.height;
   for (int i = 0; i < s->rows * s->columns; i++) order[i] = i;
   contact_sheet_desc desc = {.pixels = s->pixels,
                              .order = order,
                              .rows = s->rows,
                              .columns = s->columns,
-                             .height = info->height,
-                             .channels = info->channels,
-                             .scale = info->height < 48 ? 48 / info->height : 1};
+                             .size = size,
+                             .scale = side < 48 ? 48 / side : 1};
   image sheet;
   TRY(contact_sheet_init(&sheet, &desc, error));
   mote_status status = image_save_png(&sheet, path, error);
@@ -56,7 +57,7 @@ mote_status train_samples_write(train_samples *s, mote_trainer *trainer, uint64_
   }
   TRY(mote_sampler_read_pixels(s->sampler, s->pixels, error));
   const mote_model_info *info = mote_model_get_info(model);
-  size_t pixels = (size_t)(s->rows * s->columns) * (size_t)info->height * (size_t)info->height;
+  size_t pixels = (size_t)(s->rows * s->columns) * image_area(image_size_of(info));
   if (info->premultiplied) pixels_unpremultiply(s->pixels, pixels, info->channels);
   return save(s, info, path, error);
 }

@@ -32,6 +32,11 @@ static mote_status setting_to_json(const train_options *o, const train_setting *
     case SETTING_INT:  // below the least that can be asked for: not given
       *json = *(const int *)value >= s->minimum ? cJSON_CreateNumber(*(const int *)value) : NULL;
       break;
+    case SETTING_SIZE:  // a square is its side
+      if (!((const int *)value)[0]) break;
+      snprintf(text, sizeof text, "%dx%d", ((const int *)value)[0], ((const int *)value)[1]);
+      *json = ((const int *)value)[0] == ((const int *)value)[1] ? cJSON_CreateNumber(((const int *)value)[0]) : cJSON_CreateString(text);
+      break;
     case SETTING_UINT64:  // as text, since a JSON number keeps 53 bits
       snprintf(text, sizeof text, "%" PRIu64, *(const uint64_t *)value);
       *json = cJSON_CreateString(text);
@@ -124,8 +129,9 @@ static void add_images(const train_settings_desc *d, cJSON *json) {
   cJSON_AddStringToObject(images, "source", d->train->source);
   cJSON_AddNumberToObject(images, "train", d->train->count);
   cJSON_AddNumberToObject(images, "held_out", d->held_out->count);
-  cJSON_AddNumberToObject(images, "height", d->train->height);
-  cJSON_AddNumberToObject(images, "channels", d->train->channels);
+  cJSON_AddNumberToObject(images, "height", d->train->size.height);
+  cJSON_AddNumberToObject(images, "width", d->train->size.width);
+  cJSON_AddNumberToObject(images, "channels", d->train->size.channels);
   cJSON *classes = cJSON_AddArrayToObject(images, "classes");
   for (int i = 0; i < d->train->class_count; i++)
     cJSON_AddItemToArray(classes, cJSON_CreateString(d->train->classes[i]));
@@ -169,6 +175,9 @@ static bool setting_from_json(const cJSON *json, const train_setting *s, void *v
   switch (s->kind) {
     case SETTING_INT:
       return in_range && number == floor(number) && (*(int *)value = (int)number, true);
+    case SETTING_SIZE:
+      if (cJSON_IsNumber(json)) text = number_format(number).text;
+      return text && size_parse(text, (int)s->minimum, (int)s->maximum, value);
     case SETTING_UINT64:
       return text && !option_uint64("", text, UINT64_MAX, value, NULL);
     case SETTING_DOUBLE:
