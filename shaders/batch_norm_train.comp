@@ -36,6 +36,8 @@ layout(constant_id = BATCH_NORM_PART) const uint PART = PART_WHOLE;
 layout(constant_id = BATCH_NORM_FOLLOWER) const uint FOLLOWER = FOLLOWER_NOTHING;
 
 #include "shaders/glsl/moments.glsl"
+
+READ_MOMENTS(read_moments, x)
 #include "shaders/glsl/squares.glsl"
 
 // What this lane's part of the slice's images comes to.

@@ -7,6 +7,8 @@
 #define GROUP_NORM_SCALED 3           // a form of scale_shift.h: what scale_shift.comp does is done too; 0: it is not
 #define GROUP_NORM_ACTIVATION_LAST 4  // 1: before the activation; 0: after it
 #define GROUP_NORM_ROW_FROM_STEP 5    // as SCALE_SHIFT_ROW_FROM_STEP
+#define GROUP_NORM_TERM 6             // 1: x counts with a term a channel, as the form SUM has it; then nothing is scaled
+#define GROUP_NORM_SECOND 7            // 1: x is two tensors, concatenated along channels
 
 struct group_norm_parameters {
   uint clusters;  // of all images; the last of an image may have fewer blocks
@@ -14,4 +16,5 @@ struct group_norm_parameters {
   uint groups;    // of an image
   uint pixels;    // H · W
   float epsilon;
+  uint first_blocks;  // of eight channels, of the first tensor, which is all unless SECOND
 };

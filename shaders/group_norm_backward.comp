@@ -1,8 +1,8 @@
 // group_norm_backward.comp: dx = r · (γ · dz - a/M - x̂ · b/M), r = 1/√(variance + ε), x̂ = (x - mean) · r,
 // dz = activation'(γ·x̂ + β) · dy, M = C/G · H · W, and over each group's channels a = Σ γ · sum, b = Σ γ · product with
 // sum[n, c] = Σ dz and product[n, c] = Σ dz · x̂ over the image (Wu & He 2018). With SCALED dy counts scale[n, c] times, and
-// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β); with ACTIVATION_LAST the activation is after that. Workgroups and lanes as in group_norm.comp; the last one
-// that is done sums dβ = Σ_n sum, dγ = Σ_n product in order.
+// over the image dshift = Σ dy, dscale = Σ dy · activation(γ·x̂ + β); with ACTIVATION_LAST the activation is after that. With TERM
+// x counts as in group_norm.comp, and dscale = Σ dx over the image. Workgroups and lanes as there; the last one that is done sums dβ = Σ_n sum, dγ = Σ_n product in order.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/glsl/activation.glsl"
@@ -20,7 +20,7 @@ layout(binding = 5) readonly buffer Variance { float variance[]; };  // (N, G, 1
 layout(binding = 6) coherent buffer Sum { vec4 sum[]; };             // (N, C, 1, 1) C8
 layout(binding = 7) coherent buffer Product { vec4 product[]; };     // (N, C, 1, 1) C8
 layout(binding = 8) writeonly buffer Dx { vec4 dx[]; };              // as x
-layout(binding = 9) readonly buffer Scale { vec4 scale[]; };         // as in scale_shift_backward.comp; with SCALED, as the next two
+layout(binding = 9) readonly buffer Scale { vec4 scale[]; };         // as in scale_shift_backward.comp; with SCALED or TERM, as the next
 layout(binding = 10) writeonly buffer Dscale { vec4 dscale[]; };     // as scale
 layout(binding = 11) writeonly buffer Dshift { vec4 dshift[]; };     // as shift
 layout(binding = 12) writeonly buffer Dgamma { vec4 dgamma[]; };     // (1, C, 1, 1) C8
@@ -33,6 +33,7 @@ layout(constant_id = GROUP_NORM_ACTIVATION) const uint ACTIVATION = ACTIVATION_N
 layout(constant_id = GROUP_NORM_CLUSTER) const uint CLUSTER = 1;
 layout(constant_id = GROUP_NORM_SCALED) const uint SCALED = 0;
 layout(constant_id = GROUP_NORM_ACTIVATION_LAST) const uint ACTIVATION_LAST = 0;
+layout(constant_id = GROUP_NORM_TERM) const uint TERM = 0;
 
 #define ARRIVED arrivals[0]
 #define ARRIVING p.clusters
@@ -67,6 +68,7 @@ constants find_constants(cluster_place place, uint quad) {
     // What fills a block up is no channel, and has no gradient.
     found.r[k] = c * 4 + k < p.channels ? 1.0 / sqrt(variance[at] + p.epsilon) : 0.0;
   }
+  if (TERM != 0) found.mean -= shift_term(SCALE_SHIFT_SUM, place.image, c, place.image_quads);
   return found;
 }
 
@@ -84,10 +86,10 @@ pixel read_pixel(constants k, uint at) {
 }
 
 // All lanes call it, each with its part of the sums.
-void add_scale_gradient(cluster_place place, uint quad, vec4 scale_sum, vec4 shift_sum) {
+void add_scale_gradient(uint form, cluster_place place, uint quad, vec4 scale_sum, vec4 shift_sum) {
   add_lanes(scale_sum, shift_sum);
   if (gl_LocalInvocationID.x < 2)
-    write_scale_gradient(SCALED, place.image, place.first_quad + quad, place.image_quads, scale_sum, shift_sum);
+    write_scale_gradient(form, place.image, place.first_quad + quad, place.image_quads, scale_sum, shift_sum);
 }
 
 // Adds what the workgroup's group `group` has of the channels of block `block`, in order.
@@ -123,7 +125,7 @@ void differentiate(cluster_place place) {
     }
     add_lanes(s, t);
     uint image_channel = place.image * place.image_quads + place.first_quad + quad;
-    if (SCALED != 0) add_scale_gradient(place, quad, scale_sum, shift_sum);
+    if (SCALED != 0) add_scale_gradient(SCALED, place, quad, scale_sum, shift_sum);
     if (lane < 2) {
       sum[image_channel] = s;
       product[image_channel] = t;
@@ -139,7 +141,7 @@ void differentiate(cluster_place place) {
   for (uint block = 0; block < place.blocks; block++) {
     uint from = (place.first_block + block) * p.pixels * 2 + lane, quad = block * 2 + lane % 2;
     constants k = find_constants(place, quad);
-    vec4 a, b;
+    vec4 a, b, total = vec4(0.0);
     [[unroll]] for (uint j = 0; j < 4; j++) {
       uint group = min((quad * 4 + j) / members, place.groups - 1);
       a[j] = group_a[group] * share;
@@ -147,8 +149,11 @@ void differentiate(cluster_place place) {
     }
     for (uint i = 0; i < count; i++) {
       pixel here = read_pixel(k, from + i * stride);
-      dx[from + i * stride] = k.r * (k.gamma * here.dz - a - here.normal * b);
+      vec4 gradient = k.r * (k.gamma * here.dz - a - here.normal * b);
+      dx[from + i * stride] = gradient;
+      if (TERM != 0) total += gradient;
     }
+    if (TERM != 0) add_scale_gradient(SCALE_SHIFT_SUM, place, quad, total, total);
   }
 }
 

@@ -56,7 +56,7 @@ static const unsigned training_rules[] = {PASS_SECOND, PASS_ACTIVATION,   PASS_R
                                           PASS_SCALE,  PASS_JOIN_EARLIER, PASS_JOIN_LATER, PASS_JOIN_NEIGHBOUR, PASS_POOL};
 
 // Those that tests of their own leave out.
-static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE | PASS_LOAD;
+static const unsigned other_rules = PASS_DIFFERENTIATE | PASS_EQUAL | PASS_ADVANCE | PASS_LOAD | PASS_TERM;
 
 static const char *name_of(unsigned rule) {
 #define PASS(name, when, apply) \
@@ -691,6 +691,44 @@ static void images_at_twice_their_size_are_read_as_they_are(void **state) {
   assert_memory_equal(loaded, apart, sizeof apart);
 }
 
+// A norm of two tensors, or of the two and a term; returns the dispatches.
+static uint32_t normalise_two(unsigned without_passes, bool term, float *output) {
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *inputs[5];
+  for (int i = 0; i < 5; i++)
+    inputs[i] = graph_input(graph, (char[]){(char)('a' + i), 0},
+                            i < 2 ? (shape){2, 8, 4, 4} : (shape){i == 2 ? 2 : 1, 16, 1, 1}, ROLE_ACTIVATION);
+  tensor *x = concat(graph, inputs[0], inputs[1]);
+  if (term) x = scale_shift(graph, x, NULL, inputs[2], NULL);
+  tensor *y = group_norm(graph, x, inputs[3], inputs[4], 4, 1e-5f);
+  y->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "norm", .without_passes = without_passes},
+                      &program, &error));
+  for (int i = 0; i < 5; i++) {
+    float *numbers = test_numbers(20u + (uint32_t)i, 256);
+    MUST(program_write(program, inputs[i], numbers, &error));
+    free(numbers);
+  }
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
+  MUST(program_read(program, y, output, &error));
+  const uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
+  program_destroy(&program);
+  return dispatches;
+}
+
+static void a_norm_takes_what_is_added_and_what_is_concatenated_before_it(void **state) {
+  (void)state;
+  float apart[512], fused[512];
+  assert_int_equal(normalise_two(PASS_TERM, true, apart), 3);
+  assert_int_equal(normalise_two(0, true, fused), 2);
+  assert_true(relative_error(fused, apart, 512) < 1e-6);
+  assert_int_equal(normalise_two(PASS_SECOND, false, apart), 2);
+  assert_int_equal(normalise_two(0, false, fused), 1);
+  assert_memory_equal(fused, apart, sizeof fused);
+}
+
 // Last, and a test: cmocka takes no notice of a group teardown that fails.
 static void nothing_is_left_on_the_device_at_the_end(void **state) {
   (void)state;
@@ -719,6 +757,7 @@ int main(void) {
       cmocka_unit_test(a_pass_gives_the_same_bits_twice),
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),
       cmocka_unit_test(images_at_twice_their_size_are_read_as_they_are),
+      cmocka_unit_test(a_norm_takes_what_is_added_and_what_is_concatenated_before_it),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
   return cmocka_run_group_tests_name("passes", tests, open_device, NULL);

@@ -178,6 +178,16 @@ void fill_scale(graph *graph, node *node) {
   absorb(front, node);
 }
 
+void fill_term(graph *graph, node *node) {
+  if (!is_free(node, SLOT_TERM)) return;
+  struct node *front = sole_producer(graph, node->inputs[0]);
+  if (!front || front->op->fills != SLOT_SCALE || !node->op->take(graph, node, SLOT_TERM, front)) return;
+  tensor **slots = node->inputs + node->op->slots[SLOT_TERM];
+  for (int i = 1; i < front->input_count; i++) slots[i - 1] = front->inputs[i];
+  node->inputs[0] = front->inputs[0];
+  front->removed = true;
+}
+
 void fill_pool(graph *graph, node *node) {
   if (node->op->fills != SLOT_POOL) return;
   struct node *front = sole_producer(graph, node->inputs[0]);

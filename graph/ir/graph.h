@@ -113,6 +113,7 @@ typedef enum slot {
   SLOT_ACTIVATION,  // after it: the epilogue's
   SLOT_RESIDUAL,    // after it: a sum, of which this is the other term
   SLOT_SCALE,       // after it: a factor, a term or both, and the step that chooses them, as the inputs behind the first of that node
+  SLOT_TERM,        // before it: a term of its first input, of which it takes as many inputs in the same way
   SLOT_POOL,        // after it: pooling
   SLOT_MEAN,        // beside it: the mean of its first input, one more output
   SLOT_ADVANCE,     // right after it: what goes on to the next step

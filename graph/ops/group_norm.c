@@ -4,8 +4,10 @@
 #include "graph/kernels/norm_lanes.h"
 #include "graph/ops/ops.h"
 #include "shaders/group_norm.h"
+#include "shaders/scale_shift.h"
 
-enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, INPUT_COUNT };  // from SCALE on: put there by a pass
+// From SCALE on: put there by passes. SCALE may be a term before the norm, and SECOND has the channels after x's.
+enum { X, GAMMA, BETA, SCALE, SHIFT, STEP, SECOND, INPUT_COUNT };
 enum { Y, MEAN, VARIANCE };
 enum { MAX_LANES = 128 };  // so that what they share fits in 16 KiB
 
@@ -13,7 +15,7 @@ typedef struct group_norm_attributes {
   epilogue epilogue;
   uint32_t groups;
   float epsilon;
-  uint32_t scaled, activation_last;  // as the constants of group_norm.h
+  uint32_t scaled, activation_last, term;  // as the constants of group_norm.h
 } group_norm_attributes;
 
 // The fewest blocks of eight channels that whole groups fill.
@@ -34,8 +36,8 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta, int gro
                       groups, (double)epsilon, x->shape.c);
   const group_norm_attributes attributes = {.epilogue = {.scale = 1}, .groups = (uint32_t)groups, .epsilon = epsilon};
   tensor *inputs[INPUT_COUNT] = {x, gamma, beta};
-  node *node = graph_append(graph, &group_norm_op, inputs, INPUT_COUNT, 1u << SCALE | 1u << SHIFT | 1u << STEP,
-                            &attributes, sizeof attributes);
+  node *node = graph_append(graph, &group_norm_op, inputs, INPUT_COUNT,
+                            1u << SCALE | 1u << SHIFT | 1u << STEP | 1u << SECOND, &attributes, sizeof attributes);
   if (!node) return NULL;
   tensor *y = node_output(graph, node, x->shape, ROLE_ACTIVATION);
   shape statistics = {x->shape.n, groups, 1, 1};
@@ -48,17 +50,20 @@ tensor *group_norm(graph *graph, tensor *x, tensor *gamma, tensor *beta, int gro
 static struct group_norm_parameters describe(const node *node, const launches *to, launch *launch) {
   const group_norm_attributes *attributes = (const void *)node->attributes;
   const tensor *x = node->inputs[X];
-  uint cluster = find_cluster((uint)x->shape.c / attributes->groups), blocks = (uint)round_up(x->shape.c, 8) / 8;
+  const uint channels = (uint)node->outputs[0]->shape.c;
+  uint cluster = find_cluster(channels / attributes->groups), blocks = (uint)round_up((int)channels, 8) / 8;
   launch->spec[GROUP_NORM_ACTIVATION] = attributes->epilogue.activation;
   launch->spec[GROUP_NORM_CLUSTER] = cluster;
   launch->spec[GROUP_NORM_LANES] = norm_lanes(to->caps, x, MAX_LANES);
   launch->spec[GROUP_NORM_SCALED] = attributes->scaled;
   launch->spec[GROUP_NORM_ACTIVATION_LAST] = attributes->activation_last;
+  launch->spec[GROUP_NORM_TERM] = attributes->term;
   const struct group_norm_parameters push = {.clusters = (uint)x->shape.n * ((blocks + cluster - 1) / cluster),
-                                             .channels = (uint)x->shape.c,
+                                             .channels = channels,
                                              .groups = attributes->groups,
                                              .pixels = (uint)(x->shape.h * x->shape.w),
-                                             .epsilon = attributes->epsilon};
+                                             .epsilon = attributes->epsilon,
+                                             .first_blocks = (uint)round_up(x->shape.c, 8) / 8};
   spread(push.clusters, 1, launch->groups);
   return push;
 }
@@ -66,13 +71,13 @@ static struct group_norm_parameters describe(const node *node, const launches *t
 static mote_status forward(const node *node, launches *to, mote_error *error) {
   tensor *const *in = node->inputs;
   launch launch = {.shader = to->kernel->name,
-               .spec = {[GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL},
-               .spec_count = 6,
+               .spec = {[GROUP_NORM_ROW_FROM_STEP] = in[STEP] != NULL, [GROUP_NORM_SECOND] = in[SECOND] != NULL},
+               .spec_count = 8,
                // A binding must not be empty: for an absent tensor another is bound, which is not touched there.
                .bindings = {in[X], in[GAMMA], in[BETA], node->outputs[MEAN], node->outputs[VARIANCE], node->outputs[Y],
                             in[SCALE] ? in[SCALE] : in[GAMMA], in[SHIFT] ? in[SHIFT] : in[GAMMA],
-                            in[STEP] ? in[STEP] : in[GAMMA]},
-               .binding_count = 9};
+                            in[STEP] ? in[STEP] : in[GAMMA], in[SECOND] ? in[SECOND] : in[X]},
+               .binding_count = 10};
   const struct group_norm_parameters push = describe(node, to, &launch);
   launch.push = &push;
   launch.push_bytes = sizeof push;
@@ -92,7 +97,7 @@ static mote_status backward_forward(const node *node, launches *to, mote_error *
   TRY(launches_scratch(to, image_channels, &products, error));
   TRY(launches_table(to, 1, &arrivals, error));  // counts the workgroups that are done
   launch launch = {.shader = to->kernel->name,
-               .spec_count = 5,
+               .spec_count = 7,
                .bindings = {in[B_X], in[B_DY], in[B_GAMMA], in[B_BETA], in[B_MEAN], in[B_VARIANCE], sums,
                             products, out[B_DX], in[B_SCALE] ? in[B_SCALE] : in[B_GAMMA],
                             in[B_SCALE] ? out[B_DSCALE] : out[B_DX], in[B_SHIFT] ? out[B_DSHIFT] : out[B_DX], out[B_DGAMMA],
@@ -130,11 +135,18 @@ static void backward(graph *graph, node *forward) {
   if (shift) graph_add_gradient(graph, shift, node_output(graph, node, shift->shape, ROLE_ACTIVATION));
 }
 
-// Any form, and the activation after it instead of one before.
-static bool take_scale(graph *graph, node *node, slot slot, struct node *other) {
-  (void)graph, (void)slot;
+// A term of x, which nothing else was done to.
+static bool take_term(group_norm_attributes *attributes, const scale_shift_attributes *term) {
+  attributes->term = term->form == SCALE_SHIFT_SUM && term->epilogue.activation == ACTIVATION_NONE;
+  return attributes->term;
+}
+
+// A scale after it: any form, and the activation after that instead of one before.
+static bool take(graph *graph, node *node, slot slot, struct node *other) {
   group_norm_attributes *attributes = (void *)node->attributes;
+  if (slot == SLOT_SECOND) return !graph->train;  // the gradient is that of one tensor
   const scale_shift_attributes *scale = (const void *)other->attributes;
+  if (slot == SLOT_TERM) return take_term(attributes, scale);
   const bool last = scale->epilogue.activation != ACTIVATION_NONE;
   if (last && attributes->epilogue.activation != ACTIVATION_NONE) return false;
   if (last) attributes->epilogue.activation = scale->epilogue.activation;
@@ -146,6 +158,6 @@ static bool take_scale(graph *graph, node *node, slot slot, struct node *other) 
 const op group_norm_op = {.name = "group_norm",
                           .kernels = VECTOR_KERNELS("group_norm", forward),
                           .backward = backward,
-                          .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SCALE] = SCALE},
-                          .take = take_scale,
+                          .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SCALE] = SCALE, [SLOT_TERM] = SCALE, [SLOT_SECOND] = SECOND},
+                          .take = take,
                           .differentiates_activation = true};

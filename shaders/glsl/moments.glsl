@@ -1,5 +1,5 @@
 // moments.glsl: mean and sum of squared deviations of what the lanes of a workgroup read, without cancellation. Lanes of
-// even number hold the first four channels of a block of eight, those of odd number the others. Included after the declaration of x.
+// even number hold the first four channels of a block of eight, those of odd number the others.
 
 // Of `count` values of each of four channels.
 struct moments {
@@ -18,17 +18,18 @@ moments merge(moments a, moments b) {
   return moments(count, a.mean + delta * share, a.deviation + b.deviation + delta * delta * (a.count * share));
 }
 
-// Of every `stride`th vector of x from `from` on, `count` of them. Two passes, so that nothing cancels.
-moments read_moments(uint from, uint stride, uint count) {
-  vec4 sum = vec4(0.0), deviation = vec4(0.0);
-  for (uint i = 0; i < count; i++) sum += AT(x, from + i * stride);
-  vec4 mean = sum / max(float(count), 1.0);
-  for (uint i = 0; i < count; i++) {
-    vec4 d = AT(x, from + i * stride) - mean;
-    deviation += d * d;
+// The function `name`: of every `stride`th vector of `tensor` from `from` on, `count` of them. Two passes, so that nothing cancels.
+#define READ_MOMENTS(name, tensor)                                      \
+  moments name(uint from, uint stride, uint count) {                    \
+    vec4 sum = vec4(0.0), deviation = vec4(0.0);                        \
+    for (uint i = 0; i < count; i++) sum += AT(tensor, from + i * stride); \
+    vec4 mean = sum / max(float(count), 1.0);                           \
+    for (uint i = 0; i < count; i++) {                                  \
+      vec4 d = AT(tensor, from + i * stride) - mean;                    \
+      deviation += d * d;                                               \
+    }                                                                   \
+    return moments(float(count), mean, deviation);                      \
   }
-  return moments(float(count), mean, deviation);
-}
 
 // Of all lanes of this lane's four channels, in a fixed order. All lanes call it.
 moments merge_lanes(moments mine) {

@@ -2,8 +2,9 @@
 #include "tests/ops/reference.h"
 
 // Attribute: these bits, above them the number of groups. Inputs: x, gamma, beta, then scale, shift and step of a scale_shift after it.
-// HALVES: it takes both from input 3; LAST: the activation is after it.
-enum { RELU = 1, SCALED = 2, PER_STEP = 4, LARGE_EPSILON = 8, SILU = 16, HALVES = 32, LAST = 64, GROUPS = 128 };
+// HALVES: it takes both from input 3; LAST: the activation is after it. TERM: x counts with input 3, and step is input 4; SECOND: the
+// last input has channels after x's.
+enum { RELU = 1, SCALED = 2, PER_STEP = 4, LARGE_EPSILON = 8, SILU = 16, HALVES = 32, LAST = 64, TERM = 128, SECOND = 256, GROUPS = 512 };
 
 static int groups_of(const op_case *test) { return (int)test->attribute / GROUPS; }
 static float epsilon_of(const op_case *test) { return test->attribute & LARGE_EPSILON ? 0.25f : 1e-5f; }
@@ -14,7 +15,9 @@ static tensor *activate(graph *graph, const op_case *test, tensor *y) {
 }
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
-  tensor *y = group_norm(graph, in[0], in[1], in[2], groups_of(test), epsilon_of(test));
+  tensor *x = test->attribute & SECOND ? concat(graph, in[0], in[test->attribute & TERM ? 4 : 3]) : in[0];
+  if (test->attribute & TERM) x = scale_shift(graph, x, NULL, in[3], test->attribute & PER_STEP ? in[4] : NULL);
+  tensor *y = group_norm(graph, x, in[1], in[2], groups_of(test), epsilon_of(test));
   if (!(test->attribute & LAST)) y = activate(graph, test, y);
   if (test->attribute & SCALED) y = scale_shift(graph, y, in[3], in[4], test->attribute & PER_STEP ? in[5] : NULL);
   if (test->attribute & HALVES) y = scale_shift(graph, y, in[3], NULL, test->attribute & PER_STEP ? in[4] : NULL);
@@ -26,23 +29,34 @@ static double activated(const op_case *test, double y) {
   return test->attribute & SILU ? reference_silu(y) : y;
 }
 
+// x of channel `i` / pixels of the group whose first is `c`, in image n.
+static double value_at(const op_case *test, double *const *in, int n, int c, int i) {
+  shape s = test->inputs[0].shape, more = test->inputs[test->attribute & TERM ? 4 : 3].shape;
+  const int pixels = s.h * s.w, channel = c + i / pixels, all = test->inputs[1].shape.c;
+  const double *second = in[test->attribute & TERM ? 4 : 3];
+  double x = channel < s.c ? in[0][at(s, n, channel, 0, 0) + (size_t)(i % pixels)]
+                           : second[at(more, n, channel - s.c, 0, 0) + (size_t)(i % pixels)];
+  return test->attribute & TERM ? x + in[3][(test->attribute & PER_STEP ? (int)in[4][0] : n) * all + channel] : x;
+}
+
 static void reference(const op_case *test, double *const *in, double *out) {
   shape s = test->inputs[0].shape;
+  s.c = test->inputs[1].shape.c;
   int groups = groups_of(test), members = s.c / groups, count = members * s.h * s.w;
   for (int n = 0; n < s.n; n++)
     for (int g = 0; g < groups; g++) {
       size_t first = at(s, n, g * members, 0, 0);
       double mean = 0, variance = 0;
-      for (int i = 0; i < count; i++) mean += in[0][first + (size_t)i] / count;
+      for (int i = 0; i < count; i++) mean += value_at(test, in, n, g * members, i) / count;
       for (int i = 0; i < count; i++) {
-        double d = in[0][first + (size_t)i] - mean;
+        double d = value_at(test, in, n, g * members, i) - mean;
         variance += d * d / count;
       }
       for (int i = 0; i < count; i++) {
         int c = g * members + i / (s.h * s.w);
-        double y = in[1][c] * (in[0][first + (size_t)i] - mean) / sqrt(variance + epsilon_of(test)) + in[2][c];
+        double y = in[1][c] * (value_at(test, in, n, g * members, i) - mean) / sqrt(variance + epsilon_of(test)) + in[2][c];
         if (!(test->attribute & LAST)) y = activated(test, y);
-        int row = test->attribute & PER_STEP ? (int)in[test->attribute & HALVES ? 4 : 5][0] : n;
+        int row = test->attribute & PER_STEP ? (int)in[test->attribute & SCALED ? 5 : 4][0] : n;
         if (test->attribute & SCALED) y = in[3][n * s.c + c] * y + in[4][row * s.c + c];
         if (test->attribute & HALVES) y = (1 + in[3][row * 2 * s.c + c]) * y + in[3][(row * 2 + 1) * s.c + c];
         out[first + (size_t)i] = test->attribute & LAST ? activated(test, y) : y;
@@ -127,6 +141,44 @@ static const op_case cases[] = {
      .no_gradient = true,
      .inputs = {{{2, 24, 3, 3}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{4, 48, 1, 1}}, {{1, 4, 1, 1}, ROLE_TABLE}},
      .words = third_step,
+     .tolerance = 2e-5},
+    {.name = "a term before it, by image",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | 4 * GROUPS | TERM,
+     .inputs = {{{3, 20, 3, 3}, ROLE_ACTIVATION, 20, 22}, {{1, 20, 1, 1}}, {{1, 20, 1, 1}}, {{3, 20, 1, 1}}},
+     .tolerance = 2e-5},
+    {.name = "a term before it, in several blocks a workgroup",
+     .build = build,
+     .reference = reference,
+     .attribute = 2 * GROUPS | TERM,
+     .inputs = {{{2, 48, 5, 3}}, {{1, 48, 1, 1}}, {{1, 48, 1, 1}}, {{2, 48, 1, 1}}},
+     .tolerance = 2e-5},
+    {.name = "a term before it, the current step's row",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | 8 * GROUPS | TERM | PER_STEP,
+     .no_gradient = true,
+     .inputs = {{{2, 64, 4, 4}}, {{1, 64, 1, 1}}, {{1, 64, 1, 1}}, {{4, 64, 1, 1}}, {{1, 4, 1, 1}, ROLE_TABLE}},
+     .words = third_step,
+     .tolerance = 2e-5},
+    {.name = "two tensors, SiLU",
+     .build = build,
+     .reference = reference,
+     .attribute = SILU | 4 * GROUPS | SECOND,
+     .inputs = {{{2, 16, 4, 5}}, {{1, 24, 1, 1}}, {{1, 24, 1, 1}}, {{2, 8, 4, 5}}},
+     .tolerance = 2e-5},
+    {.name = "two tensors, a workgroup's groups from both, a block that is not full",
+     .build = build,
+     .reference = reference,
+     .attribute = 3 * GROUPS | SECOND,
+     .inputs = {{{3, 8, 3, 3}, ROLE_ACTIVATION, 20, 22}, {{1, 21, 1, 1}}, {{1, 21, 1, 1}}, {{3, 13, 3, 3}, ROLE_ACTIVATION, 20, 22}},
+     .tolerance = 2e-5},
+    {.name = "two tensors and a term",
+     .build = build,
+     .reference = reference,
+     .attribute = 4 * GROUPS | SECOND | TERM,
+     .inputs = {{{2, 24, 3, 1}}, {{1, 40, 1, 1}}, {{1, 40, 1, 1}}, {{2, 40, 1, 1}}, {{2, 16, 3, 1}}},
      .tolerance = 2e-5},
     // A variance near epsilon, so that epsilon counts.
     {.name = "variance near epsilon",
