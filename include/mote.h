@@ -233,7 +233,8 @@ typedef struct mote_sampling {
   double threshold;       // as mote_sampler_desc.threshold; 0: not
   double threshold_most;  // s is at most this; 0: it has no bound
   bool keep_epsilon;      // DDIM goes on from the network's own ε, not from the one that follows from a clamped x_0
-  bool end_early;         // of the grids of diffusers: the last step leads to timestep 1's noise, not to none
+  bool end_early;         // of the grids of diffusers: DDIM's last step leads to timestep 1's noise, not to none
+  bool end_early_multistep;  // the same of DPM-Solver++'s
 } mote_sampling;
 
 // One thing that a context tells of an image: its colour, in words of which one holds, or its size, a number.

@@ -249,6 +249,29 @@ static void grids_of_diffusers_are_those_of_its_schedulers(void **unused) {
   }
 }
 
+// Noise levels to which the steps lead, as timesteps of diffusers, -1 for none: DDIMScheduler's ⌊T/N⌋ down from each, the others' next.
+static void steps_on_grids_of_diffusers_lead_where_its_schedulers_do(void **unused) {
+  (void)unused;
+  static const struct {
+    mote_grid grid;
+    mote_sampler_kind kind;
+    bool early, early_multistep;
+    int to[5];
+  } cases[] = {{MOTE_GRID_LINSPACE, MOTE_SAMPLER_DDIM, false, false, {799, 549, 300, 50, -1}},
+               {MOTE_GRID_LINSPACE, MOTE_SAMPLER_DDIM, true, false, {799, 549, 300, 50, 0}},
+               {MOTE_GRID_LINSPACE, MOTE_SAMPLER_DDIM, false, true, {799, 549, 300, 50, -1}},
+               {MOTE_GRID_LINSPACE, MOTE_SAMPLER_DDPM, true, false, {749, 500, 250, 0, -1}},
+               {MOTE_GRID_LINSPACE, MOTE_SAMPLER_DPMPP, true, false, {799, 599, 400, 200, -1}},
+               {MOTE_GRID_LINSPACE, MOTE_SAMPLER_DPMPP, false, true, {799, 599, 400, 200, 0}}};
+  for (size_t c = 0; c < COUNT(cases); c++) {
+    mote_model_info info = {.timesteps = 1000, .beta_start = 1e-4, .beta_end = 0.02,
+                            .sampling = {.end_early = cases[c].early, .end_early_multistep = cases[c].early_multistep}};
+    run r = run_make(&info, MOTE_PREDICT_EPSILON, (mote_sampler_desc){.steps = 5, .grid = cases[c].grid, .kind = cases[c].kind});
+    for (int i = 0; i < 5; i++) assert_true(fabs(r.rows[i].known - sqrt(r.alpha_bar[cases[c].to[i] + 1])) < 1e-12);
+    run_free(&r);
+  }
+}
+
 // One step to noise level s by hand: x_0 clamped to ±2, ε the network's own or what follows from it.
 static void ddim_goes_on_from_the_epsilon_that_the_model_says(void **unused) {
   (void)unused;
@@ -446,6 +469,7 @@ int main(void) {
       cmocka_unit_test(x_0_is_clipped_where_a_step_multiplies_the_error_of_epsilon),
       cmocka_unit_test(levels_of_ddpm_and_scaled_linear_begin_and_end_with_their_betas),
       cmocka_unit_test(grids_of_diffusers_are_those_of_its_schedulers),
+      cmocka_unit_test(steps_on_grids_of_diffusers_lead_where_its_schedulers_do),
       cmocka_unit_test(ddim_goes_on_from_the_epsilon_that_the_model_says),
       cmocka_unit_test(grids_run_from_T_down_whether_or_not_N_divides_T),
       cmocka_unit_test(flow_goes_straight_from_the_image_to_noise),

@@ -238,7 +238,9 @@ static void make_grid(const mote_model_info *model, const mote_sampler_desc *des
     if (i > 0 && t >= timesteps[i - 1]) t = timesteps[i - 1] - 1;
     timesteps[i] = t < desc->steps - i ? desc->steps - i : t;
   }
-  timesteps[desc->steps] = as_diffusers && model->sampling.end_early;
+  const bool early = sampler_is_multistep(desc) ? model->sampling.end_early_multistep
+                                                : desc->kind != MOTE_SAMPLER_DDPM && model->sampling.end_early;
+  timesteps[desc->steps] = as_diffusers && early;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -264,12 +266,19 @@ static sampler_row *fill_row(const mote_model_info *model, const mote_sampler_de
   return row;
 }
 
+// Where step i leads: to the next step's timestep; DDIM on a grid of diffusers always ⌊t_0/N⌋ down, which rounding may part from that.
+static int timestep_after(const mote_model_info *model, const mote_sampler_desc *desc, const int *timesteps, int i) {
+  if (desc->grid < MOTE_GRID_DIFFUSERS || desc->kind != MOTE_SAMPLER_DDIM) return timesteps[i + 1];
+  const int t = timesteps[i] - sampler_first_timestep(model, desc) / desc->steps;
+  return t >= 1 ? t : timesteps[desc->steps];
+}
+
 static void fill_rows(const mote_model_info *model, const mote_sampler_desc *desc, const noising *noisings,
                       const int *timesteps, sampler_row *rows) {
   for (int i = 0; i < desc->steps; i++) {
     const bool is_last = i + 1 == desc->steps;
     int count = is_last ? 1 : resample_count(desc);
-    leap leap = {.t = noisings[timesteps[i]], .s = noisings[timesteps[i + 1]]};
+    leap leap = {.t = noisings[timesteps[i]], .s = noisings[timestep_after(model, desc, timesteps, i)]};
     for (int k = 0; k < count; k++) {
       leap.before = (noising){0};
       if (i > 0 && k == 0 && !(is_last && desc->steps < 15)) leap.before = noisings[timesteps[i - 1]];  // of few, not in the last

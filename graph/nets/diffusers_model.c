@@ -232,9 +232,10 @@ static mote_status check_scheduler(const diffusers_config *config, bool *multist
   return take_choice(config, "algorithm_type", algorithms, &which, error);
 }
 
-// What a scheduler says of each step's x_0; that of DPM-Solver++ clips none.
-static mote_status take_limits(const diffusers_config *config, bool multistep, mote_sampling *sampling, mote_error *error) {
-  bool clips = !multistep, thresholds = false;
+// What a scheduler says of each step's x_0, which DPM-Solver++ never clips: its scheduler says nothing of that, and DDIMScheduler
+// made of it clips as it does unless told.
+static mote_status take_limits(const diffusers_config *config, mote_sampling *sampling, mote_error *error) {
+  bool clips = true, thresholds = false;
   double range = 1, ratio = 0.995, most = 1;
   TRY(take_bool(config, "clip_sample", &clips, error));
   TRY(take_number(config, "clip_sample_range", 1e-6, 1e6, &range, error));
@@ -259,7 +260,7 @@ static mote_status take_scheduler(const diffusers_config *config, mote_model_inf
   TRY(take_number(config, "beta_end", 1e-12, 0.999, &info->beta_end, error));
   TRY(take_choice(config, "beta_schedule", diffusers_schedules, &schedule, error));
   TRY(take_choice(config, "prediction_type", diffusers_predictions, &prediction, error));
-  TRY(take_limits(config, multistep, &info->sampling, error));
+  TRY(take_limits(config, &info->sampling, error));
   TRY(take_choice(config, "timestep_spacing", spacings, &spacing, error));
   TRY(take_int(config, "steps_offset", 0, info->timesteps - 1, &info->sampling.offset, error));
   TRY(take_bool(config, "set_alpha_to_one", &to_one, error));
@@ -270,7 +271,8 @@ static mote_status take_scheduler(const diffusers_config *config, mote_model_inf
   // config.
   info->sampling.grid = spacing == own ? MOTE_GRID_DIFFUSERS : (mote_grid)((int)MOTE_GRID_LEADING + spacing);
   info->sampling.keep_epsilon = true;
-  info->sampling.end_early = !to_one || final == 1;
+  info->sampling.end_early = !to_one;
+  info->sampling.end_early_multistep = final == 1;
   return MOTE_OK;
 }
 

@@ -110,6 +110,7 @@ static mote_status write_scheduler(const mote_model_info *info, const double *be
   add_number(&out, "dynamic_thresholding_ratio", sampling->threshold > 0 ? sampling->threshold : 0.995);
   add_number(&out, "sample_max_value", sampling->threshold_most > 0 ? sampling->threshold_most : 1);
   add_word(&out, "set_alpha_to_one", sampling->end_early ? "false" : "true", false);
+  if (sampling->end_early_multistep) add_word(&out, "final_sigmas_type", "sigma_min", true);  // for DPM-Solver++ made of it
   json_write(&out, ",\n  \"rescale_betas_zero_snr\": false\n}\n");
   return save(&out, path, error);
 }
