@@ -1,6 +1,6 @@
 // x0_limit.comp: the limit of dynamic thresholding (Saharia et al. 2022, Imagen, section 2.3):
-// limit = max(1, q), and `most` at most, q the smallest of |x_0| over an image that `rank` of its elements do not exceed.
-// q is found bit by bit: floats that are not negative are ordered as their words are. One workgroup: one image.
+// limit = max(1, q), and `most` at most, q = a + `beyond` · (b - a), a and b the elements `rank` and `rank` + 1 of |x_0| over an image,
+// from 0, by size. a is found bit by bit: floats that are not negative are ordered as their words are. One workgroup: one image.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/sampler_update.h"
@@ -17,7 +17,7 @@ layout(push_constant) uniform Push { x0_limit_parameters p; };
 
 layout(constant_id = X0_LIMIT_GUIDED) const uint GUIDED = 0;
 
-shared uint covered;
+shared uint covered, following;
 
 // |x_0| of element i of image n.
 float size_of(uint n, uint i, uint row) {
@@ -30,19 +30,34 @@ float size_of(uint n, uint i, uint row) {
 }
 
 void main() {
-  uint n = gl_WorkGroupID.x, row = step_words[STEP_INDEX] * ROW_WORDS, quantile = 0u;
+  uint n = gl_WorkGroupID.x, row = step_words[STEP_INDEX] * ROW_WORDS, found = 0u;
   for (int bit = 30; bit >= 0; bit--) {
     if (gl_LocalInvocationIndex == 0u) covered = 0u;
     barrier();
-    uint candidate = quantile | ((1u << bit) - 1u), count = 0u;
+    uint candidate = found | ((1u << bit) - 1u), count = 0u;
     for (uint i = gl_LocalInvocationIndex; i < p.channels * p.pixels; i += PLAIN_LOCAL_SIZE)
       if (floatBitsToUint(size_of(n, i, row)) <= candidate) count++;
     atomicAdd(covered, count);
     barrier();
-    if (covered < p.rank) quantile |= 1u << bit;
+    if (covered <= p.rank) found |= 1u << bit;
     barrier();
   }
+  // The next one is as large, or the smallest that is larger.
+  if (gl_LocalInvocationIndex == 0u) covered = 0u, following = 0xFFFFFFFFu;
+  barrier();
+  uint count = 0u, next = 0xFFFFFFFFu;
+  for (uint i = gl_LocalInvocationIndex; i < p.channels * p.pixels; i += PLAIN_LOCAL_SIZE) {
+    uint word = floatBitsToUint(size_of(n, i, row));
+    if (word <= found)
+      count++;
+    else
+      next = min(next, word);
+  }
+  atomicAdd(covered, count);
+  atomicMin(following, next);
+  barrier();
   if (gl_LocalInvocationIndex != 0u) return;
-  float reached = max(1.0, uintBitsToFloat(quantile));
+  float a = uintBitsToFloat(found), b = covered > p.rank + 1u || p.beyond == 0.0 ? a : uintBitsToFloat(following);
+  float reached = max(1.0, a + p.beyond * (b - a));
   limit[n] = p.most > 0.0 ? min(reached, p.most) : reached;
 }

@@ -7,6 +7,7 @@ struct x0_limit_parameters {
   uint batch;
   uint channels;
   uint pixels;
-  uint rank;  // how many elements of an image the limit covers at least
+  uint rank;     // place of the smaller of two elements, by size and from 0, between which the limit lies
+  float beyond;  // how far it is from there to the next one, 0 up to 1
   float most; // of the limit; 0: it has no bound
 };

@@ -8,11 +8,11 @@
 
 typedef struct x0_limit_attributes {
   uint32_t rank;
-  float most;
+  float beyond, most;
 } x0_limit_attributes;
 
-// Gives (N, 1, 1, 1) raw: max(1, the size that a share `quantile`, above 0 and at most 1, of the image's x_0 does not
-// exceed), but at most `most` unless that is 0. The table, the step and a guided model as for sampler_update.
+// Gives (N, 1, 1, 1) raw: max(1, the `quantile`, above 0 and at most 1, of the sizes of the image's x_0, between two of them as
+// NumPy has it), but at most `most` unless that is 0. The table, the step and a guided model as for sampler_update.
 tensor *x0_limit(graph *graph, const sampler_tensors *t, double quantile, double most) {
   if (!t->x || !t->model || !t->table || !t->step) return NULL;
   shape x = t->x->shape, doubled = x;
@@ -20,7 +20,8 @@ tensor *x0_limit(graph *graph, const sampler_tensors *t, double quantile, double
   if ((!shape_equal(x, t->model->shape) && !shape_equal(doubled, t->model->shape)) || t->table->shape.c != ROW_WORDS)
     return graph_fail(graph, "x0_limit: %s and %s do not fit", shape_format(x).text,
                       shape_format(t->model->shape).text);
-  const x0_limit_attributes attributes = {(uint32_t)ceil(quantile * x.c * x.h * x.w), (float)most};
+  const double place = quantile * ((double)x.c * x.h * x.w - 1);
+  const x0_limit_attributes attributes = {(uint32_t)place, (float)(place - floor(place)), (float)most};
   node *node = graph_append(graph, &x0_limit_op, (tensor *[]){t->x, t->model, t->table, t->step}, 4, 0, &attributes,
                             sizeof attributes);
   return node ? node_output(graph, node, (shape){x.n, 1, 1, 1}, ROLE_TABLE) : NULL;
@@ -33,6 +34,7 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                                      .channels = (uint)x.c,
                                      .pixels = (uint)(x.h * x.w),
                                      .rank = attributes->rank,
+                                     .beyond = attributes->beyond,
                                      .most = attributes->most};
   const launch launch = {.shader = "x0_limit",
                      .spec = {[X0_LIMIT_GUIDED] = node->inputs[1]->shape.n != x.n},

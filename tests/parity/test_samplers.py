@@ -76,9 +76,7 @@ def limited(x_0, options):
     if options.get("clip"):
         return x_0.clamp(-1, 1)
     if "threshold" in options:
-        sizes = x_0.abs().flatten(1).sort(1).values
-        rank = math.ceil(options["threshold"] * sizes.shape[1])
-        s = sizes[:, rank - 1].clamp(min=1)[:, None, None, None]
+        s = torch.quantile(x_0.abs().flatten(1), options["threshold"], dim=1).clamp(min=1)[:, None, None, None]
         return x_0.clamp(-s, s) / s
     return x_0
 
