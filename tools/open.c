@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "graph/nets/model.h"
 #include "graph/nets/network.h"
 #include "runtime/error.h"
 #include "tools/default_model.h"
@@ -90,6 +91,11 @@ static mote_status load_file(mote_device *device, const char *path, mote_model *
 
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error) {
   return path ? load_file(device, path, model, error) : open_any_model(device, path, model, error);
+}
+
+mote_status open_sized_model(mote_device *device, const char *path, const int size[2], mote_model **model, mote_error *error) {
+  TRY(open_model(device, path, model, error));
+  return size[0] ? model_set_size(*model, "--size", size[0], size[1], error) : MOTE_OK;
 }
 
 mote_status open_any_model(mote_device *device, const char *path, mote_model **model, mote_error *error) {

@@ -15,6 +15,9 @@ mote_status check_model_given(const char *path, mote_error *error);
 // Loads `path`, or the built-in weights when it is NULL.
 mote_status open_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
 
+// The same, for images of that many pixels across and down, 0: of those that it was made for. --size asked for them.
+mote_status open_sized_model(mote_device *device, const char *path, const int size[2], mote_model **model, mote_error *error);
+
 // The same where images may have more than 4 channels.
 mote_status open_any_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
 

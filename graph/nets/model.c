@@ -202,6 +202,33 @@ mote_status model_check(const mote_model *model, bool classifies, mote_error *er
               network_list_of(classifies).text);
 }
 
+// A parameter that has other dimensions in `b`; NULL: none.
+static const tensor *find_different(const graph *a, const graph *b) {
+  for (int i = 0; i < a->tensor_count; i++) {
+    const tensor *one = a->tensors[i], *other = graph_find(b, one->name);
+    uint64_t dims[2][4] = {{0}};
+    if (one->kind != TENSOR_PARAMETER) continue;
+    if (!other || parameter_dims(one, dims[0]) != parameter_dims(other, dims[1]) || memcmp(dims[0], dims[1], sizeof dims[0])) return one;
+  }
+  return NULL;
+}
+
+mote_status model_set_size(mote_model *model, const char *where, int width, int height, mote_error *error) {
+  mote_model_info info = model->info;
+  parameters parameters = {0};
+  info.width = width;
+  info.height = height;
+  TRY(metadata_check_settings(&(described){where, MOTE_ERROR_UNSUPPORTED}, &info, error));
+  mote_status status = parameters_create(model->device, &info, &parameters, error);
+  const tensor *different = status ? NULL : find_different(parameters.list, model->parameters.list);
+  if (different)
+    status = fail(error, MOTE_ERROR_UNSUPPORTED, "%s: found %d x %d pixels, expected %d x %d: the weights of a %s are for one size, such as %s",
+                  where, width, height, model->info.width, model->info.height, model->info.architecture, different->name);
+  parameters_destroy(&parameters);
+  if (!status) model->info = info;
+  return status;
+}
+
 mote_status model_bind(const mote_model *model, graph *graph, mote_error *error) {
   return parameters_bind(&model->parameters, model->buffer, NULL, graph, error);
 }

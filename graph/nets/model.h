@@ -17,6 +17,10 @@ struct mote_model {
 // mote_model_load_file, of a file whose network is `own`, which outlives the model.
 mote_status model_load_own(mote_device *device, const char *path, const network *own, mote_model **model, mote_error *error);
 
+// Lets it be of images of another size from now on, before samplers and trainers are made of it. MOTE_ERROR_UNSUPPORTED, the message
+// beginning with `where`, unless its network takes them with the weights that there are.
+mote_status model_set_size(mote_model *model, const char *where, int width, int height, mote_error *error);
+
 // Fails with MOTE_ERROR_USAGE unless the model tells classes apart, or makes images.
 mote_status model_check(const mote_model *model, bool classifies, mote_error *error);
 

@@ -156,7 +156,7 @@ static mote_status check(options *base, mote_error *error) {
   o->settings = "block_out_channels=64,128,256;layers_per_block=1;mid_block_type=none;norm_num_groups=16;"
                 "down_block_types=DownBlock2D,DownBlock2D,DownBlock2D;up_block_types=UpBlock2D,UpBlock2D,UpBlock2D";
   for (int i = 0; i < BENCH_NAMED; i++)
-    if (!o->named[i]) o->named[i] = usual[i];
+    if (!o->named[i] && !(o->size[0] && i == BENCH_HEIGHT - BENCH_N_FEAT)) o->named[i] = usual[i];
   if (!o->batch) o->batch = 2;
   return bench_check_options(base, error);
 }

@@ -20,7 +20,7 @@ enum { DEFAULT_STEPS = 2, DEFAULT_FROM = 16, DEFAULT_ROUND_STEPS = 2000, MOST_AR
 // Handed on to `mote train` as they are.
 static const char *const handed_on[] = {"batch", "accumulate", "lr", "lr-schedule", "warmup", "weight-decay", "ema", "clip",
                                         "min-snr", "context-drop", "flip", "shift", "holdout", "seed", "background",
-                                        "crop", "pad", "resize", "tile", "spacing", "margin", "classes", "labels", "contexts", "attributes", "arrays",
+                                        "crop", "pad", "size", "resize", "tile", "spacing", "margin", "classes", "labels", "contexts", "attributes", "arrays",
                                         "range", "sample-every", "save-every", "half"};
 enum { HANDED_ON = sizeof handed_on / sizeof *handed_on };
 

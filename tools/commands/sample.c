@@ -216,7 +216,7 @@ static mote_status sample(sample_options *o, int *exit_code, mote_error *error) 
   heap_return_blocks();
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));
-  TRY_GOTO(end, open_model(device, o->model, &model, error));
+  TRY_GOTO(end, open_sized_model(device, o->model, o->size, &model, error));
   status = sample_on_device(o, &inputs, device, model, exit_code, error);
 end:
   sample_inputs_finish(&inputs);

@@ -153,13 +153,14 @@ static void adopt_model(train_options *o, const mote_model_info *model) {
   if (!train_option_given(o, "alpha")) o->alpha = straight ? ALPHA_STRAIGHT : ALPHA_PREMULTIPLIED;
 }
 
-// The weights to begin with, and those to learn from. A run that goes on has its own, and their settings.
+// The weights to begin with, and those to learn from, for images of the size that was asked for. A run that goes on has its own, and
+// their settings.
 static mote_status open_models(training *t, mote_error *error) {
   train_options *o = t->options;
   const char *start = o->start ? o->start : o->teacher;
-  if (o->teacher) TRY(open_model(t->device, o->teacher, &t->teacher, error));
+  if (o->teacher) TRY(open_sized_model(t->device, o->teacher, o->dataset.size, &t->teacher, error));
   if (!start || t->goes_on) return MOTE_OK;
-  TRY(open_model(t->device, start, &t->start, error));
+  TRY(open_sized_model(t->device, start, o->dataset.size, &t->start, error));
   if (!o->earlier) adopt_model(o, mote_model_get_info(t->start));
   return MOTE_OK;
 }

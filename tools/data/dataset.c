@@ -226,9 +226,9 @@ mote_status dataset_complete(dataset_builder *b, mote_error *error) {
   dataset *set = b->set;
   const char *path = b->desc->path;
   if (!set->count) return fail(error, MOTE_ERROR_FORMAT, "%s: found no image in it", path);
-  if (b->size.width > DATASET_MOST_SIDE || b->size.height > DATASET_MOST_SIDE)
+  if (b->size.width > IMAGE_MOST_SIDE || b->size.height > IMAGE_MOST_SIDE)
     return fail(error, MOTE_ERROR_FORMAT, "%s: the images are %d x %d pixels, expected at most %d a side; --size WxH makes them fit", path,
-                b->size.width, b->size.height, DATASET_MOST_SIDE);
+                b->size.width, b->size.height, IMAGE_MOST_SIDE);
   set->size = b->size;
   const int channels = b->desc->channels ? b->desc->channels : b->from_array ? b->file_channels : b->file_channels <= 2 ? 1 : 3;
   set->size.channels = channels;

@@ -18,7 +18,6 @@
 #define DATASET_LEFT_OUT_KINDS 12
 #define DATASET_SQUARE (-1)  // of crop and pad: as wide as high, the largest that lies in an image, or the smallest that holds it
 #define DATASET_SHAPE (-2)   // of crop and pad: the same in the shape of `size`
-#define DATASET_MOST_SIDE 1024  // pixels of an image across, or down
 
 // Which numbers of an array are black and white. AUTO: of integers 0 and 255, of bools false and true, of floats of which one is
 // negative -1 and 1; other floats do not tell.

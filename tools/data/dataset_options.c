@@ -11,11 +11,11 @@
 // A size, or what makes one of each image.
 static mote_status parse_extent(const char *option, const char *text, int extent[2], mote_error *error) {
   const int by_image = !strcmp(text, "square") ? DATASET_SQUARE : !strcmp(text, "shape") ? DATASET_SHAPE : 0;
-  if (!by_image && size_parse(text, 1, DATASET_MOST_SIDE, extent)) return MOTE_OK;
+  if (!by_image && size_parse(text, 1, IMAGE_MOST_SIDE, extent)) return MOTE_OK;
   extent[0] = extent[1] = by_image;
   if (by_image) return MOTE_OK;
   return fail(error, MOTE_ERROR_USAGE, "%s: found \"%s\", expected 1 to %d pixels, such as 16, or 16x24 across and down; square; or shape, "
-              "which is that of --size", option, text, DATASET_MOST_SIDE);
+              "which is that of --size", option, text, IMAGE_MOST_SIDE);
 }
 
 mote_status dataset_parse_colour(const char *text, dataset_desc *desc, mote_error *error) {
@@ -46,8 +46,8 @@ mote_status dataset_take_option(dataset_desc *desc, int option, const char *text
       return MOTE_OK;
     case DATASET_CROP: return parse_extent("--crop", text, desc->crop, error);
     case DATASET_PAD: return parse_extent("--pad", text, desc->pad, error);
-    case DATASET_SIZE: return option_size("--size", text, 1, DATASET_MOST_SIDE, desc->size, error);
-    case DATASET_RESIZE: return option_size("--resize", text, 1, DATASET_MOST_SIDE, desc->size, error);
+    case DATASET_SIZE: return option_size("--size", text, 1, IMAGE_MOST_SIDE, desc->size, error);
+    case DATASET_RESIZE: return option_size("--resize", text, 1, IMAGE_MOST_SIDE, desc->size, error);
     case DATASET_BACKGROUND: return dataset_parse_colour(text, desc, error);
     default: return MOTE_OK;
   }

@@ -8,6 +8,8 @@
 #include "mote.h"
 #include "runtime/file.h"
 
+#define IMAGE_MOST_SIDE 1024  // pixels across or down of images that models are for
+
 // How large an image is: pixels across and down, and bytes a pixel.
 typedef struct image_size {
   int width, height, channels;

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "graph/nets/metadata.h"
 #include "graph/nets/settings.h"
+#include "tools/images/image.h"
 #include "tools/open.h"
 
 // Settings with options of their own, in the order of bench_options.named.
@@ -24,6 +26,7 @@ mote_status bench_take_option(options *base, int value, const char *text, mote_e
     case BENCH_N_CFEAT: o->named[value - BENCH_N_FEAT] = text; return MOTE_OK;
     case BENCH_NET: o->net = text; return MOTE_OK;
     case BENCH_SETTINGS: o->settings = text; return MOTE_OK;
+    case BENCH_SIZE: return option_size("--size", text, 1, IMAGE_MOST_SIDE, o->size, error);
     case BENCH_SHADERS: o->shaders = text; return MOTE_OK;
     case BENCH_COMPARE: o->compare = text; return MOTE_OK;
     case BENCH_RENDERDOC: o->renderdoc = text; return MOTE_OK;
@@ -42,7 +45,7 @@ static mote_status check_compare(const bench_options *o, mote_error *error) {
   if (!o->path)
     return fail(error, MOTE_ERROR_USAGE, "--compare: found one file, %s, expected two: --compare a.json b.json",
                 o->compare);
-  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || is_shaped(o))
+  if (o->what || o->trace || o->renderdoc || o->npy || o->shaders || o->batch || o->repeat || o->size[0] || is_shaped(o))
     return fail(error, MOTE_ERROR_USAGE, "--compare measures nothing: of the other options it takes --json alone");
   return MOTE_OK;
 }
@@ -82,12 +85,18 @@ static mote_status make_shape(bench_options *o, mote_error *error) {
   for (int i = 0; i < BENCH_NAMED; i++)
     if (o->named[i] || setting_find(net, named[i].name))
       TRY(put(&o->shape, net, named[i].option, named[i].name, o->named[i] ? o->named[i] : named[i].usual, error));
+  if (o->size[0] && o->named[BENCH_HEIGHT - BENCH_N_FEAT])
+    return fail(error, MOTE_ERROR_USAGE, "found both --size and --height, expected one of them");
+  if (o->size[0]) {
+    o->shape.width = o->size[0];
+    o->shape.height = o->size[1];
+  }
   for (const char *at = o->settings; at && (at = settings_next(at, &entry));) {
     char option[64];
     snprintf(option, sizeof option, "--settings %s", entry.name);
     TRY(put(&o->shape, net, option, entry.name, entry.value, error));
   }
-  return MOTE_OK;
+  return o->size[0] ? metadata_check_settings(&(described){"--size", MOTE_ERROR_USAGE}, &o->shape, error) : MOTE_OK;
 }
 
 static mote_status check_shape(bench_options *o, mote_error *error) {
@@ -134,7 +143,7 @@ mote_status bench_open(const bench_options *o, bench_subject *out, mote_error *e
   *out = (bench_subject){0};
   mote_status status = open_device(&o->base.common, &out->device, error);
   if (!status) say_device(mote_device_get_info(out->device));
-  if (!status && o->path) status = open_model(out->device, o->path, &out->loaded, error);
+  if (!status && o->path) status = open_sized_model(out->device, o->path, o->size, &out->loaded, error);
   if (!status && !o->path) {
     status = make_trainer(out->device, &o->shape, NULL, 1, &out->random, error);
     if (!status) status = mote_trainer_get_model(out->random, &out->model, error);

@@ -15,6 +15,7 @@ enum {
   BENCH_N_CFEAT,
   BENCH_NET,
   BENCH_SETTINGS,
+  BENCH_SIZE,
   BENCH_SHADERS,
   BENCH_TRACE,
   BENCH_COMPARE,
@@ -35,6 +36,7 @@ typedef struct bench_options {
   const char *renderdoc, *npy;
   int what;           // position in the command's list of --what
   int batch, repeat;
+  int size[2];        // of images, of a random model or MODEL; 0: not given
   // Of the random model: the network's name, its settings "name=value;name=value", and those that have options of their own, n_feat,
   // height, channels and n_cfeat; NULL: as usual.
   const char *net, *settings, *named[BENCH_NAMED];
@@ -51,6 +53,7 @@ typedef struct bench_options {
       {"n-cfeat", 0, POPT_ARG_STRING, NULL, BENCH_N_CFEAT, "numbers of its context (default 5)", "K"},               \
       {"net", 0, POPT_ARG_STRING, NULL, BENCH_NET, "its network (default context_unet)", "NAME"},                    \
       {"settings", 0, POPT_ARG_STRING, NULL, BENCH_SETTINGS, "of that network, as mote train has them, with _ for -", "S=V[;S=V]"}, \
+      {"size", 0, POPT_ARG_STRING, NULL, BENCH_SIZE, "images across and down, of MODEL too if its network takes any size", "N|WxH"}, \
       {"shaders", 0, POPT_ARG_STRING, NULL, BENCH_SHADERS, "try DIR/NAME.comp for the shader NAME: is it right, is it faster", "DIR"}
 
 // For options_work; `base` is that of bench_options.

@@ -8,6 +8,7 @@
 #include "runtime/error.h"
 #include "runtime/list.h"
 #include "runtime/number.h"
+#include "tools/images/image.h"
 #include "tools/images/palette.h"
 #include "tools/open.h"
 #include "tools/output.h"
@@ -59,6 +60,7 @@ enum {
   OPTION_PREVIEW,
   OPTION_MOMENTS,
   OPTION_SHEET_FORMAT,
+  OPTION_SIZE,
 };
 
 static const char *const sheet_formats[] = {"array", "hash", NULL};
@@ -77,6 +79,8 @@ static const struct poptOption table[] = {
     {"sheet-format", 0, POPT_ARG_STRING, NULL, OPTION_SHEET_FORMAT, "its frames as an array or a hash (default array)", "FORM"},
     {"preview", 0, POPT_ARG_NONE, NULL, OPTION_PREVIEW, "show the images in the terminal", NULL},
     {"count", 'n', POPT_ARG_STRING, NULL, OPTION_COUNT, "how many images (default 64, or as --x-init holds)", "N"},
+    {"size", 0, POPT_ARG_STRING, NULL, OPTION_SIZE,
+     "of the images in pixels, across and down, which a unet2d makes of any size that its levels divide (default: that of MODEL)", "N|WxH"},
     {"sampler", 0, POPT_ARG_STRING, NULL, OPTION_SAMPLER, "ddim, ddpm, dpm++, dpm++-sde, euler or heun (default ddim)", "NAME"},
     {"steps", 0, POPT_ARG_STRING, NULL, OPTION_STEPS,
      "passes through the network, 1 to the model's timesteps T (default 25, T for ddpm; what MODEL was distilled to)", "N"},
@@ -213,6 +217,7 @@ static mote_status take_option(sample_options *s, int value, const char *text, m
     case OPTION_CONTEXT: return add_spec(&s->contexts, &s->context_count, text, error);
     case OPTION_CONTEXT_NPY: s->context_npy = text; return MOTE_OK;
     case OPTION_X_INIT: s->x_init = text; return MOTE_OK;
+    case OPTION_SIZE: return option_size("--size", text, 1, IMAGE_MOST_SIDE, s->size, error);
     case OPTION_COUNT: return option_int("-n", text, 1, SAMPLE_COUNT_MAX, &s->count, error);
     case OPTION_STEPS: return option_int("--steps", text, 1, 1000000, &s->steps, error);
     case OPTION_ETA: return option_double("--eta", text, 0, 1, &s->eta, error);

@@ -20,6 +20,7 @@ typedef struct sample_options {
   const char **avoided;  // --avoid, avoid_count of them, the array owned
   int avoid_count;
   const char *context_npy, *x_init;
+  int size[2];  // pixels across and down; 0: the model's own
   int count;    // -n; 0: not given
   int steps;    // 0: the sampler's default
   int batch;    // 0: as many as there are, 64 at most

@@ -173,17 +173,22 @@ static bool takes(const train_network *o, int width, int height, mote_error *err
   return !train_network_describe(o, &model, error) && !metadata_check_settings(&(described){where, MOTE_ERROR_FORMAT}, &model, error);
 }
 
-// A size that it takes: nearly this one or its half, quarter, …, of sides as they are or else of equal ones.
+// `size`, or a part of it, with sides that are multiples of `step`; of equal sides the longer one.
+static bool try_size(const train_network *o, image_size size, int part, int step, bool equal, int found[2]) {
+  const int block = part * step;
+  found[0] = (size.width + block - 1) / block * step;
+  found[1] = (size.height + block - 1) / block * step;
+  if (equal) found[0] = found[1] = found[0] > found[1] ? found[0] : found[1];
+  if (!equal && found[0] == found[1] && size.width != size.height) return false;  // by chance
+  return takes(o, found[0], found[1], NULL);
+}
+
+// A size near to this one, or to its half, quarter, ..., that it takes; of equal sides if it must be.
 static bool find_size(const train_network *o, image_size size, int found[2]) {
   for (int part = 1; part <= 64; part *= 2)
-    for (int step = 1; step <= 64; step *= 2) {
-      const int block = part * step, width = (size.width + block - 1) / block * step, height = (size.height + block - 1) / block * step;
-      const int longer = width > height ? width : height;
-      const bool fits = takes(o, width, height, NULL);
-      found[0] = fits ? width : longer;
-      found[1] = fits ? height : longer;
-      if (fits || takes(o, longer, longer, NULL)) return true;
-    }
+    for (int equal = 0; equal < 2; equal++)
+      for (int step = 1; step <= 64; step *= 2)
+        if (try_size(o, size, part, step, equal, found)) return true;
   return false;
 }
 
@@ -193,7 +198,7 @@ static const char *find_other(const train_network *o, image_size size) {
     train_network other;
     train_network_init(&other);
     other.net = i;
-    if (network_at(i)->classifies == chosen(o)->classifies && !train_network_settle(&other, size, true, NULL) &&
+    if (i != o->net && network_at(i)->classifies == chosen(o)->classifies && !train_network_settle(&other, size, true, NULL) &&
         takes(&other, size.width, size.height, NULL))
       return network_at(i)->name;
   }
