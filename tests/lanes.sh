@@ -240,6 +240,7 @@ lane_parity() {
   count_test "nothing foul on a terminal" "$python" tests/test_escapes.py "${mote[@]}" "${small[@]}"
   count_test "distilling" "$python" tests/test_distill.py "${mote[@]}"
   count_test "evaluating" "$python" tests/test_evaluate.py "${mote[@]}"
+  count_test "images that are not square" "$python" tests/test_sizes.py "${mote[@]}"
 }
 
 lane_swiftshader() {

@@ -76,7 +76,7 @@ def model_info():
 
 
 def image_shape():
-    return model_info()["channels"], model_info()["height"], model_info()["height"]
+    return tuple(model_info()[name] for name in ("channels", "height", "width"))
 
 
 def read_png(path):
@@ -324,20 +324,20 @@ def test_old_files_survive_a_failure(where):
     for name in ("out.png", "x.npy"):
         expect(pathlib.Path(where, name).read_text() == "old", f"{name} was changed")
     sample(where, "-o", "out.png", "--npy", "x.npy", "-n", 1, "--steps", 1)
-    expect(read_png(f"{where}/out.png")[0] == image_shape()[1], "out.png was not replaced")
+    expect(read_png(f"{where}/out.png")[0] == image_shape()[2], "out.png was not replaced")
 
 
 def test_input_shapes_are_named(where):
     """A .npy of the wrong shape, type or content exits with 1, naming file, what was found and what is expected."""
-    channels, height, _ = image_shape()
+    channels, height, width = image_shape()
     numbers = model_info()["n_cfeat"]
     np.save(f"{where}/flat.npy", np.zeros(7, np.float32))
-    np.save(f"{where}/bytes.npy", np.zeros((4, channels, height, height), np.uint8))
-    np.save(f"{where}/few.npy", np.zeros((4, channels, height, height), np.float32))
-    np.save(f"{where}/nan.npy", np.full((4, channels, height, height), np.nan, np.float32))
+    np.save(f"{where}/bytes.npy", np.zeros((4, channels, height, width), np.uint8))
+    np.save(f"{where}/few.npy", np.zeros((4, channels, height, width), np.float32))
+    np.save(f"{where}/nan.npy", np.full((4, channels, height, width), np.nan, np.float32))
     np.save(f"{where}/wide.npy", np.zeros((2, numbers + 1), np.float32))
     np.save(f"{where}/none.npy", np.zeros((0, numbers), np.float32))
-    expected = f"(N, {channels}, {height}, {height})"
+    expected = f"(N, {channels}, {height}, {width})"
     cases = [(("--x-init", "flat.npy"), ("flat.npy", "(7,)", expected)),
              (("--x-init", "bytes.npy", "-n", 4), ("bytes.npy", "u1", "floating point")),
              (("--x-init", "few.npy", "-n", 5), ("few.npy", "4 rows", "5")),
@@ -356,23 +356,23 @@ def test_input_shapes_are_named(where):
 
 def test_grid_each_gif_and_npy_agree(where):
     """The grid's tiles are the files of --each and, as bytes, the images of --npy; the GIF ends with the same size."""
-    channels, height, _ = image_shape()
+    channels, height, width = image_shape()
     run = sample(where, "-n", 5, "--steps", 6, "--seed", 3, "-o", "out.png", "--each", "each", "--gif", "out.gif",
                  "--npy", "x.npy")
     for name in ("out.png", "each", "out.gif", "x.npy"):
         expect(f"wrote {name}\n" in run.out, f"{name} is not in {run.out!r}")
-    width, rows, found, grid = read_png(f"{where}/out.png")
-    expect((width, rows, found) == (3 * height, 2 * height, channels), f"grid {width} x {rows} x {found}")
+    *found, grid = read_png(f"{where}/out.png")
+    expect(found == [3 * width, 2 * height, channels], f"grid {found}")
     expect(sorted(os.listdir(f"{where}/each")) == [f"{i:04}.png" for i in range(5)], str(os.listdir(f"{where}/each")))
     images = np.load(f"{where}/x.npy")
-    expect(images.shape == (5, channels, height, height) and images.dtype == np.float32, str(images.shape))
+    expect(images.shape == (5, channels, height, width) and images.dtype == np.float32, str(images.shape))
     pixels = np.clip(images.astype(np.float64), -1, 1).transpose(0, 2, 3, 1) * 127.5 + 127.5
     for i in range(5):
-        tile = grid[i // 3 * height:(i // 3 + 1) * height, i % 3 * height:(i % 3 + 1) * height]
+        tile = grid[i // 3 * height:(i // 3 + 1) * height, i % 3 * width:(i % 3 + 1) * width]
         expect((tile == read_png(f"{where}/each/{i:04}.png")[3]).all(), f"tile {i} is not {i:04}.png")
         expect(np.abs(tile - pixels[i]).max() <= 1, f"tile {i} is not image {i} of x.npy")
-    width, rows, delays, loops = read_gif(f"{where}/out.gif")
-    expect((width, rows, len(delays), loops) == (3 * height, 2 * height, 7, True), f"GIF {width, rows, delays, loops}")
+    across, down, delays, loops = read_gif(f"{where}/out.gif")
+    expect((across, down, len(delays), loops) == (3 * width, 2 * height, 7, True), f"GIF {across, down, delays, loops}")
     expect(delays[-1] > 10 * delays[0] and len(set(delays[:-1])) == 1, f"delays {delays}")
 
 
@@ -384,14 +384,14 @@ def test_gif_has_forty_frames_at_most(where):
 
 def test_moments_go_from_the_noise_to_the_result(where):
     """--moments: a row an image, nine columns or as many as the run has, the first the noise, the last what -o shows."""
-    height = image_shape()[1]
+    _, height, width = image_shape()
     for steps, columns in ((12, 9), (2, 3)):
         sample(where, "-n", 2, "--steps", steps, "--moments", "m.png", "-o", "out.png", "--columns", 1)
         moments, images = read_png(f"{where}/m.png")[3], read_png(f"{where}/out.png")[3]
-        expect(moments.shape[:2] == (2 * height, columns * height), f"{moments.shape}")
-        expect(np.array_equal(moments[:, -height:], images), "the last moment is not the result")
-        noise = moments[:, :height].astype(float)
-        expect(noise.std() > 60 and not np.array_equal(noise, moments[:, height:2 * height]), f"noise {noise.std()}")
+        expect(moments.shape[:2] == (2 * height, columns * width), f"{moments.shape}")
+        expect(np.array_equal(moments[:, -width:], images), "the last moment is not the result")
+        noise = moments[:, :width].astype(float)
+        expect(noise.std() > 60 and not np.array_equal(noise, moments[:, width:2 * width]), f"noise {noise.std()}")
     expect_error(sample(where, "-n", 2, "--moments", "m.gif", check=2), "--moments", ".png")
     expect_error(sample(where, "--interpolate", "--to-seed", 2, "--moments", "m.png", check=2), "--interpolate", "--moments")
 
@@ -536,7 +536,7 @@ def test_info(where):
     """info tells shapes, labels, parameters, cost and memory, as text and as JSON."""
     info = model_info()
     text = Run("info", OPTIONS.weights, where=where, check=0).out
-    for value in (info["architecture"], str(info["parameters"]), f"{info['height']} x {info['height']}",
+    for value in (info["architecture"], str(info["parameters"]), f"{info['width']} x {info['height']}",
                   *info["labels"],
                   "multiply-adds", "batch of 1 ", "batch of 64 "):
         expect(value in text, f"{value!r} is not in {text}")
@@ -578,10 +578,10 @@ def test_forward(where):
 
 def test_forward_checks_its_inputs(where):
     """forward names the file, what was found and what is expected; timesteps stay in 0 to T."""
-    channels, height, _ = image_shape()
+    channels, height, width = image_shape()
     last, numbers = model_info()["timesteps"], model_info()["n_cfeat"]
-    np.save(f"{where}/x.npy", np.zeros((2, channels, height, height), np.float32))
-    np.save(f"{where}/x3.npy", np.zeros((2, channels + 1, height, height), np.float32))
+    np.save(f"{where}/x.npy", np.zeros((2, channels, height, width), np.float32))
+    np.save(f"{where}/x3.npy", np.zeros((2, channels + 1, height, width), np.float32))
     np.save(f"{where}/t.npy", np.array([1, last], np.int32))
     np.save(f"{where}/t3.npy", np.array([1, 2, 3], np.int32))
     np.save(f"{where}/late.npy", np.array([1, last + 1], np.int32))
@@ -589,7 +589,7 @@ def test_forward_checks_its_inputs(where):
     np.save(f"{where}/real.npy", np.array([1, 1.5], np.float32))
     np.save(f"{where}/c.npy", np.zeros((3, numbers), np.float32))
     good = {"--x": "x.npy", "--steps": "t.npy"}
-    cases = [({"--x": "x3.npy"}, f"(2, {channels + 1}, {height}, {height})"), ({"--steps": "t3.npy"}, "(2,)"),
+    cases = [({"--x": "x3.npy"}, f"(2, {channels + 1}, {height}, {width})"), ({"--steps": "t3.npy"}, "(2,)"),
              ({"--steps": "late.npy"}, str(last + 1)), ({"--steps": "early.npy"}, "-1"), ({"--steps": "real.npy"},
                                                                                           "real.npy"),
              ({"--context": "c.npy"}, f"(2, {numbers})"), ({"--x": "missing.npy"}, "missing.npy")]

@@ -34,13 +34,12 @@ def write_png(path, pixels):
 
 
 def random_picture(seed, channels=3):
-    height = image_shape()[1]
-    return np.random.default_rng(seed).integers(0, 256, (height, height, channels), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (*image_shape()[1:], channels), dtype=np.uint8)
 
 
 def half_mask():
-    height = image_shape()[1]
-    mask = np.zeros((height, height, 1), np.uint8)
+    _, height, width = image_shape()
+    mask = np.zeros((height, width, 1), np.uint8)
     mask[:height // 2] = 255
     mask[height // 2, 0] = 127  # just not half
     mask[height // 2, 1] = 128  # just so
@@ -50,8 +49,8 @@ def half_mask():
 def pictures(path):
     """The images of a grid of one row."""
     rows = read_png(path)[3]
-    height = rows.shape[0]
-    return [rows[:, x:x + height] for x in range(0, rows.shape[1], height)]
+    width = image_shape()[2]
+    return [rows[:, x:x + width] for x in range(0, rows.shape[1], width)]
 
 
 def read_half_blocks(text):
@@ -84,13 +83,13 @@ def row_of(where, name, count, *words):
 
 def test_preview_shows_the_pixels(where):
     """--preview prints half blocks of the very colours of the PNG, as many images side by side as fit in 80 columns."""
-    fit = 80 // image_shape()[1]
+    fit = 80 // image_shape()[2]
     done = sample(where, "-o", "seen.png", "-n", fit + 1, "--columns", fit, "--preview", *FAST)
     shown = read_half_blocks("\n".join(line for line in done.out.splitlines() if "\x1b" in line))
     grid = read_png(f"{where}/seen.png")[3]
     expect(shown.shape == grid.shape, f"{shown.shape} shown, the PNG is {grid.shape}")
     filled = np.zeros(grid.shape[:2], bool)
-    filled[:grid.shape[0] // 2] = filled[:, :image_shape()[1]] = True
+    filled[:grid.shape[0] // 2] = filled[:, :image_shape()[2]] = True
     expect(np.array_equal(shown[filled], grid[filled]), f"colours differ by {np.abs(shown - grid)[filled].max()}")
     expect_error(sample(where, "-n", 1, "--preview", "--json", check=2), "--preview", "--json")
 
@@ -132,8 +131,8 @@ def test_transparent_pixels_lie_on_the_background(where):
     """Alpha of --init is composited on --background where the model has none."""
     if image_shape()[0] % 2 == 0:
         return
-    height = image_shape()[1]
-    clear, white = np.zeros((height, height, 4), np.uint8), np.full((height, height, 3), 255, np.uint8)
+    size = image_shape()[1:]
+    clear, white = np.zeros((*size, 4), np.uint8), np.full((*size, 3), 255, np.uint8)
     write_png(f"{where}/clear.png", clear)
     write_png(f"{where}/white.png", white)
     on_white = row_of(where, "a.png", 1, "--init", "clear.png", "--background", "white")[0]
@@ -152,12 +151,12 @@ def test_interpolation_ends_where_it_should(where):
     steps = [np.abs(a.astype(int) - b).mean() for a, b in zip(way, way[1:])]
     expect(min(steps) > 0, f"images repeat: {steps}")
     width, height, delays, loops = cli.read_gif(f"{where}/way.gif")
-    expect((width, height) == (image_shape()[1],) * 2 and len(delays) == 8 and loops, f"{width} {delays} {loops}")
+    expect((height, width) == image_shape()[1:] and len(delays) == 8 and loops, f"{width} {delays} {loops}")
     contexts = row_of(where, "c.png", 3, "--seed", 3, "--context", "hero", "--context", "monster", "--interpolate")
     mixed = row_of(where, "d.png", 1, "--seed", 3, "--context", "hero=0.5,monster=0.5")[0]
     expect(np.abs(contexts[1].astype(int) - mixed).max() <= 2, "the middle is not the even mixture")
     strip = sample(where, "-o", "e.png", "--interpolate", "--to-seed", 1, *FAST, "--json").lines()[-1]
-    expect(strip["images"] == 9 and read_png(f"{where}/e.png")[0] == 9 * image_shape()[1], f"{strip}")
+    expect(strip["images"] == 9 and read_png(f"{where}/e.png")[0] == 9 * image_shape()[2], f"{strip}")
 
 
 def test_variations_stay_near_the_first(where):
@@ -200,8 +199,7 @@ def test_palettes(where):
 
 def test_what_init_holds_decides(where):
     """--init takes an array of any name, and a picture of any name."""
-    channels, height, _ = image_shape()
-    array = np.random.default_rng(1).uniform(-1, 1, (2, channels, height, height)).astype(np.float32)
+    array = np.random.default_rng(1).uniform(-1, 1, (2, *image_shape())).astype(np.float32)
     for name in ("i.npy", "i.NPY", "i.png"):
         np.save(open(f"{where}/{name}", "wb"), array)
         sample(where, "-o", f"{name}.png", "-n", 2, *FAST, "--init", name)
@@ -281,10 +279,10 @@ def test_sheets_are_tagged_by_label(where):
 
 def test_wrong_usage(where):
     """Options that contradict each other, and files that do not fit, are named; nothing is written."""
-    height = image_shape()[1]
+    _, height, width = image_shape()
     write_png(f"{where}/init.png", random_picture(1))
-    write_png(f"{where}/small.png", np.zeros((height - 1, height, 3), np.uint8))
-    write_png(f"{where}/black.png", np.zeros((height, height, 1), np.uint8))
+    write_png(f"{where}/small.png", np.zeros((height - 1, width, 3), np.uint8))
+    write_png(f"{where}/black.png", np.zeros((height, width, 1), np.uint8))
     write_png(f"{where}/many.png", np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8))
     pathlib.Path(f"{where}/bad.hex").write_text("112233\n11223\n")
     pathlib.Path(f"{where}/bad.gpl").write_text("GIMP Palette\n1 2 300\n")
@@ -298,7 +296,7 @@ def test_wrong_usage(where):
             (("--init", "init.png", "--resample", "2"), 2, ("--resample", "--mask")),
             (("--init", "init.png", "--x-init", "x.npy"), 2, ("--init", "--x-init")),
             (("--init", "init.png", "--strength", "0.02", "--steps", "11"), 2, ("--steps", "10")),
-            (("--init", "small.png"), 1, ("small.png", f"{height} x {height - 1}", f"{height} x {height}")),
+            (("--init", "small.png"), 1, ("small.png", f"{width} x {height - 1}", f"{width} x {height}")),
             (("--init", "none.png"), 1, ("none.png",)),
             (("--init", "init.png", "--mask", "black.png"), 1, ("black.png", "white")),
             (("--interpolate",), 2, ("--interpolate", "--to-seed")),
