@@ -142,6 +142,14 @@ def test_sampling_at_another_size(where):
         a, b = (pathlib.Path(where, f"{file}.{name}").read_bytes() for file in "ab")
         expect(a == b, f"--size makes another .{name}")
     expect_error(mote(where, "sample", model(), *words, "--size", "7x8", "-o", "c.png", check=1), "--size", "7", "multiple of 2")
+    np.save(f"{where}/x.npy", np.random.default_rng(3).standard_normal((2, 3, 16, 6)).astype(np.float32))
+    np.save(f"{where}/t.npy", np.array([3, 400], np.int32))
+    for name, weights in (("a", model()), ("b", "high.safetensors")):
+        mote(where, "forward", weights, "--x", "x.npy", "--steps", "t.npy", "-o", f"{name}.npy")
+    expect((np.load(f"{where}/a.npy") == np.load(f"{where}/b.npy")).all(), "forward differs")
+    one, other = (mote(where, "backward", weights, "--x0", "x.npy", "--noise", "x.npy", "--steps", "t.npy", "-o", "g.safetensors").out
+                  for weights in (model(), "high.safetensors"))
+    expect(one == other, f"backward: {one}, {other}")
     last = mote(where, "profile", model(), "--size", "16x8", "--repeat", 1, "--json").lines()
     expect(any("8x16" in line.get("shape", "") for line in last), "no layer of 8x16")
     expect_error(mote(where, "bench", "--size", "16x8", check=2), "--size", "16", "8")

@@ -106,6 +106,12 @@ mote_status open_any_model(mote_device *device, const char *path, mote_model **m
   return mote_model_load_memory(device, DEFAULT_MODEL_NAME, data, bytes, model, error);
 }
 
+void size_model(mote_model *model, const npy_array *images) {
+  mote_error ignored;
+  if (images->dim_count == 4 && images->dims[2] <= INT_MAX && images->dims[3] <= INT_MAX)
+    model_set_size(model, images->name, (int)images->dims[3], (int)images->dims[2], &ignored);
+}
+
 mote_status check_makes_images(const mote_model *model, const char *path, mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
   if (!info->classifies) return MOTE_OK;

@@ -2,6 +2,7 @@
 #ifndef MOTE_TOOLS_OPEN_H
 #define MOTE_TOOLS_OPEN_H
 
+#include "graph/files/npy.h"
 #include "mote.h"
 #include "tools/options.h"
 
@@ -20,6 +21,9 @@ mote_status open_sized_model(mote_device *device, const char *path, const int si
 
 // The same where images may have more than 4 channels.
 mote_status open_any_model(mote_device *device, const char *path, mote_model **model, mote_error *error);
+
+// Lets a model whose network takes any size be of that of (N, C, h, w) images. Others stay as they are: what checks the shape says so.
+void size_model(mote_model *model, const npy_array *images);
 
 // Fails with MOTE_ERROR_USAGE when the model makes no images.
 mote_status check_makes_images(const mote_model *model, const char *path, mote_error *error);

@@ -158,6 +158,7 @@ static mote_status backward(options *base, int *exit_code, mote_error *error) {
   TRY_GOTO(end, open_device(&o->base.common, &device, error));
   say_device(mote_device_get_info(device));
   TRY_GOTO(end, open_any_model(device, o->model, &model, error));
+  size_model(model, &in.x_npy.array);
   TRY_GOTO(end, fit_inputs(&in, o, mote_model_get_info(model), error));
   const mote_backward_desc batch = {.batch = (int)in.x_npy.array.dims[0],
                                     .x0 = o->noises ? in.x : NULL,

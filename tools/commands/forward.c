@@ -217,6 +217,7 @@ static mote_status forward(options *base, int *exit_code, mote_error *error) {
   TRY_GOTO(end, open_any_model(device, o->model, &model, error));
   const mote_model_info *info = mote_model_get_info(model);
   bool classifies = info->classifies;
+  size_model(model, &in.x_npy.array);
   TRY_GOTO(end, fit_images(&in, o, info, error));
   TRY_GOTO(end, (classifies ? pass_classifier : pass_unet)(&in, o, model, error));
   TRY_GOTO(end, write_output(&in, o, info, error));
