@@ -160,7 +160,7 @@ class UNet2D(nn.Module):
 
     def sinusoids(self, time, like):
         half = self.config["block_out_channels"][0] // 2
-        exponent = torch.arange(half, dtype=like.dtype) / (half - self.config["freq_shift"])
+        exponent = torch.arange(half, dtype=like.dtype, device=like.device) / (half - self.config["freq_shift"])
         angles = time.to(like.dtype)[:, None] * torch.exp(-math.log(10000) * exponent)[None]
         parts = [angles.sin(), angles.cos()]
         return torch.cat(parts[::-1] if self.config["flip_sin_to_cos"] else parts, dim=1)
