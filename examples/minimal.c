@@ -16,7 +16,7 @@ static void print(void *user, const char *message) {
 // Samples one sprite; the caller frees what is returned, NULL on failure.
 static uint8_t *sample(mote_model *model, uint64_t seed, mote_error *error) {
   const mote_model_info *info = mote_model_get_info(model);
-  uint8_t *pixels = malloc((size_t)(info->height * info->height * info->channels));
+  uint8_t *pixels = malloc((size_t)(info->height * info->width * info->channels));
   mote_sampler *sampler = NULL;
   mote_status status = mote_sampler_create(&(mote_sampler_desc){.model = model}, &sampler, error);
   if (!status) status = mote_sampler_begin(sampler, &(mote_sampler_request){.seed = seed}, error);
@@ -42,8 +42,7 @@ int main(int argc, char **argv) {
       !mote_model_load_file(device, argv[1], &model, &error) &&
       (pixels = sample(model, argc > 3 ? strtoull(argv[3], NULL, 10) : 0, &error)) != NULL) {
     const mote_model_info *info = mote_model_get_info(model);
-    written = stbi_write_png(argv[2], info->height, info->height, info->channels, pixels,
-                             info->height * info->channels);
+    written = stbi_write_png(argv[2], info->width, info->height, info->channels, pixels, info->width * info->channels);
     if (!written) snprintf(error.message, sizeof error.message, "%s: could not be written", argv[2]);
   }
   if (!written) fprintf(stderr, "minimal: %s\n", error.message);

@@ -46,9 +46,9 @@ bool room_open(room *room, const screen *screen, const char *model_path, int ste
   mote_error error;
   if (mote_device_adopt(&desc, &room->device, &error)) return report(&error);
   if (mote_model_load_file(room->device, model_path, &room->model, &error)) return report(&error);
-  if (mote_model_get_info(room->model)->height != TILE) {
-    fprintf(stderr, "game: %s makes images of %d pixels, expected %d\n", model_path,
-            mote_model_get_info(room->model)->height, TILE);
+  const mote_model_info *info = mote_model_get_info(room->model);
+  if (info->width != TILE || info->height != TILE) {
+    fprintf(stderr, "game: %s makes images of %d x %d pixels, expected %d x %d\n", model_path, info->width, info->height, TILE, TILE);
     return false;
   }
   return make_samplers(room, steps);

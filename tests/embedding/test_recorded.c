@@ -172,10 +172,95 @@ static void guidance_is_the_models_unless_told(void **state) {
   mote_model_destroy(&dropped);
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Images that are not square
+
+enum { WIDE = 6, LOW = 4, WIDE_IMAGE = WIDE * LOW * 3, SCALE = 2, ATLAS = 24 };
+
+// Random weights, which are the same on every device.
+static mote_trainer *wide_model(mote_device *on, mote_model **out) {
+  static const uint8_t pixels[WIDE_IMAGE];
+  mote_error error = {0};
+  mote_trainer *owner;
+  const mote_trainer_desc desc = {
+      .device = on,
+      .model = {.architecture = "unet2d", .channels = 3, .height = LOW, .width = WIDE, .settings = "block_out_channels=8;"
+                "layers_per_block=1;down_block_types=DownBlock2D;up_block_types=UpBlock2D;add_attention=false;norm_num_groups=4"},
+      .data = {1, pixels, NULL},
+      .batch = 1,
+      .lr_schedule = MOTE_LR_CONSTANT};
+  MUST(mote_trainer_create(&desc, &owner, &error));
+  MUST(mote_trainer_get_model(owner, out, &error));
+  return owner;
+}
+
+static void sample_wide(uint8_t *pixels) {
+  mote_error error = {0};
+  mote_device *own = test_device((mote_device_desc){0});
+  mote_model *wide;
+  mote_trainer *owner = wide_model(own, &wide);
+  mote_sampler *sampler;
+  MUST(mote_sampler_create(&(mote_sampler_desc){.model = wide, .batch = BATCH, .steps = STEPS}, &sampler, &error));
+  MUST(mote_sampler_begin(sampler, &(mote_sampler_request){.seed = 5}, &error));
+  MUST(mote_sampler_run(sampler, STEPS, &error));
+  MUST(mote_sampler_read_pixels(sampler, pixels, &error));
+  mote_sampler_destroy(&sampler);
+  mote_trainer_destroy(&owner);
+  test_device_end(&own);
+}
+
+// An enlarged image of `rgba`, whose rows have `row` pixels, against the library's.
+static void assert_wide(const uint8_t *rgba, int row, const uint8_t *rgb) {
+  for (int y = 0; y < LOW * SCALE; y++)
+    for (int x = 0; x < WIDE * SCALE; x++)
+      assert_memory_equal(rgba + (y * row + x) * 4, rgb + (y / SCALE * WIDE + x / SCALE) * 3, 3);
+}
+
+static void images_that_are_not_square_lie_where_they_should(void **state) {
+  (void)state;
+  mote_error error = {0};
+  uint8_t expected[BATCH * WIDE_IMAGE];
+  sample_wide(expected);
+  mote_model *wide;
+  mote_trainer *owner = wide_model(device, &wide);
+  mote_sampler *sampler;
+  const mote_sampler_desc desc = {.model = wide, .batch = BATCH, .steps = STEPS, .recorded = true, .pixel_scale = SCALE};
+  MUST(mote_sampler_create(&desc, &sampler, &error));
+  host_image image = host_image_make(&the_host, VK_FORMAT_R8G8B8A8_UNORM, ATLAS, 1);
+  host_buffer atlas = host_buffer_make(&the_host, ATLAS * ATLAS * 4);
+  host_buffer buffer = host_buffer_make(&the_host, BATCH * WIDE * LOW * SCALE * SCALE * 4);
+  // In the corner: a sprite as wide as it is high would not lie within.
+  const mote_image_region regions[] = {{.sample = 1, .x = ATLAS - WIDE * SCALE, .y = ATLAS - LOW * SCALE}, {.sample = 0, .x = 1, .y = 2}};
+  mote_image_output output = {.image = image.handle,
+                              .format = VK_FORMAT_R8G8B8A8_UNORM,
+                              .width = ATLAS,
+                              .height = ATLAS,
+                              .new_layout = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
+                              .regions = regions,
+                              .region_count = 2};
+  host_begin(&the_host);
+  MUST(mote_sampler_record_begin(sampler, the_host.commands, &(mote_sampler_request){.seed = 5}, &error));
+  MUST(mote_sampler_record(sampler, the_host.commands, 0, MOTE_NO_BUDGET, &(mote_recorded){0}, &error));
+  MUST(mote_sampler_record_buffer(sampler, the_host.commands, buffer.handle, 0, &error));
+  MUST(mote_sampler_record_image(sampler, the_host.commands, &output, &error));
+  host_image_copy(&the_host, &image, &atlas);
+  host_submit(&the_host);
+  for (int i = 0; i < BATCH; i++)
+    assert_wide(buffer.bytes + i * WIDE * LOW * SCALE * SCALE * 4, WIDE * SCALE, expected + i * WIDE_IMAGE);
+  for (int i = 0; i < 2; i++)
+    assert_wide(atlas.bytes + (regions[i].y * ATLAS + regions[i].x) * 4, ATLAS, expected + regions[i].sample * WIDE_IMAGE);
+  mote_sampler_destroy(&sampler);
+  host_buffer_free(&the_host, &buffer);
+  host_buffer_free(&the_host, &atlas);
+  host_image_free(&the_host, &image);
+  mote_trainer_destroy(&owner);
+}
+
 int main(int argc, char **argv) {
   if (argc > 1 && !(kept = fopen(argv[1], "wb"))) return perror(argv[1]), 1;
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_option_gives_the_same_bytes_recorded),
-                                     cmocka_unit_test(guidance_is_the_models_unless_told)};
+                                     cmocka_unit_test(guidance_is_the_models_unless_told),
+                                     cmocka_unit_test(images_that_are_not_square_lie_where_they_should)};
   int failed = cmocka_run_group_tests(tests, open_all, close_all);
   return failed || (kept && fclose(kept));
 }
