@@ -6,18 +6,21 @@
 //
 // Contexts: with probability p all of one is dropped. Of several attributes each that is left then is dropped with probability p
 // too, by the draw of its own number, so that each is learned with and without the others; one attribute draws nothing more.
+//
+// Pixels and contexts are all images in their order, or, where that is more than the device binds or has room for, `slots` of them, a
+// power of two, in which the host has put the image of draw d at place d mod slots.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/draw_batch.h"
 #include "shaders/glsl/fours.glsl"
 #include "shaders/glsl/index.glsl"
-#include "shaders/glsl/permutation.glsl"
 #include "shaders/glsl/philox.glsl"
+#include "shaders/permutation.h"
 #include "shaders/train_state.h"
 
 layout(local_size_x = PLAIN_LOCAL_SIZE) in;
-layout(binding = 0) readonly buffer Pixels { uint pixels[]; };       // (count, H, W, C) bytes, four a word
-layout(binding = 1) readonly buffer Contexts { float contexts[]; };  // (count, K) raw
+layout(binding = 0) readonly buffer Pixels { uint pixels[]; };       // (count or slots, H, W, C) bytes, four a word
+layout(binding = 1) readonly buffer Contexts { float contexts[]; };  // (count or slots, K) raw
 layout(binding = 2) readonly buffer Noise { float noise[]; };        // (T + 1, NOISE_WORDS) raw
 layout(binding = 3) readonly buffer State { uint state[]; };         // TRAIN_WORDS raw
 layout(binding = 4) writeonly buffer X { float x[]; };               // (N, C, H, W) C8
@@ -32,9 +35,9 @@ layout(push_constant) uniform Push { draw_batch_parameters p; };
 
 float unit(uint word) { return float(word >> 8) * (1.0 / 16777216.0); }
 
-float pixel_at(uint image, int row, int column, uint c) {
+float pixel_at(uint place, int row, int column, uint c) {
   uint y = uint(clamp(row, 0, int(p.height) - 1)), x = uint(clamp(column, 0, int(p.width) - 1));
-  uint at = ((image * p.height + y) * p.width + x) * p.channels + c;
+  uint at = ((place * p.height + y) * p.width + x) * p.channels + c;
   return float(pixels[at / 4] >> (at % 4 * 8) & 255u) / 127.5 - 1.0;
 }
 
@@ -42,12 +45,12 @@ bool drops_attribute(uint which, uint draw, uvec2 key) {
   return unit(philox(uvec4(1 + which / 4, draw, 0, STREAM_TRAIN_DRAW), key)[which % 4]) < p.context_drop;
 }
 
-void write_context(uint n, uint image, bool drop, uint draw, uvec2 key) {
+void write_context(uint n, uint place, bool drop, uint draw, uvec2 key) {
   uint padded = (p.contexts + 7) / 8 * 8, which = 0;
   bool gone = drop || (p.apart != 0 && drops_attribute(0, draw, key));
   for (uint k = 0; k < padded; k++) {
     if (!drop && p.apart != 0 && k > 0 && k < p.contexts && begins[k] > 0.0) gone = drops_attribute(++which, draw, key);
-    context[n * padded + k] = k < p.contexts && !gone ? contexts[image * p.contexts + k] : 0.0;
+    context[n * padded + k] = k < p.contexts && !gone ? contexts[place * p.contexts + k] : 0.0;
   }
 }
 
@@ -68,14 +71,14 @@ void main() {
   uint four = i % fours, n = i / fours, elements = p.channels * area;
   uint draw = state[TRAIN_STEPS] * p.step_draws + state[TRAIN_BATCH] * p.batch + n;
   uvec2 key = uvec2(state[TRAIN_SEED_LOW], state[TRAIN_SEED_HIGH]);
-  uint image = permute(draw % p.count, p.count, mix_bits(key.x ^ mix_bits(key.y ^ mix_bits(draw / p.count))));
+  uint image = image_of_draw(draw, p.count, key.x, key.y), place = p.slots == 0 ? image : draw % p.slots;
   uvec4 words = philox(uvec4(0, draw, 0, STREAM_TRAIN_DRAW), key);
   uint t, low;
   umulExtended(words.x, p.timesteps, t, low);
   t += 1;
   if (four == 0) {
     write_image(n, image, t);
-    write_context(n, image, unit(words.y) < p.context_drop, draw, key);
+    write_context(n, place, unit(words.y) < p.context_drop, draw, key);
   }
 
   bool mirror = unit(words.z) < p.flip;
@@ -91,7 +94,7 @@ void main() {
       continue;
     }
     int row = int(e % area / p.width), column = int(e % p.width);
-    float x0 = pixel_at(image, row - down, (mirror ? int(p.width) - 1 - column : column) - right, e / area);
+    float x0 = pixel_at(place, row - down, (mirror ? int(p.width) - 1 - column : column) - right, e / area);
     x[to] = signal * x0 + level * epsilon[k];
     target[to] = p.target == 0 ? epsilon[k] : p.target == 1 ? signal * epsilon[k] - level * x0 : p.target == 2 ? x0 : epsilon[k] - x0;
   }

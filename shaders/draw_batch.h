@@ -15,6 +15,7 @@ struct draw_batch_parameters {
   uint width;
   uint contexts;      // K
   uint count;         // images in the data
+  uint slots;         // of images that the host puts there as they are drawn; 0: all are there
   uint step_draws;    // images of one training step
   uint timesteps;     // T
   uint target;        // what the model predicts: 0 epsilon, 1 v, 2 x_0, 3 epsilon - x_0

@@ -5,6 +5,9 @@
 #ifndef GL_core_profile  // C
 #include <stdint.h>
 typedef uint32_t uint;
+#define SHARED_FUNCTION static inline
+#else
+#define SHARED_FUNCTION
 #endif
 
 // Values of the specialization constant ACTIVATION, and kinds of the op. To add one: its number here, its row in activation.glsl, and

@@ -6,7 +6,7 @@
 #include "shaders/train_state.h"
 
 typedef struct draw_batch_attributes {
-  int32_t prediction, shift, step_draws, apart;
+  int32_t prediction, shift, step_draws, apart, drawn_of;
   float context_drop, flip;
 } draw_batch_attributes;
 
@@ -21,11 +21,14 @@ bool draw_batch(graph *graph, const draw_batch_desc *desc, draw_batch_tensors *o
   if (tensor_bytes(desc->pixels) < bytes || desc->batch < 1)
     return graph_fail(graph, "draw_batch: %d images of %d x %d pixels do not fit the data", desc->contexts->shape.n,
                       desc->width, desc->height);
+  if (desc->drawn_of && (desc->contexts->shape.n < desc->batch || desc->contexts->shape.n & (desc->contexts->shape.n - 1)))
+    return graph_fail(graph, "draw_batch: %d places do not take batches of %d", desc->contexts->shape.n, desc->batch);
   if (desc->begins->shape.c != desc->contexts->shape.c)
     return graph_fail(graph, "draw_batch: %d numbers do not tell the attributes of contexts of %d", desc->begins->shape.c,
                       desc->contexts->shape.c);
   const draw_batch_attributes attributes = {desc->prediction, desc->shift,        desc->step_draws,
-                                            desc->apart,      desc->context_drop, desc->flip};
+                                            desc->apart,      desc->drawn_of,     desc->context_drop,
+                                            desc->flip};
   tensor *inputs[COUNT] = {desc->pixels, desc->contexts, desc->noise, desc->state, desc->begins};
   node *node = graph_append(graph, &draw_batch_op, inputs, COUNT, 0, &attributes, sizeof attributes);
   if (!node) return false;
@@ -48,7 +51,8 @@ static mote_status forward(const node *node, launches *to, mote_error *error) {
                                        .height = (uint)x.h,
                                        .width = (uint)x.w,
                                        .contexts = (uint)contexts.c,
-                                       .count = (uint)contexts.n,
+                                       .count = (uint)(attributes->drawn_of ? attributes->drawn_of : contexts.n),
+                                       .slots = attributes->drawn_of ? (uint)contexts.n : 0,
                                        .step_draws = (uint)attributes->step_draws,
                                        .timesteps = (uint)node->inputs[NOISE]->shape.n - 1,
                                        .target = (uint)attributes->prediction,

@@ -19,6 +19,7 @@ typedef struct normal_noise_desc {
 typedef struct draw_batch_desc {
   tensor *pixels;    // (1, words, 1, 1) raw: count × height × width × channels bytes
   tensor *contexts;  // (count, K, 1, 1) raw
+  int drawn_of;      // how many images there are where count is that of places for those that are drawn, see draw_batch.comp; 0: count
   tensor *noise;     // (T + 1, NOISE_WORDS, 1, 1) raw; row 0 is never drawn
   tensor *state;     // (1, TRAIN_WORDS, 1, 1) raw
   tensor *begins;    // (1, K, 1, 1) raw: above 0 where an attribute begins, the first aside

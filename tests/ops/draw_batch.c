@@ -8,13 +8,14 @@
 #include "tests/ops/reference.h"
 
 enum { X, TARGET, TIME, CONTEXT, WEIGHT, INDEX, ROW };
-enum { BATCH = 5, CHANNELS = 3, HEIGHT = 7, WIDTH = 11, COUNT = 7, CONTEXTS = 11, TIMESTEPS = 20, STEP_DRAWS = 10, SHIFT = 2 };
+enum { BATCH = 5, CHANNELS = 3, HEIGHT = 7, WIDTH = 11, COUNT = 7, CONTEXTS = 11, TIMESTEPS = 20, STEP_DRAWS = 10, SHIFT = 2, SLOTS = 8 };
 
 static const uint32_t state_words[TRAIN_WORDS] = {[TRAIN_STEPS] = 3, [TRAIN_BATCH] = 1, [TRAIN_SEED_LOW] = 11, [TRAIN_SEED_HIGH] = 12};
 
 // What the case is about, and the prediction, in one number.
 #define ATTRIBUTE(output, prediction) ((output) | (prediction) << 8)
 #define APART (1 << 16)  // added: attributes are dropped apart
+#define SLOTTED (1 << 17)  // of images that stand where they were put as they were drawn
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   draw_batch_tensors out;
@@ -25,6 +26,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
                                 .state = in[3],
                                 .begins = in[4],
                                 .apart = test->attribute & APART,
+                                .drawn_of = test->attribute & SLOTTED ? COUNT : 0,
                                 .batch = BATCH,
                                 .channels = CHANNELS,
                                 .height = HEIGHT,
@@ -83,6 +85,9 @@ static drawn draw(int n) {
                  .right = (int)(words.words[3] / span % span) - SHIFT};
 }
 
+// Where it stands in the data.
+static int place_of(const op_case *test, const drawn *d) { return (int)(test->attribute & SLOTTED ? d->draw % SLOTS : d->image); }
+
 static int clamp(int value, int last) { return value < 0 ? 0 : value > last ? last : value; }
 
 static double epsilon_of(const drawn *d, int element) {
@@ -95,7 +100,7 @@ static double image_value(const op_case *test, double *const *in, const drawn *d
   int c = element / (HEIGHT * WIDTH), row = element / WIDTH % HEIGHT, column = element % WIDTH;
   row = clamp(row - d->down, HEIGHT - 1);
   column = clamp((d->mirror ? WIDTH - 1 - column : column) - d->right, WIDTH - 1);
-  int at = (((int)d->image * HEIGHT + row) * WIDTH + column) * CHANNELS + c;
+  int at = ((place_of(test, d) * HEIGHT + row) * WIDTH + column) * CHANNELS + c;
   float word = (float)in[0][at / 4];
   uint8_t bytes[4];
   memcpy(bytes, &word, 4);
@@ -117,7 +122,7 @@ static void context_of(const op_case *test, double *const *in, const drawn *d, d
   for (int k = 0; k < CONTEXTS; k++) {
     attribute += k > 0 && in[4][k] > 0;
     bool gone = d->drop || (test->attribute & APART && drops_attribute(attribute, d->draw));
-    out[k] = gone ? 0 : in[1][(int)d->image * CONTEXTS + k];
+    out[k] = gone ? 0 : in[1][place_of(test, d) * CONTEXTS + k];
   }
 }
 
@@ -140,12 +145,13 @@ static void reference(const op_case *test, double *const *in, double *out) {
 }
 
 // Pixels are the bytes of arbitrary floats.
-#define DRAW(title, output, prediction, error)                                                                     \
+#define DRAW(title, output, prediction, error) DRAW_OF(COUNT, title, output, prediction, error)
+#define DRAW_OF(count, title, output, prediction, error)                                                                     \
   {                                                                                                                \
     .name = title, .build = build, .reference = reference, .attribute = ATTRIBUTE(output, prediction),             \
     .tolerance = error, .no_gradient = true, .words = state_words, .word_count = TRAIN_WORDS,                       \
-    .inputs = {{{1, COUNT * HEIGHT * WIDTH * CHANNELS / 4 + 1, 1, 1}, ROLE_TABLE},                                    \
-               {{COUNT, CONTEXTS, 1, 1}, ROLE_TABLE},                                                              \
+    .inputs = {{{1, count * HEIGHT * WIDTH * CHANNELS / 4 + 1, 1, 1}, ROLE_TABLE},                                    \
+               {{count, CONTEXTS, 1, 1}, ROLE_TABLE},                                                              \
                {{TIMESTEPS + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE},                                                   \
                {{1, TRAIN_WORDS, 1, 1}, ROLE_TABLE}, {{1, CONTEXTS, 1, 1}, ROLE_TABLE}},                                                            \
   }
@@ -157,5 +163,7 @@ static const op_case cases[] = {
     DRAW("t/T", TIME, 0, 0),
     DRAW("contexts", CONTEXT, 0, 0),         DRAW("weights of the error", WEIGHT, 0, 0),
     DRAW("timesteps", ROW, 0, 0),            DRAW("attributes apart", CONTEXT, APART >> 8, 0),
+    DRAW_OF(SLOTS, "x_t of slots", X, SLOTTED >> 8, 1e-6), DRAW_OF(SLOTS, "contexts of slots", CONTEXT, SLOTTED >> 8, 0),
+    DRAW_OF(SLOTS, "which images of slots", INDEX, SLOTTED >> 8, 0),
 };
 CASES(draw_batch, cases);

@@ -34,7 +34,7 @@ def mix_bits(x):
 
 
 def permute(i, count, key):
-    """shaders/glsl/permutation.glsl."""
+    """shaders/permutation.h."""
     half = 1
     while 1 << 2 * half < count:
         half += 1
