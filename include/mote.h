@@ -150,6 +150,8 @@ typedef struct mote_device_desc {
   bool plain_kernels;           // the same as kernels = MOTE_KERNELS_PLAIN
   mote_kernels kernels;         // which class of kernels to take; 0: the one that suits the device
   mote_tune tune;               // 0: off
+  uint64_t memory_limit;        // bytes of device memory that it takes at most; 0: what there is
+  uint64_t binding_limit;       // bytes of a buffer that a kernel sees at most; 0: as many as the device offers (tests)
   mote_log_fn log;              // warnings worth showing to a person; NULL: they are dropped
   void *log_user;               // handed to log
   mote_parallel_fn parallel;    // runs the driver's compiler for several pipelines at once; NULL: one after the other
@@ -181,6 +183,15 @@ typedef struct mote_device_counters {
 } mote_device_counters;
 
 MOTE_API mote_device_counters mote_device_get_counters(const mote_device *device);
+
+// What it may still take of the device's memory: what the driver leaves this process (VK_EXT_memory_budget), or where it does not
+// say, the whole of the heap less what this mote_device holds; of a CPU driver the machine's memory. memory_limit counts too.
+typedef struct mote_device_memory {
+  uint64_t free_bytes;
+  uint64_t allocation_bytes;    // in one piece
+} mote_device_memory;
+
+MOTE_API mote_device_memory mote_device_get_memory(const mote_device *device);
 
 // Releases memory that a mote function said the caller must release. NULL is accepted.
 MOTE_API void mote_free(void *memory);
@@ -344,7 +355,8 @@ typedef enum mote_lr_schedule {
   MOTE_LR_CONSTANT = 2,
 } mote_lr_schedule;
 
-// Images with one context each. Borrowed during mote_trainer_create only; the device keeps its own copy.
+// Images with one context each. Borrowed during mote_trainer_create only, unless data_stays; the device keeps its own copy, or where
+// they are more than it binds or has room for, the host does, and copies to the device what each step draws, which changes no bit.
 typedef struct mote_dataset {
   uint32_t count;
   const uint8_t *pixels;  // count × height × width × channels (NHWC); 0 … 255 becomes -1 … 1
@@ -381,7 +393,11 @@ typedef struct mote_trainer_desc {
   double flip;                     // probability that an image is mirrored left to right
   int shift;                       // images move by up to so many pixels each way; the border repeats
   uint64_t seed;
-  bool recorded;                   // it will be recorded into a host's command buffers too: see mote_vulkan.h
+  bool recorded;                   // it will be recorded into a host's command buffers too: see mote_vulkan.h. All images must then
+                                   // fit the device
+  bool data_stays;                 // data.pixels stay as they are while the trainer lives, which then need not copy them on the host
+  int sampled;                     // images that a sampler of its model is to make at once: memory for that is counted, for fewer at
+                                   // once where there is less; 0: none
 } mote_trainer_desc;
 
 // Builds, plans and records the training step: draw, noise, forward, loss, backward, optimiser, average.
@@ -421,7 +437,11 @@ typedef struct mote_trainer_info {
   uint64_t parameter_bytes;       // weights, gradients, both moments, average; of several batches a step their sums
   uint64_t activation_bytes;      // planned peak
   uint64_t activation_bound;      // its lower bound
+  uint64_t data_bytes;            // images and contexts on the device: all, or those drawn next
+  bool data_on_host;              // the latter
   uint64_t memory_bytes;          // all device memory of the trainer
+  uint64_t later_bytes;           // as of mote_needs
+  int sampled;                    // of mote_trainer_desc.sampled images, how many at once find room
 } mote_trainer_info;
 
 MOTE_API mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer);
@@ -432,10 +452,13 @@ typedef struct mote_needs {
   uint32_t allocations;    // vkAllocateMemory that stay
   uint32_t pipelines;      // compute pipelines that nothing made before on this device shares
   uint64_t staging_bytes;  // the most that is allocated on top, for a moment, to fill the memory
+  uint64_t later_bytes;    // of a trainer: the most that comes on top as it runs: with held-out images or a sampler, the averaged
+                           // weights once more, that sampler (mote_trainer_desc.sampled), and a pass of mote_trainer_validate
 } mote_needs;
 
 // What mote_trainer_create will take, known before it does; images are counted and not looked at, so `data.pixels` may be
-// NULL. mote_trainer_get_model and mote_trainer_validate take the weights' memory once more, and what a forward pass does.
+// NULL. Where the device has no room, mote_trainer_create fails with MOTE_ERROR_MEMORY, says what is needed and what there is, and
+// names the largest batch that fits.
 MOTE_API mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error);
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ typedef struct mote_device_adopt_desc {
   VkPipelineCache pipeline_cache;                     // used, not destroyed; VK_NULL_HANDLE: mote makes one for itself
   const VkAllocationCallbacks *allocator;             // copied; handed to every Vulkan call; NULL: the driver's own
   bool plain_kernels, staging, separate_buffers;      // as in mote_device_desc
+  uint64_t memory_limit, binding_limit;               // as in mote_device_desc
   mote_kernels kernels;                               // as in mote_device_desc
   mote_tune tune;                                     // as in mote_device_desc: times kernels while samplers and trainers
                                                       // are made

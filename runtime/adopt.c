@@ -141,7 +141,9 @@ mote_status mote_device_adopt(const mote_device_adopt_desc *desc, mote_device **
                                     .kernels = desc->kernels,
                                     .tune = desc->tune,
                                     .staging = desc->staging,
-                                    .separate_buffers = desc->separate_buffers};
+                                    .separate_buffers = desc->separate_buffers,
+                                    .memory_limit = desc->memory_limit,
+                                    .binding_limit = desc->binding_limit};
   TRY_GOTO(failed, device_read_caps(device, &choices, error));
   TRY_GOTO(failed, device_create_submission(device, error));
   if (!device->keeps_pipeline_cache) TRY_GOTO(failed, pipeline_cache_create(device, NULL, error));

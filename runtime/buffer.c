@@ -1,6 +1,7 @@
 // buffer.c: device memory: mapped where it is the host's own, staged through a copy elsewhere.
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/vulkan.h"
 
@@ -11,19 +12,25 @@ static uint32_t find_memory_type(const mote_device *device, uint32_t types, VkMe
   return UINT32_MAX;
 }
 
+// The one of a buffer that the host maps, or does not.
+static uint32_t type_of_buffer(const mote_device *device, uint32_t types, bool mapped) {
+  const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+  const VkMemoryPropertyFlags wanted = mapped ? host : VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+  const uint32_t type = find_memory_type(device, types, mapped ? wanted | VK_MEMORY_PROPERTY_HOST_CACHED_BIT : wanted);
+  return type == UINT32_MAX ? find_memory_type(device, types, wanted) : type;
+}
+
 static mote_status allocate(buffer *buffer, bool mapped, mote_error *error) {
   mote_device *device = buffer->device;
   VkMemoryRequirements requirements;
   device->vk.vkGetBufferMemoryRequirements(device->handle, buffer->handle, &requirements);
-  const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
-  VkMemoryPropertyFlags wanted = mapped ? host : VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
-  uint32_t type = find_memory_type(device, requirements.memoryTypeBits,
-                                   mapped ? wanted | VK_MEMORY_PROPERTY_HOST_CACHED_BIT : wanted);
-  if (type == UINT32_MAX) type = find_memory_type(device, requirements.memoryTypeBits, wanted);
+  const uint32_t type = type_of_buffer(device, requirements.memoryTypeBits, mapped);
   if (type == UINT32_MAX) return fail(error, MOTE_ERROR_DEVICE, "the device offers no memory of the kind a buffer needs");
   const VkMemoryAllocateInfo info = {
       .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .allocationSize = requirements.size, .memoryTypeIndex = type};
-  VkResult result = device->vk.vkAllocateMemory(device->handle, &info, device->allocator, &buffer->memory);
+  VkResult result = device->memory_limit && device->counters.memory_bytes + requirements.size > device->memory_limit
+                        ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                        : device->vk.vkAllocateMemory(device->handle, &info, device->allocator, &buffer->memory);
   if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY)
     return fail(error, MOTE_ERROR_MEMORY, "the device has no room for %zu MiB more (it holds %zu MiB): a smaller batch needs less",
                 (size_t)(requirements.size >> 20), (size_t)(device->counters.memory_bytes >> 20));
@@ -59,6 +66,46 @@ mote_status buffer_measure(mote_device *device, size_t bytes, uint64_t *allocate
   return MOTE_OK;
 }
 
+mote_status buffer_find_heap(mote_device *device, mote_error *error) {
+  VkBuffer handle;
+  VkMemoryRequirements requirements;
+  TRY(create_handle(device, 16, &handle, error));
+  device->vk.vkGetBufferMemoryRequirements(device->handle, handle, &requirements);
+  device->vk.vkDestroyBuffer(device->handle, handle, device->allocator);
+  const uint32_t type = type_of_buffer(device, requirements.memoryTypeBits, device->mapped);
+  device->heap = type == UINT32_MAX ? 0 : device->memory.memoryTypes[type].heapIndex;
+  return MOTE_OK;
+}
+
+// 0 where the system does not say.
+static uint64_t machine_bytes(void) {
+#ifdef _SC_PHYS_PAGES
+  const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+  return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes : 0;
+#else
+  return 0;
+#endif
+}
+
+static uint64_t less(uint64_t whole, uint64_t part) { return whole > part ? whole - part : 0; }
+
+mote_device_memory mote_device_get_memory(const mote_device *device) {
+  VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+  VkPhysicalDeviceMemoryProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+  if (device->tells_budget) properties.pNext = &budget;
+  device->instance_vk.vkGetPhysicalDeviceMemoryProperties2(device->physical, &properties);
+  const uint64_t held = device->counters.memory_bytes, size = properties.memoryProperties.memoryHeaps[device->heap].size;
+  // Some CPU drivers call a heap less than there is.
+  const uint64_t machine = device->info.type == MOTE_DEVICE_CPU ? machine_bytes() : 0;
+  mote_device_memory memory = {
+      .free_bytes = device->tells_budget ? less(budget.heapBudget[device->heap], budget.heapUsage[device->heap])
+                                         : less(machine > size ? machine : size, held),
+      .allocation_bytes = size < device->max_allocation_bytes ? size : device->max_allocation_bytes};
+  const uint64_t allowed = device->memory_limit ? less(device->memory_limit, held) : memory.free_bytes;
+  if (allowed < memory.free_bytes) memory.free_bytes = allowed;
+  return memory;
+}
+
 static mote_status create(mote_device *device, size_t bytes, const char *name, bool mapped, buffer **out,
                           mote_error *error) {
   *out = NULL;
@@ -82,8 +129,7 @@ mote_status buffer_create(mote_device *device, size_t bytes, const char *name, b
   return create(device, bytes, name, device->mapped, out, error);
 }
 
-mote_status buffer_create_readback(mote_device *device, size_t bytes, const char *name, buffer **out,
-                                   mote_error *error) {
+mote_status buffer_create_mapped(mote_device *device, size_t bytes, const char *name, buffer **out, mote_error *error) {
   return create(device, bytes, name, true, out, error);
 }
 

@@ -188,14 +188,18 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
     return fail(error, MOTE_ERROR_USAGE, "kernels is %d, expected one of mote_kernels", (int)desc->kernels);
   if ((unsigned)desc->tune > MOTE_TUNE_FULL)
     return fail(error, MOTE_ERROR_USAGE, "tune is %d, expected one of mote_tune", (int)desc->tune);
-  VkPhysicalDeviceProperties properties;
-  device->instance_vk.vkGetPhysicalDeviceProperties(device->physical, &properties);
+  VkPhysicalDeviceMaintenance3Properties pieces = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+  VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &pieces};
+  device->instance_vk.vkGetPhysicalDeviceProperties2(device->physical, &properties);
   device->instance_vk.vkGetPhysicalDeviceMemoryProperties(device->physical, &device->memory);
-  const VkPhysicalDeviceLimits *limits = &properties.limits;
+  const VkPhysicalDeviceLimits *limits = &properties.properties.limits;
+  device->max_allocation_bytes = pieces.maxMemoryAllocationSize;
+  device->tells_budget = physical_has_extension(&device->instance_vk, device->physical, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
   size_t alignment = 64;  // a cache line, so that neighbouring tensors share none
   if (limits->minStorageBufferOffsetAlignment > alignment) alignment = limits->minStorageBufferOffsetAlignment;
   if (limits->minTexelBufferOffsetAlignment > alignment) alignment = limits->minTexelBufferOffsetAlignment;
   device->timestamp_period = limits->timestampPeriod;
+  device->memory_limit = desc->memory_limit;
   bool cpu = device->info.type == MOTE_DEVICE_CPU;
   device->mapped = (cpu || device->info.type == MOTE_DEVICE_INTEGRATED) && !desc->staging;
   device->caps = (device_caps){
@@ -211,7 +215,8 @@ mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, 
       .max_invocations = device->info.max_invocations < limits->maxComputeWorkGroupSize[0]
                              ? device->info.max_invocations
                              : limits->maxComputeWorkGroupSize[0],
-      .max_binding_bytes = limits->maxStorageBufferRange,
+      .max_binding_bytes = desc->binding_limit && desc->binding_limit < limits->maxStorageBufferRange ? desc->binding_limit
+                                                                                                      : limits->maxStorageBufferRange,
       .max_texel_elements = limits->maxTexelBufferElements,
       .max_storage_buffers = limits->maxPerStageDescriptorStorageBuffers,
       .max_texel_buffers = limits->maxPerStageDescriptorStorageImages,
@@ -255,6 +260,7 @@ static mote_status create_handle(mote_device *device, mote_error *error) {
 
 // The command buffer that ends every submission: what the device wrote becomes visible to the host.
 mote_status device_create_submission(mote_device *device, mote_error *error) {
+  TRY(buffer_find_heap(device, error));
   const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                         .queueFamilyIndex = device->queue_family};
   TRY(CHECK(error, device->vk.vkCreateCommandPool(device->handle, &pool, device->allocator, &device->pool)));

@@ -52,9 +52,8 @@ typedef struct buffer buffer;
 mote_status buffer_create(mote_device *device, size_t bytes, const char *name, buffer **out, mote_error *error);
 void buffer_destroy(buffer **buffer);
 
-// Memory that the host can read at buffer_mapped, which is NULL for buffers that are staged.
-mote_status buffer_create_readback(mote_device *device, size_t bytes, const char *name, buffer **out,
-                                   mote_error *error);
+// The same of memory that host and device both see, on any device: buffer_mapped is then where, for others that are staged NULL.
+mote_status buffer_create_mapped(mote_device *device, size_t bytes, const char *name, buffer **out, mote_error *error);
 const void *buffer_mapped(const buffer *buffer);
 
 // What buffer_create would allocate for `bytes` bytes, and whether uploads need a staging buffer as large.

@@ -45,7 +45,7 @@ static mote_status make_ring(stopwatch *stopwatch, mote_error *error) {
                                       .queryType = VK_QUERY_TYPE_TIMESTAMP,
                                       .queryCount = 2 * LAPS};
   TRY(CHECK(error, device->vk.vkCreateQueryPool(device->handle, &info, device->allocator, &stopwatch->queries)));
-  TRY(buffer_create_readback(device, sizeof none, "laps", &stopwatch->slots, error));
+  TRY(buffer_create_mapped(device, sizeof none, "laps", &stopwatch->slots, error));
   return buffer_upload(stopwatch->slots, 0, none, sizeof none, error);
 }
 

@@ -48,6 +48,10 @@ struct mote_device {
 
   VkPhysicalDevice physical;
   VkPhysicalDeviceMemoryProperties memory;
+  uint64_t max_allocation_bytes;
+  uint32_t heap;            // that buffers lie in
+  bool tells_budget;        // VK_EXT_memory_budget is there
+  uint64_t memory_limit;    // bytes that buffers take at most; 0: what there is
   VkDevice handle;
   device_functions vk;  // every device-level function, of this device
   VkQueue queue;
@@ -100,6 +104,9 @@ mote_status device_check_validation(mote_device *device, mote_error *error);
 // What the runtime sees of the device, and the fence and command buffer that every submission of its own ends with.
 mote_status device_read_caps(mote_device *device, const mote_device_desc *desc, mote_error *error);
 mote_status device_create_submission(mote_device *device, mote_error *error);
+
+// buffer.c: which heap buffers lie in.
+mote_status buffer_find_heap(mote_device *device, mote_error *error);
 
 // choose.c: what a physical device is and offers.
 void device_describe(const instance_functions *vk, VkPhysicalDevice physical, uint32_t index, mote_device_info *info);

@@ -96,6 +96,7 @@ static mote_status add_buffer(program *program, size_t bytes, const char *name, 
     *out = NULL;
     TRY(buffer_measure(program->device, bytes, &allocated, error));
     program->needs->memory_bytes += allocated;
+    if (allocated > program->needs->allocation_bytes) program->needs->allocation_bytes = allocated;
     program->needs->allocations++;
     return MOTE_OK;
   }
@@ -104,11 +105,20 @@ static mote_status add_buffer(program *program, size_t bytes, const char *name, 
   return MOTE_OK;
 }
 
-static mote_status check_binding(const program *program, const tensor *tensor, mote_error *error) {
-  uint64_t most = program_caps(program)->max_binding_bytes;
-  if (tensor_bytes(tensor) <= most) return MOTE_OK;
+mote_status program_needs_check(const mote_device *device, const program_needs *needs, mote_error *error) {
+  const uint64_t most = device_get_caps(device)->max_binding_bytes;
+  if (needs->binding_bytes <= most) return MOTE_OK;
   return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: %zu MiB, the device binds at most %zu MiB: a smaller batch fits",
-              tensor->name, tensor_bytes(tensor) >> 20, (size_t)(most >> 20));
+              needs->binding_name, (size_t)(needs->binding_bytes >> 20), (size_t)(most >> 20));
+}
+
+static void note_bindings(const program *program, program_needs *needs) {
+  for (int i = 0; i < program->graph->tensor_count; i++) {
+    const tensor *tensor = program->graph->tensors[i];
+    if (tensor_bytes(tensor) <= needs->binding_bytes) continue;
+    needs->binding_bytes = tensor_bytes(tensor);
+    memcpy(needs->binding_name, tensor->name, sizeof needs->binding_name);
+  }
 }
 
 static mote_status place_separately(program *program, mote_error *error) {
@@ -170,7 +180,9 @@ static mote_status place_together(program *program, const life *lives, mote_erro
 
 static mote_status place(program *program, mote_error *error) {
   graph *graph = program->graph;
-  for (int i = 0; i < graph->tensor_count; i++) TRY(check_binding(program, graph->tensors[i], error));
+  program_needs bindings = {0};
+  note_bindings(program, program->needs ? program->needs : &bindings);
+  TRY(program_needs_check(program->device, &bindings, error));
   program->buffers = calloc((size_t)graph->tensor_count + 2, sizeof *program->buffers);
   life *lives = find_lives(program);
   mote_status status = !program->buffers || !lives               ? fail(error, MOTE_ERROR_MEMORY, "out of memory")

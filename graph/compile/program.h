@@ -29,10 +29,17 @@ typedef struct program_needs {
   uint64_t memory_bytes;
   uint32_t allocations, kernels;  // kernels that the device does not have yet
   uint64_t largest_bytes;         // of the inputs, which the host writes
+  uint64_t allocation_bytes;      // of the largest allocation
+  uint64_t binding_bytes;         // of the largest tensor, and its name
+  char binding_name[NAME_BYTES];
 } program_needs;
 
-// Plans the program, makes nothing, and adds to `needs`. The graph is destroyed.
+// Plans the program, makes nothing, and adds to `needs`; what is larger than the device binds or has is no failure here. The graph is
+// destroyed.
 mote_status program_measure(const program_desc *desc, program_needs *needs, mote_error *error);
+
+// Fails as program_create would where a tensor is larger than the device binds.
+mote_status program_needs_check(const mote_device *device, const program_needs *needs, mote_error *error);
 
 // Makes the kernels that the program would take, and nothing else. The graph is destroyed.
 mote_status program_make_pipelines(const program_desc *desc, mote_error *error);

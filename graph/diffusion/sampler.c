@@ -279,9 +279,7 @@ void mote_sampler_destroy(mote_sampler **pointer) {
   free(sampler);
 }
 
-mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *needs, mote_error *error) {
-  ENTER(error, desc, needs);
-  *needs = (mote_needs){0};
+mote_status sampler_measure(const mote_sampler_desc *desc, program_needs *needs, mote_error *error) {
   mote_sampler sampler = {.model = desc->model};
   constants constants = {0};
   TRY(complete(desc, &sampler.desc, error));
@@ -290,14 +288,22 @@ mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *ne
   mote_device *device = sampler.model->device;
   graph *graph = build(&sampler, &constants);
   if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  program_needs measured = {0};
-  TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, &measured, error));
+  TRY(program_measure(&(program_desc){.device = device, .graph = graph, .name = "sampler"}, needs, error));
   sampler.x = NULL;  // went with the graph
-  if (desc->recorded) TRY(recording_measure(&sampler, &measured, error));
+  return desc->recorded ? recording_measure(&sampler, needs, error) : MOTE_OK;
+}
+
+mote_status mote_sampler_get_needs(const mote_sampler_desc *desc, mote_needs *needs, mote_error *error) {
+  ENTER(error, desc, needs);
+  *needs = (mote_needs){0};
+  program_needs measured = {0};
+  TRY(sampler_measure(desc, &measured, error));
+  const mote_device *device = desc->model->device;
+  TRY(program_needs_check(device, &measured, error));
   *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
-                                .allocations = measured.allocations,
-                                .pipelines = measured.kernels,
-                                .staging_bytes = device_stages(device) ? measured.largest_bytes : 0};
+                        .allocations = measured.allocations,
+                        .pipelines = measured.kernels,
+                        .staging_bytes = device_stages(device) ? measured.largest_bytes : 0};
   return MOTE_OK;
 }
 

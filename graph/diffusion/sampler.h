@@ -23,6 +23,9 @@ struct mote_sampler {
   uint64_t prepared_version;
 };
 
+// What mote_sampler_create would take; adds to `needs`. Of the model weights are not asked.
+mote_status sampler_measure(const mote_sampler_desc *desc, program_needs *needs, mote_error *error);
+
 // What it replays, for profiles.
 program *sampler_program(mote_sampler *sampler);
 

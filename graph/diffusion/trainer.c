@@ -20,7 +20,7 @@ static const float beta1 = 0.9f, beta2 = 0.999f;
 // ---------------------------------------------------------------------------------------------------------------------
 // The graph
 
-static size_t exchange_bytes(const mote_trainer *trainer) {
+size_t trainer_exchange_bytes(const mote_trainer *trainer) {
   return trainer->parameters.bytes + (size_t)round_up(trainer->desc.batch, 4) * sizeof(float);
 }
 
@@ -41,10 +41,7 @@ static tensor *flat_tensor(const mote_trainer *trainer, graph *graph, const char
 
 static void add_inputs(mote_trainer *trainer, graph *graph) {
   const mote_model_info *m = &trainer->info;
-  size_t bytes = (size_t)trainer->desc.data.count * network_image_size(m);
-  trainer->pixels = graph_input(graph, "pixels", (shape){1, (int)((bytes + 3) / 4), 1, 1}, ROLE_TABLE);
-  trainer->contexts =
-      graph_input(graph, "contexts", (shape){(int)trainer->desc.data.count, network_context_count(m), 1, 1}, ROLE_TABLE);
+  trainer_add_data(trainer, graph);
   trainer->begins = graph_input(graph, "begins", (shape){1, network_context_count(m), 1, 1}, ROLE_TABLE);
   const int levels = trainer->objective->level_count(&trainer->desc);
   trainer->noise = graph_input(graph, "noise", (shape){levels + 1, NOISE_WORDS, 1, 1}, ROLE_TABLE);
@@ -61,6 +58,7 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, float *share) {
   draw_batch(graph,
              &(draw_batch_desc){.pixels = trainer->pixels,
                                 .contexts = trainer->contexts,
+                                .drawn_of = trainer->drawn.slots ? (int)desc->data.count : 0,
                                 .noise = trainer->noise,
                                 .state = trainer->state,
                                 .begins = trainer->begins,
@@ -83,13 +81,13 @@ static tensor *add_batch(mote_trainer *trainer, graph *graph, float *share) {
   *share = loss_share(made.loss->producer);
   const size_t first = trainer->parameters.bytes;
   parts->kind = TENSOR_EXTERNAL;
-  parts->home = (binding){trainer->flat[FLAT_EXCHANGE], first, exchange_bytes(trainer) - first};
+  parts->home = (binding){trainer->flat[FLAT_EXCHANGE], first, trainer_exchange_bytes(trainer) - first};
   return parts;
 }
 
 // Several batches a step: each is merged with those before it.
 static void add_accumulation(const mote_trainer *trainer, graph *graph) {
-  const size_t bytes = exchange_bytes(trainer);
+  const size_t bytes = trainer_exchange_bytes(trainer);
   const shape shape = {1, (int)(bytes / 4), 1, 1};
   accumulate_desc desc = {.state = trainer->state, .batches = trainer->desc.accumulate};
   desc.exchange = graph_external(graph, "exchange", shape, ROLE_TABLE, (binding){trainer->flat[FLAT_EXCHANGE], 0, bytes});
@@ -158,7 +156,7 @@ static mote_status create_zeros(mote_trainer *trainer, size_t bytes, const char 
 
 static mote_status create_buffers(mote_trainer *trainer, const mote_model *start, mote_error *error) {
   static const char *const names[FLAT_COUNT] = {"weights", "exchange", "first moment", "second moment", "average"};
-  const size_t bytes = trainer->parameters.bytes, exchange = exchange_bytes(trainer);
+  const size_t bytes = trainer->parameters.bytes, exchange = trainer_exchange_bytes(trainer);
   for (int i = 0; i < FLAT_COUNT; i++)
     TRY(create_zeros(trainer, i == FLAT_EXCHANGE ? exchange : bytes, names[i], &trainer->flat[i], error));
   for (int i = 0; i < accumulate_level_count(trainer->desc.accumulate); i++)
@@ -198,29 +196,6 @@ static mote_status write_noise(mote_trainer *trainer, mote_error *error) {
   return status;
 }
 
-void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts) {
-  size_t classes = (size_t)network_context_count(&trainer->info);
-  for (size_t i = 0; data->context && i < data->count * classes; i++)
-    contexts[i] = data->context[i] * trainer->context_weights[i % classes];
-}
-
-static mote_status write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error) {
-  const mote_model_info *m = &trainer->info;
-  size_t bytes = (size_t)data->count * network_image_size(m);
-  uint8_t *padded = calloc(1, bytes + 4);
-  float *contexts = calloc((size_t)data->count * (size_t)network_context_count(m), sizeof *contexts);
-  mote_status status = padded && contexts ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  for (int k = 0; k < network_context_count(m); k++) trainer->context_weights[k] = 1;
-  if (trainer->objective->weigh) trainer->objective->weigh(trainer, data, trainer->context_weights);
-  if (!status) trainer_copy_contexts(trainer, data, contexts);
-  if (!status) memcpy(padded, data->pixels, bytes);
-  if (!status) status = program_write(trainer->program, trainer->pixels, padded, error);
-  if (!status) status = program_write(trainer->program, trainer->contexts, contexts, error);
-  free(padded);
-  free(contexts);
-  return status;
-}
-
 static mote_status write_begins(mote_trainer *trainer, mote_error *error) {
   float begins[MOTE_MAX_CONTEXT] = {0};
   const mote_model_info *m = &trainer->info;
@@ -243,8 +218,7 @@ static mote_status write_state(mote_trainer *trainer, mote_error *error) {
   return program_write(trainer->program, trainer->state, state, error);
 }
 
-// The program's graph, its parameters in their homes, which lie in no buffer while there are none.
-static mote_status make_graph(mote_trainer *trainer, graph **out, mote_error *error) {
+mote_status trainer_make_graph(mote_trainer *trainer, graph **out, mote_error *error) {
   *out = build(trainer);
   mote_status status = *out ? MOTE_OK : fail(error, MOTE_ERROR_MEMORY, "out of memory");
   if (!status && trainer->objective->bind) status = trainer->objective->bind(trainer, *out, error);
@@ -254,8 +228,7 @@ static mote_status make_graph(mote_trainer *trainer, graph **out, mote_error *er
   return status;
 }
 
-// All but what takes memory on the device.
-static mote_status describe(const mote_trainer_desc *desc, mote_trainer *trainer, mote_error *error) {
+mote_status trainer_describe(const mote_trainer_desc *desc, mote_trainer *trainer, mote_error *error) {
   TRY(trainer_complete(desc, &trainer->desc, error));
   trainer->device = trainer->desc.device;
   trainer->info = trainer->desc.model;
@@ -267,7 +240,7 @@ static mote_status describe(const mote_trainer_desc *desc, mote_trainer *trainer
 
 static mote_status fill(mote_trainer *trainer, mote_error *error) {
   TRY(write_noise(trainer, error));
-  TRY(write_data(trainer, &trainer->desc.data, error));
+  TRY(trainer_write_data(trainer, &trainer->desc.data, error));
   TRY(write_begins(trainer, error));
   TRY(write_state(trainer, error));
   TRY(program_run(trainer->program, SEQUENCE(STAGE_PREPARE), 1, error));  // folded weights of networks that do not learn
@@ -280,10 +253,12 @@ mote_status mote_trainer_create(const mote_trainer_desc *desc, mote_trainer **ou
   mote_trainer *trainer = calloc(1, sizeof *trainer);
   if (!trainer) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
   graph *graph = NULL;
-  mote_status status = describe(desc, trainer, error);
+  mote_status status = trainer_describe(desc, trainer, error);
   if (!status) status = trainer_check_data(&trainer->desc, error);
+  if (!status) status = trainer_find_room(desc, trainer, error);
   if (!status) status = create_buffers(trainer, desc->start, error);
-  if (!status) status = make_graph(trainer, &graph, error);
+  if (!status) status = trainer_create_slots(trainer, error);
+  if (!status) status = trainer_make_graph(trainer, &graph, error);
   if (!status)
     status = program_create(&(program_desc){.device = trainer->device, .graph = graph, .name = "trainer"},
                             &trainer->program, error);
@@ -309,41 +284,9 @@ void mote_trainer_destroy(mote_trainer **pointer) {
   program_destroy(&trainer->program);
   for (int i = 0; i < FLAT_COUNT; i++) buffer_destroy(&trainer->flat[i]);
   for (int i = 0; i < TRAIN_LEVELS; i++) buffer_destroy(&trainer->levels[i]);
+  trainer_release_data(trainer);
   parameters_destroy(&trainer->parameters);
   free(trainer);
-}
-
-// The buffers that are not the program's.
-static mote_status measure_buffers(const mote_trainer *trainer, program_needs *needs, mote_error *error) {
-  const int level_count = accumulate_level_count(trainer->desc.accumulate);
-  uint64_t flat, exchange, readback;
-  TRY(buffer_measure(trainer->device, trainer->parameters.bytes, &flat, error));
-  TRY(buffer_measure(trainer->device, exchange_bytes(trainer), &exchange, error));
-  TRY(trainer_measure_recording(trainer, &readback, error));
-  needs->memory_bytes += (FLAT_COUNT - 1) * flat + (1 + (uint64_t)level_count) * exchange + readback;
-  needs->allocations += (uint32_t)(FLAT_COUNT + level_count) + (readback > 0);
-  if (exchange_bytes(trainer) > needs->largest_bytes) needs->largest_bytes = exchange_bytes(trainer);
-  return MOTE_OK;
-}
-
-mote_status mote_trainer_get_needs(const mote_trainer_desc *desc, mote_needs *needs, mote_error *error) {
-  ENTER(error, desc, needs);
-  *needs = (mote_needs){0};
-  mote_trainer trainer = {0};
-  program_needs measured = {0};
-  graph *graph;
-  mote_status status = describe(desc, &trainer, error);
-  if (!status) status = make_graph(&trainer, &graph, error);
-  if (!status)
-    status = program_measure(&(program_desc){.device = desc->device, .graph = graph, .name = "trainer"}, &measured, error);
-  if (!status) status = measure_buffers(&trainer, &measured, error);
-  parameters_destroy(&trainer.parameters);
-  TRY(status);
-  *needs = (mote_needs){.memory_bytes = measured.memory_bytes,
-                        .allocations = measured.allocations,
-                        .pipelines = measured.kernels,
-                        .staging_bytes = device_stages(desc->device) ? measured.largest_bytes : 0};
-  return MOTE_OK;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -362,7 +305,7 @@ mote_status mote_trainer_run(mote_trainer *trainer, int step_count, float *losse
   if (trainer->steps_done > UINT32_MAX - (uint64_t)step_count)
     return fail(error, MOTE_ERROR_USAGE, "%llu steps are done, which are counted with 32 bits",
                 (unsigned long long)trainer->steps_done);
-  TRY(program_run(trainer->program, trainer_step(trainer), (uint32_t)step_count, error));
+  TRY(trainer_run_steps(trainer, (uint32_t)step_count, error));
   uint32_t state[TRAIN_WORDS];
   float ring[TRAIN_RING];
   TRY(program_read(trainer->program, trainer->state, state, error));
@@ -400,12 +343,17 @@ mote_trainer_info mote_trainer_get_info(const mote_trainer *trainer) {
   uint64_t parameter_bytes = 0;
   for (int i = 0; i < FLAT_COUNT; i++) parameter_bytes += buffer_bytes(trainer->flat[i]);
   for (int i = 0; i < accumulate_level_count(trainer->desc.accumulate); i++) parameter_bytes += buffer_bytes(trainer->levels[i]);
+  const uint64_t drawn = trainer->drawn.slots ? buffer_bytes(trainer->drawn.pixels) + buffer_bytes(trainer->drawn.contexts) : 0;
   return (mote_trainer_info){.dispatches = step.dispatches,
                              .barriers = step.barriers,
                              .parameter_bytes = parameter_bytes,
                              .activation_bytes = info.activations.peak_bytes,
                              .activation_bound = info.activations.bound_bytes,
-                             .memory_bytes = info.memory_bytes + parameter_bytes};
+                             .data_bytes = drawn ? drawn : trainer_data_bytes(trainer, trainer->desc.data.count),
+                             .data_on_host = drawn > 0,
+                             .memory_bytes = info.memory_bytes + parameter_bytes + drawn,
+                             .later_bytes = trainer->later_bytes,
+                             .sampled = trainer->sampled};
 }
 
 program *trainer_program(mote_trainer *trainer) { return trainer->program; }

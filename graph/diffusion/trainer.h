@@ -9,6 +9,28 @@
 program *trainer_program(mote_trainer *trainer);
 sequence trainer_step(const mote_trainer *trainer);
 
+// trainer.c: all but what takes memory on the device; then the program's graph, its parameters in their homes, which lie in no buffer
+// while there are none; and the bytes of the exchange.
+mote_status trainer_describe(const mote_trainer_desc *desc, mote_trainer *trainer, mote_error *error);
+mote_status trainer_make_graph(mote_trainer *trainer, graph **out, mote_error *error);
+size_t trainer_exchange_bytes(const mote_trainer *trainer);
+
+// trainer_memory.c: settles where the images lie, and how many are judged and sampled at once. MOTE_ERROR_MEMORY where the device has
+// no room, with the largest batch for which it has.
+mote_status trainer_find_room(const mote_trainer_desc *desc, mote_trainer *trainer, mote_error *error);
+
+// trainer_data.c: bytes of so many images with their contexts; places for those drawn next, if images are to stay on the host.
+uint64_t trainer_data_bytes(const mote_trainer *trainer, uint64_t images);
+uint32_t trainer_slots(const mote_trainer *trainer);
+mote_status trainer_measure_slots(const mote_trainer *trainer, program_needs *needs, mote_error *error);
+mote_status trainer_create_slots(mote_trainer *trainer, mote_error *error);
+
+// trainer_data.c: the tensors of images and contexts; what is in them; and steps that draw from them.
+void trainer_add_data(mote_trainer *trainer, graph *graph);
+mote_status trainer_write_data(mote_trainer *trainer, const mote_dataset *data, mote_error *error);
+mote_status trainer_run_steps(mote_trainer *trainer, uint32_t step_count, mote_error *error);
+void trainer_release_data(mote_trainer *trainer);
+
 // trainer_check.c: `desc` with defaults for zeros, refused where a trainer could not be made from it or its weights would not
 // be read again.
 mote_status trainer_complete(const mote_trainer_desc *desc, mote_trainer_desc *out, mote_error *error);
@@ -36,13 +58,14 @@ mote_status trainer_read_state(const mote_trainer *trainer, const safetensors *f
 mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error);
 mote_status trainer_measure_recording(const mote_trainer *trainer, uint64_t *bytes, mote_error *error);
 
-// trainer.c: contexts of `data`, times context_weights.
+// trainer_data.c: contexts of `data`, times context_weights.
 void trainer_copy_contexts(const mote_trainer *trainer, const mote_dataset *data, float *contexts);
 
 // trainer.c: the error of a step whose loss is not finite.
 mote_status trainer_check_failed(uint32_t failed, mote_error *error);
 
-// trainer_validate.c
+// trainer_validate.c; and what a pass through the network takes.
+mote_status trainer_measure_pass(const mote_trainer *trainer, int batch, program_needs *needs, mote_error *error);
 mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset *data, mote_error *error);
 void trainer_release_validation(mote_trainer *trainer);
 

@@ -47,16 +47,12 @@ static mote_status check_start(const mote_trainer_desc *desc, mote_error *error)
   return other ? trainer_fail_other("start: found weights of", other, start, wanted, error) : MOTE_OK;
 }
 
-// Sizes on the device are counted with 31 bits, of words.
+// Draws are dealt out by a permutation of at most so many.
 static mote_status check_count(const mote_trainer_desc *desc, mote_error *error) {
-  const mote_model_info *m = &desc->model;
-  const uint64_t count = desc->data.count, each = network_image_size(m);
+  const uint32_t count = desc->data.count, most = (uint32_t)1 << 30;
   if (count == 0) return fail(error, MOTE_ERROR_USAGE, "there is no image to train on");
-  const uint64_t by_pixels = 4 * (uint64_t)INT_MAX / each, by_contexts = (uint64_t)(INT_MAX / network_context_count(m));
-  const uint64_t most = by_pixels < by_contexts ? by_pixels : by_contexts;
   if (count <= most) return MOTE_OK;
-  return fail(error, MOTE_ERROR_USAGE, "data: found %u images, expected at most %llu of this size", (unsigned)count,
-              (unsigned long long)most);
+  return fail(error, MOTE_ERROR_USAGE, "data: found %u images, expected at most %u", (unsigned)count, (unsigned)most);
 }
 
 mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps, mote_error *error) {

@@ -8,7 +8,7 @@
 enum { STATE_BYTES = 4 * TRAIN_WORDS, RING_BYTES = 4 * TRAIN_RING };
 
 mote_status trainer_prepare_recording(mote_trainer *trainer, mote_error *error) {
-  return buffer_create_readback(trainer->device, STATE_BYTES + RING_BYTES, "losses", &trainer->readback, error);
+  return buffer_create_mapped(trainer->device, STATE_BYTES + RING_BYTES, "losses", &trainer->readback, error);
 }
 
 mote_status trainer_measure_recording(const mote_trainer *trainer, uint64_t *bytes, mote_error *error) {

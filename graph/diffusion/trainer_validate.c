@@ -47,6 +47,18 @@ mote_status trainer_prepare_validation(mote_trainer *trainer, const mote_dataset
   return MOTE_OK;
 }
 
+mote_status trainer_measure_pass(const mote_trainer *trainer, int batch, program_needs *needs, mote_error *error) {
+  graph *graph = graph_create(device_get_caps(trainer->device));
+  if (!graph) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
+  const network_inputs inputs = network_make_inputs(graph, &trainer->info, batch, false);
+  tensor *y = network_build(graph, &trainer->info, &inputs).y;
+  if (y) y->keep = true;
+  mote_status status = parameters_bind(&trainer->parameters, NULL, NULL, graph, error);
+  if (!status) return program_measure(&(program_desc){.device = trainer->device, .graph = graph, .name = "forward"}, needs, error);
+  graph_destroy(&graph);
+  return status;
+}
+
 void trainer_release_validation(mote_trainer *trainer) {
   free(trainer->validation.x);
   free(trainer->validation.target);
@@ -85,7 +97,7 @@ mote_status mote_trainer_get_model(mote_trainer *trainer, mote_model **out, mote
 
 mote_status mote_trainer_validate(mote_trainer *trainer, double *loss, mote_error *error) {
   ENTER(error, trainer, loss);
-  uint32_t count = trainer->validation.count, most = 64;
+  uint32_t count = trainer->validation.count, most = trainer->validation.at_once;
   if (count == 0) return fail(error, MOTE_ERROR_USAGE, "no images were held out");
   mote_model *model;
   TRY(mote_trainer_get_model(trainer, &model, error));

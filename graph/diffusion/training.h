@@ -30,9 +30,20 @@ struct mote_trainer {
   buffer *readback;   // state and ring for mote_trainer_collect; NULL unless desc.recorded
   uint64_t collected; // steps whose losses were handed out
   mote_model *model;  // averaged weights, made at the first call of mote_trainer_get_model
+  // Where images stay on the host: places on the device for those that are drawn next.
+  struct {
+    uint32_t slots;             // a power of two; 0: all images lie on the device
+    buffer *pixels, *contexts;  // of so many
+    const uint8_t *images;      // all: the caller's, or `copy`
+    uint8_t *copy;
+    float *all_contexts;        // times context_weights
+    stage *stages;              // of a submission
+  } drawn;
+  int sampled;            // images at once for which a sampler finds room
+  uint64_t later_bytes;   // of mote_trainer_info
   // Held-out images, already noised: NCHW rows, made when the trainer is.
   struct {
-    uint32_t count;
+    uint32_t count, at_once;
     float *x, *target, *context, *weight;
     int32_t *steps;
   } validation;
