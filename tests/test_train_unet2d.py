@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mote train with a unet2d: the short forms of its settings.
+"""mote train with a unet2d: the short forms of its settings; memory, which is known before, and images on the host.
 
     /usr/bin/python3 tests/test_train_unet2d.py --mote build/mote [--device D] [--only TEXT]
 
@@ -7,8 +7,10 @@ Tests are the functions called test_*; each states one behaviour in its docstrin
 nothing but Python itself.
 """
 
+import array
 import json
 import os
+import re
 import sys
 
 from train_support import Run, expect, expect_error, make_data, run_tests, tensors, train
@@ -73,6 +75,58 @@ def test_help(where):
     at = [text.index(words) for words in ("Options:", "--features=", "--n-feat=", "--holdout=", "A unet2d in detail",
                                           "--block-out-channels=", "--dropout=", "Every command's options:")]
     expect(at == sorted(at), f"the order is {at}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Memory
+
+TINY_UNET = ["--net", "unet2d", "--features", "8,8", "--attention", "none", "--blocks", 1, "--timesteps", 20, "--tune", "off"]
+
+
+def npy(path, shape, code, values):
+    """`values` is an array.array or bytes; code as in NumPy's headers."""
+    header = f"{{'descr': '{code}', 'fortran_order': False, 'shape': {shape}, }}"
+    header = header.ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(values))
+
+
+def make_arrays(where, count):
+    """Images of 8 x 8 and contexts of two numbers, more than a small device holds beside the rest."""
+    npy(where / "x.npy", (count, 8, 8, 3), "|u1", bytes((i // 192 * 31 + i % 192 * (i // 192 % 7)) % 256 for i in range(count * 192)))
+    npy(where / "c.npy", (count, 2), "<f4", array.array("f", [v for i in range(count) for v in (i % 3 / 2, i % 5 / 4)]).tobytes())
+
+
+def test_memory_is_refused(where):
+    """Too little device memory: what is needed, what there is and the largest batch, which fits; nothing is written before."""
+    make_data(where)
+    words = ["train", "data", "-o", "m.safetensors", *TINY_UNET, "--steps", 1]
+    refused = Run(*words, "--batch", 128, "--memory", 6, where=where)
+    expect_error(refused, 1, "a batch of 128 needs", "of which 6.0 MiB are free", "sees as many images a step")
+    expect(sorted(os.listdir(where)) == ["data"], f"found {os.listdir(where)}")
+    batch, accumulate = re.search(r"--batch (\d+) --accumulate (\d+)", refused.err).groups()
+    run = Run(*words, "--batch", batch, "--accumulate", accumulate, "--memory", 6, "--json", where=where, check=0)
+    expect(run.events("result")[0]["device_peak_bytes"] <= 6 << 20, f"found {run.out}")
+    expect_error(Run(*words, "--memory", "much", where=where), 2, "--memory", "much")
+
+
+def test_images_on_the_host(where):
+    """Images that find no room are read from the host: the same weights, also after going on, with held-out images and contexts."""
+    make_arrays(where, 8000)
+    words = ["train", "x.npy", "--contexts", "c.npy", *TINY_UNET, "--batch", 4, "--accumulate", 2, "--shift", 1, "--lr-schedule",
+             "constant", "--sample-every", 0, "--json"]
+    alone = Run(*words, "-o", "alone.safetensors", "--steps", 1, "--holdout", 0, where=where, check=0)
+    memory = alone.events("result")[0]["device_peak_bytes"] / 2**20 - 0.6
+    words += ["--holdout", "0.01"]
+    whole = Run(*words, "-o", "whole.safetensors", "--steps", 40, where=where, check=0)
+    expect("stay on the host" not in whole.err, f"found {whole.err}")
+    for more in (["--steps", 15], ["--steps", 40, "--resume"]):
+        run = Run(*words, "-o", "m.safetensors", "--memory", f"{memory:.4f}", *more, where=where, check=0)
+        expect("the images, 1.5 MiB, stay on the host" in run.err, f"found {run.err}")
+        expect(run.events("result")[0]["device_peak_bytes"] <= memory * 2**20, f"found {run.out}")
+    expect(tensors(where / "m.safetensors")[1] == tensors(where / "whole.safetensors")[1], "the weights differ")
+    losses = [[row.split(",")[:3] for row in (where / f"{name}.safetensors.run/log.csv").read_text().splitlines() if row.startswith("40,")]
+              for name in ("m", "whole")]
+    expect(losses[0] == losses[1] and losses[0], f"found {losses}")
 
 
 if __name__ == "__main__":

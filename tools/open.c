@@ -66,6 +66,7 @@ mote_status open_device(const common_options *common, mote_device **device, mote
                                  .separate_buffers = common->separate_buffers,
                                  .kernels = common->kernels,
                                  .tune = cache || common->tune_given ? common->tune : MOTE_TUNE_OFF,
+                                 .memory_limit = (uint64_t)(common->memory * 1048576),
                                  .log = print_warning,
                                  .parallel = parallel_run};
   TRY(mote_device_create(&desc, device, error));

@@ -18,6 +18,7 @@
 enum {
   COMMON_DEVICE = OPTIONS_COMMON,
   COMMON_CACHE,
+  COMMON_MEMORY,
   COMMON_JSON,
   COMMON_VERBOSE,
   COMMON_VALIDATION,
@@ -34,6 +35,7 @@ static const struct poptOption common_table[] = {
      "index, UUID or part of the name (default: the best GPU, else a CPU driver)", "D"},
     {"cache", 0, POPT_ARG_STRING, NULL, COMMON_CACHE,
      "keep compiled pipelines there, \"none\": nowhere (default: $XDG_CACHE_HOME/mote or ~/.cache/mote)", "DIR"},
+    {"memory", 0, POPT_ARG_STRING, NULL, COMMON_MEMORY, "device memory to take at most (default: what there is)", "MIB"},
     {"json", 0, POPT_ARG_NONE, NULL, COMMON_JSON, "print one JSON object a line on standard output", NULL},
     {"verbose", 'v', POPT_ARG_NONE, NULL, COMMON_VERBOSE, "also print what the device does: dispatches, memory, every case", NULL},
     {"validation", 0, POPT_ARG_NONE, NULL, COMMON_VALIDATION,
@@ -138,6 +140,7 @@ static mote_status take_common(options *o, int value, const char *argument, bool
   switch (value) {
     case COMMON_DEVICE: o->common.device = argument; break;
     case COMMON_CACHE: o->common.cache = argument; break;
+    case COMMON_MEMORY: return option_double("--memory", argument, 0.001, 1e9, &o->common.memory, error);
     case COMMON_JSON: o->common.json = true; break;
     case COMMON_VERBOSE: o->common.verbose = true; break;
     case COMMON_VALIDATION: o->common.validation = true; break;

@@ -13,6 +13,7 @@
 typedef struct common_options {
   const char *device;  // --device; NULL: the library chooses
   const char *cache;   // --cache; NULL: the user's cache folder
+  double memory;       // --memory, in MiB; 0: what there is
   bool json;           // --json
   bool verbose;        // --verbose
   bool validation;     // --validation

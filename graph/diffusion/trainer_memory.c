@@ -156,6 +156,11 @@ static mote_status refuse(const mote_trainer_desc *desc, const way *asked, mote_
   char excess[240];
   way best = {0};
   tell_excess(desc->device, asked, excess, sizeof excess);
+  way other = {.batch = asked->batch, .accumulate = asked->accumulate, .from_host = true};
+  if (desc->recorded) TRY(measure(desc, &other, error));
+  if (desc->recorded && fits(desc->device, &other))
+    return fail(error, MOTE_ERROR_UNSUPPORTED, "%s: all images of a trainer that is recorded lie on the device; fewer of them fit",
+                excess);
   TRY(find_largest(desc, asked, &best, error));
   if (!best.batch) return fail(error, MOTE_ERROR_MEMORY, "%s: not even a batch of 1 fits, but a smaller network may", excess);
   const bool makes_up = best.batch * best.accumulate >= asked->batch * asked->accumulate;

@@ -15,6 +15,7 @@
 #include "tools/progress.h"
 #include "tools/train/train_paths.h"
 #include "tools/train/train_run.h"
+#include "tools/train/train_samples.h"
 #include "tools/train/train_settings.h"
 #include "tools/train/train_written.h"
 
@@ -192,8 +193,10 @@ static mote_status create_trainer(training *t, mote_error *error) {
       .flip = o->flip,
       .shift = o->shift,
       .seed = o->seed,
+      .data_stays = true,
   };
   if (!status) status = describe_model(t, &desc.model, error);
+  if (!status && o->sample_every && !o->network.classifier) desc.sampled = train_samples_count(&desc.model);
   if (!status) status = mote_trainer_create(&desc, &t->trainer, error);
   free(contexts);
   free(held_contexts);
@@ -243,6 +246,21 @@ static mote_status prepare(training *t, mote_error *error) {
   return train_settings_write(&settings, error);
 }
 
+#define MEBIBYTES(bytes) ((double)(bytes) / 1048576)
+
+// The parts of what say_start tells.
+static void say_memory(const training *t, const mote_trainer_info *info) {
+  const uint64_t rest = info->memory_bytes - info->parameter_bytes - info->activation_bytes - info->data_bytes;
+  if (info->data_on_host)
+    say("the images, %.1f MiB, stay on the host: the device has no room for them, and gets what it draws next",
+        MEBIBYTES((uint64_t)t->train.count * image_values(t->train.size)));
+  if (t->options->base.common.verbose)
+    say("device memory: weights, gradients, moments and averages %.1f MiB, activations %.1f, images %.1f, tables and alignment %.1f, "
+        "validation and sample grids up to %.1f; %.1f are left", MEBIBYTES(info->parameter_bytes), MEBIBYTES(info->activation_bytes),
+        MEBIBYTES(info->data_bytes), MEBIBYTES(rest), MEBIBYTES(info->later_bytes),
+        MEBIBYTES(mote_device_get_memory(t->device).free_bytes));
+}
+
 static void say_start(const training *t) {
   char length[48];
   if (t->total_steps)
@@ -254,7 +272,8 @@ static void say_start(const training *t) {
   say("%s: %u images of %d x %d x %d %s %d %s%s, %u held out; %s of %d images; %.0f MiB on the device", t->train.source,
       (unsigned)t->train.count, t->train.size.width, t->train.size.height, t->train.size.channels, attributes ? "with" : "in", kinds,
       attributes ? "attribute" : "class", kinds == 1 ? "" : attributes ? "s" : "es", (unsigned)t->held_out.count, length,
-      t->options->batch * t->options->accumulate, (double)info.memory_bytes / 1048576);
+      t->options->batch * t->options->accumulate, MEBIBYTES(info.memory_bytes + info.later_bytes));
+  say_memory(t, &info);
   if (t->goes_on) say("going on after step %" PRIu64, mote_trainer_steps_done(t->trainer));
   if (t->options->base.common.verbose)
     say("a step: %u dispatches, %u barriers; activations %.1f MiB (at least %.1f MiB needed)",
