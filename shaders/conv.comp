@@ -22,6 +22,7 @@ layout(constant_id = CONV_ACTIVATION) const uint ACTIVATION = ACTIVATION_NONE;
 layout(constant_id = CONV_SECOND) const uint SECOND = 0;
 layout(constant_id = CONV_RESIDUAL) const uint RESIDUAL = 0;
 layout(constant_id = CONV_BIAS) const uint BIAS = 1;
+layout(constant_id = CONV_JOINED) const uint JOINED = 0;
 
 const uint HALF = SECOND == CONV_UPSAMPLED ? 1 : 0;
 
@@ -38,6 +39,7 @@ void main() {
   uint n = i / pixels, pixel = i % pixels, block = gl_WorkGroupID.z;
   int row = int(pixel / p.width), column = int(pixel % p.width);
   uint quads = p.first_quads + p.second_quads;
+  uint layer = JOINED != 0 ? block / p.split : 0;
   [[unroll]] for (int o = 0; o < 8; o++) sums[o] = 0.0;
 
   for (uint quad = 0; quad < quads; quad++)
@@ -45,7 +47,7 @@ void main() {
       int r = row + tap / KERNEL - KERNEL / 2, c = column + tap % KERNEL - KERNEL / 2;
       if (r < 0 || r >= int(p.height) || c < 0 || c >= int(p.width)) continue;
       uint at = uint(r >> HALF) * (p.width >> HALF) + uint(c >> HALF);
-      uint weight_at = (((p.first_block + block) * quads + quad) * KERNEL * KERNEL + tap) * 8;
+      uint weight_at = (((p.first_block + block) * quads + quad) * KERNEL * KERNEL + tap) * 8 + layer * p.weight_gap;
       if (SECOND == CONV_SECOND_BOUND && quad >= p.first_quads) {
         uint q = quad - p.first_quads;
         accumulate(second[((n * p.second_quads / 2 + q / 2) * pixels + at) * 2 + q % 2], weight_at);
@@ -54,10 +56,12 @@ void main() {
       }
     }
 
-  int to = block_at(int(n), int(block), int(p.out_blocks), int(p.split), int(p.second_at), int(pixels)) + int(pixel) * 2;
+  int to = JOINED != 0 ? joined_block_at(int(n), int(block), int(p.split), int(p.second_at), int(pixels))
+                       : block_at(int(n), int(block), int(p.out_blocks), int(p.split), int(p.second_at), int(pixels));
+  to += int(pixel) * 2;
   [[unroll]] for (int half_block = 0; half_block < 2; half_block++) {
     vec4 sum = vec4(sums[half_block * 4], sums[half_block * 4 + 1], sums[half_block * 4 + 2], sums[half_block * 4 + 3]);
-    if (BIAS != 0) sum += bias[block * 2 + half_block];
+    if (BIAS != 0) sum += bias[layer * p.bias_gap + block * 2 + half_block];
     vec4 value = activate(sum, ACTIVATION);
     if (RESIDUAL != 0) value += residual[to + half_block];
     y[to + half_block] = value * p.scale;

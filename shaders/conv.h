@@ -15,6 +15,7 @@
 #define CONV_TILED 7       // 1: several tiles along a row, so that columns beside the tile are loaded too
 #define CONV_EXACT 8       // 1: tiles cover the image exactly, so that stores need no check
 #define CONV_SPLIT 9       // 1: the output is two tensors, see shaders/glsl/split.glsl; of the texel kernels, others always ask
+#define CONV_JOINED 13     // 1: of several layers that take the same, which the weights, biases and outputs of are; see split.glsl too
 
 // And of conv_tiled.comp alone; sizes of tiles are powers of two.
 #define CONV_TILE_LOCAL 5   // invocations: BLOCKS · LANES · SPLIT
@@ -51,4 +52,6 @@ struct conv_parameters {
   uint first_block;   // of the weights, in eights of output channels
   float scale;        // of the sum that ends the epilogue
   float x_scale;      // of the input while it is in half precision, a power of two: conv_matrix.comp alone
+  uint weight_gap;    // CONV_JOINED: what lies between the weights of two layers, in vec4s; second_at is from output to output
+  uint bias_gap;      // and between their biases
 };

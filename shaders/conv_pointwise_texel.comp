@@ -26,6 +26,7 @@ layout(constant_id = CONV_RESIDUAL) const uint RESIDUAL = 0;
 layout(constant_id = CONV_BIAS) const uint BIAS = 1;
 layout(constant_id = CONV_ROWS) const int ROWS = 2;
 layout(constant_id = CONV_GROUPS) const int GROUPS = 4;
+layout(constant_id = CONV_JOINED) const uint JOINED = 0;
 
 float sums[ROWS * 8 * GROUPS];
 
@@ -35,7 +36,7 @@ float sums[ROWS * 8 * GROUPS];
   [[dont_unroll]] for (int quad = 0; quad < int(quads); quad++) {                                            \
     vec4 w[ROWS];                                                                                            \
     [[unroll]] for (int b = 0; b < ROWS; b++)                                                                \
-      w[b] = imageLoad(weight, ((weight_block + b) * all_quads + int(quad_offset) + quad) * 8 + lane);       \
+      w[b] = imageLoad(weight, weight_gap + ((weight_block + b) * all_quads + int(quad_offset) + quad) * 8 + lane);       \
     int channel = quad / 2 * pixels * 2 + quad % 2;                                                          \
     [[unroll]] for (int g = 0; g < GROUPS; g++) {                                                            \
       vec4 v = imageLoad(image, from[g] + channel);                                                          \
@@ -51,6 +52,8 @@ void main() {
   int lane = int(gl_LocalInvocationID.x), first_block = int(gl_WorkGroupID.x) * ROWS, pixels = int(p.height * p.width);
   int count = int(p.batch) * pixels, first = int(gl_WorkGroupID.y) * 8 * GROUPS;
   int weight_block = int(p.first_block) + first_block, all_quads = int(p.first_quads + p.second_quads);
+  int layer = JOINED != 0 ? first_block / int(p.split) : 0;  // that has all of the blocks
+  int weight_gap = layer * int(p.weight_gap), bias_gap = layer * int(p.bias_gap) * 4;
   int images[GROUPS], places[GROUPS];  // of a lane's pixels: which image, and where in it; beyond the last that is made again
   int from[GROUPS];                    // and where they begin in what is read, in texels
   [[unroll]] for (int g = 0; g < GROUPS; g++) {
@@ -65,9 +68,10 @@ void main() {
 
   [[unroll]] for (int b = 0; b < ROWS; b++) {
     float term = 0.0;
-    if (BIAS != 0) term = bias[(first_block + b) * 8 + lane];
+    if (BIAS != 0) term = bias[bias_gap + (first_block + b) * 8 + lane];
     [[unroll]] for (int i = 0; i < 8 * GROUPS; i++) {
-      int g = i / 8, to = block_at(images[g], first_block + b, int(p.out_blocks), int(p.split), int(p.second_at), pixels);
+      int g = i / 8, to = JOINED != 0 ? joined_block_at(images[g], first_block + b, int(p.split), int(p.second_at), pixels)
+                                      : block_at(images[g], first_block + b, int(p.out_blocks), int(p.split), int(p.second_at), pixels);
       int at = subgroupShuffle(to * 4 + places[g] * 8, uint(i % 8)) + lane;
       float value = activate(sums[b * 8 * GROUPS + i] + term, ACTIVATION);
       if (RESIDUAL != 0) value += residual[at];

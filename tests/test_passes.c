@@ -729,6 +729,42 @@ static void a_norm_takes_what_is_added_and_what_is_concatenated_before_it(void *
   assert_memory_equal(fused, apart, sizeof fused);
 }
 
+// Three layers of the same pixels; returns the dispatches.
+static uint32_t convolve_thrice(unsigned without_passes, float *output) {
+  enum { PIXELS = 9, CHANNELS = 32 };
+  mote_error error = {0};
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *inputs[7] = {graph_input(graph, "x", (shape){1, CHANNELS, 3, 3}, ROLE_ACTIVATION)}, *y[3];
+  for (int i = 0; i < 3; i++) {
+    inputs[1 + i] = graph_input(graph, (char[]){(char)('u' + i), 0}, (shape){8, CHANNELS, 1, 1}, ROLE_WEIGHT);
+    inputs[4 + i] = graph_input(graph, (char[]){(char)('a' + i), 0}, (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
+    y[i] = conv(graph, inputs[0], inputs[1 + i], inputs[4 + i]);
+  }
+  tensor *made = attention(graph, y[0], y[1], y[2], 1);
+  made->keep = true;
+  program *program;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "layers", .without_passes = without_passes},
+                      &program, &error));
+  for (int i = 0; i < 7; i++) {
+    float *numbers = test_numbers(30u + (uint32_t)i, CHANNELS * PIXELS);
+    MUST(program_write(program, inputs[i], numbers, &error));
+    free(numbers);
+  }
+  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
+  MUST(program_read(program, made, output, &error));
+  const uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
+  program_destroy(&program);
+  return dispatches;
+}
+
+static void layers_that_take_the_same_pixels_are_one_dispatch(void **state) {
+  (void)state;
+  float apart[72], joined[72];
+  assert_int_equal(convolve_thrice(PASS_JOIN_EARLIER, apart), 4);
+  assert_int_equal(convolve_thrice(0, joined), 2);
+  assert_memory_equal(joined, apart, sizeof apart);
+}
+
 // Last, and a test: cmocka takes no notice of a group teardown that fails.
 static void nothing_is_left_on_the_device_at_the_end(void **state) {
   (void)state;
@@ -758,6 +794,7 @@ int main(void) {
       cmocka_unit_test(a_tensor_that_is_read_is_not_fused_away),
       cmocka_unit_test(images_at_twice_their_size_are_read_as_they_are),
       cmocka_unit_test(a_norm_takes_what_is_added_and_what_is_concatenated_before_it),
+      cmocka_unit_test(layers_that_take_the_same_pixels_are_one_dispatch),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
   return cmocka_run_group_tests_name("passes", tests, open_device, NULL);

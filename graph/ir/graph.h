@@ -121,13 +121,13 @@ typedef enum slot {
 } slot;
 
 // Activations that would have to lie in one tensor, to be parts of it.
-enum { JOIN_PAIRS = 2 };
+enum { JOIN_PAIRS = 2, JOINS = 2 };
 typedef struct join_pairs {
   const tensor *of[JOIN_PAIRS][2];
   int count;
 } join_pairs;
 
-// How several nodes of an op become one, and one launch does the work of all.
+// How several nodes of an op become one, and one launch does the work of all; an op has up to JOINS ways.
 typedef struct join {
   enum {
     JOIN_EARLIER,  // into a node before it, where the inputs of both are ready
@@ -161,7 +161,7 @@ typedef struct op {
   bool (*fold)(graph *graph, const node *node, tensor **weight, tensor **bias);
   bool (*cancels_bias)(const node *node);  // NULL, or whether it subtracts again what the bias before it added
   bool differentiates_activation;          // backward goes through the epilogue's activation too
-  const join *join;                        // NULL: a launch does the work of one node
+  const join *joins[JOINS];                // in which ways a launch may do the work of several nodes
   unsigned writes;                         // what the `writes` of its nodes begin as
 } op;
 

@@ -205,6 +205,7 @@ mote_status conv_tile_launch(launches *to, const conv_product *product, const la
     take_matrix_tile(to, product, (matrix_tile){words[0], words[1]}, &launch);
   else
     take_tile(product, (conv_tile){words[0], words[1], words[2], words[3], words[4]}, &launch);
+  if (launch.spec_count < described->spec_count) launch.spec_count = described->spec_count;
   return launches_add(to, &launch, error);
 }
 

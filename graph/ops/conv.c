@@ -1,4 +1,6 @@
 // conv.c: 3×3 and 1×1 convolution, stride 1, "same" padding.
+#include <string.h>
+
 #include "graph/kernels/kernel.h"
 #include "graph/ir/views.h"
 #include "graph/kernels/conv_tile.h"
@@ -7,7 +9,8 @@
 #include "graph/ops/ops.h"
 #include "shaders/conv.h"
 
-enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };
+enum { X, SECOND, WEIGHT, BIAS, RESIDUAL, INPUT_COUNT };  // of several layers that were joined, so many for each
+enum { MOST_LAYERS = MAX_INPUTS / INPUT_COUNT };
 
 typedef struct conv_attributes {
   epilogue epilogue;
@@ -53,10 +56,14 @@ static int column_groups(int width) {
   return groups >= 3 ? 4 : groups;
 }
 
-static bool fits_texel(const device_caps *caps, const node *node) {
+static int layer_count(const node *node) { return node->input_count / INPUT_COUNT; }
+
+static bool reads_convolved(const device_caps *caps, const node *node) {
   tensor *const *in = node->inputs;
   return convolves_texels(caps, (const tensor *[]){in[X], in[SECOND], in[WEIGHT]}, 3);
 }
+
+static bool fits_texel(const device_caps *caps, const node *node) { return layer_count(node) == 1 && reads_convolved(caps, node); }
 
 static bool fits_winograd(const device_caps *caps, const node *node) {
   return node->inputs[WEIGHT]->shape.h == 3 && node->outputs[0]->shape.h % 4 == 0 && fits_texel(caps, node);
@@ -66,13 +73,13 @@ static bool fits_winograd(const device_caps *caps, const node *node) {
 static bool fits_pointwise(const device_caps *caps, const node *node) {
   const conv_attributes *attributes = (const void *)node->attributes;
   shape w = node->inputs[WEIGHT]->shape;
-  return w.h == 1 && w.c >= 32 && !attributes->upsampled && fits_texel(caps, node);
+  return w.h == 1 && w.c >= 32 && !attributes->upsampled && reads_convolved(caps, node);
 }
 
 // All that the node makes.
 static shape made_by(const node *node) {
   shape made = node->outputs[0]->shape;
-  if (node->output_count > 1) made.c += node->outputs[1]->shape.c;
+  for (int i = 1; i < node->output_count; i++) made.c += node->outputs[i]->shape.c;
   return made;
 }
 
@@ -97,7 +104,7 @@ static bool fits_matrices(const device_caps *caps, const node *node) {
 static launch describe(const node *node, struct conv_parameters *push) {
   tensor *x = node->inputs[X], *second = node->inputs[SECOND], *y = node->outputs[0];
   const conv_attributes *attributes = (const void *)node->attributes;
-  tensor *both = node->output_count > 1 ? y->view_of : NULL;  // what holds both outputs
+  tensor *all = node->output_count > 1 ? y->view_of : NULL;  // what holds all outputs
   *push = (struct conv_parameters){
       .batch = (uint)y->shape.n,
       .height = (uint)y->shape.h,
@@ -106,7 +113,7 @@ static launch describe(const node *node, struct conv_parameters *push) {
       .second_quads = second ? (uint)round_up(second->shape.c, 8) / 4 : 0,
       .out_blocks = (uint)round_up(made_by(node).c, 8) / 8,
       .split = (uint)round_up(y->shape.c, 8) / 8,
-      .second_at = both ? (uint)(node->outputs[1]->view_offset / 16) : 0,
+      .second_at = all ? (uint)(node->outputs[1]->view_offset / 16) : 0,
       .first_block = attributes->first_block,
       .scale = attributes->epilogue.scale,
       .x_scale = attributes->x_scale,
@@ -121,12 +128,28 @@ static launch describe(const node *node, struct conv_parameters *push) {
       .spec_count = 5,
       // A binding must not be empty: where a tensor is absent x is bound, which the shader then does not read there.
       .bindings = {x, second ? second : x, node->inputs[WEIGHT], node->inputs[BIAS] ? node->inputs[BIAS] : x,
-                   node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, both ? both : y},
+                   node->inputs[RESIDUAL] ? node->inputs[RESIDUAL] : x, all ? all : y},
       .binding_count = 6,
       .push = push,
       .push_bytes = sizeof *push,
       .push_places = PUSH_PLACE(conv_parameters, second_in) | PUSH_PLACE(conv_parameters, second_at) |
                      PUSH_PLACE(conv_parameters, first_block)};
+}
+
+// What several layers take in the place of one's weight and bias.
+static mote_status take_layers(const node *node, const launches *to, launch *launch, struct conv_parameters *push, mote_error *error) {
+  static const int shared[] = {WEIGHT, BIAS};
+  uint32_t *const gaps[] = {&push->weight_gap, &push->bias_gap};
+  for (int i = 0; i < 2 && layer_count(node) > 1; i++) {
+    tensor *of_layers[MOST_LAYERS];
+    for (int k = 0; k < layer_count(node); k++) of_layers[k] = node->inputs[k * INPUT_COUNT + shared[i]];
+    TRY(launches_bind(to, of_layers, layer_count(node), &launch->bindings[shared[i]], error));
+    const tensor *whole = launch->bindings[shared[i]];
+    *gaps[i] = share_offset(whole, of_layers[1]) - share_offset(whole, of_layers[0]) - (uint32_t)(tensor_bytes(of_layers[0]) / 16);
+    launch->spec[CONV_JOINED] = 1;
+    launch->spec_count = CONV_JOINED + 1;
+  }
+  return MOTE_OK;
 }
 
 // Tiles as wide as the image up to 32 pixels and as many rows as fill 32 accumulators.
@@ -179,19 +202,21 @@ static mote_status launch_pointwise(const node *node, launches *to, mote_error *
   struct conv_parameters push;
   launch launch = describe(node, &push);
   uint pixels = push.batch * push.height * push.width, groups = pixels > 16 ? 4 : pixels > 8 ? 2 : 1;
-  uint rows = push.out_blocks % 2 ? 1 : 2;
+  uint rows = (layer_count(node) > 1 ? push.split : push.out_blocks) % 2 ? 1 : 2;
   launch.shader = to->kernel->name;
   launch.spec[CONV_ROWS] = rows;
   launch.spec[CONV_GROUPS] = groups;
   launch.spec_count = 7;
   launch.groups[0] = push.out_blocks / rows;
   launch.groups[1] = (pixels + 8 * groups - 1) / (8 * groups);
+  TRY(take_layers(node, to, &launch, &push, error));
   return launches_add(to, &launch, error);
 }
 
 static mote_status launch_tiles(const node *node, launches *to, mote_error *error) {
   struct conv_parameters push;
-  const launch described = describe(node, &push);
+  launch described = describe(node, &push);
+  TRY(take_layers(node, to, &described, &push, error));
   const conv_product product = product_of(node);
   return conv_tile_launch(to, &product, &described, error);
 }
@@ -201,6 +226,7 @@ static mote_status launch_plain(const node *node, launches *to, mote_error *erro
   launch launch = describe(node, &push);
   spread((uint64_t)push.batch * push.height * push.width, PLAIN_LOCAL_SIZE, launch.groups);
   launch.groups[2] = push.out_blocks;
+  TRY(take_layers(node, to, &launch, &push, error));
   return launches_add(to, &launch, error);
 }
 
@@ -284,7 +310,7 @@ static void backward(graph *graph, node *forward) {
     graph_add_gradient(graph, second, data_gradient(graph, dy, transposed, second, x->shape.c));
 }
 
-static bool can_join(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
+static bool can_join_gradients(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
   const conv_attributes *b = (const void *)other->attributes;
   bool alike = first->inputs[X] == other->inputs[X] && first->inputs[WEIGHT] == other->inputs[WEIGHT];
   bool plain = !first->inputs[BIAS] && !first->inputs[RESIDUAL] && !other->inputs[BIAS] && !other->inputs[RESIDUAL];
@@ -292,7 +318,56 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
   return data_gradients_fit(graph, first, other, pairs);
 }
 
-static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join_gradients, outputs_join};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Several layers a dispatch, which take the same and make as many channels
+
+// From `a` on to `b`, in bytes, where both have their homes; as for what the program places, which is put there in order, else.
+static size_t apart(const tensor *a, const tensor *b) {
+  return a->home.bytes && b->home.offset > a->home.offset ? b->home.offset - a->home.offset : tensor_bytes(a);
+}
+
+// Whether one binding can hold an input of all layers, at equal distances.
+static bool can_follow(const graph *graph, const node *first, const node *other, int which) {
+  tensor *of_layers[MOST_LAYERS], *own = other->inputs[which];
+  const int layers = layer_count(first);
+  for (int i = 0; i < layers; i++) of_layers[i] = first->inputs[i * INPUT_COUNT + which];
+  const size_t step = apart(of_layers[0], layers > 1 ? of_layers[1] : own), to_own = apart(of_layers[layers - 1], own);
+  const size_t bytes = step * (size_t)layers + tensor_bytes(own);
+  if (own->view_of || own == of_layers[0] || (layers == 1 && of_layers[0]->view_of)) return false;
+  return share_fits(graph, of_layers, layers, own) && step == to_own && bytes / 16 <= graph->caps->max_texel_elements;
+}
+
+static bool is_a_layer(const node *node) {
+  const tensor *y = node->outputs[0];
+  return node->inputs[BIAS] && !node->inputs[SECOND] && !node->inputs[RESIDUAL] && y->shape.c % 8 == 0 &&
+         y->kind == TENSOR_ACTIVATION && !y->keep;
+}
+
+static bool can_join_layers(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
+  const tensor *const *in = (const tensor *const *)first->inputs, *y = other->outputs[0];
+  if (!graph->caps || in[X] != other->inputs[X] || layer_count(first) == MOST_LAYERS || layer_count(other) > 1) return false;
+  if (!is_a_layer(first) || !is_a_layer(other) || first->output_count != layer_count(first) || other->output_count > 1) return false;
+  if (!shape_equal(in[WEIGHT]->shape, other->inputs[WEIGHT]->shape) || memcmp(first->attributes, other->attributes, ATTRIBUTE_BYTES))
+    return false;
+  const kernel *kernel = kernel_choose(graph->caps, first);
+  if (kernel->launch == launch_winograd || kernel->launch == launch_texel) return false;
+  if (y->view_of || (first->output_count == 1 && first->outputs[0]->view_of)) return false;
+  *pairs = (join_pairs){{{first->outputs[0], y}}, 1};
+  return can_follow(graph, first, other, WEIGHT) && can_follow(graph, first, other, BIAS) &&
+         share_fits(graph, first->outputs, first->output_count, y);
+}
+
+static bool join_layers(graph *graph, node *first, node *other) {
+  if (!share_add(graph, first->inputs[WEIGHT], other->inputs[WEIGHT]) || !share_add(graph, first->inputs[BIAS], other->inputs[BIAS]))
+    return false;
+  memcpy(first->inputs + first->input_count, other->inputs, INPUT_COUNT * sizeof *other->inputs);
+  first->input_count += INPUT_COUNT;
+  return outputs_join(graph, first, other);
+}
+
+static const join join_equal_layers = {JOIN_EARLIER, can_join_layers, join_layers};
 
 const op conv_op = {.name = "conv",
                     .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd, vary_winograd},
@@ -304,4 +379,4 @@ const op conv_op = {.name = "conv",
                     .slots = {[SLOT_ACTIVATION] = 1, [SLOT_SECOND] = SECOND, [SLOT_LOAD] = 1, [SLOT_RESIDUAL] = RESIDUAL, [SLOT_WEIGHT] = WEIGHT},
                     .offers = offers,
                     .take = take,
-                    .join = &join_data_gradients};
+                    .joins = {&join_data_gradients, &join_equal_layers}};

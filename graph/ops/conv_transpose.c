@@ -340,7 +340,7 @@ static bool can_join(const graph *graph, const node *first, const node *other, j
   return data_gradients_fit(graph, first, other, pairs);
 }
 
-static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, data_gradients_join};
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join, outputs_join};
 
 const op conv_transpose_data_gradient_op = {
     .name = "conv_transpose_data_gradient",
@@ -349,7 +349,7 @@ const op conv_transpose_data_gradient_op = {
                                     data_gradient_fits_tiles, data_gradient_tiles, vary_data_gradient_tiles),
                        {"conv_transpose_data_gradient", MOTE_KERNELS_PLAIN, NULL, data_gradient_plain}),
     .multiply_adds = data_gradient_multiply_adds,
-    .join = &join_data_gradients};
+    .joins = {&join_data_gradients}};
 
 static void add_data_gradient(graph *graph, tensor *dy, tensor *transposed, tensor *input, int first_channel) {
   if (!input || !input->requires_grad) return;

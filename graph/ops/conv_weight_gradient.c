@@ -164,7 +164,7 @@ const op conv_weight_gradient_op = {
                        TILE_KERNELS("conv_weight_gradient", fits_matrices, fits_tiles, launch_tiles, NULL),
                        {"conv_weight_gradient", MOTE_KERNELS_PLAIN, NULL, launch_plain}),
     .multiply_adds = multiply_adds,
-    .join = &join_layers};
+    .joins = {&join_layers}};
 
 tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor *weight, tensor **db) {
   const weight_gradient_attributes attributes = {.dy_scale = graph->gradient_scale};

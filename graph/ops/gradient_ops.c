@@ -26,7 +26,7 @@ bool data_gradients_fit(const graph *graph, const node *first, const node *other
   return can_be_part(dx) && can_be_part(second) && share_fits(graph, &dx, 1, second);
 }
 
-bool data_gradients_join(graph *graph, node *first, node *other) {
+bool outputs_join(graph *graph, node *first, node *other) {
   tensor *second = other->outputs[0];
   if (!share_add(graph, first->outputs[0], second)) return false;
   first->outputs[first->output_count++] = second;

@@ -12,8 +12,9 @@ tensor *conv_weight_gradient(graph *graph, tensor *const inputs[3], const tensor
 // The launch of a channel_sum, for ops whose kernel leaves the gradient of the bias out.
 mote_status channel_sum_launch(tensor *dy, tensor *sum, launches *to, mote_error *error);
 
-// Two nodes make the data gradients of two concatenated inputs: how `first` comes to make both, as views of one tensor. For joins.
+// Two nodes make the data gradients of two concatenated inputs: whether `first` could make both, as views of one tensor. For joins.
 bool data_gradients_fit(const graph *graph, const node *first, const node *other, join_pairs *pairs);
-bool data_gradients_join(graph *graph, node *first, node *other);
+// Lets `first` make the output of `other`, too, as a view of one tensor.
+bool outputs_join(graph *graph, node *first, node *other);
 
 #endif

@@ -114,9 +114,9 @@ static mote_status weight_gradient_forward(const node *node, launches *to, mote_
 
 static const join join_linear;
 const op linear_data_gradient_op = {
-    .name = "linear_data_gradient", .kernels = ONE_KERNEL("linear_data_gradient", data_gradient_forward), .join = &join_linear};
+    .name = "linear_data_gradient", .kernels = ONE_KERNEL("linear_data_gradient", data_gradient_forward), .joins = {&join_linear}};
 const op linear_weight_gradient_op = {
-    .name = "linear_weight_gradient", .kernels = ONE_KERNEL("linear_weight_gradient", weight_gradient_forward), .join = &join_linear};
+    .name = "linear_weight_gradient", .kernels = ONE_KERNEL("linear_weight_gradient", weight_gradient_forward), .joins = {&join_linear}};
 
 static void backward(graph *graph, node *forward) {
   const epilogue *attributes = (const void *)forward->attributes;
@@ -184,4 +184,4 @@ const op linear_op = {.name = "linear",
                       .multiply_adds = multiply_adds,
                       .slots = {[SLOT_ACTIVATION] = 1},
                       .differentiates_activation = true,
-                      .join = &join_linear};
+                      .joins = {&join_linear}};

@@ -71,7 +71,7 @@ static bool fits_texels(const device_caps *caps, const node *node) {
 const op weight_transpose_op = {.name = "weight_transpose",
                                 .kernels = KERNELS({"weight_transpose_texel", MOTE_KERNELS_TEXEL, fits_texels, forward},
                                                    {"weight_transpose", MOTE_KERNELS_PLAIN, NULL, forward}),
-                                .join = &join_weight_transposes};
+                                .joins = {&join_weight_transposes}};
 
 // A weight (O, C, k, k), or of a transposed convolution (C, O, k, k), with channels exchanged as (C, O, k, k) WEIGHT; `flip`: the kernel
 // rotated by half a circle. Of a parameter that does not learn it is made when weights have changed, as other packed copies are.

@@ -25,6 +25,7 @@ layout(constant_id = CONV_RESIDUAL) const uint RESIDUAL = 0;
 layout(constant_id = CONV_BIAS) const uint BIAS = 1;
 layout(constant_id = CONV_TILE_STRIDE) const int STRIDE = 1;
 layout(constant_id = CONV_TILE_SQUARE) const int SQUARE = 1;
+layout(constant_id = CONV_JOINED) const uint JOINED = 0;
 
 const int TAPS = KERNEL * KERNEL;
 const int PADDING = (KERNEL - STRIDE) / 2;
@@ -60,12 +61,17 @@ vec4 load_x(place at, int unit, int half_block) {
 
 int unit_count() { return int(p.first_quads + p.second_quads) / 2 * TAPS; }
 
+// Which of several layers makes a block.
+int layer_of(int block) { return JOINED != 0 ? block / int(p.split) : 0; }
+
 // The same input channels of output channel `o` of a row of the product: a block of eight, and its place in the pixel's square.
 vec4 load_weight(int row, int o, int unit, int half_block) {
   int quads = int(p.first_quads + p.second_quads), quad = unit / TAPS * 2 + half_block;
   int tap = SQUARE > 1 ? row % SQUARES : unit % TAPS;
   bool exists = unit < unit_count() && row < int(p.out_blocks) * SQUARES;
-  return exists ? weight[(((int(p.first_block) + row / SQUARES) * quads + quad) * TAPS * SQUARES + tap) * 8 + o] : vec4(0.0);
+  int at = (((int(p.first_block) + row / SQUARES) * quads + quad) * TAPS * SQUARES + tap) * 8 + o;
+  if (JOINED != 0) at += layer_of(row) * int(p.weight_gap);
+  return exists ? weight[at] : vec4(0.0);
 }
 
 // Where a pixel's eight output channels of `row` lie in y, or -1 where there is no such pixel or row.
@@ -78,12 +84,13 @@ int find_result(int pixel, int row) {
     int y_column = within % int(p.width) * SQUARE;
     within = y_row * int(p.width) * SQUARE + y_column + within_square % SQUARE;
   }
+  if (JOINED != 0) return joined_block_at(image, block, int(p.split), int(p.second_at), pixels) + within * 2;
   return block_at(image, block, int(p.out_blocks), int(p.split), int(p.second_at), pixels * SQUARES) + within * 2;
 }
 
 // Four of them, through the epilogue.
 void store_result(int to, int row, int half_block, vec4 sum) {
-  if (BIAS != 0) sum += bias[row / SQUARES * 2 + half_block];
+  if (BIAS != 0) sum += bias[layer_of(row) * int(p.bias_gap) + row / SQUARES * 2 + half_block];
   vec4 value = activate(sum, ACTIVATION);
   if (RESIDUAL != 0) value += residual[to + half_block];
   y[to + half_block] = value * p.scale;

@@ -1,13 +1,14 @@
 // conv.c: cases of the convolution, its two inputs and its epilogue.
 #include "tests/ops/reference.h"
 
-enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8, UPSAMPLED = 16, FORWARD = 32 };
+enum { PLAIN = 0, TWO_INPUTS = 1, GELU = 2, RESIDUAL = 4, MADE = 8, UPSAMPLED = 16, FORWARD = 32, LAYERS = 64 };
 static const float scale = 0.5f;  // so that gradients through it are numbers of half precision still
 
 // inputs: x, weight, bias, then the second input and the residual where the case has them. The epilogue comes from
 // passes, as in a network. MADE: what is convolved is made from the inputs, so that one dispatch may make both gradients.
 // UPSAMPLED: what is convolved is x at twice its size. FORWARD: without gradients, as GELU's are no numbers of half precision, which
 // kernels that round to it would be held to.
+// LAYERS: three layers' outputs side by side, the weights and biases of the others being inputs 3 to 6.
 static int times(const op_case *test) { return test->attribute & UPSAMPLED ? 2 : 1; }
 
 static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
@@ -16,15 +17,19 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
   if (test->attribute & MADE) first = relu(graph, first), second = relu(graph, second);
   tensor *x = second ? concat(graph, first, second) : test->attribute & UPSAMPLED ? upsample(graph, first) : first;
   tensor *y = conv(graph, x, in[1], in[2]);
+  if (test->attribute & LAYERS) {
+    tensor *second_y = conv(graph, x, in[3], in[4]), *third_y = conv(graph, x, in[5], in[6]);
+    return concat(graph, concat(graph, y, second_y), third_y);
+  }
   if (test->attribute & GELU) y = gelu(graph, y);
   if (test->attribute & RESIDUAL) y = add(graph, *next, y, scale);
   return y;
 }
 
-static double pixel(const op_case *test, double *const *in, int n, int o, int y, int x) {
+static double pixel(const op_case *test, double *const *in, int layer, int n, int o, int y, int x) {
   shape a = test->inputs[0].shape, w = test->inputs[1].shape, b = test->inputs[3].shape;
   const int up = times(test);
-  double sum = in[2][o];
+  double sum = in[2 + 2 * layer][o];
   for (int c = 0; c < w.c; c++)
     for (int i = 0; i < w.h; i++)
       for (int j = 0; j < w.w; j++) {
@@ -32,19 +37,20 @@ static double pixel(const op_case *test, double *const *in, int n, int o, int y,
         if (r < 0 || r >= a.h * up || k < 0 || k >= a.w * up) continue;
         double value = c < a.c ? in[0][at(a, n, c, r / up, k / up)] : in[3][at(b, n, c - a.c, r, k)];
         if (test->attribute & MADE && value < 0) continue;
-        sum += in[1][at(w, o, c, i, j)] * value;
+        sum += in[1 + 2 * layer][at(w, o, c, i, j)] * value;
       }
   return sum;
 }
 
 static void reference(const op_case *test, double *const *in, double *out) {
-  shape x = test->inputs[0].shape, w = test->inputs[1].shape, to = {x.n, w.n, x.h * times(test), x.w * times(test)};
+  const int layers = test->attribute & LAYERS ? 3 : 1;
+  shape x = test->inputs[0].shape, w = test->inputs[1].shape, to = {x.n, w.n * layers, x.h * times(test), x.w * times(test)};
   const double *residual = in[test->attribute & TWO_INPUTS ? 4 : 3];
   for (int n = 0; n < x.n; n++)
-    for (int o = 0; o < w.n; o++)
+    for (int o = 0; o < to.c; o++)
       for (int y = 0; y < to.h; y++)
         for (int k = 0; k < to.w; k++) {
-          double value = pixel(test, in, n, o, y, k);
+          double value = pixel(test, in, o / w.n, n, o % w.n, y, k);
           if (test->attribute & GELU) value = reference_gelu(value);
           if (test->attribute & RESIDUAL) value = (value + residual[at(to, n, o, y, k)]) * scale;
           out[at(to, n, o, y, k)] = value;
@@ -77,6 +83,10 @@ static const op_case cases[] = {
     CONV("1x1, odd blocks, GELU, residual", GELU | RESIDUAL | FORWARD, 3, 40, 3, 5, 24, 1, {{3, 24, 3, 5}}),
     CONV("1x1, odd blocks, residual", RESIDUAL, 3, 40, 3, 5, 24, 1, {{3, 24, 3, 5}}),
     CONV("1x1, two inputs that are made, 4x4", TWO_INPUTS | MADE, 1, 24, 4, 4, 48, 1, {{1, 16, 4, 4}}),
+    CONV("1x1, three layers", LAYERS, 2, 32, 5, 4, 24, 1, {{24, 32, 1, 1}, ROLE_WEIGHT}, {{1, 24, 1, 1}}, {{24, 32, 1, 1}, ROLE_WEIGHT},
+         {{1, 24, 1, 1}}),
+    CONV("1x1, three layers of an even count of blocks", LAYERS, 2, 40, 3, 3, 16, 1, {{16, 40, 1, 1}, ROLE_WEIGHT}, {{1, 16, 1, 1}},
+         {{16, 40, 1, 1}, ROLE_WEIGHT}, {{1, 16, 1, 1}}),
     CONV("twice the size", UPSAMPLED, 2, 24, 4, 5, 8, 3, {{0}}),
     CONV("twice the size, odd, GELU", UPSAMPLED | GELU, 2, 5, 3, 17, 13, 3, {{0}}),
     CONV("twice the size, residual", UPSAMPLED | RESIDUAL, 1, 8, 6, 1, 16, 3, {{1, 16, 12, 2}}),
