@@ -147,7 +147,7 @@ attributes_of_more_than_words() {
 device_in_gradient_rules() {
   awk 'FNR == 1 { name = "" }
        /^[a-z].*\(.*[^;]$/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
-       /graph->caps/ && name !~ /^(saves_variants|take_second|take_upsampled|can_join|one_binding_holds)$/ { print FILENAME ":" FNR ": " $0 }' \
+       /graph->caps/ && name !~ /^(saves_variants|take_second|take_upsampled|can_join|can_join_layers|can_follow|one_binding_holds)$/ { print FILENAME ":" FNR ": " $0 }' \
     graph/ops/*.c
 }
 

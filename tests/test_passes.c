@@ -657,29 +657,41 @@ static void a_tensor_that_is_read_is_not_fused_away(void **state) {
   program_destroy(&program);
 }
 
-// A convolution of an image at twice its size; returns the dispatches.
-static uint32_t convolve_twice(unsigned without_passes, float *output) {
+// Runs a graph of inputs and what is made of them, whatever numbers they have; returns the dispatches.
+static uint32_t run_graph(graph *graph, unsigned without_passes, tensor *y, float *output) {
   mote_error error = {0};
-  graph *graph = graph_create(device_get_caps(device));
-  tensor *x = graph_input(graph, "x", (shape){1, 8, 4, 4}, ROLE_ACTIVATION);
-  tensor *weight = graph_input(graph, "weight", (shape){8, 8, 3, 3}, ROLE_WEIGHT);
-  tensor *bias = graph_input(graph, "bias", (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
-  tensor *y = conv(graph, upsample(graph, x), weight, bias);
-  y->keep = true;
   program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "twice", .without_passes = without_passes},
+  y->keep = true;
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "some", .without_passes = without_passes},
                       &program, &error));
-  float *image = test_numbers(10, 128), *kernel = test_numbers(11, 576), zeros[8] = {0};
-  MUST(program_write(program, x, image, &error));
-  MUST(program_write(program, weight, kernel, &error));
-  MUST(program_write(program, bias, zeros, &error));
+  for (int i = 0; i < graph->tensor_count; i++) {
+    tensor *input = graph->tensors[i];
+    if (input->kind != TENSOR_INPUT || input->role == ROLE_TABLE) continue;
+    float *numbers = test_numbers(10u + (uint32_t)i, tensor_elements(input));
+    MUST(program_write(program, input, numbers, &error));
+    free(numbers);
+  }
   MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
   MUST(program_read(program, y, output, &error));
   const uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
-  free(image);
-  free(kernel);
   program_destroy(&program);
   return dispatches;
+}
+
+static tensor *image(graph *graph, const char *name, int n, int c, int side) {
+  return graph_input(graph, name, (shape){n, c, side, side}, ROLE_ACTIVATION);
+}
+
+static tensor *weight(graph *graph, const char *name, int o, int c, int side) {
+  return graph_input(graph, name, (shape){o, c, side, side}, ROLE_WEIGHT);
+}
+
+// A convolution of an image at twice its size; returns the dispatches.
+static uint32_t convolve_twice(unsigned without_passes, float *output) {
+  graph *graph = graph_create(device_get_caps(device));
+  tensor *twice = upsample(graph, image(graph, "x", 1, 8, 4));
+  tensor *y = conv(graph, twice, weight(graph, "weight", 8, 8, 3), image(graph, "bias", 1, 8, 1));
+  return run_graph(graph, without_passes, y, output);
 }
 
 static void images_at_twice_their_size_are_read_as_they_are(void **state) {
@@ -693,29 +705,11 @@ static void images_at_twice_their_size_are_read_as_they_are(void **state) {
 
 // A norm of two tensors, or of the two and a term; returns the dispatches.
 static uint32_t normalise_two(unsigned without_passes, bool term, float *output) {
-  mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
-  tensor *inputs[5];
-  for (int i = 0; i < 5; i++)
-    inputs[i] = graph_input(graph, (char[]){(char)('a' + i), 0},
-                            i < 2 ? (shape){2, 8, 4, 4} : (shape){i == 2 ? 2 : 1, 16, 1, 1}, ROLE_ACTIVATION);
-  tensor *x = concat(graph, inputs[0], inputs[1]);
-  if (term) x = scale_shift(graph, x, NULL, inputs[2], NULL);
-  tensor *y = group_norm(graph, x, inputs[3], inputs[4], 4, 1e-5f);
-  y->keep = true;
-  program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "norm", .without_passes = without_passes},
-                      &program, &error));
-  for (int i = 0; i < 5; i++) {
-    float *numbers = test_numbers(20u + (uint32_t)i, 256);
-    MUST(program_write(program, inputs[i], numbers, &error));
-    free(numbers);
-  }
-  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
-  MUST(program_read(program, y, output, &error));
-  const uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
-  program_destroy(&program);
-  return dispatches;
+  tensor *x = concat(graph, image(graph, "a", 2, 8, 4), image(graph, "b", 2, 8, 4));
+  if (term) x = scale_shift(graph, x, NULL, image(graph, "term", 2, 16, 1), NULL);
+  tensor *y = group_norm(graph, x, image(graph, "gamma", 1, 16, 1), image(graph, "beta", 1, 16, 1), 4, 1e-5f);
+  return run_graph(graph, without_passes, y, output);
 }
 
 static void a_norm_takes_what_is_added_and_what_is_concatenated_before_it(void **state) {
@@ -731,30 +725,13 @@ static void a_norm_takes_what_is_added_and_what_is_concatenated_before_it(void *
 
 // Three layers of the same pixels; returns the dispatches.
 static uint32_t convolve_thrice(unsigned without_passes, float *output) {
-  enum { PIXELS = 9, CHANNELS = 32 };
-  mote_error error = {0};
   graph *graph = graph_create(device_get_caps(device));
-  tensor *inputs[7] = {graph_input(graph, "x", (shape){1, CHANNELS, 3, 3}, ROLE_ACTIVATION)}, *y[3];
+  tensor *x = image(graph, "x", 1, 32, 3), *y[3];
   for (int i = 0; i < 3; i++) {
-    inputs[1 + i] = graph_input(graph, (char[]){(char)('u' + i), 0}, (shape){8, CHANNELS, 1, 1}, ROLE_WEIGHT);
-    inputs[4 + i] = graph_input(graph, (char[]){(char)('a' + i), 0}, (shape){1, 8, 1, 1}, ROLE_ACTIVATION);
-    y[i] = conv(graph, inputs[0], inputs[1 + i], inputs[4 + i]);
+    const char of_weight[] = {(char)('u' + i), 0}, of_bias[] = {(char)('a' + i), 0};
+    y[i] = conv(graph, x, weight(graph, of_weight, 8, 32, 1), image(graph, of_bias, 1, 8, 1));
   }
-  tensor *made = attention(graph, y[0], y[1], y[2], 1);
-  made->keep = true;
-  program *program;
-  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "layers", .without_passes = without_passes},
-                      &program, &error));
-  for (int i = 0; i < 7; i++) {
-    float *numbers = test_numbers(30u + (uint32_t)i, CHANNELS * PIXELS);
-    MUST(program_write(program, inputs[i], numbers, &error));
-    free(numbers);
-  }
-  MUST(program_run(program, SEQUENCE(STAGE_STEP), 1, &error));
-  MUST(program_read(program, made, output, &error));
-  const uint32_t dispatches = program_get_commands_info(program, SEQUENCE(STAGE_STEP)).dispatches;
-  program_destroy(&program);
-  return dispatches;
+  return run_graph(graph, without_passes, attention(graph, y[0], y[1], y[2], 1), output);
 }
 
 static void layers_that_take_the_same_pixels_are_one_dispatch(void **state) {
@@ -763,6 +740,19 @@ static void layers_that_take_the_same_pixels_are_one_dispatch(void **state) {
   assert_int_equal(convolve_thrice(PASS_JOIN_EARLIER, apart), 4);
   assert_int_equal(convolve_thrice(0, joined), 2);
   assert_memory_equal(joined, apart, sizeof apart);
+}
+
+// (x + conv(y)) · 2, where nothing but that convolution could take the sum.
+static void a_sum_goes_into_the_convolution_where_nothing_else_could_take_it(void **state) {
+  (void)state;
+  float apart[512], fused[512];
+  for (int i = 0; i < 2; i++) {
+    graph *graph = graph_create(device_get_caps(device));
+    tensor *y = conv(graph, image(graph, "y", 2, 8, 4), weight(graph, "weight", 16, 8, 3), image(graph, "bias", 1, 16, 1));
+    y = add(graph, image(graph, "x", 2, 16, 4), y, 2);
+    assert_int_equal(run_graph(graph, i ? 0 : PASS_RESIDUAL, y, i ? fused : apart), i ? 1 : 2);
+  }
+  assert_true(relative_error(fused, apart, 512) < 1e-6);
 }
 
 // Last, and a test: cmocka takes no notice of a group teardown that fails.
@@ -795,6 +785,7 @@ int main(void) {
       cmocka_unit_test(images_at_twice_their_size_are_read_as_they_are),
       cmocka_unit_test(a_norm_takes_what_is_added_and_what_is_concatenated_before_it),
       cmocka_unit_test(layers_that_take_the_same_pixels_are_one_dispatch),
+      cmocka_unit_test(a_sum_goes_into_the_convolution_where_nothing_else_could_take_it),
       cmocka_unit_test(nothing_is_left_on_the_device_at_the_end),
   };
   return cmocka_run_group_tests_name("passes", tests, open_device, NULL);

@@ -123,10 +123,11 @@ static bool only_epilogues_between(const graph *graph, const node *first, const 
 }
 
 // (conv(…) + b) · scale: the convolution moves to the place of the sum, after the node that makes `b`.
-static void fill_residual_late(graph *graph, node *node) {
+static bool fill_residual_late(graph *graph, node *node) {
   struct node *early = sole_producer(graph, node->inputs[0]);
-  if (!early || !is_free(early, SLOT_RESIDUAL) || !ends_with_activation(early) || !offers(graph, early, SLOT_RESIDUAL)) return;
-  if (early->stage != node->stage || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return;
+  if (!early || !is_free(early, SLOT_RESIDUAL) || !ends_with_activation(early) || !offers(graph, early, SLOT_RESIDUAL))
+    return false;
+  if (early->stage != node->stage || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return false;
   tensor *residual = node->inputs[1];
   float scale = epilogue_of(node)->scale;
   node->op = early->op;
@@ -138,9 +139,11 @@ static void fill_residual_late(graph *graph, node *node) {
   node->inputs[node->op->slots[SLOT_RESIDUAL]] = residual;
   epilogue_of(node)->scale = scale;
   early->removed = true;
+  return true;
 }
 
-// (a + conv(…)) · scale, where `a` is ready before the convolution runs, or what else has such an epilogue.
+// (a + conv(…)) · scale, where `a` is ready before the convolution runs; rather in what makes `a`, where the convolution does not offer
+// the place and that does.
 void fill_residual(graph *graph, node *node) {
   if (node->op->fills != SLOT_RESIDUAL) return;
   if (node->inputs[0] == node->inputs[1]) {
@@ -149,10 +152,7 @@ void fill_residual(graph *graph, node *node) {
   }
   struct node *front = sole_producer(graph, node->inputs[1]);
   if (!front || !is_free(front, SLOT_RESIDUAL) || !ends_with_activation(front)) return;
-  if (!offers(graph, front, SLOT_RESIDUAL)) {
-    fill_residual_late(graph, node);
-    return;
-  }
+  if (!offers(graph, front, SLOT_RESIDUAL) && fill_residual_late(graph, node)) return;
   if (!is_ready_before(node->inputs[0], front)) return;
   front->inputs[front->op->slots[SLOT_RESIDUAL]] = node->inputs[0];
   epilogue_of(front)->scale = epilogue_of(node)->scale;

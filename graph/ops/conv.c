@@ -231,8 +231,8 @@ static mote_status launch_plain(const node *node, launches *to, mote_error *erro
 }
 
 // A CPU driver would make Winograd's kernel once more for a second input, and once more for a residual: each for the one
-// layer of the network that has it. So when sampling the second input lies after the first in one binding, and the residual
-// goes elsewhere. Worth it: llvmpipe (Mesa 22.3) at f 64 keeps 13.8 MiB less, and `mote sample -n 1` takes 0.38 s instead of
+// layer of the network that has it. So when sampling the second input lies after the first in one binding, and a residual
+// goes elsewhere where it can. Worth it: llvmpipe (Mesa 22.3) at f 64 keeps 13.8 MiB less, and `mote sample -n 1` takes 0.38 s instead of
 // 0.59 s of CPU time; steps of 32 images take no longer.
 static bool saves_variants(const graph *graph, const node *node) {
   return graph->caps && !graph->train && kernel_choose(graph->caps, node)->launch == launch_winograd;
@@ -276,49 +276,6 @@ static double multiply_adds(const node *node) {
   for (int i = 0; i < node->output_count; i++) elements += (double)tensor_elements(node->outputs[i]);
   return elements * w.c * w.h * w.w;
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Backward
-
-// The gradient of one input: a convolution of dy with the transposed weight, of whose output channels this input's begin at
-// `first_channel`, a multiple of 8.
-static tensor *data_gradient(graph *graph, tensor *dy, tensor *transposed, const tensor *input, int first_channel) {
-  const conv_attributes attributes = {
-      .epilogue = {.scale = 1}, .x_scale = graph->gradient_scale, .first_block = (uint32_t)first_channel / 8};
-  tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = transposed};
-  node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
-                            &attributes, sizeof attributes);
-  return node ? node_output(graph, node, input->shape, ROLE_ACTIVATION) : NULL;
-}
-
-static void backward(graph *graph, node *forward) {
-  const conv_attributes *attributes = (const void *)forward->attributes;
-  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *dy = forward->outputs[0]->grad;
-  if (attributes->epilogue.activation || attributes->epilogue.scale != 1 || forward->inputs[RESIDUAL]) {
-    graph_fail(graph, "%s: no gradient goes through a convolution's epilogue", forward->label);
-    return;
-  }
-  bool bias_matters = forward->inputs[BIAS] && !(forward->without_gradient >> BIAS & 1);
-  tensor *db = NULL;
-  tensor *dw = conv_weight_gradient(graph, (tensor *[]){x, second, dy}, forward->inputs[WEIGHT], bias_matters ? &db : NULL);
-  graph_add_gradient(graph, forward->inputs[WEIGHT], dw);
-  graph_add_gradient(graph, forward->inputs[BIAS], db);
-  if (!x->requires_grad && !(second && second->requires_grad)) return;
-  tensor *transposed = weight_transpose(graph, forward->inputs[WEIGHT], true);
-  if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, transposed, x, 0));
-  if (second && second->requires_grad)
-    graph_add_gradient(graph, second, data_gradient(graph, dy, transposed, second, x->shape.c));
-}
-
-static bool can_join_gradients(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
-  const conv_attributes *b = (const void *)other->attributes;
-  bool alike = first->inputs[X] == other->inputs[X] && first->inputs[WEIGHT] == other->inputs[WEIGHT];
-  bool plain = !first->inputs[BIAS] && !first->inputs[RESIDUAL] && !other->inputs[BIAS] && !other->inputs[RESIDUAL];
-  if (!alike || !plain || first->output_count > 1 || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
-  return data_gradients_fit(graph, first, other, pairs);
-}
-
-static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join_gradients, outputs_join};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Several layers a dispatch, which take the same and make as many channels
@@ -368,6 +325,49 @@ static bool join_layers(graph *graph, node *first, node *other) {
 }
 
 static const join join_equal_layers = {JOIN_EARLIER, can_join_layers, join_layers};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward
+
+// The gradient of one input: a convolution of dy with the transposed weight, of whose output channels this input's begin at
+// `first_channel`, a multiple of 8.
+static tensor *data_gradient(graph *graph, tensor *dy, tensor *transposed, const tensor *input, int first_channel) {
+  const conv_attributes attributes = {
+      .epilogue = {.scale = 1}, .x_scale = graph->gradient_scale, .first_block = (uint32_t)first_channel / 8};
+  tensor *inputs[INPUT_COUNT] = {[X] = dy, [WEIGHT] = transposed};
+  node *node = graph_append(graph, &conv_op, inputs, INPUT_COUNT, 1u << SECOND | 1u << BIAS | 1u << RESIDUAL,
+                            &attributes, sizeof attributes);
+  return node ? node_output(graph, node, input->shape, ROLE_ACTIVATION) : NULL;
+}
+
+static void backward(graph *graph, node *forward) {
+  const conv_attributes *attributes = (const void *)forward->attributes;
+  tensor *x = forward->inputs[X], *second = forward->inputs[SECOND], *dy = forward->outputs[0]->grad;
+  if (attributes->epilogue.activation || attributes->epilogue.scale != 1 || forward->inputs[RESIDUAL]) {
+    graph_fail(graph, "%s: no gradient goes through a convolution's epilogue", forward->label);
+    return;
+  }
+  bool bias_matters = forward->inputs[BIAS] && !(forward->without_gradient >> BIAS & 1);
+  tensor *db = NULL;
+  tensor *dw = conv_weight_gradient(graph, (tensor *[]){x, second, dy}, forward->inputs[WEIGHT], bias_matters ? &db : NULL);
+  graph_add_gradient(graph, forward->inputs[WEIGHT], dw);
+  graph_add_gradient(graph, forward->inputs[BIAS], db);
+  if (!x->requires_grad && !(second && second->requires_grad)) return;
+  tensor *transposed = weight_transpose(graph, forward->inputs[WEIGHT], true);
+  if (x->requires_grad) graph_add_gradient(graph, x, data_gradient(graph, dy, transposed, x, 0));
+  if (second && second->requires_grad)
+    graph_add_gradient(graph, second, data_gradient(graph, dy, transposed, second, x->shape.c));
+}
+
+static bool can_join_gradients(const graph *graph, const node *first, const node *other, join_pairs *pairs) {
+  const conv_attributes *b = (const void *)other->attributes;
+  bool alike = first->inputs[X] == other->inputs[X] && first->inputs[WEIGHT] == other->inputs[WEIGHT];
+  bool plain = !first->inputs[BIAS] && !first->inputs[RESIDUAL] && !other->inputs[BIAS] && !other->inputs[RESIDUAL];
+  if (!alike || !plain || first->output_count > 1 || b->first_block != (uint32_t)first->outputs[0]->shape.c / 8) return false;
+  return data_gradients_fit(graph, first, other, pairs);
+}
+
+static const join join_data_gradients = {JOIN_NEIGHBOUR, can_join_gradients, outputs_join};
 
 const op conv_op = {.name = "conv",
                     .kernels = KERNELS({"conv_winograd", MOTE_KERNELS_TEXEL, fits_winograd, launch_winograd, vary_winograd},
