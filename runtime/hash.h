@@ -14,4 +14,10 @@ static inline uint64_t hash_bytes(uint64_t hash, const void *data, size_t bytes)
   return hash;
 }
 
+// The same of whole words, a multiplication each: another hash than that of their bytes, in a quarter of the time.
+static inline uint64_t hash_words(uint64_t hash, const uint32_t *words, size_t count) {
+  for (size_t i = 0; i < count; i++) hash = (hash ^ words[i]) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
 #endif

@@ -53,8 +53,7 @@ mote_status tuning_keep(mote_device *device, uint64_t key, int choice, const cha
 static void write_head(const mote_device *device, char head[HEAD_BYTES]) {
   uint64_t hash = HASH_START;
   const shader *shader;
-  for (size_t i = 0; (shader = shader_at(i)); i++)
-    hash = hash_bytes(hash, shader->words, shader->word_count * sizeof *shader->words);
+  for (size_t i = 0; (shader = shader_at(i)); i++) hash = hash_words(hash, shader->words, shader->word_count);
   snprintf(head, HEAD_BYTES, "mote tuning 1\ndevice %s, %s\nshaders %016" PRIx64 "\n", device->info.name,
            device->info.driver, hash);
 }

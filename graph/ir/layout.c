@@ -46,42 +46,40 @@ size_t tensor_bytes(const tensor *tensor) {
   return element_bytes(tensor) * (size_t)s.n * (size_t)round_up(s.c, 8) * (size_t)s.h * (size_t)s.w;
 }
 
-// Where element (n, c, pixel) lies, in elements.
-static size_t device_index(const tensor *tensor, int n, int c, int pixel) {
-  size_t pixels = (size_t)tensor->shape.h * (size_t)tensor->shape.w;
+// Where element (n, c, 0) lies, in elements, and how far the next pixel is.
+static size_t device_index(const tensor *tensor, int n, int c) {
+  const size_t pixels = (size_t)tensor->shape.h * (size_t)tensor->shape.w;
   if (tensor->layout == LAYOUT_C8) {
-    size_t blocks = (size_t)round_up(tensor->shape.c, 8) / 8;
-    return (((size_t)n * blocks + (size_t)c / 8) * pixels + (size_t)pixel) * 8 + (size_t)c % 8;
+    const size_t blocks = (size_t)round_up(tensor->shape.c, 8) / 8;
+    return ((size_t)n * blocks + (size_t)c / 8) * pixels * 8 + (size_t)c % 8;
   }
-  bool transposed = tensor->layout == LAYOUT_WEIGHT_TRANSPOSED;
-  size_t out = (size_t)(transposed ? c : n), in = (size_t)(transposed ? n : c);
-  size_t in_quads = (size_t)round_up(transposed ? tensor->shape.n : tensor->shape.c, 8) / 4;
-  return (((out / 8 * in_quads + in / 4) * pixels + (size_t)pixel) * 8 + out % 8) * 4 + in % 4;
+  const bool transposed = tensor->layout == LAYOUT_WEIGHT_TRANSPOSED;
+  const size_t out = (size_t)(transposed ? c : n), in = (size_t)(transposed ? n : c);
+  const size_t in_quads = (size_t)round_up(transposed ? tensor->shape.n : tensor->shape.c, 8) / 4;
+  return ((out / 8 * in_quads + in / 4) * pixels * 8 + out % 8) * 4 + in % 4;
 }
 
-static void put(const tensor *tensor, float value, void *device, size_t at) {
-  if (tensor->type == ELEMENT_F16)
-    ((uint16_t *)device)[at] = half_from_float(value);
-  else
-    ((float *)device)[at] = value;
-}
-
-static float get(const tensor *tensor, const void *device, size_t at) {
-  return tensor->type == ELEMENT_F16 ? half_to_float(((const uint16_t *)device)[at]) : ((const float *)device)[at];
-}
+static size_t device_stride(const tensor *tensor) { return tensor->layout == LAYOUT_C8 ? 8 : 32; }
 
 static void move(const tensor *tensor, float *rows, void *device, bool pack) {
-  int pixels = tensor->shape.h * tensor->shape.w;
-  size_t at = 0;
+  const int pixels = tensor->shape.h * tensor->shape.w;
+  const bool halves = tensor->type == ELEMENT_F16;
+  const size_t stride = device_stride(tensor);
+  uint16_t *half = device;
+  float *whole = device;
   for (int n = 0; n < tensor->shape.n; n++)
-    for (int c = 0; c < tensor->shape.c; c++)
-      for (int pixel = 0; pixel < pixels; pixel++, at++) {
-        size_t place = device_index(tensor, n, c, pixel);
-        if (pack)
-          put(tensor, rows[at], device, place);
+    for (int c = 0; c < tensor->shape.c; c++) {
+      size_t place = device_index(tensor, n, c);
+      for (int pixel = 0; pixel < pixels; pixel++, rows++, place += stride)
+        if (halves && pack)
+          half[place] = half_from_float(*rows);
+        else if (halves)
+          *rows = half_to_float(half[place]);
+        else if (pack)
+          whole[place] = *rows;
         else
-          rows[at] = get(tensor, device, place);
-      }
+          *rows = whole[place];
+    }
 }
 
 void layout_pack(const tensor *tensor, const float *rows, void *device) {
