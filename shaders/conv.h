@@ -17,6 +17,8 @@
 #define CONV_SPLIT 9       // 1: the output is two tensors, see shaders/glsl/split.glsl; of the texel kernels, others always ask
 #define CONV_JOINED 13     // 1: of several layers that take the same, which the weights, biases and outputs of are; see split.glsl too
 
+#define CONV_ONE_ADDRESS 10 // 1: stores through one address, see shaders/glsl/uniform.glsl: conv_winograd.comp alone
+
 // And of conv_tiled.comp alone; sizes of tiles are powers of two.
 #define CONV_TILE_LOCAL 5   // invocations: BLOCKS · LANES · SPLIT
 #define CONV_TILE_BLOCKS 6  // output channels of the tile, in eights

@@ -8,6 +8,7 @@
 #include "graph/ir/views.h"
 
 #include "runtime/list.h"
+#include "shaders/uniform.h"
 
 void spread(uint64_t invocations, uint32_t local, uint32_t groups[3]) {
   uint64_t needed = (invocations + local - 1) / local;
@@ -54,13 +55,16 @@ static void count_groups(launch *launch) {
 mote_status launches_add(launches *launches, const launch *launch, mote_error *error) {
   int count = launches->count;
   if (!LIST_ROOM(launches->entries, count)) return fail(error, MOTE_ERROR_MEMORY, "out of memory");
-  if (launch->push_bytes > MAX_PUSH_BYTES)
-    return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", launch->shader,
-                launch->push_bytes, MAX_PUSH_BYTES);
+  static const uint digits[] = UNIFORM_VALUES;
+  uint32_t push_bytes = launch->push_bytes + (launch->uniform ? (uint32_t)sizeof digits : 0);
+  if (push_bytes > MAX_PUSH_BYTES)
+    return fail(error, MOTE_ERROR_USAGE, "%s: %u bytes of push constants, at most %d", launch->shader, push_bytes, MAX_PUSH_BYTES);
   launch_entry *entry = &launches->entries[count];
   *entry = (launch_entry){.node = launches->node, .kernel = launches->kernel, .launch = *launch};
   count_groups(&entry->launch);
+  entry->launch.push_bytes = push_bytes;
   if (launch->push_bytes) memcpy(entry->push, launch->push, launch->push_bytes);
+  if (launch->uniform) memcpy(entry->push + launch->push_bytes, digits, sizeof digits);
   launches->count++;
   return MOTE_OK;
 }

@@ -16,6 +16,7 @@ struct launch {
   const void *push;  // the shader's parameter struct
   uint32_t push_bytes;
   uint32_t push_places;  // PUSH_PLACE bits of its members that say where the work lies, not what it is
+  bool uniform;          // the shader includes shaders/glsl/uniform.glsl: what that wants follows the parameter struct
   uint32_t groups[3];    // workgroups; 0 counts as 1
 };
 typedef struct launch launch;

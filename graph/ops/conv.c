@@ -166,13 +166,16 @@ static mote_status launch_texel(const node *node, launches *to, mote_error *erro
   return launches_add(to, &launch, error);
 }
 
-// Tiles of four rows of up to 16 columns. Narrower ones have not been found faster anywhere.
+// Tiles of four rows of up to 16 columns, or of eight by eight; smaller ones have not been found faster anywhere. Where pixels are
+// few, a CPU driver takes longer to make the faster pipelines than they save; but two outputs are gradients, of a training.
 static int vary_winograd(const kernel *kernel, const device_caps *caps, const node *node, variant variants[MOST_VARIANTS]) {
-  enum { WIDEST = 2 };
+  enum { ROWS = 4, WIDEST = 2, MANY_PIXELS = 2048 };
   (void)kernel, (void)caps;
-  int count = 0, groups = column_groups(node->outputs[0]->shape.w);
+  shape y = node->outputs[0]->shape;
+  int count = 0, groups = column_groups(y.w), many = y.n * y.h * y.w >= MANY_PIXELS || node->output_count > 1;
+  if (many && groups == 1 && y.h % (2 * ROWS) == 0) variants[count++] = (variant){.words = {2 * ROWS, 1, many}};
   for (int wide = groups > WIDEST ? WIDEST : groups; wide >= 1; wide--, count++)
-    variants[count] = (variant){.unlikely = count > 0, .words = {wide}};
+    variants[count] = (variant){.unlikely = count > 0, .words = {ROWS, wide, many}};
   return count;
 }
 
@@ -182,7 +185,10 @@ static mote_status launch_winograd(const node *node, launches *to, mote_error *e
   struct conv_parameters push;
   launch launch = describe(node, &push);
   bool alone = !node->inputs[SECOND] && !attributes->upsampled, follows = attributes->one_binding || (alone && !to->train && !attributes->epilogue.activation);
-  take_texel_tile(made_by(node), "conv_winograd", 4, to->variant.words[0], &launch);
+  take_texel_tile(made_by(node), "conv_winograd", to->variant.words[0], to->variant.words[1], &launch);
+  launch.spec[CONV_ONE_ADDRESS] = (uint)to->variant.words[2];
+  launch.spec_count = 11;
+  launch.uniform = true;
   launch.spec[CONV_SPLIT] = node->output_count > 1;
   if (follows) launch.spec[CONV_SECOND] = CONV_SECOND_FOLLOWS;
   if (attributes->one_binding) {
