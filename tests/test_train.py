@@ -411,7 +411,7 @@ def test_hostile_settings(where):
     settings = where / "m.safetensors.run/settings.json"
     whole = json.loads(settings.read_text())
     for name, value in (("lr", 0), ("lr", -1), ("batch", 1e300), ("batch", 0.5), ("n-feat", 12), ("target", "x"), ("seed", 1),
-                        ("flip", None)):
+                        ("size", "8x0"), ("size", "8 x 8"), ("size", 8.5), ("resize", 4096), ("flip", None)):
         edited = json.loads(json.dumps(whole))
         edited["settings"][name] = value
         if value is None:
@@ -746,6 +746,9 @@ def test_bad_images(where):
     png(where / "data/dots/3.png", 12, lambda x, y: (0, 0, 0))
     expect_error(train(where, *TINY, check=None), 1, "data/dots/3.png", "12 x 12", "--size")
     train(where, *TINY, "--steps", 1, "--resize", 16)
+    train(where, "--resume", "--steps", 2)
+    settings = json.loads((where / "m.safetensors.run/settings.json").read_text())["settings"]
+    expect((settings["resize"], settings["size"]) == (16, None), f"{settings['resize']}, {settings['size']}")
     expect(tensors(where / "m.safetensors")[0]["height"] == "16", "not 16 pixels high")
 
 

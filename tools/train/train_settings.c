@@ -176,7 +176,7 @@ static bool setting_from_json(const cJSON *json, const train_setting *s, void *v
     case SETTING_INT:
       return in_range && number == floor(number) && (*(int *)value = (int)number, true);
     case SETTING_SIZE:
-      if (cJSON_IsNumber(json)) text = number_format(number).text;
+      if (in_range && number == floor(number)) return (((int *)value)[0] = ((int *)value)[1] = (int)number, true);
       return text && size_parse(text, (int)s->minimum, (int)s->maximum, value);
     case SETTING_UINT64:
       return text && !option_uint64("", text, UINT64_MAX, value, NULL);
