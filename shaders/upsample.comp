@@ -1,4 +1,4 @@
-// upsample.comp: y = each pixel of x four times, as a 2×2 square. One invocation: four channels of one pixel of x.
+// upsample.comp: y = factor · each pixel of x four times, as a 2×2 square. One invocation: four channels of one pixel of x.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "shaders/glsl/index.glsl"
@@ -15,7 +15,7 @@ void main() {
   if (i >= p.vectors) return;
   uint column = i / 2 % p.width, row = i / 2 / p.width;  // row counted over all blocks
   uint to = (row * 2 * p.width * 2 + column * 2) * 2 + i % 2, below = to + p.width * 4;
-  vec4 value = AT(x, i);
+  vec4 value = p.factor * AT(x, i);
   y[to] = value;
   y[to + 2] = value;
   y[below] = value;

@@ -1,7 +1,8 @@
-// upsample.h: parameters of upsample.comp and upsample_backward.comp.
+// upsample.h: parameters of upsample.comp and average_pool.comp.
 #include "shaders/types.h"
 
 struct upsample_parameters {
-  uint vectors;  // vec4s in x
-  uint width;    // of x
+  uint vectors;  // vec4s in the smaller image
+  uint width;    // of it
+  float factor;
 };

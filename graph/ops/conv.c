@@ -253,8 +253,8 @@ static bool offers(const graph *graph, const node *node, slot slot) {
 }
 
 // If the kernel of the node can read that way.
-static bool take_upsampled(const graph *graph, node *node) {
-  if (!graph->caps || node->inputs[SECOND]) return false;
+static bool take_upsampled(const graph *graph, node *node, const struct node *other) {
+  if (!graph->caps || node->inputs[SECOND] || ((const epilogue *)(const void *)other->attributes)->scale != 1) return false;
   conv_attributes *attributes = (void *)node->attributes;
   const kernel *before = kernel_choose(graph->caps, node);
   attributes->upsampled = true;
@@ -273,7 +273,7 @@ static bool take_second(graph *graph, node *node, struct node *other) {
 }
 
 static bool take(graph *graph, node *node, slot slot, struct node *other) {
-  return slot == SLOT_LOAD ? take_upsampled(graph, node) : take_second(graph, node, other);
+  return slot == SLOT_LOAD ? take_upsampled(graph, node, other) : take_second(graph, node, other);
 }
 
 static double multiply_adds(const node *node) {

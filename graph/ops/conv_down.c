@@ -31,29 +31,36 @@ tensor *conv_down(graph *graph, tensor *x, tensor *weight, tensor *bias, int pad
   return node ? node_output(graph, node, y, ROLE_ACTIVATION) : NULL;
 }
 
-static struct conv_down_parameters parameters(shape x, shape y, uint32_t padding) {
-  return (struct conv_down_parameters){.batch = (uint)x.n,
-                                       .height = (uint)x.h,
-                                       .width = (uint)x.w,
-                                       .quads = (uint)round_up(x.c, 8) / 4,
-                                       .out_height = (uint)y.h,
-                                       .out_width = (uint)y.w,
-                                       .out_blocks = (uint)round_up(y.c, 8) / 8,
-                                       .padding = padding};
-}
+enum { G_X, G_DY, G_INPUT_COUNT };  // of a weight gradient
 
+// Of a layer, or of the gradient of its weight.
 static launch describe(const node *node, const launches *to, struct conv_down_parameters *push) {
-  tensor *const *in = node->inputs;
+  const bool of_weight = node->op == &conv_down_weight_gradient_op;
   const conv_down_attributes attributes = attributes_of(node);
-  *push = parameters(in[X]->shape, node->outputs[0]->shape, attributes.padding);
-  return (launch){.shader = to->kernel->name,
-                  .spec = {[CONV_DOWN_BACK] = attributes.back, [CONV_DOWN_BIAS] = in[BIAS] != NULL},
-                  .spec_count = 2,
-                  // A binding must not be empty: where there is no bias x is bound, which the shader then does not read there.
-                  .bindings = {in[X], in[WEIGHT], in[BIAS] ? in[BIAS] : in[X], node->outputs[0]},
-                  .binding_count = 4,
-                  .push = push,
-                  .push_bytes = sizeof *push};
+  tensor *const *in = node->inputs;
+  const shape x = in[X]->shape, y = of_weight ? in[G_DY]->shape : node->outputs[0]->shape;
+  *push = (struct conv_down_parameters){.batch = (uint)x.n,
+                                        .height = (uint)x.h,
+                                        .width = (uint)x.w,
+                                        .quads = (uint)round_up(x.c, 8) / 4,
+                                        .out_height = (uint)y.h,
+                                        .out_width = (uint)y.w,
+                                        .out_blocks = (uint)round_up(y.c, 8) / 8,
+                                        .padding = attributes.padding};
+  launch launch = {.shader = to->kernel->name,
+                   .bindings = {in[0], in[1]},
+                   .binding_count = 2,
+                   .push = push,
+                   .push_bytes = sizeof *push};
+  if (!of_weight) {
+    launch.spec[CONV_DOWN_BACK] = attributes.back;
+    launch.spec[CONV_DOWN_BIAS] = in[BIAS] != NULL;
+    launch.spec_count = 2;
+    // A binding must not be empty: where there is no bias x is bound, which the shader then does not read there.
+    launch.bindings[launch.binding_count++] = in[BIAS] ? in[BIAS] : in[X];
+  }
+  launch.bindings[launch.binding_count++] = node->outputs[0];
+  return launch;
 }
 
 static mote_status launch_texel(const node *node, launches *to, mote_error *error) {
@@ -90,21 +97,9 @@ static double multiply_adds(const node *node) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Backward
 
-enum { G_X, G_DY, G_INPUT_COUNT };
-
-static launch describe_gradient(const node *node, const launches *to, struct conv_down_parameters *push) {
-  tensor *x = node->inputs[G_X], *dy = node->inputs[G_DY];
-  *push = parameters(x->shape, dy->shape, attributes_of(node).padding);
-  return (launch){.shader = to->kernel->name,
-                  .bindings = {x, dy, node->outputs[0]},
-                  .binding_count = 3,
-                  .push = push,
-                  .push_bytes = sizeof *push};
-}
-
 static mote_status gradient_texel(const node *node, launches *to, mote_error *error) {
   struct conv_down_parameters push;
-  launch launch = describe_gradient(node, to, &push);
+  launch launch = describe(node, to, &push);
   launch.groups[0] = push.quads / 2;
   launch.groups[1] = push.out_blocks;
   launch.groups[2] = 3;  // rows of taps
@@ -113,7 +108,7 @@ static mote_status gradient_texel(const node *node, launches *to, mote_error *er
 
 static mote_status gradient_plain(const node *node, launches *to, mote_error *error) {
   struct conv_down_parameters push;
-  launch launch = describe_gradient(node, to, &push);
+  launch launch = describe(node, to, &push);
   spread(tensor_bytes(node->outputs[0]) / 16, PLAIN_LOCAL_SIZE, launch.groups);
   return launches_add(to, &launch, error);
 }

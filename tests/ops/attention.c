@@ -31,9 +31,8 @@ static void reference(const op_case *test, double *const *in, double *out) {
   int pixels = s.h * s.w;
   double *p = malloc((size_t)pixels * sizeof *p);
   if (!p) return;
-  for (int n = 0; n < s.n; n++)
-    for (int head = 0; head < (int)test->attribute; head++)
-      for (int pixel = 0; pixel < pixels; pixel++) attend(test, in, n, head, pixel, p, out);
+  const shape queries = {s.n, (int)test->attribute, 1, pixels};
+  for (place i = {0}; i.n < s.n; next_place(queries, &i)) attend(test, in, i.n, i.c, i.x, p, out);
   free(p);
 }
 

@@ -8,12 +8,11 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
 
 static void reference(const op_case *test, double *const *in, double *out) {
   shape s = test->inputs[0].shape, to = {s.n, s.c, s.h / 2, s.w / 2};
-  for (int n = 0; n < to.n; n++)
-    for (int c = 0; c < to.c; c++)
-      for (int y = 0; y < to.h; y++)
-        for (int x = 0; x < to.w; x++)
-          out[at(to, n, c, y, x)] = (in[0][at(s, n, c, 2 * y, 2 * x)] + in[0][at(s, n, c, 2 * y, 2 * x + 1)] +
-                                     in[0][at(s, n, c, 2 * y + 1, 2 * x)] + in[0][at(s, n, c, 2 * y + 1, 2 * x + 1)]) / 4;
+  for (place p = {0}; p.n < to.n; next_place(to, &p)) {
+    double sum = 0;
+    for (int i = 0; i < 4; i++) sum += in[0][at(s, p.n, p.c, 2 * p.y + i / 2, 2 * p.x + i % 2)];
+    out[at_place(to, p)] = sum / 4;
+  }
 }
 
 static const op_case cases[] = {

@@ -46,15 +46,12 @@ static void reference(const op_case *test, double *const *in, double *out) {
   const int layers = test->attribute & LAYERS ? 3 : 1;
   shape x = test->inputs[0].shape, w = test->inputs[1].shape, to = {x.n, w.n * layers, x.h * times(test), x.w * times(test)};
   const double *residual = in[test->attribute & TWO_INPUTS ? 4 : 3];
-  for (int n = 0; n < x.n; n++)
-    for (int o = 0; o < to.c; o++)
-      for (int y = 0; y < to.h; y++)
-        for (int k = 0; k < to.w; k++) {
-          double value = pixel(test, in, o / w.n, n, o % w.n, y, k);
-          if (test->attribute & GELU) value = reference_gelu(value);
-          if (test->attribute & RESIDUAL) value = (value + residual[at(to, n, o, y, k)]) * scale;
-          out[at(to, n, o, y, k)] = value;
-        }
+  for (place p = {0}; p.n < to.n; next_place(to, &p)) {
+    double value = pixel(test, in, p.c / w.n, p.n, p.c % w.n, p.y, p.x);
+    if (test->attribute & GELU) value = reference_gelu(value);
+    if (test->attribute & RESIDUAL) value = (value + residual[at_place(to, p)]) * scale;
+    out[at_place(to, p)] = value;
+  }
 }
 
 #define CONV(title, flags, n, c, h, w, o, k, ...)                                                           \

@@ -10,18 +10,15 @@ static void reference(const op_case *test, double *const *in, double *out) {
   shape a = test->inputs[0].shape, w = test->inputs[1].shape;
   int padding = (int)test->attribute;
   shape to = {a.n, w.n, (a.h + 1 + padding - 3) / 2 + 1, (a.w + 1 + padding - 3) / 2 + 1};
-  for (int n = 0; n < to.n; n++)
-    for (int o = 0; o < to.c; o++)
-      for (int y = 0; y < to.h; y++)
-        for (int x = 0; x < to.w; x++) {
-          double sum = in[2][o];
-          for (int c = 0; c < a.c; c++)
-            for (int tap = 0; tap < 9; tap++) {
-              int r = 2 * y + tap / 3 - padding, k = 2 * x + tap % 3 - padding;
-              if (r >= 0 && r < a.h && k >= 0 && k < a.w) sum += in[1][at(w, o, c, tap / 3, tap % 3)] * in[0][at(a, n, c, r, k)];
-            }
-          out[at(to, n, o, y, x)] = sum;
-        }
+  for (place p = {0}; p.n < to.n; next_place(to, &p)) {
+    double sum = in[2][p.c];
+    for (int c = 0; c < a.c; c++)
+      for (int tap = 0; tap < 9; tap++) {
+        int r = 2 * p.y + tap / 3 - padding, k = 2 * p.x + tap % 3 - padding;
+        if (r >= 0 && r < a.h && k >= 0 && k < a.w) sum += in[1][at(w, p.c, c, tap / 3, tap % 3)] * in[0][at(a, p.n, c, r, k)];
+      }
+    out[at_place(to, p)] = sum;
+  }
 }
 
 #define CONV_DOWN(title, padding, n, c, h, w, o)                                                                    \

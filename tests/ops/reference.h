@@ -14,6 +14,23 @@ static inline size_t at(shape s, int n, int c, int y, int x) {
   return (((size_t)n * (size_t)s.c + (size_t)c) * (size_t)s.h + (size_t)y) * (size_t)s.w + (size_t)x;
 }
 
+// A place in an image or a batch of them, and what follows it in the order of `at`: for (place p = {0}; p.n < s.n; next_place(s, &p)).
+typedef struct place {
+  int n, c, y, x;
+} place;
+
+static inline void next_place(shape s, place *p) {
+  if (++p->x < s.w) return;
+  p->x = 0;
+  if (++p->y < s.h) return;
+  p->y = 0;
+  if (++p->c < s.c) return;
+  p->c = 0;
+  p->n++;
+}
+
+static inline size_t at_place(shape s, place p) { return at(s, p.n, p.c, p.y, p.x); }
+
 static inline double reference_gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2))); }
 static inline double reference_silu(double x) { return x / (1 + exp(-x)); }
 

@@ -8,10 +8,7 @@ static tensor *build(graph *graph, const op_case *test, tensor *const *in) {
 
 static void reference(const op_case *test, double *const *in, double *out) {
   const shape s = test->inputs[0].shape, large = {s.n, s.c, 2 * s.h, 2 * s.w};
-  for (int n = 0; n < s.n; n++)
-    for (int c = 0; c < s.c; c++)
-      for (int y = 0; y < large.h; y++)
-        for (int x = 0; x < large.w; x++) out[at(large, n, c, y, x)] = in[0][at(s, n, c, y / 2, x / 2)];
+  for (place p = {0}; p.n < s.n; next_place(large, &p)) out[at_place(large, p)] = in[0][at(s, p.n, p.c, p.y / 2, p.x / 2)];
 }
 
 #define UPSAMPLE(title, n, c, h, w) \
