@@ -1,6 +1,7 @@
 // test_network.c: a network that mote does not know is a record, and trains, is saved, loaded and sampled as its own do.
 #include "tests/support.h"
 
+#include "graph/compile/program.h"
 #include "graph/nets/layers.h"
 #include "graph/nets/model.h"
 #include "graph/nets/settings.h"
@@ -221,6 +222,44 @@ static void every_network_takes_images_and_contexts(void **state) {
   }
 }
 
+// Nodes of a layer, by the path that it has alone.
+static int count_nodes(const graph *graph, const char *label) {
+  int count = 0;
+  for (int i = 0; i < graph->node_count; i++)
+    count += !graph->nodes[i]->removed && graph->nodes[i]->stage == STAGE_STEP && !strcmp(graph->nodes[i]->label, label);
+  return count;
+}
+
+// Norms with their activations, convolutions with the sums around them: each node is one dispatch.
+static void a_unet2d_samples_in_four_dispatches_a_block(void **state) {
+  (void)state;
+  mote_error error = {0};
+  program *program;
+  mote_trainer *trainer;
+  mote_model *model;
+  mote_model_info info = {.architecture = "unet2d", .channels = 3, .height = 8, .width = 8};
+  snprintf(info.settings, sizeof info.settings, "block_out_channels=32,32;down_block_types=DownBlock2D,AttnDownBlock2D;"
+                                                "up_block_types=AttnUpBlock2D,UpBlock2D;norm_num_groups=8");
+  static const uint8_t pixels[4 * 3 * 64];
+  MUST(mote_trainer_create(&(mote_trainer_desc){.device = device, .model = info, .data = {.count = 4, .pixels = pixels}, .batch = 2,
+                                               .lr_schedule = MOTE_LR_CONSTANT},
+                           &trainer, &error));
+  MUST(mote_trainer_get_model(trainer, &model, &error));
+  graph *graph = graph_create(device_get_caps(device));
+  const network_inputs inputs = network_make_inputs(graph, mote_model_get_info(model), 2, false);
+  tensor *y = network_build(graph, mote_model_get_info(model), &inputs).y;
+  assert_non_null(y);
+  y->keep = true;
+  MUST(model_bind(model, graph, &error));
+  MUST(program_create(&(program_desc){.device = device, .graph = graph, .name = "unet2d"}, &program, &error));
+  assert_int_equal(count_nodes(graph, "down_blocks.1/resnets.1"), 4);
+  assert_int_equal(count_nodes(graph, "down_blocks.1/attentions.1"), 4);
+  assert_int_equal(count_nodes(graph, "up_blocks.0/resnets.1"), 5);  // of another width: conv_shortcut
+  assert_int_equal(count_nodes(graph, "up_blocks.0"), 1);            // its way to the next size, and no concatenation
+  program_destroy(&program);
+  mote_trainer_destroy(&trainer);
+}
+
 static int close_device(void **state) {
   (void)state;
   mote_device_destroy(&device);
@@ -235,6 +274,7 @@ int main(void) {
       cmocka_unit_test(settings_are_kept_as_they_were_put),
       cmocka_unit_test(what_cannot_be_is_named_with_what_was_found),
       cmocka_unit_test(every_network_takes_images_and_contexts),
+      cmocka_unit_test(a_unet2d_samples_in_four_dispatches_a_block),
   };
   return cmocka_run_group_tests(tests, open_device, close_device);
 }
