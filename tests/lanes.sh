@@ -243,6 +243,13 @@ lane_parity() {
   count_test "images that are not square" "$python" tests/test_sizes.py "${mote[@]}"
 }
 
+# By hand: an environment of some gigabytes from PyPI, and the network for it.
+lane_diffusers() {
+  local script=("$python" tests/parity/test_diffusers.py --environment "$environment")
+  build gcc && lavapipe && make_once diffusers "an environment with diffusers" "${script[@]}" --help || return 0
+  count_test "diffusers itself: fifty configurations, exports, refusals" "${script[@]}" --mote build-gcc/mote
+}
+
 lane_swiftshader() {
   build gcc && swiftshader && inputs || return 0
   local there=(--mote build-gcc/mote --device SwiftShader)
