@@ -228,7 +228,7 @@ def check_config(report, mote, number, seed):
         y = check_network(report, mote, name, model, inputs)
         DDPMPipeline(model, scheduler).save_pretrained(mote.file("pipeline"))
         check_exported(report, mote, name, model, inputs, y)
-        if config["in_channels"] == config["out_channels"]:
+        if config["in_channels"] == config["out_channels"] <= 4:
             check_samples(report, mote, name, model, scheduler, inputs, draw)
 
 
