@@ -154,7 +154,9 @@ mote_status diffusers_check_model(const mote_model_info *info, mote_error *error
   if (network_of(info) != &unet2d_network)
     return fail(error, MOTE_ERROR_UNSUPPORTED, "found a %s, expected a unet2d, which diffusers has too", info->architecture);
   if (info->schedule == MOTE_SCHEDULE_FLOW)
-    return fail(error, MOTE_ERROR_UNSUPPORTED, "found the schedule flow, expected another: DDIMScheduler has none like it");
+    return fail(error, MOTE_ERROR_UNSUPPORTED, 
+                "found the schedule flow, expected another: FlowMatchEulerDiscreteScheduler counts timesteps from 1, a UNet2DModel of mote's "
+                "from 0; sample it with mote, or train one with another --schedule");
   return MOTE_OK;
 }
 

@@ -275,7 +275,8 @@ def check_export(report, mote):
         report.truth(name + "a file of mote's own says all", "no metadata" not in warned, repr(warned.strip()[-60:]))
         for label, model in (("a folder", start), ("what was trained on from it", trained)):
             shutil.rmtree(out, ignore_errors=True)
-            mote.run("export", model, out)
+            rows = mote.run("export", model, out).stdout
+            report.truth(name + label + ": says which row is none", " 2 none" in rows, repr(rows[-40:]))
             written = unet2d.config_of(out / "unet")
             kept = {key: written[key] for key in config if key not in ("num_class_embeds", "sample_size")}
             report.truth(name + label + ": the config", kept == {key: config[key] for key in kept} and
@@ -294,6 +295,10 @@ def check_export(report, mote):
                          scheduler["beta_schedule"] == "scaled_linear" and scheduler["beta_end"] == 0.012 and
                          scheduler["trained_betas"] is None, scheduler["_class_name"])
         done = subprocess.run([mote.path, "export", start, out] + mote.common, capture_output=True, text=True)
+        flow = mote.file("flow.safetensors")
+        mote.run("train", mote.file("images.npy"), "--net", "unet2d", "--features", "8", "--groups", "4", "--schedule", "flow", "--steps", "1",
+                 "--batch", "4", "--holdout", "0", "--sample-every", "0", "-o", flow)
+        expect_refusal(report, mote, "found the schedule flow, expected another", "export", flow, mote.file("flow"))
         report.truth(name + "not into a folder that holds something", done.returncode == 1 and "expected a new or an empty" in done.stderr,
                      repr(done.stderr[-80:]))
 

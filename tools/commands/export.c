@@ -140,9 +140,19 @@ static mote_status write_folder(const export_options *o, const mote_model *model
   return form->write(o, model, error);
 }
 
+// What the rows of the table of classes are, the last one none.
+static void print_rows(const mote_model_info *info) {
+  print("class_labels   ");
+  for (int i = 0; i < info->label_count; i++) print(" %d %s,", i, info->labels[i]);
+  if (!info->label_count) print(" 0 to %d as here,", info->n_cfeat - 1);
+  print(" %d none\n", info->n_cfeat);
+  if (info->attribute_count > 1) print("diffusers takes one of them for an image; several attributes at once are sums of rows\n");
+}
+
 static void print_result(const export_options *o, const mote_model_info *info) {
   if (!o->base.common.json) {
     print("wrote %s: a %s for %s\n", o->folder, info->architecture, form_of(info)->reader);
+    if (form_of(info)->write == write_pipeline && info->n_cfeat) print_rows(info);
     return;
   }
   cJSON *json = cJSON_CreateObject();
