@@ -62,7 +62,8 @@ static void check_model(const mote_model_info *info) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
   static const mote_device device;  // without a log
-  static const safetensors none;
+  static safetensors_entry entry;
+  const safetensors none = {.entries = &entry, .count = 0};
   static diffusers_folder folder;
   const char *path = write_folder(data, bytes);
   mote_error error = {0};
