@@ -107,6 +107,8 @@ def test_size_crop_and_pad(where):
                  "8x16")
     for words, code, texts in (
             ((), 1, (f"{WIDTH} x {HEIGHT} pixels", "context_unet", "--size 12x12", "--pad square", "--net unet2d")),
+            (("--size", "16x10"), 1, ("16 x 10 pixels", "--size 16x16", "--pad square keeps their pixels")),
+            (("--size", "10x7"), 1, ("10 x 7 pixels", "--size 12x12 makes them fit, and --net unet2d")),
             (("--size", 6), 1, ("6 x 6 pixels", "multiple of 4", "--size 8x8", "--net unet2d")),
             (("--net", "unet2d", "--features", "8,8,8", "--size", "12x6"), 1, ("12 x 6", "3 levels", "--size 12x8 makes")),
             (("--size", "4x"), 2, ("--size", "4x", "16x24")),

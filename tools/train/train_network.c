@@ -205,6 +205,15 @@ static const char *find_other(const train_network *o, image_size size) {
   return NULL;
 }
 
+// What makes squares of images without other pixels, where that would help.
+static const char *square_cure(const train_network *o, image_size size) {
+  const bool wide = size.width > size.height;
+  const int longer = wide ? size.width : size.height, shorter = wide ? size.height : size.width;
+  const bool pads = takes(o, longer, longer, NULL), crops = takes(o, shorter, shorter, NULL);
+  if (longer == shorter || (!pads && !crops)) return "";
+  return !crops ? ", --pad square keeps their pixels" : !pads ? ", --crop square keeps the middle" : ", --pad square or --crop square keeps their pixels";
+}
+
 mote_status train_network_check_size(const train_network *o, image_size size, const char *data, mote_error *error) {
   mote_error why;
   int found[2];
@@ -213,6 +222,5 @@ mote_status train_network_check_size(const train_network *o, image_size size, co
   const char *other = find_other(o, size);
   if (other) snprintf(cure, sizeof cure, ", and --net %s takes them as they are", other);
   return fail(error, MOTE_ERROR_FORMAT, "%s: the images are %d x %d pixels, %s; --size %dx%d makes them fit%s%s", data, size.width,
-              size.height, why.message, found[0], found[1],
-              found[0] == found[1] && size.width != size.height ? ", --pad square or --crop square keeps their pixels" : "", cure);
+              size.height, why.message, found[0], found[1], found[0] == found[1] ? square_cure(o, size) : "", cure);
 }
