@@ -23,6 +23,7 @@ import zlib
 import numpy as np
 
 from parity import safetensors_numpy
+from train_support import cpu_seconds
 
 OPTIONS = None
 TIMEOUT = 900
@@ -700,12 +701,12 @@ def run_all(namespace, weights=None, kills=None):
     for name, test in list(namespace.items()):
         if not name.startswith("test_") or not callable(test) or OPTIONS.only not in name:
             continue
-        started = time.monotonic()
+        started, cpu = time.monotonic(), cpu_seconds()
         with tempfile.TemporaryDirectory(prefix="mote-cli-") as where:
             try:
                 test(where)
                 passed += 1
-                print(f"ok    {name} ({time.monotonic() - started:.1f} s)", flush=True)
+                print(f"ok    {name} ({time.monotonic() - started:.1f} s, {cpu_seconds() - cpu:.1f} s of CPU)", flush=True)
             except Exception:  # whatever a test raises is its failure
                 failed += 1
                 print(f"FAIL  {name} ({test.__doc__})\n{traceback.format_exc()}", flush=True)

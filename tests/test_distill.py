@@ -30,14 +30,14 @@ def make_model(where, *words):
     images = numbers.integers(0, 60, (COUNT, SIDE, SIDE, 3)) + 150 * labels[:, None, None, None]
     np.save(f"{where}/data.npy", images.astype(np.uint8))
     np.save(f"{where}/labels.npy", labels)
-    cli.Run("train", *DATA, "-o", "m.safetensors", "--n-feat", 8, "--batch", 8, "--steps", 20, "--timesteps", T, *words,
+    cli.Run("train", *DATA, "-o", "m.safetensors", "--n-feat", 8, "--batch", 8, "--steps", 20, "--timesteps", T, "--sample-every", 0, *words,
             where=where, check=0)
 
 
 def command(*words):
-    """A short one: two rounds, to 4 and 2 steps."""
+    """A short one: two rounds, to 4 and 2 steps, without pictures."""
     return ("distill", "m.safetensors", *DATA, "-o", "fast.safetensors", "--steps", 2, "--from", 8, "--round-steps", 30,
-            "--batch", 8, *words)
+            "--batch", 8, "--sample-every", 0, *words)
 
 
 def info(where, name):
@@ -57,7 +57,7 @@ def samples(where, model, *words):
 def test_rounds(where):
     """Each round halves the steps; the first builds the guidance in; every model says how many steps it takes."""
     make_model(where)
-    run = cli.Run(*command("--guidance", 3, "--lr", "0.002"), where=where, check=0)
+    run = cli.Run(*command("--guidance", 3, "--lr", "0.002", "--sample-every", 30), where=where, check=0)
     expect("4 steps from 8: fast-4.safetensors" in run.err, run.err)
     expect("2 steps from 4: fast.safetensors" in run.err, run.err)
     for name, steps, teacher, guidance in (("fast-4.safetensors", 4, "m.safetensors", 3),
@@ -82,10 +82,10 @@ def test_a_distilled_model_is_distilled_further(where):
     """Its own steps are those of the first teacher, and its guidance stays."""
     make_model(where)
     cli.Run("distill", "m.safetensors", *DATA, "-o", "four.safetensors", "--steps", 4, "--from", 8, "--round-steps", 5,
-            "--batch", 8, where=where, check=0)
+            "--batch", 8, "--sample-every", 0, where=where, check=0)
     expect(info(where, "four.safetensors")["guidance"] == 2, "the default guidance")
     cli.Run("distill", "four.safetensors", *DATA, "-o", "one.safetensors", "--steps", 1, "--round-steps", 5, "--batch", 8,
-            where=where, check=0)
+            "--sample-every", 0, where=where, check=0)
     found = info(where, "one.safetensors")
     expect((found["steps"], found["guidance"]) == (1, 2), f"{found}")
     expect(settings(where, "one-2.safetensors")["teacher-guidance"] == 1, "guided twice")
@@ -94,11 +94,11 @@ def test_a_distilled_model_is_distilled_further(where):
 def test_killed_and_resumed(where):
     """A run that is killed in its second round and goes on ends with the bits of one that was not."""
     make_model(where)
-    cli.Run(*command("--save-every", 10, "--round-steps", 80, "--sample-every", 0), where=where, check=0)
+    cli.Run(*command("--save-every", 10, "--round-steps", 80), where=where, check=0)
     wanted = pathlib.Path(where, "fast.safetensors").read_bytes()
     for path in pathlib.Path(where).glob("fast*"):
         path.rename(path.with_name("whole-" + path.name))
-    words = [str(word) for word in command("--save-every", 10, "--round-steps", 80, "--sample-every", 0)]
+    words = [str(word) for word in command("--save-every", 10, "--round-steps", 80)]
     device = ["--device", cli.OPTIONS.device] if cli.OPTIONS.device else []
     log = pathlib.Path(where, "fast.safetensors.run", "state.safetensors")
     with subprocess.Popen([cli.OPTIONS.mote, *words, *device], cwd=where, stdout=subprocess.DEVNULL,
@@ -117,7 +117,7 @@ def test_killed_and_resumed(where):
 def test_kills(where):
     """Ended at random moments and resumed, it comes to the bits of a run that was not; nothing is left behind."""
     make_model(where)
-    words = [str(word) for word in command("--save-every", 2, "--round-steps", 100 * cli.OPTIONS.kills, "--sample-every", 0)]
+    words = [str(word) for word in command("--save-every", 2, "--round-steps", 100 * cli.OPTIONS.kills)]
     cli.Run(*words, where=where, check=0)
     files = ("fast-4.safetensors", "fast.safetensors", "fast-4.safetensors.run/state.safetensors",
              "fast.safetensors.run/state.safetensors")
@@ -151,7 +151,7 @@ def test_resume_needs_no_words(where):
     """--resume goes on with what was asked for, from any folder; what contradicts it, and another model, is refused."""
     make_model(where)
     expect_error(cli.Run("distill", "-o", "fast.safetensors", "--resume", where=where, check=1), "--resume", "distill.json")
-    cli.Run(*command("--lr", "0.002", "--sample-every", 0), where=where, check=0)
+    cli.Run(*command("--lr", "0.002"), where=where, check=0)
     wanted = pathlib.Path(where, "fast.safetensors").read_bytes()
     for name in ("fast.safetensors", "fast.safetensors.run/settings.json", "fast.safetensors.run/state.safetensors",
                  "fast.safetensors.run/log.csv"):

@@ -25,7 +25,7 @@ def gradient():
 def train(where, images, target="v", name="data.npy"):
     np.save(f"{where}/{name}", images)
     cli.Run("train", name, "-o", "m.safetensors", "--n-feat", 8, "--batch", 4, "--steps", 3, "--timesteps", T,
-            "--target", target, "--holdout", 0.5, "--seed", SEED, where=where, check=0)
+            "--target", target, "--holdout", 0.5, "--seed", SEED, "--sample-every", 0, where=where, check=0)
 
 
 def evaluate(where, *words, check=0):

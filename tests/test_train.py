@@ -9,9 +9,7 @@ nothing but Python itself.
 
 import json
 import os
-import pathlib
 import random
-import re
 import resource
 import signal
 import struct
@@ -172,7 +170,7 @@ def test_minutes(where):
 def test_loss_falls(where):
     """Training learns: the loss at the end is well below that at the beginning."""
     make_data(where)
-    run = train(where, "--n-feat", 8, "--batch", 16, "--steps", 300, "--lr", "0.003", "--json")
+    run = train(where, "--n-feat", 8, "--batch", 16, "--steps", 300, "--lr", "0.003", "--sample-every", 0, "--json")
     losses = [step["loss"] for step in run.events("step")]
     first, last = sum(losses[:3]) / 3, sum(losses[-10:]) / 10
     expect(last < 0.6 * first, f"from {first} to {last}")
@@ -184,7 +182,7 @@ def test_loss_falls(where):
 def test_resume_is_bit_equal(where):
     """A run that is stopped and goes on ends in the very bytes of one that is not, accumulation and all."""
     make_data(where)
-    words = [*TINY, "--steps", 40, "--accumulate", 2, "--shift", 1, "--warmup", 5, "--weight-decay", "0.01"]
+    words = [*TINY, "--steps", 40, "--accumulate", 2, "--shift", 1, "--warmup", 5, "--weight-decay", "0.01", "--sample-every", 15]
     (where / "other").mkdir()
     (where / "other/data").symlink_to(where / "data")
     train(where / "other", *words)
@@ -250,7 +248,8 @@ def test_no_overwriting(where):
     """A model or a run that is there is replaced by --force only, and then nothing of the old run is left."""
     make_data(where)
     words = [*TINY, "--steps", 2]
-    train(where, *words)
+    train(where, *words, "--sample-every", 1)
+    expect(list((where / "m.safetensors.run").glob("samples*")), "no pictures that could be left")
     before = state_bytes(where), (where / "m.safetensors").read_bytes()
     expect_error(train(where, *words, "--seed", 3, check=None), 1, "m.safetensors.run", "--resume", "--force")
     (where / "m.safetensors").rename(where / "moved")
@@ -262,7 +261,7 @@ def test_no_overwriting(where):
     (where / "moved").rename(where / "m.safetensors.run")
     expect((state_bytes(where), (where / "m.safetensors").read_bytes()) == before, "refused, but files changed")
     expect_error(train(where, "--resume", "--force", check=None), 2, "--resume", "--force")
-    train(where, *words, "--seed", 3, "--sample-every", 0, "--force")
+    train(where, *words, "--seed", 3, "--force")
     expect(state_bytes(where) != before[0], "not replaced")
     left = {path.name for path in (where / "m.safetensors.run").glob("samples*")}
     expect(not left, f"pictures of the old run are left: {left}")
@@ -271,7 +270,7 @@ def test_no_overwriting(where):
 def test_outputs_are_no_inputs(where):
     """-o that names what is read is refused under any name, and nothing is lost."""
     make_data(where)
-    train(where, *TINY, "--steps", 1, "--sample-every", 0)
+    train(where, *TINY, "--steps", 1)
     (where / "m.safetensors").rename(where / "first.safetensors")
     (where / "hard.safetensors").hardlink_to(where / "first.safetensors")
     (where / "soft.safetensors").symlink_to("first.safetensors")
@@ -290,7 +289,7 @@ def test_resume_needs_a_run(where):
         run = Run("train", *words, "-o", "misspelt.safetensors", "--resume", "--steps", 1, where=where)
         expect_error(run, 1, "--resume", "misspelt.safetensors.run")
     expect(sorted(os.listdir(where)) == ["data"], f"found {os.listdir(where)}")
-    train(where, *TINY, "--steps", 1, "--sample-every", 0)
+    train(where, *TINY, "--steps", 1)
     (where / "m.safetensors.run/settings.json").unlink()
     expect_error(train(where, "--resume", check=None), 1, "settings.json")
 
@@ -323,7 +322,7 @@ def test_resume_needs_its_own_model(where):
 def test_resume_before_the_first_checkpoint(where):
     """settings.json alone begins that very run anew: its data and its settings."""
     make_data(where)
-    words = [*TINY, "--steps", 4, "--seed", 7, "--lr", "0.002", "--sample-every", 0]
+    words = [*TINY, "--steps", 4, "--seed", 7, "--lr", "0.002"]
     train(where, *words)
     wanted = (where / "m.safetensors").read_bytes()
     for name in ("m.safetensors", "m.safetensors.run/state.safetensors", "m.safetensors.run/log.csv"):
@@ -342,7 +341,7 @@ def test_resume_elsewhere(where):
         (where / name).mkdir()
     make_data(where / "one")
     make_data(where / "whole")
-    words = [*TINY, "--sample-every", 0, "--lr-schedule", "constant"]
+    words = [*TINY, "--lr-schedule", "constant"]
     train(where / "whole", *words, "--steps", 8)
     train(where / "one", *words, "--steps", 2)
     told = json.loads((where / "one/m.safetensors.run/settings.json").read_text())
@@ -368,7 +367,7 @@ def test_resume_with_another_model(where):
     """Another teacher under the old name is refused; another --start is said, since a checkpoint does not need it."""
     make_data(where)
     for seed in (1, 2):
-        Run("train", "data", "-o", f"t{seed}.safetensors", *TINY, "--seed", seed, "--steps", 1, "--sample-every", 0, where=where,
+        Run("train", "data", "-o", f"t{seed}.safetensors", *TINY, "--seed", seed, "--steps", 1, where=where,
             check=0)
     teacher, words = where / "t.safetensors", ["--batch", 4, "--steps", 2, "--sample-every", 0]
     one, other = ((where / f"t{seed}.safetensors").read_bytes() for seed in (1, 2))
@@ -391,7 +390,7 @@ def test_resume_with_another_model(where):
 def test_resume_with_other_kernels(where):
     """The kernels of a run are used when it goes on; other ones are said."""
     make_data(where)
-    train(where, *TINY, "--steps", 2, "--sample-every", 0, "--kernels", "plain")
+    train(where, *TINY, "--steps", 2, "--kernels", "plain")
     run = train(where, "--resume", "--steps", 3)
     expect("same bits" not in run.err, run.err)
     run = train(where, "--resume", "--steps", 4, "--kernels", "texel")
@@ -401,7 +400,7 @@ def test_resume_with_other_kernels(where):
 def test_hostile_settings(where):
     """Rows that no run writes are left out of the log; a setting out of its range is named."""
     make_data(where)
-    train(where, *TINY, "--steps", 4, "--sample-every", 0)
+    train(where, *TINY, "--steps", 4)
     path = where / "m.safetensors.run/log.csv"
     path.write_text(path.read_text().splitlines()[0] + "\n1e300,1,,1,1,1e300\nnan,1,,1,1,1\n0,1,,1,1,1\n1.5,1,,1,1,1\n1,1,,1,1,-5\n"
                     "1,0.5,,0.001,1,2\n1,0.5,,0.001,1,3\n2,0.5,,0.001,1,1\n3,1,,1,1,1e12\n3,inf,,1,1,3\n4,0.25,0.5,0.001,1,3\n9,1,,1,1,4\n")
@@ -427,7 +426,8 @@ def test_a_run_among_its_images(where):
     """A run that writes into the folder that it reads goes on: its own pictures are no class."""
     make_data(where)
     words = ["-o", "m.safetensors", "--resume"]
-    Run("train", ".", "-o", "m.safetensors", *TINY, "--steps", 2, where=where / "data", check=0)
+    Run("train", ".", "-o", "m.safetensors", *TINY, "--steps", 2, "--sample-every", 1, where=where / "data", check=0)
+    expect(list((where / "data/m.safetensors.run").glob("samples*")), "no pictures of its own")
     Run("train", *words, "--steps", 3, where=where / "data", check=0)
     expect(tensors(where / "data/m.safetensors")[0]["labels"] == "dots,stripes", "other classes")
 
@@ -527,7 +527,7 @@ def test_start(where):
 def test_flow(where):
     """--target flow brings its schedule and equal weights; the model says so and is sampled with Heun's steps."""
     make_data(where)
-    train(where, *TINY, "--steps", 3, "--target", "flow", "--sample-every", 0)
+    train(where, *TINY, "--steps", 3, "--target", "flow")
     values = json.loads((where / "m.safetensors.run/settings.json").read_text())["settings"]
     expect(values["schedule"] == "flow" and values["min-snr"] == 0, f"settings are {values}")
     metadata, _ = tensors(where / "m.safetensors")
@@ -610,7 +610,7 @@ def test_ctrl_c(where):
 def test_reader_gone(where):
     """A reader of --json that goes away ends the run as Ctrl-C does: saved, one message, exit code 1."""
     make_data(where)
-    child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *TINY, "--steps", 100000, "--sample-every", 0,
+    child = subprocess.Popen(command("train", "data", "-o", "m.safetensors", *TINY, "--steps", 100000,
                                      "--json"), cwd=where, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     expect(json.loads(child.stdout.readline())["event"] == "step", "no step")
     child.stdout.close()
@@ -625,7 +625,7 @@ def test_reader_gone(where):
 def test_a_picture_that_cannot_be_written(where):
     """It ends the run with its name, and the steps until then are saved."""
     make_data(where)
-    train(where, *TINY, "--steps", 2, "--sample-every", 0)
+    train(where, *TINY, "--steps", 2)
     (where / "m.safetensors.run/loss.png").unlink(missing_ok=True)
     (where / "m.safetensors.run/loss.png").mkdir()
     run = train(where, "--resume", "--steps", 1000, "--sample-every", 6, "--save-every", 1000, check=None)
