@@ -15,9 +15,10 @@ build() {  # gcc|clang|asan: true if it stands in build-NAME
   # Only the first two are about warnings: what they find should not keep the others from running.
   case $1 in
     gcc) options=(-DMOTE_WERROR=ON) compiler=gcc ;;
-    clang) options=(-DMOTE_WERROR=ON) ;;
+    # Not optimised, like the next: clang warns all the same, and optimising takes two thirds of the time to compile.
+    clang) options=(-DMOTE_WERROR=ON -DCMAKE_BUILD_TYPE=None) ;;
     # The fuzz targets, which need objects that count branches, take them from here.
-    asan) options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DMOTE_FUZZ=ON
+    asan) options=(-DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-gline-tables-only -DMOTE_FUZZ=ON
                    "-DMOTE_SANITIZE=fuzzer-no-link,address,undefined") ;;
   esac
   options+=(-DMOTE_PROGRAM=ON -DMOTE_TESTS=ON)
@@ -36,16 +37,14 @@ make_once() {  # what name command...: true if it is made; the command runs the 
   [ "${built[$1]}" = yes ] || { echo "  not run: it needs \"$2\""; return 1; }
 }
 
-# Installs into build-check/installed and builds the examples against that.
+# Installs gcc's build into build-check/installed and builds the examples against that.
 build_examples() {
-  build_tree build-install all -DMOTE_TESTS=OFF -DBUILD_SHARED_LIBS=OFF \
-    "-DCMAKE_INSTALL_PREFIX=$PWD/build-check/installed" &&
-    cmake --install build-install &&
+  cmake --install build-gcc --prefix "$PWD/build-check/installed" &&
     cmake -S examples -B build-check/examples "-DCMAKE_PREFIX_PATH=$PWD/build-check/installed" \
       -DCMAKE_C_FLAGS=-Werror && cmake --build build-check/examples --parallel
 }
 
-examples() { make_once examples "the examples, against the installed library" build_examples; }
+examples() { build gcc && make_once examples "the examples, against the installed library" build_examples; }
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Devices, layers, inputs
@@ -147,6 +146,11 @@ with_layer() {  # chromium|debian core_sync|gpu_assisted command...: runs it wit
   local -x VK_LAYER_PATH=$PWD/build-check/layers/$layer VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation
   local -x VK_LAYER_SETTINGS_PATH=$PWD/tests/validation/$settings.txt
   if [ -n "$enables" ]; then local -x VK_LAYER_ENABLES=$enables; fi
+  # This layer changes each shader, and lavapipe takes long to compile what comes out: half as long without optimising, which
+  # changes no result. Other lanes should not find that in their cache.
+  if [ "$settings" = gpu_assisted ]; then
+    local -x GALLIVM_PERF=nopt MESA_SHADER_CACHE_DIR=$PWD/build-check/cache-unoptimised
+  fi
   "$@"
 }
 
@@ -227,7 +231,7 @@ lane_parity() {
   count_test "backward against PyTorch" "$python" tests/parity/test_backward.py "${mote[@]}"
   count_test "AdamW steps against PyTorch" "$python" tests/parity/test_train_steps.py "${mote[@]}"
   count_test "the classifier against PyTorch" "$python" tests/parity/test_classifier.py "${mote[@]}"
-  count_test "training, eight times killed" "$python" tests/test_train.py "${mote[@]}" --kills 8 --only '^test_(?!minutes)'
+  count_test "training, four times killed" "$python" tests/test_train.py "${mote[@]}" --kills 4 --only '^test_(?!minutes)'
   count_test "training a unet2d" "$python" tests/test_train_unet2d.py "${mote[@]}"
   alone count_test "training by the clock" "$python" tests/test_train.py "${mote[@]}" --only '^test_minutes'
   alone count_test "profile" "$python" tests/test_profile.py "${mote[@]}"
@@ -316,8 +320,7 @@ lane_validation_gpu() {
   build gcc && lavapipe && inputs || return 0
   make_layers
   run_test "a seeded overrun is seen, debian" canary_is_seen debian gpu_assisted overrun
-  # The layer changes each shader, and lavapipe takes long to compile what comes out: every op with the kernels that it prefers;
-  # those of other classes in the network.
+  # Compiling takes the time here: every op with the kernels that it prefers; those of other classes in the network.
   run_test "op tests, debian, gpu_assisted" silent debian gpu_assisted build-gcc/tests/test_ops overruns
   validate debian gpu_assisted --separate-buffers
 }
@@ -366,8 +369,7 @@ lane_fuzz() {
   local sources=(tests/fuzz/fuzz_*.c) source share
   [ -e "${sources[0]}" ] || { fail_test "fuzz targets" "there is no tests/fuzz/fuzz_*.c"; return 0; }
   fuzzers || return 0
-  # All of them together take $fuzz_seconds on as many cores as there are.
-  share=$((fuzz_seconds * $(jobs_at_once) / ${#sources[@]}))
+  share=$((fuzz_seconds / ${#sources[@]}))
   for source in "${sources[@]}"; do
     run_test "$(basename "$source" .c)" fuzz "$(basename "$source" .c)" $((share > 5 ? share : 5))
   done
