@@ -335,7 +335,7 @@ sanitized() {  # command...
 }
 
 lane_sanitizer() {
-  local kernels training=(test_files test_resume_is_bit_equal test_resume_needs test_start test_damaged test_hostile
+  local kernels training=(test_files test_resume_is_bit_equal test_resume_needs_a_run test_start test_damaged test_hostile
                           test_full_disk test_loss_not test_usage test_bad test_info)
   build asan && lavapipe && inputs || return 0
   cc -shared -fPIC -o build-asan/keep_drivers.so tests/keep_drivers.c

@@ -488,8 +488,8 @@ def test_alpha(where):
             train(folder, *TINY, "--steps", 3, "--channels", 4, "--alpha", alpha)
             metadata, weights[alpha, clear] = tensors(folder / "m.safetensors")
             expect(metadata["alpha"] == alpha, f"metadata alpha is {metadata['alpha']}")
-            expect(alpha in Run("info", "m.safetensors", where=folder, check=0).out, "mote info does not say it")
-            expect_straight_png(folder, alpha == "premultiplied")
+        expect(alpha in Run("info", "m.safetensors", where=folder, check=0).out, "mote info does not say it")
+        expect_straight_png(folder, alpha == "premultiplied")
         if alpha == "premultiplied":
             expect_init_kept(folder)
         one, other = (weights[alpha, clear] for clear in ((255, 0, 255), (0, 0, 0)))
