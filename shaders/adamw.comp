@@ -14,7 +14,7 @@ layout(binding = 1) readonly buffer Gradients { vec4 gradients[]; }; // flat, le
 layout(binding = 2) buffer First { vec4 first[]; };                  // flat, learned parameters only
 layout(binding = 3) buffer Second { vec4 second[]; };                // flat, learned parameters only
 layout(binding = 4) buffer Average { vec4 average[]; };              // flat
-layout(binding = 5) readonly buffer Statistics { vec4 statistics[]; };  // flat, behind the learned parameters; sums over batches
+layout(binding = 5) readonly buffer Statistics { vec4 statistics[]; };  // flat, after the learned parameters; sums over batches
 layout(binding = 6) readonly buffer State { uint state[]; };         // TRAIN_WORDS raw
 layout(push_constant) uniform Push { adamw_parameters p; };
 

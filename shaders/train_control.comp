@@ -19,7 +19,7 @@ layout(binding = 3) coherent buffer WeightSums { float weight_sums[]; };   // an
 layout(binding = 4) readonly buffer Loss { float loss[]; };                // (loss_parts) raw
 layout(binding = 5) coherent buffer State { uint state[]; };               // TRAIN_WORDS raw
 layout(binding = 6) writeonly buffer Ring { float ring[]; };               // (TRAIN_RING) raw
-layout(binding = 7) readonly buffer Statistics { vec4 statistics[]; };     // of the batch, flat, behind the gradients
+layout(binding = 7) readonly buffer Statistics { vec4 statistics[]; };     // of the batch, flat, after the gradients
 layout(push_constant) uniform Push { train_control_parameters p; };
 
 #define ARRIVED state[TRAIN_ARRIVED]

@@ -49,7 +49,7 @@ mote_status trainer_check_data(const mote_trainer_desc *desc, mote_error *error)
 mote_status trainer_check_total(mote_lr_schedule schedule, uint64_t total_steps, mote_error *error);
 
 // trainer_files.c: what the header of a state tells: after this the file holds no more than the trainer needs. Then its numbers:
-// TRAIN_WORDS words, and the flat buffers behind one another. Of the trainer, desc and parameters are asked.
+// TRAIN_WORDS words, and the flat buffers one after the other. Of the trainer, desc and parameters are asked.
 mote_status trainer_check_state(const mote_trainer *trainer, const safetensors *file, const char *path, mote_error *error);
 mote_status trainer_read_state(const mote_trainer *trainer, const safetensors *file, const char *path, uint32_t *words,
                                float *values, mote_error *error);

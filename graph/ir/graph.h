@@ -109,10 +109,10 @@ typedef enum slot {
   SLOT_NONE,
   SLOT_SECOND,      // before it: what is concatenated after input 0
   SLOT_LOAD,        // before it: what makes its first input of a smaller one
-  SLOT_WEIGHT,      // after it: normalisation, folded into the weight, and the bias behind it
+  SLOT_WEIGHT,      // after it: normalisation, folded into the weight, and the bias after it
   SLOT_ACTIVATION,  // after it: the epilogue's
   SLOT_RESIDUAL,    // after it: a sum, of which this is the other term
-  SLOT_SCALE,       // after it: a factor, a term or both, and the step that chooses them, as the inputs behind the first of that node
+  SLOT_SCALE,       // after it: a factor, a term or both, and the step that chooses them, as the inputs after the first of that node
   SLOT_TERM,        // before it: a term of its first input, of which it takes as many inputs in the same way
   SLOT_POOL,        // after it: pooling
   SLOT_MEAN,        // beside it: the mean of its first input, one more output

@@ -402,7 +402,7 @@ static bool run_and_count(session *s, const selftest_op *op, const op_case *test
                             .kernels = s->caps.kernel_names ? s->caps.kernel_names : "",
                             .found = status ? INFINITY : run.found,
                             .tolerance = tolerance_of(s->device, test, gradient),
-                            .why = status ? error.message : run.overrun ? "written behind a tensor" : ""};
+                            .why = status ? error.message : run.overrun ? "written past the end of a tensor" : ""};
   result.passed = !*result.why && result.found <= result.tolerance;
   if (rounds && run.program) find_rounds(s, run.program, rounds);
   finish(&run);

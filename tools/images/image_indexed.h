@@ -5,7 +5,7 @@
 #include "tools/images/image.h"
 #include "tools/images/palette.h"
 
-// Encodes with the palette's colours in their order, and behind them those of the picture that it lacks, with alpha where
+// Encodes with the palette's colours in their order, and after them those of the picture that it lacks, with alpha where
 // some are not opaque. A picture of more than 256 colours, or without a palette (of no colours), is written as image_write_png does.
 mote_status image_write_png_indexed(const image *image, const palette *palette, file_writer *writer, mote_error *error);
 
