@@ -325,7 +325,7 @@ static mote_status play(float *images, mote_error *error) {
 }
 
 // Plays again and again, each time with the next call of one kind failing, until none fails: first on one device that
-// has all its kernels, then, every `stride`th, from adopting on.
+// has all its kernels, then from adopting on, where every call fails once, and of what makes kernels every `stride`th.
 static void fail_everywhere(int *fail_at, const int *calls, int stride) {
   float expected[2 * IMAGE], images[2 * IMAGE];
   mote_error error = {0};
@@ -333,6 +333,7 @@ static void fail_everywhere(int *fail_at, const int *calls, int stride) {
   reset();
   const mote_device_adopt_desc desc = injected();
   MUST(mote_device_adopt(&desc, &device, &error));
+  const int adopting = *calls;
   MUST(play_on(device, true, expected, &error));
   int blocks = heap.live, failures = 0, last = 1;
   assert_int_equal(layer.live_memory, 0);
@@ -350,7 +351,7 @@ static void fail_everywhere(int *fail_at, const int *calls, int stride) {
   mote_device_destroy(&device);
   assert_int_equal(heap.live, 0);
   last = 1;
-  for (int at = 1; at <= last; at += stride) {
+  for (int at = 1; at <= last; at += at < adopting ? 1 : stride) {
     restart();
     *fail_at = at;
     mote_status status = play(images, &error);
@@ -369,12 +370,12 @@ static void device_memory_may_run_out_anywhere(void **state) {
 
 static void host_memory_may_run_out_anywhere(void **state) {
   (void)state;
-  fail_everywhere(&heap.fail_at, &heap.calls, 17);
+  fail_everywhere(&heap.fail_at, &heap.calls, 61);
 }
 
 static void every_object_may_be_refused(void **state) {
   (void)state;
-  fail_everywhere(&layer.refuse_at, &layer.creations, 17);
+  fail_everywhere(&layer.refuse_at, &layer.creations, 61);
 }
 
 // What was submitted still runs: nothing that it uses may be freed before it is known to have ended.
