@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""mote train with a unet2d: the short forms of its settings; memory, which is known before, and images on the host.
+"""mote train with a unet2d: the short forms of its settings; memory, which is known before, and images on the host; and what
+other commands do with such a model.
 
     /usr/bin/python3 tests/test_train_unet2d.py --mote build/mote [--device D] [--only TEXT]
 
@@ -11,9 +12,10 @@ import array
 import json
 import os
 import re
+import struct
 import sys
 
-from train_support import Run, expect, expect_error, make_data, run_tests, tensors, train
+from train_support import Run, expect, expect_error, make_data, png, run_tests, tensors, train
 
 UNET = ["--net", "unet2d", "--batch", 2, "--timesteps", 20, "--sample-every", 0, "--steps", 1]
 
@@ -127,6 +129,72 @@ def test_images_on_the_host(where):
     losses = [[row.split(",")[:3] for row in (where / f"{name}.safetensors.run/log.csv").read_text().splitlines() if row.startswith("40,")]
               for name in ("m", "whole")]
     expect(losses[0] == losses[1] and losses[0], f"found {losses}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What becomes of such a model
+
+def numbers(path):
+    """All numbers of a .npy of float32."""
+    data = path.read_bytes()
+    body = data[10 + int.from_bytes(data[8:10], "little"):]
+    return struct.unpack(f"<{len(body) // 4}f", body)
+
+
+def test_average(where):
+    """What is saved are averaged weights, the last ones where --ema is 0; both are in the checkpoint."""
+    make_data(where)
+    for ema in ("0", "0.9"):
+        train(where, *TINY_UNET, "--batch", 4, "--steps", 3, "--sample-every", 0, "--ema", ema, "--force")
+        _, state = tensors(where / "m.safetensors.run/state.safetensors")
+        _, saved = tensors(where / "m.safetensors")
+        same = state["weights"] == state["average"]
+        expect(same == (ema == "0"), f"--ema {ema}: averages are {'' if same else 'not '}the weights")
+        biases = [value for name, value in saved.items() if name.endswith("conv1.bias")]  # which lie in one piece, as they are
+        expect(biases and all(value in state["average"] for value in biases), f"--ema {ema}: not the averages were saved")
+
+
+def test_editing(where):
+    """--init, --mask and --interpolate do with a unet2d what they do with other models."""
+    make_data(where)
+    png(where / "mask.png", 8, lambda x, y: (255 * (x > 3),) * 3)
+    train(where, *TINY_UNET, "--batch", 4, "--steps", 2, "--sample-every", 0, "--timesteps", 100)
+    init = [20 * 3, 0, 0]  # of data/dots/3.png
+
+    def sample(name, *words):
+        Run("sample", "m.safetensors", "-o", f"{name}.png", "--npy", f"{name}.npy", "--steps", 3, *words, where=where, check=0)
+        return numbers(where / f"{name}.npy")
+
+    near = sample("near", "-n", 1, "--init", "data/stripes/3.png", "--strength", "0.05", "--seed", 1)
+    far = sample("far", "-n", 1, "--init", "data/stripes/3.png", "--strength", "1", "--seed", 1)
+    red = [value for value in near[:64]]
+    expect(max(abs(value - (init[0] / 127.5 - 1)) for value in red) < 0.5, f"strength 0.05 gave a red of {red}")
+    expect(near != far, "--strength changes nothing")
+    kept = sample("kept", "-n", 1, "--init", "data/stripes/3.png", "--mask", "mask.png", "--seed", 1)
+    black = [kept[y * 8 + x] for y in range(8) for x in range(4)]
+    expect(max(abs(value - (init[0] / 127.5 - 1)) for value in black) < 1e-3, f"what the mask keeps is {black}")
+    expect(max(abs(kept[y * 8 + x] - (init[0] / 127.5 - 1)) for y in range(8) for x in range(4, 8)) > 0.01, "nothing was made anew")
+    way = sample("way", "-n", 3, "--interpolate", "--context", "dots", "--context", "stripes", "--seed", 4)
+    ends = [sample(label, "-n", 1, "--context", label, "--seed", 4) for label in ("dots", "stripes")]
+    for end, at in ((ends[0], way[:192]), (ends[1], way[-192:])):
+        expect(max(abs(a - b) for a, b in zip(end, at)) < 1e-4, "an end of the way is not the image of its label")
+
+
+def test_distill_and_evaluate(where):
+    """A unet2d is distilled to a unet2d of half the steps, and judged by a classifier."""
+    make_data(where)
+    train(where, *TINY_UNET, "--batch", 4, "--steps", 2, "--sample-every", 0)
+    Run("distill", "m.safetensors", "data", "-o", "fast.safetensors", "--steps", 1, "--from", 2, "--round-steps", 2, "--batch", 4,
+        where=where, check=0)
+    found, _ = tensors(where / "fast.safetensors")
+    expect(found["architecture"] == "unet2d" and found["steps"] == "1", f"found {found}")
+    expect(found["block_out_channels"] == "8,8" and found["add_attention"] == "false", f"found {found}")
+    Run("train", "data", "-o", "judge.safetensors", "--classifier", "--n-feat", 8, "--steps", 2, "--batch", 4, where=where, check=0)
+    for model in ("m", "fast"):
+        run = Run("evaluate", f"{model}.safetensors", "data", "-n", 4, "--steps", 1, "--classifier", "judge.safetensors", "--holdout",
+                  "0.2", "--json", where=where, check=0)
+        found = run.events("result")[0]
+        expect(0 < found["held_out"]["mean"] < 10 and len(found["classes"]) == 2, f"found {found}")
 
 
 if __name__ == "__main__":

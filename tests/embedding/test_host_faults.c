@@ -22,6 +22,7 @@ static struct {
   int unready;          // so often vkGetFenceStatus says that the work which was not waited for still runs
   bool freed_early;     // memory was freed meanwhile
   double period;
+  VkDeviceSize budget, usage;  // what VK_EXT_memory_budget tells of every heap; 0: what the driver does
 } layer;
 
 static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
@@ -172,7 +173,27 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_function(VkDevice dev
   return vkGetDeviceProcAddr(device, name);
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL enumerate_extensions(VkPhysicalDevice physical, const char *of, uint32_t *count,
+                                                           VkExtensionProperties *properties) {
+  const uint32_t room = *count;
+  if (properties && layer.budget) *count = room - 1;
+  VkResult result = vkEnumerateDeviceExtensionProperties(physical, of, count, properties);
+  if (!layer.budget) return result;
+  if (properties) strcpy(properties[*count].extensionName, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+  ++*count;
+  return VK_SUCCESS;
+}
+
+static VKAPI_ATTR void VKAPI_CALL get_memory(VkPhysicalDevice physical, VkPhysicalDeviceMemoryProperties2 *properties) {
+  VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget = properties->pNext;
+  vkGetPhysicalDeviceMemoryProperties2(physical, properties);
+  for (uint32_t i = 0; layer.budget && budget && i < VK_MAX_MEMORY_HEAPS; i++)
+    budget->heapBudget[i] = layer.budget, budget->heapUsage[i] = layer.usage;
+}
+
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance_function(VkInstance instance, const char *name) {
+  if (!strcmp(name, "vkEnumerateDeviceExtensionProperties")) return (PFN_vkVoidFunction)enumerate_extensions;
+  if (!strcmp(name, "vkGetPhysicalDeviceMemoryProperties2")) return (PFN_vkVoidFunction)get_memory;
   if (!strcmp(name, "vkGetDeviceProcAddr")) return (PFN_vkVoidFunction)get_device_function;
   return vkGetInstanceProcAddr(instance, name);
 }
@@ -689,8 +710,37 @@ static void dropped_records_do_not_stop_the_clock(void **state) {
   mote_device_destroy(&device);
 }
 
+// What the driver leaves the process is what training is refused by, before it takes anything.
+static void what_others_hold_of_the_heap_counts(void **state) {
+  (void)state;
+  static const uint8_t images[4 * IMAGE];
+  mote_error error = {0};
+  mote_device *device;
+  mote_trainer *trainer;
+  layer.calls = 0;
+  layer.budget = (VkDeviceSize)256 << 20;
+  layer.usage = (VkDeviceSize)253 << 20;
+  const mote_device_adopt_desc adopt = injected();
+  MUST(mote_device_adopt(&adopt, &device, &error));
+  assert_int_equal(mote_device_get_memory(device).free_bytes, 3 << 20);
+  const mote_trainer_desc desc = {.device = device,
+                                  .model = {.channels = 3, .height = HEIGHT, .n_feat = 8, .n_cfeat = 2},
+                                  .data = {4, images, NULL},
+                                  .batch = 64,
+                                  .lr_schedule = MOTE_LR_CONSTANT};
+  mote_trainer_create(&desc, &trainer, &error);
+  assert_error(&error, MOTE_ERROR_MEMORY, "of which 3.0 MiB are free");
+  assert_int_equal(layer.calls, 0);
+  layer.usage = 0;
+  MUST(mote_trainer_create(&desc, &trainer, &error));
+  mote_trainer_destroy(&trainer);
+  mote_device_destroy(&device);
+  layer.budget = 0;
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_others_hold_of_the_heap_counts),
       cmocka_unit_test(device_memory_may_run_out_anywhere),
       cmocka_unit_test(host_memory_may_run_out_anywhere),
       cmocka_unit_test(every_object_may_be_refused),

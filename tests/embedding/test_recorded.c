@@ -10,6 +10,7 @@ static mote_model *model;
 static float contexts[BATCH * CONTEXT], other_contexts[BATCH * CONTEXT], mixture[BATCH * CONTEXT];
 static float noise[BATCH * IMAGE], images[BATCH * IMAGE], mask[BATCH * PIXELS];
 static FILE *kept;  // NULL: not asked for
+static double budget = MOTE_NO_BUDGET;
 
 static int open_all(void **state) {
   (void)state;
@@ -109,7 +110,7 @@ static void record(const option *option, float *out, uint8_t *pixels) {
   for (int frame = 0; last.steps_left; frame++) {
     host_begin(&the_host);
     if (frame == 0) MUST(mote_sampler_record_begin(sampler, the_host.commands, &option->request, &error));
-    MUST(mote_sampler_record(sampler, the_host.commands, PORTION, MOTE_NO_BUDGET, &last, &error));
+    MUST(mote_sampler_record(sampler, the_host.commands, budget > 0 ? 0 : PORTION, budget, &last, &error));
     done += last.steps;
     if (last.steps_left != count - done)
       fail_msg("%s: found %d steps left, expected %d of %d", option->name, last.steps_left, count - done, count);
@@ -124,19 +125,61 @@ static void record(const option *option, float *out, uint8_t *pixels) {
   mote_sampler_destroy(&sampler);
 }
 
+// `plain` is what the first option makes.
+static void compare(const option *option, const float *plain) {
+  float expected[BATCH * IMAGE], found[BATCH * IMAGE];
+  uint8_t rgb[BATCH * IMAGE], rgba[BATCH * PIXELS * 4];
+  run(option, expected, rgb);
+  record(option, found, rgba);
+  if (memcmp(found, expected, sizeof expected)) fail_msg("%s: the recorded form differs", option->name);
+  for (int pixel = 0; pixel < BATCH * PIXELS; pixel++) assert_memory_equal(rgba + pixel * 4, rgb + pixel * 3, 3);
+  if (option != options && !memcmp(expected, plain, sizeof expected)) fail_msg("%s: changes nothing", option->name);
+}
+
 static void every_option_gives_the_same_bytes_recorded(void **state) {
   (void)state;
-  float expected[BATCH * IMAGE], found[BATCH * IMAGE], plain[BATCH * IMAGE];
-  uint8_t rgb[BATCH * IMAGE], rgba[BATCH * PIXELS * 4];
+  float plain[BATCH * IMAGE];
+  uint8_t rgb[BATCH * IMAGE];
   run(&options[0], plain, rgb);
-  for (size_t i = 0; i < COUNT(options); i++) {
-    run(&options[i], expected, rgb);
-    record(&options[i], found, rgba);
-    if (memcmp(found, expected, sizeof expected)) fail_msg("%s: the recorded form differs", options[i].name);
-    for (int pixel = 0; pixel < BATCH * PIXELS; pixel++)
-      assert_memory_equal(rgba + pixel * 4, rgb + pixel * 3, 3);
-    if (i && !memcmp(expected, plain, sizeof plain)) fail_msg("%s: changes nothing", options[i].name);
-  }
+  for (size_t i = 0; i < COUNT(options); i++) compare(&options[i], plain);
+}
+
+// Of averaged weights, and with as many steps a frame as a budget of time allows.
+static void a_unet2d_gives_the_same_bytes_recorded_under_a_budget(void **state) {
+  (void)state;
+  static const char *const names[] = {"defaults", "x_init, as of an interpolation", "guidance away from a context",
+                                      "inpainting, resampled, everything else"};
+  static uint8_t squares[BATCH * IMAGE];
+  for (int i = 0; i < BATCH * IMAGE; i++) squares[i] = (uint8_t)(i * 37);
+  mote_error error = {0};
+  mote_trainer *trainer;
+  const mote_trainer_desc desc = {.device = device,
+                                  .model = {.architecture = "unet2d",
+                                            .settings = "block_out_channels=8,8;down_block_types=DownBlock2D,AttnDownBlock2D;"
+                                                        "up_block_types=AttnUpBlock2D,UpBlock2D;layers_per_block=1",
+                                            .channels = 3, .height = HEIGHT, .n_cfeat = CONTEXT, .prediction = MOTE_PREDICT_V},
+                                  .data = {BATCH, squares, contexts},
+                                  .batch = BATCH,
+                                  .lr_schedule = MOTE_LR_CONSTANT};
+  MUST(mote_trainer_create(&desc, &trainer, &error));
+  MUST(mote_trainer_run(trainer, 2, NULL, &error));
+  mote_model *before = model;
+  FILE *kept_before = kept;
+  MUST(mote_trainer_get_model(trainer, &model, &error));
+  kept = NULL;
+  budget = 1;
+  float plain[BATCH * IMAGE];
+  uint8_t rgb[BATCH * IMAGE];
+  size_t compared = 0;
+  run(&options[0], plain, rgb);
+  for (size_t i = 0; i < COUNT(options); i++)
+    for (size_t k = 0; k < COUNT(names); k++)
+      if (!strcmp(options[i].name, names[k])) compare(&options[i], plain), compared++;
+  assert_int_equal(compared, COUNT(names));
+  budget = MOTE_NO_BUDGET;
+  kept = kept_before;
+  model = before;
+  mote_trainer_destroy(&trainer);
 }
 
 // A model that says these of itself.
@@ -259,6 +302,7 @@ static void images_that_are_not_square_lie_where_they_should(void **state) {
 int main(int argc, char **argv) {
   if (argc > 1 && !(kept = fopen(argv[1], "wb"))) return perror(argv[1]), 1;
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_option_gives_the_same_bytes_recorded),
+                                     cmocka_unit_test(a_unet2d_gives_the_same_bytes_recorded_under_a_budget),
                                      cmocka_unit_test(guidance_is_the_models_unless_told),
                                      cmocka_unit_test(images_that_are_not_square_lie_where_they_should)};
   int failed = cmocka_run_group_tests(tests, open_all, close_all);
