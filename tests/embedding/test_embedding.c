@@ -583,16 +583,22 @@ static void wrong_use_is_named(void **state) {
 
 enum { TRAIN_IMAGES = 6, TRAIN_STEPS_A = 3, TRAIN_STEPS_B = 4 };
 
-static mote_trainer *make_trainer(mote_device *on) {
+static mote_trainer *make_trainer(mote_device *on, const char *architecture) {
   static uint8_t pixels[TRAIN_IMAGES * IMAGE];
   for (int i = 0; i < TRAIN_IMAGES * IMAGE; i++) pixels[i] = (uint8_t)(i * 37);
-  const mote_trainer_desc desc = {.device = on,
-                                  .model = {.channels = 3, .height = HEIGHT, .n_feat = 8, .n_cfeat = 2},
-                                  .data = {TRAIN_IMAGES, pixels, NULL},
-                                  .batch = 4,
-                                  .total_steps = 20,
-                                  .seed = 3,
-                                  .recorded = true};
+  mote_trainer_desc desc = {.device = on,
+                            .model = {.channels = 3, .height = HEIGHT, .n_cfeat = 2},
+                            .data = {TRAIN_IMAGES, pixels, NULL},
+                            .batch = 4,
+                            .total_steps = 20,
+                            .seed = 3,
+                            .recorded = true};
+  strcpy(desc.model.architecture, architecture);
+  if (strcmp(architecture, "unet2d"))
+    desc.model.n_feat = 8;
+  else
+    strcpy(desc.model.settings, "block_out_channels=8,8;down_block_types=DownBlock2D,AttnDownBlock2D;"
+                                "up_block_types=AttnUpBlock2D,UpBlock2D;layers_per_block=1;dropout=0.1");
   mote_error error = {0};
   mote_trainer *trainer;
   MUST(mote_trainer_create(&desc, &trainer, &error));
@@ -610,11 +616,10 @@ static uint8_t *state_of(mote_trainer *trainer, size_t *bytes) {
   return data;
 }
 
-static void recorded_training_gives_the_bits_of_the_library(void **state) {
-  (void)state;
+static void compare_recorded_training(const char *architecture) {
   mote_error error = {0};
   mote_device *own = test_device((mote_device_desc){0});
-  mote_trainer *alone = make_trainer(own), *hosted = make_trainer(device);
+  mote_trainer *alone = make_trainer(own, architecture), *hosted = make_trainer(device, architecture);
   float expected[TRAIN_STEPS_A + TRAIN_STEPS_B], losses[16];
   MUST(mote_trainer_run(alone, TRAIN_STEPS_A + TRAIN_STEPS_B, expected, &error));
   uint32_t count, total = 0;
@@ -641,6 +646,12 @@ static void recorded_training_gives_the_bits_of_the_library(void **state) {
   mote_trainer_destroy(&alone);
   mote_trainer_destroy(&hosted);
   test_device_end(&own);
+}
+
+static void recorded_training_gives_the_bits_of_the_library(void **state) {
+  (void)state;
+  compare_recorded_training("context_unet");
+  compare_recorded_training("unet2d");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
