@@ -123,11 +123,10 @@ static bool only_epilogues_between(const graph *graph, const node *first, const 
 }
 
 // (conv(…) + b) · scale: the convolution moves to the place of the sum, after the node that makes `b`.
-static bool fill_residual_late(graph *graph, node *node) {
+static void fill_residual_late(graph *graph, node *node) {
   struct node *early = sole_producer(graph, node->inputs[0]);
-  if (!early || !is_free(early, SLOT_RESIDUAL) || !ends_with_activation(early) || !offers(graph, early, SLOT_RESIDUAL))
-    return false;
-  if (early->stage != node->stage || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return false;
+  if (!early || !is_free(early, SLOT_RESIDUAL) || !ends_with_activation(early) || !offers(graph, early, SLOT_RESIDUAL)) return;
+  if (early->stage != node->stage || early->output_count > 1 || !only_epilogues_between(graph, early, node)) return;
   tensor *residual = node->inputs[1];
   float scale = epilogue_of(node)->scale;
   node->op = early->op;
@@ -139,11 +138,10 @@ static bool fill_residual_late(graph *graph, node *node) {
   node->inputs[node->op->slots[SLOT_RESIDUAL]] = residual;
   epilogue_of(node)->scale = scale;
   early->removed = true;
-  return true;
 }
 
-// (a + conv(…)) · scale, where `a` is ready before the convolution runs; rather in what makes `a`, where the convolution does not offer
-// the place and that does.
+// (a + conv(…)) · scale, where `a` is ready before the convolution runs; in what makes `a`, where that is later or the
+// convolution does not offer the place.
 void fill_residual(graph *graph, node *node) {
   if (node->op->fills != SLOT_RESIDUAL) return;
   if (node->inputs[0] == node->inputs[1]) {
@@ -152,8 +150,10 @@ void fill_residual(graph *graph, node *node) {
   }
   struct node *front = sole_producer(graph, node->inputs[1]);
   if (!front || !is_free(front, SLOT_RESIDUAL) || !ends_with_activation(front)) return;
-  if (!offers(graph, front, SLOT_RESIDUAL) && fill_residual_late(graph, node)) return;
-  if (!is_ready_before(node->inputs[0], front)) return;
+  if (!offers(graph, front, SLOT_RESIDUAL) || !is_ready_before(node->inputs[0], front)) {
+    fill_residual_late(graph, node);
+    return;
+  }
   front->inputs[front->op->slots[SLOT_RESIDUAL]] = node->inputs[0];
   epilogue_of(front)->scale = epilogue_of(node)->scale;
   absorb(front, node);

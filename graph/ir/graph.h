@@ -153,8 +153,7 @@ typedef struct op {
   // Traits: what passes may do to its nodes.
   slot fills;                         // where a node can go, beside another
   unsigned char slots[SLOT_COUNT];    // what it offers: the place of the slot's first input, or 1 where it has none; 0: nothing
-  // NULL, or whether this node does. SLOT_RESIDUAL: it does all the same where the other term's node takes no residual.
-  bool (*offers)(const graph *graph, const node *node, slot slot);
+  bool (*offers)(const graph *graph, const node *node, slot slot);  // NULL, or whether this node does
   // Gives the node what no input says: NULL if there is no such thing. SLOT_SECOND: makes it ready for `other`'s inputs.
   // False: it cannot be.
   bool (*take)(graph *graph, node *node, slot slot, struct node *other);
